@@ -1,0 +1,86 @@
+#ifndef BREAKER_H2O_H
+#define BREAKER_H2O_H
+
+#include <h2o.h>
+#include <breaker/breaker.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/*
+ * The h2o side: handlers that answer by a node's snapshot. Two libraries are built from it,
+ * libh2o-breaker for libh2o (libuv) and libh2o-breaker-evloop for libh2o-evloop. H2O_USE_LIBUV
+ * changes the layout of libh2o's structs, so the flavour is part of the link target: the CMake
+ * targets breaker::h2o and breaker::h2o-evloop and the pkg-config files define it.
+ */
+
+/**
+ * Fills `*config` with the hooks that tie a node to libh2o: media types from h2o's map (the `data`
+ * of a view's configuration is the `h2o_mimemap_t *`, or NULL for h2o's defaults) and prepared
+ * header arrays. `on_notice` writes to stderr; set another one afterwards if you like. Use it for
+ * every node whose views h2o serves.
+ */
+BREAKER_EXPORT void breaker_h2o_node_config_init(breaker_node_config_t *config);
+
+/**
+ * Adds to a media type map what libh2o's own lacks and browsers insist on (mjs, wasm, woff2, avif,
+ * webmanifest …). Types that the map already has stay.
+ */
+BREAKER_EXPORT void breaker_h2o_add_types(h2o_mimemap_t *mimemap);
+
+/**
+ * Sets the limits of a server that faces the internet, where libh2o's defaults are lax: request
+ * bodies, delegations, handshake, request and idle timeouts, HTTP/2 streams and graceful shutdown.
+ * Call it after `h2o_config_init` and override what you want afterwards.
+ */
+BREAKER_EXPORT void breaker_h2o_set_limits(h2o_globalconf_t *globalconf);
+
+/**
+ * Keeps glibc from handing a worker's memory back to the kernel after every batch of requests,
+ * which costs the libuv flavour a third of its speed. Changes the whole process, so a program calls
+ * it (once, before threads start), never a library.
+ */
+BREAKER_EXPORT void breaker_h2o_tune_allocator(void);
+
+/**
+ * Registers the handler that serves `views` at a path of h2o. The path must lead to them: "/" for
+ * any, or a prefix of the names. Requests outside the views are declined and reach the next
+ * handler. The node and its views outlive the h2o configuration; the node is loaded before
+ * contexts are initialised. Returns 0 or a negative error. Configuring thread.
+ */
+BREAKER_EXPORT int breaker_h2o_static_register(h2o_pathconf_t *pathconf, breaker_node_t *node,
+                                               const breaker_view_t *const *views,
+                                               size_t num_views);
+
+/**
+ * Registers the rewriting of pages at a path of h2o: in text/html responses of the handlers there
+ * the literal "/static/{breaker}/" of every view of the node becomes the current prefix, ETag,
+ * Last-Modified and Content-Length are mended, and handlers registered at the path see the request
+ * headers X-Breaker-Token and X-Breaker-Prefix (see handlers/README.md). Register it after the
+ * other handlers and filters of the path: it puts itself in front. Configuring thread.
+ */
+BREAKER_EXPORT int breaker_h2o_rewrite_register(h2o_pathconf_t *pathconf, breaker_node_t *node);
+
+/**
+ * Registers the directives `breaker.token`, `breaker.release`, `breaker.static` and
+ * `breaker.rewrite` of h2o's configuration language, to be applied by `h2o_configurator_apply`;
+ * call it after the configurators of libh2o. The node outlives the configuration.
+ */
+BREAKER_EXPORT void breaker_h2o_register_configurator(h2o_globalconf_t *globalconf,
+                                                      breaker_node_t *node);
+
+/**
+ * The URL of an asset under the current token, for a handler that writes pages:
+ * `breaker_static_url` by the newest snapshot, in memory of `pool`. Returns {NULL, 0} when the path
+ * cannot be a URL of the view. Any thread.
+ */
+BREAKER_EXPORT h2o_iovec_t breaker_h2o_static_url(h2o_mem_pool_t *pool, breaker_node_t *node,
+                                                  const breaker_view_t *view, const char *base_url,
+                                                  const char *path, size_t path_len);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

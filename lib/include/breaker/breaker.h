@@ -1,0 +1,21 @@
+#ifndef BREAKER_BREAKER_H
+#define BREAKER_BREAKER_H
+
+/** Everything of libbreaker: tokens, views, releases, classification. No HTTP server in it. */
+#include <breaker/classify.h>
+#include <breaker/error.h>
+#include <breaker/http/conditional.h>
+#include <breaker/http/encoding.h>
+#include <breaker/http/percent.h>
+#include <breaker/http/range.h>
+#include <breaker/http/substitute.h>
+#include <breaker/ledger.h>
+#include <breaker/node.h>
+#include <breaker/release.h>
+#include <breaker/snapshot.h>
+#include <breaker/store.h>
+#include <breaker/token.h>
+#include <breaker/url.h>
+#include <breaker/view.h>
+
+#endif

@@ -1,0 +1,70 @@
+#ifndef BREAKER_CLASSIFY_H
+#define BREAKER_CLASSIFY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <breaker/export.h>
+#include <breaker/snapshot.h>
+#include <breaker/store.h>
+#include <breaker/view.h>
+
+/** What to do with a request. */
+typedef enum en_breaker_verdict_kind_t {
+    /** the path is in no view: somebody else's request */
+    BREAKER_VERDICT_DECLINE,
+    /** send `asset` */
+    BREAKER_VERDICT_SERVE,
+    /** 301 to the same asset path under the view's current token */
+    BREAKER_VERDICT_REDIRECT,
+    /** ask a live peer for the bytes of `entry->release`; if that fails, do `otherwise` */
+    BREAKER_VERDICT_RELAY,
+    /** refresh the ledger once and classify again; if that cannot be had, do `otherwise` */
+    BREAKER_VERDICT_REFRESH,
+    /** 503 with Retry-After */
+    BREAKER_VERDICT_RETRY,
+    /** 404 */
+    BREAKER_VERDICT_NOT_FOUND,
+} breaker_verdict_kind_t;
+
+/** A verdict; pointers are borrowed from the snapshot and the set of views. */
+typedef struct st_breaker_verdict_t {
+    breaker_verdict_kind_t kind;
+    /** what to do when RELAY or REFRESH comes to nothing; else the same as `kind` */
+    breaker_verdict_kind_t otherwise;
+    /** the view and its current token; NULL for DECLINE */
+    const breaker_snapshot_view_t *view;
+    /** where the token and the asset path lie in the path; unset for DECLINE */
+    breaker_view_match_t match;
+    /** for SERVE */
+    const breaker_asset_t *asset;
+    /** for RELAY: whose bytes; else NULL */
+    const breaker_ledger_entry_t *entry;
+} breaker_verdict_t;
+
+/**
+ * Judges a path by a snapshot: the table of answers, without the answers. `path` is normalised
+ * (percent-decoded, no dot segments, no query) and not NUL-ended; any bytes are survived.
+ * `refreshed` says that the ledger is newer than the request, so that asking again is of no use.
+ * Pure: no clock, no system call, no lock, no allocation. Any thread that holds the snapshot.
+ *
+ * T is the view's token, R the node's release, t the token of the path:
+ *
+ *   t = T                                      SERVE or NOT_FOUND
+ *   t malformed, or the path is not clean      NOT_FOUND
+ *   t names a release that this node holds     SERVE or NOT_FOUND from that release
+ *   t is an older token of R                   REDIRECT
+ *   t older, a live peer holds its release     RELAY, otherwise as without a peer
+ *   t older                                    REDIRECT if the path exists under T, else NOT_FOUND
+ *   t newer, a live peer holds its release     RELAY, otherwise RETRY
+ *   t opaque, unknown to a refreshed ledger    NOT_FOUND
+ *   t newer, there is a ledger not refreshed   REFRESH, otherwise RETRY
+ *   t newer                                    RETRY
+ *
+ * "Older" is the ledger's order when it knows both tokens, else breaker_token_compare; another
+ * spelling of T's value counts as older.
+ */
+BREAKER_EXPORT breaker_verdict_t breaker_classify(const breaker_snapshot_t *snapshot,
+                                                  const breaker_views_t *views, const char *path,
+                                                  size_t len, bool refreshed);
+
+#endif

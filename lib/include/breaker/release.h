@@ -1,0 +1,93 @@
+#ifndef BREAKER_RELEASE_H
+#define BREAKER_RELEASE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <breaker/error.h>
+#include <breaker/export.h>
+#include <breaker/store.h>
+#include <breaker/token.h>
+#include <breaker/view.h>
+
+/**
+ * What a release asks of the host around it. All may be NULL. The functions are called from the
+ * thread that loads the release or makes its encodings, never from two threads at once.
+ */
+typedef struct st_breaker_release_hooks_t {
+    /** handed to every hook; borrowed: outlives the release */
+    void *data;
+    /**
+     * Tells the media type of an asset and whether it is worth compressing. `path` is NUL-ended.
+     * The type returned is copied. NULL, as a hook or as an answer, means
+     * application/octet-stream, not compressible.
+     */
+    const char *(*type_of)(void *data, const breaker_view_t *view, const char *path,
+                           bool *ret_compressible);
+    /**
+     * Prepares the answer for a variant before anyone can see it; what it returns is kept in
+     * `variant->prepared`. NULL is a legal answer.
+     */
+    void *(*prepare)(void *data, const breaker_view_t *view, const breaker_asset_t *asset,
+                     const breaker_variant_t *variant);
+    /** Releases what `prepare` returned; called from the thread that drops the last reference. */
+    void (*unprepare)(void *data, void *prepared);
+    /**
+     * Hears of files that are left out: a symbolic link out of the tree, a special file, a name
+     * that no URL can carry, a stale sibling. One line without a line end.
+     */
+    void (*on_notice)(void *data, const char *message);
+} breaker_release_hooks_t;
+
+/** Which trees make a release. */
+typedef struct st_breaker_release_config_t {
+    /** the views, in the order of their indexes; borrowed: outlive the release */
+    const breaker_view_t *const *views;
+    size_t num_views;
+    /** the operator's id, or a zeroed id: then the digest names the release */
+    breaker_release_id_t id;
+    breaker_release_hooks_t hooks;
+} breaker_release_config_t;
+
+/**
+ * A release: the bytes that belong together, one store a view, under one id. Counted references;
+ * immutable but for variants that appear. References may be taken and dropped on any thread.
+ */
+typedef struct st_breaker_release_t breaker_release_t;
+
+/**
+ * Loads a release: walks the tree of every view beneath a pinned directory descriptor, reads and
+ * hashes every file, prepares its answer, adopts the siblings (`.br`, `.zst`, `.gz`) that decode
+ * to the same bytes. Encodings are not made here. Blocking. A directory that is missing or a file
+ * that cannot be read fails the whole load, with the path in `error`: half a release is none. The
+ * caller owns one reference.
+ */
+BREAKER_EXPORT int breaker_release_load(const breaker_release_config_t *config,
+                                        breaker_release_t **ret_release, breaker_error_t *error);
+
+/**
+ * Makes the encodings that are missing and smaller than the identity bytes, one asset after
+ * another, and lets each be seen as soon as it is prepared. Blocking, meant for a background thread
+ * of low priority; returns early when `*stop` becomes true. At most one thread per release.
+ */
+BREAKER_EXPORT void breaker_release_encode(breaker_release_t *release, const atomic_bool *stop);
+
+/** Takes a reference and returns its argument. */
+BREAKER_EXPORT breaker_release_t *breaker_release_ref(breaker_release_t *release);
+/** Drops a reference; takes NULL. The last one frees the release. */
+BREAKER_EXPORT void breaker_release_unref(breaker_release_t *release);
+
+/** The operator's id, or else the digest in 64 hexadecimal digits. */
+BREAKER_EXPORT const breaker_release_id_t *breaker_release_id(const breaker_release_t *release);
+/**
+ * SHA-256 over the views in the order of their names: name, then of every file in bytewise order
+ * its logical path, its length and its SHA-256. BREAKER_DIGEST_LEN bytes. Two nodes with the same
+ * files have the same digest, wherever the trees lie.
+ */
+BREAKER_EXPORT const uint8_t *breaker_release_digest(const breaker_release_t *release);
+/** The store of a view, by the view's index. Borrowed; NULL past the number of views. */
+BREAKER_EXPORT const breaker_store_t *breaker_release_store(const breaker_release_t *release,
+                                                            size_t view_index);
+
+#endif

@@ -1,0 +1,111 @@
+#ifndef BREAKER_SNAPSHOT_H
+#define BREAKER_SNAPSHOT_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <breaker/export.h>
+#include <breaker/ledger.h>
+#include <breaker/release.h>
+#include <breaker/token.h>
+#include <breaker/view.h>
+
+/** the most releases besides the current one that a node holds at once */
+#define BREAKER_HELD_MAX 16
+
+/** What a snapshot says of one view. */
+typedef struct st_breaker_snapshot_view_t {
+    const breaker_view_t *view; /* borrowed: the node's */
+    /** T, the token that this node hands out */
+    breaker_token_t token;
+    /** the assets under T; NULL while nothing is loaded */
+    const breaker_store_t *store;
+    /** "/static/1718539201234/", not NUL-ended: the view's prefix under T */
+    char prefix[BREAKER_VIEW_PREFIX_MAX];
+    size_t prefix_len;
+} breaker_snapshot_view_t;
+
+/** What a snapshot is made of; everything is copied or referenced. */
+typedef struct st_breaker_snapshot_config_t {
+    /** the node's views by index, and the token of each */
+    const breaker_view_t *const *views;
+    const breaker_token_t *tokens;
+    size_t num_views;
+    /** the node's release R; NULL while nothing is loaded */
+    breaker_release_t *release;
+    /** other releases whose bytes this node holds, at most BREAKER_HELD_MAX */
+    breaker_release_t *const *held;
+    size_t num_held;
+    /** the cluster's ledger; NULL on a single node */
+    const breaker_ledger_t *ledger;
+    /** releases of the ledger that a live peer holds and that relay may fetch */
+    const breaker_release_id_t *relayable;
+    size_t num_relayable;
+    /** an older release still has live nodes: redirects must not be cached */
+    bool older_alive;
+} breaker_snapshot_config_t;
+
+/**
+ * A snapshot: everything that a request is judged by, at one moment. Immutable once made. Counted
+ * references. Server threads hold one each and exchange it between requests; whatever outlives the
+ * moment of a request takes a reference of its own.
+ */
+typedef struct st_breaker_snapshot_t {
+    /** starts at 1; larger is later; unique in the publisher that numbered it */
+    uint64_t generation;
+    breaker_snapshot_view_t *views;
+    size_t num_views;
+    breaker_release_t *release;
+    breaker_release_t *held[BREAKER_HELD_MAX];
+    size_t num_held;
+    /** for each ledger entry: what this node can do for it, filled when the snapshot is made */
+    bool has_ledger;
+    breaker_ledger_t ledger;
+    breaker_release_t *entry_release[BREAKER_LEDGER_MAX]; /* borrowed from release or held */
+    bool entry_relayable[BREAKER_LEDGER_MAX];
+    bool older_alive;
+    /** of the reference count */
+    atomic_size_t _refs;
+} breaker_snapshot_t;
+
+/**
+ * Makes a snapshot with one reference, the caller's. Takes references on the releases, copies the
+ * rest but the views, which outlive it. Fails with BREAKER_ERR_NO_MEMORY or BREAKER_ERR_TOO_MANY.
+ */
+BREAKER_EXPORT int breaker_snapshot_create(const breaker_snapshot_config_t *config,
+                                           breaker_snapshot_t **ret_snapshot);
+/** Takes a reference and returns its argument. Any thread. */
+BREAKER_EXPORT breaker_snapshot_t *breaker_snapshot_ref(breaker_snapshot_t *snapshot);
+/** Drops a reference; takes NULL. The last one frees. Any thread. */
+BREAKER_EXPORT void breaker_snapshot_unref(breaker_snapshot_t *snapshot);
+
+/**
+ * The one place where the threads of a server meet: the current snapshot. Created before and freed
+ * after everything that uses it.
+ */
+typedef struct st_breaker_publisher_t breaker_publisher_t;
+
+/** Makes a publisher with nothing published. */
+BREAKER_EXPORT int breaker_publisher_create(breaker_publisher_t **ret_publisher);
+/** Frees it; takes NULL. */
+BREAKER_EXPORT void breaker_publisher_free(breaker_publisher_t *publisher);
+
+/**
+ * Publishes a snapshot and numbers it: takes over the caller's reference, drops the one on the
+ * snapshot before. Any thread.
+ */
+BREAKER_EXPORT void breaker_publisher_publish(breaker_publisher_t *publisher,
+                                              breaker_snapshot_t *snapshot);
+
+/**
+ * Brings `*held` up to date, where a thread keeps its reference (NULL at first), and returns true
+ * when it changed. When nothing was published since, this is one acquire-load; otherwise the new
+ * snapshot is referenced under the publisher's lock and the old reference dropped. `*held` stays
+ * NULL while nothing is published. Drop the last one with `breaker_snapshot_unref`. Any thread,
+ * each with a `held` of its own.
+ */
+BREAKER_EXPORT bool breaker_publisher_refresh(breaker_publisher_t *publisher,
+                                              breaker_snapshot_t **held);
+
+#endif

@@ -1,0 +1,123 @@
+#ifndef BREAKER_STORE_H
+#define BREAKER_STORE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <time.h>
+#include <breaker/error.h>
+#include <breaker/export.h>
+#include <breaker/http/conditional.h>
+#include <breaker/http/encoding.h>
+#include <breaker/view.h>
+
+/** the longest logical path of an asset in bytes */
+#define BREAKER_ASSET_PATH_MAX 4095
+/** the most assets of one view */
+#define BREAKER_ASSETS_MAX (1u << 22)
+/** bytes of an entity tag with its quotes: 132 bits of SHA-256 in base64url */
+#define BREAKER_ETAG_LEN 24
+/** bytes of a SHA-256 */
+#define BREAKER_DIGEST_LEN 32
+
+/** What tells that a file on disk is no longer the one that was loaded. */
+typedef struct st_breaker_stamp_t {
+    dev_t dev;
+    ino_t ino;
+    off_t size;
+    struct timespec mtime;
+    struct timespec ctime;
+} breaker_stamp_t;
+
+/**
+ * A variant: the bytes of an asset in one encoding, ready to be sent. Immutable once it can be
+ * seen; it lives as long as its store.
+ */
+typedef struct st_breaker_variant_t {
+    breaker_encoding_t encoding;
+    /** the bytes, or NULL when they are sent from `fd` */
+    const char *base;
+    uint64_t len;
+    /** an open descriptor for positioned reads, or -1 when the bytes are in memory */
+    int fd;
+    /** of the file behind `fd`; a read is good only while `breaker_stamp_matches` */
+    breaker_stamp_t stamp;
+    /** strong, made from the encoded bytes, quotes included, NUL-ended */
+    char etag[BREAKER_ETAG_LEN + 1];
+    /** what `breaker_release_hooks_t.prepare` returned; released by `unprepare` */
+    void *prepared;
+    /** whether `base` is this variant's own allocation */
+    bool owns_base;
+} breaker_variant_t;
+
+/**
+ * An asset: one file of a view's tree. Everything but `variants` is immutable once the store is
+ * loaded; a variant may appear later, when the background has made it, and then stays.
+ */
+typedef struct st_breaker_asset_t {
+    /** logical path, "css/site.css": decoded bytes, no leading slash, NUL-ended */
+    const char *path;
+    size_t path_len;
+    /** media type, NUL-ended */
+    const char *type;
+    /** whether encodings are worth making */
+    bool compressible;
+    /** modification time, never in the future of the load, and the same as an HTTP date */
+    int64_t last_modified_s;
+    char last_modified[BREAKER_HTTP_DATE_LEN + 1];
+    /** SHA-256 of the identity bytes */
+    uint8_t digest[BREAKER_DIGEST_LEN];
+    /** by breaker_encoding_t; identity is always there */
+    _Atomic(breaker_variant_t *) variants[BREAKER_ENCODINGS];
+} breaker_asset_t;
+
+/**
+ * A store: the assets of one view in one release, found by logical path. Owned by its release
+ * (release.h). Lookups from any thread, without a lock.
+ */
+typedef struct st_breaker_store_t breaker_store_t;
+
+/**
+ * Finds an asset by its logical path, in the decoded form of a normalised URL path without the
+ * leading slash, or returns NULL. The empty path and one that ends with a slash find the view's
+ * index file, when the view has one. Pure, no allocation; any thread.
+ */
+BREAKER_EXPORT const breaker_asset_t *breaker_store_find(const breaker_store_t *store,
+                                                         const char *path, size_t len);
+
+/** The view that the store belongs to. Borrowed. */
+BREAKER_EXPORT const breaker_view_t *breaker_store_view(const breaker_store_t *store);
+/** How many assets the store holds. */
+BREAKER_EXPORT size_t breaker_store_size(const breaker_store_t *store);
+/** An asset by number, below the size, in bytewise order of the paths. Borrowed. */
+BREAKER_EXPORT const breaker_asset_t *breaker_store_at(const breaker_store_t *store, size_t at);
+/** Bytes of memory that the store keeps: bodies of all encodings and its own structures. */
+BREAKER_EXPORT size_t breaker_store_memory(const breaker_store_t *store);
+
+/**
+ * The variant of an asset in an encoding, or NULL while there is none. One acquire-load; any
+ * thread. Identity is never NULL.
+ */
+static inline const breaker_variant_t *breaker_asset_variant(const breaker_asset_t *asset,
+                                                             breaker_encoding_t encoding)
+{
+    return atomic_load_explicit(&asset->variants[encoding], memory_order_acquire);
+}
+
+/**
+ * The best variant that a client accepts, or NULL when it accepts none that there is. Any thread.
+ */
+BREAKER_EXPORT const breaker_variant_t *
+breaker_asset_choose(const breaker_asset_t *asset, const breaker_acceptable_t *acceptable);
+
+/**
+ * Reads `len` bytes at `offset` of a variant on disk, all of them, and checks that the file is
+ * still the one that was loaded. Fails with BREAKER_ERR_CHANGED or BREAKER_ERR_IO; `dst` is then
+ * undefined and must not be sent. Any thread.
+ */
+BREAKER_EXPORT int breaker_variant_read(const breaker_variant_t *variant, uint64_t offset,
+                                        char *dst, size_t len);
+
+#endif

@@ -1,0 +1,142 @@
+#ifndef BREAKER_VIEW_H
+#define BREAKER_VIEW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <breaker/export.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** the placeholder that stands for the token in a view's name */
+#define BREAKER_PLACEHOLDER "{breaker}"
+/** the most views of one node */
+#define BREAKER_VIEWS_MAX 64
+/** the longest name of a view, placeholder included */
+#define BREAKER_VIEW_NAME_MAX 255
+/** the most headers that a view adds, and the longest of them in bytes */
+#define BREAKER_VIEW_HEADERS_MAX 32
+#define BREAKER_VIEW_HEADER_MAX 1024
+
+/**
+ * What a view is made of. Plain value; everything is copied when a view is made of it. Start from
+ * `breaker_view_config_init`, which sets the defaults named here.
+ */
+typedef struct st_breaker_view_config_t {
+    /**
+     * the URL path with the placeholder in it, NUL-ended: "static/{breaker}",
+     * "assets/v{breaker}/pub". A leading and a trailing slash are dropped. Mandatory.
+     */
+    const char *name;
+    /** the directory whose files are served, NUL-ended. Mandatory. */
+    const char *directory;
+    /** `max-age` of 200, 206 and 304, in seconds; default 31,536,000 (a year), at most 10 years */
+    uint64_t cache_max_age_s;
+    /** `max-age` of a 301, in seconds; 0 means `no-store`; default 60, at most a year */
+    uint64_t redirect_max_age_s;
+    /** `Retry-After` of a 503, in seconds; default 3, 1 to 3,600 */
+    uint32_t retry_after_s;
+    /** value of `Access-Control-Allow-Origin`, or NULL for none; default "*" */
+    const char *allow_origin;
+    /** value of `Timing-Allow-Origin`, or NULL for none (the default) */
+    const char *timing_allow_origin;
+    /** value of `Cross-Origin-Resource-Policy`, or NULL for none (the default) */
+    const char *resource_policy;
+    /** further headers of 200, 206 and 304, each "Name: value", NUL-ended */
+    const char *const *headers;
+    size_t num_headers;
+    /** name of the file that answers for a directory ("index.html"), or NULL for none (default) */
+    const char *index;
+    /** serve names that begin with a dot (`.well-known` is always served); default false */
+    bool dotfiles;
+    /** negotiate content encodings; default true */
+    bool encodings;
+    /** files up to this many bytes live in memory, larger ones on disk; default 8 MiB */
+    uint64_t memory_file_limit;
+    /** all files together take at most this many bytes of memory; default 1 GiB */
+    uint64_t memory_limit;
+    /** the caller's own, handed back by `breaker_view_data` */
+    void *data;
+} breaker_view_config_t;
+
+/** A view: a name with the placeholder, a directory, and how its answers look. Immutable. */
+typedef struct st_breaker_view_t breaker_view_t;
+
+/** Fills `*config` with the defaults and no name. */
+BREAKER_EXPORT void breaker_view_config_init(breaker_view_config_t *config);
+
+/**
+ * Makes a view numbered `index` (its place among the node's views, below BREAKER_VIEWS_MAX).
+ * Refuses with BREAKER_ERR_NO_PLACEHOLDER, _TWO_PLACEHOLDERS, _VIEW_NAME, _RANGE or
+ * _HEADER_SYNTAX. The directory is not looked at here. The caller owns the view until
+ * `breaker_view_free`. Any thread.
+ */
+BREAKER_EXPORT int breaker_view_create(const breaker_view_config_t *config, size_t index,
+                                       breaker_view_t **ret_view);
+/** Frees a view; takes NULL. Nothing made from it may be in use any more. */
+BREAKER_EXPORT void breaker_view_free(breaker_view_t *view);
+
+/** The view's configuration; the pointers in it live as long as the view. */
+BREAKER_EXPORT const breaker_view_config_t *breaker_view_config(const breaker_view_t *view);
+/** The place of the view among the node's views. */
+BREAKER_EXPORT size_t breaker_view_index(const breaker_view_t *view);
+/** The `data` of the configuration. */
+BREAKER_EXPORT void *breaker_view_data(const breaker_view_t *view);
+/** The name without leading and trailing slash, NUL-ended, as long as the view lives. */
+BREAKER_EXPORT const char *breaker_view_name(const breaker_view_t *view);
+
+/** the longest prefix: a slash, a name with its placeholder replaced, a slash */
+#define BREAKER_VIEW_PREFIX_MAX (1 + BREAKER_VIEW_NAME_MAX + 64 + 1)
+
+/**
+ * Writes the URL prefix of the view under a token, "/static/1718539201234/", into `dst`, which has
+ * room for BREAKER_VIEW_PREFIX_MAX bytes, and returns its length; no NUL is added. Handing the
+ * placeholder itself as the token gives what pages carry: "/static/{breaker}/".
+ */
+BREAKER_EXPORT size_t breaker_view_prefix(const breaker_view_t *view, const char *token,
+                                          size_t token_len, char *dst);
+
+/** Where a path falls into a view. Offsets count from the path's first byte. */
+typedef struct st_breaker_view_match_t {
+    /** borrowed from the set */
+    const breaker_view_t *view;
+    /** the bytes where the token stands; any length from 0, any bytes but '/' */
+    size_t token_at, token_len;
+    /** the first byte of the asset's logical path; may equal the path's length */
+    size_t asset_at;
+} breaker_view_match_t;
+
+/**
+ * A set of views that share a place in the server, compiled for matching. Immutable. Matching a
+ * path costs about the same for one view and for sixteen.
+ */
+typedef struct st_breaker_views_t breaker_views_t;
+
+/**
+ * Compiles a set of 1 to BREAKER_VIEWS_MAX views. The views are borrowed and outlive the set.
+ * Two views whose names differ but match the same paths are allowed: the one with the longer text
+ * before its placeholder is asked first, then the earlier one. The caller owns the set until
+ * `breaker_views_free`, which takes NULL.
+ */
+BREAKER_EXPORT int breaker_views_create(const breaker_view_t *const *views, size_t num_views,
+                                        breaker_views_t **ret_views);
+BREAKER_EXPORT void breaker_views_free(breaker_views_t *views);
+
+/**
+ * Finds the view that a path belongs to: "/" + the name with a token in the placeholder's place +
+ * "/". The token is what lies between the fixed text before and behind it in its path segment; it
+ * may be empty or malformed, which classification answers. Returns false, and leaves `*ret_match`
+ * alone, when the path is in no view; "/static/T" without the slash is in none. `path` is
+ * normalised (percent-decoded, no dot segments, no query), begins with '/', and is not NUL-ended.
+ * Pure, no allocation; any thread.
+ */
+BREAKER_EXPORT bool breaker_views_match(const breaker_views_t *views, const char *path, size_t len,
+                                        breaker_view_match_t *ret_match);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
