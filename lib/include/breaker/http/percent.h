@@ -18,8 +18,9 @@ BREAKER_EXPORT size_t breaker_percent_encode(const char *src, size_t len, char *
 
 /**
  * Copies raw path or query bytes of a request into a Location: what a URI may contain, `%` and `?`
- * included, stays as it is; control bytes, blanks, bytes from 0x7f on and `"<>\^`{|}` become %XX.
- * Room and result as above. Pure; any thread.
+ * included, stays as it is; control bytes, blanks, bytes from 0x7f on and `"#<>\^`{|}` become %XX
+ * (`#` because a client would take what follows for a fragment). Room and result as above. Pure;
+ * any thread.
  */
 BREAKER_EXPORT size_t breaker_percent_repair(const char *src, size_t len, char *dst);
 
