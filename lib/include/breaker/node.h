@@ -40,8 +40,9 @@ BREAKER_EXPORT int breaker_node_create(const breaker_node_config_t *config,
 BREAKER_EXPORT void breaker_node_free(breaker_node_t *node);
 
 /**
- * Sets the token of the views added from now on; views added before keep theirs. Fails with
- * BREAKER_ERR_TOKEN_SYNTAX, and with BREAKER_ERR_STATE once loaded. Configuring thread.
+ * Sets the token of the views added from now on; views added before keep theirs. `token` NULL goes
+ * back to the minted one. Fails with BREAKER_ERR_TOKEN_SYNTAX, and with BREAKER_ERR_STATE once
+ * loaded. Configuring thread.
  */
 BREAKER_EXPORT int breaker_node_set_token(breaker_node_t *node, const char *token, size_t len);
 

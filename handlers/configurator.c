@@ -1,0 +1,391 @@
+/*
+ * Our directives in h2o's configuration language. `breaker.token` and `breaker.rewrite` scope like
+ * h2o's own: what is said at a level holds below it. `breaker.static` runs before the handlers that
+ * libh2o defers (files, proxies), so that views come first whatever the order in the file. Errors
+ * name the file, the line, the key, the value seen and what is accepted.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include <h2o.h>
+#include <h2o/configurator.h>
+#include "internal.h"
+
+typedef struct st_breaker_vars_t {
+    breaker_token_t token; /* zeroed: the node's minted one */
+    bool rewrite;
+} breaker_vars_t;
+
+typedef struct st_breaker_configurator_t {
+    h2o_configurator_t super;
+    breaker_node_t *node; /* borrowed: outlives the configuration */
+    breaker_vars_t *vars, stack[H2O_CONFIGURATOR_NUM_LEVELS + 1];
+} breaker_configurator_t;
+
+#define OPTION_KEYS                                                                                \
+    "name, path, cache-max-age, redirect-max-age, retry-after, allow-origin, "                     \
+    "timing-allow-origin, resource-policy, headers, index, dotfiles, encodings, "                  \
+    "memory-file-limit, memory-limit"
+
+/* where in the file an option stands, for its errors */
+typedef struct st_option_t {
+    h2o_configurator_command_t *cmd;
+    const char *key;
+    yoml_t *node;
+} option_t;
+
+static const char *describe(const yoml_t *node)
+{
+    switch (node->type) {
+    case YOML_TYPE_SCALAR:
+        return node->data.scalar;
+    case YOML_TYPE_SEQUENCE:
+        return "a sequence";
+    case YOML_TYPE_MAPPING:
+        return "a mapping";
+    case YOML__TYPE_UNRESOLVED_ALIAS:
+        break;
+    }
+    return "an alias";
+}
+
+static int refuse_option(const option_t *option, const char *accepted)
+{
+    h2o_configurator_errprintf(option->cmd, option->node, "%s: got `%s`, accepted: %s", option->key,
+                               describe(option->node), accepted);
+    return -1;
+}
+
+/* ---- scalars ---- */
+
+static int read_text(const option_t *option, const char **ret_text)
+{
+    if (option->node->type != YOML_TYPE_SCALAR || option->node->data.scalar[0] == '\0')
+        return refuse_option(option, "a string that is not empty");
+    *ret_text = option->node->data.scalar;
+    return 0;
+}
+
+/* a string, or OFF for none */
+static int read_optional(const option_t *option, const char **ret_text)
+{
+    if (read_text(option, ret_text) != 0)
+        return -1;
+    if (strcasecmp(*ret_text, "OFF") == 0)
+        *ret_text = NULL;
+    return 0;
+}
+
+static int read_switch(const option_t *option, bool *ret_on)
+{
+    if (option->node->type == YOML_TYPE_SCALAR) {
+        if (strcasecmp(option->node->data.scalar, "ON") == 0) {
+            *ret_on = true;
+            return 0;
+        }
+        if (strcasecmp(option->node->data.scalar, "OFF") == 0) {
+            *ret_on = false;
+            return 0;
+        }
+    }
+    return refuse_option(option, "ON, OFF");
+}
+
+static int read_number(const option_t *option, const char *accepted, uint64_t *ret_value)
+{
+    const char *text = option->node->type == YOML_TYPE_SCALAR ? option->node->data.scalar : "";
+    unsigned long long value;
+    char *end;
+
+    if (text[0] < '0' || text[0] > '9')
+        return refuse_option(option, accepted);
+    errno = 0;
+    value = strtoull(text, &end, 10);
+    if (errno != 0 || *end != '\0')
+        return refuse_option(option, accepted);
+    *ret_value = value;
+    return 0;
+}
+
+/* ---- breaker.static ---- */
+
+static int read_headers(const option_t *option, breaker_view_config_t *config)
+{
+    static const char accepted[] = "a sequence of at most 32 strings \"Name: value\"";
+    const yoml_sequence_t *sequence = &option->node->data.sequence;
+    const char **headers;
+
+    if (option->node->type != YOML_TYPE_SEQUENCE || sequence->size > BREAKER_VIEW_HEADERS_MAX)
+        return refuse_option(option, accepted);
+    headers = h2o_mem_alloc(sizeof(headers[0]) * (sequence->size + 1));
+    for (size_t i = 0; i != sequence->size; ++i) {
+        if (sequence->elements[i]->type != YOML_TYPE_SCALAR) {
+            free(headers);
+            return refuse_option(option, accepted);
+        }
+        headers[i] = sequence->elements[i]->data.scalar;
+    }
+    free((void *)(uintptr_t)config->headers);
+    config->headers = headers;
+    config->num_headers = sequence->size;
+    return 0;
+}
+
+static int read_directory(const option_t *option, const char **ret_directory)
+{
+    struct stat st;
+
+    if (read_text(option, ret_directory) != 0)
+        return -1;
+    if (stat(*ret_directory, &st) != 0) {
+        h2o_configurator_errprintf(option->cmd, option->node,
+                                   "path: got `%s`, accepted: an existing directory: %s",
+                                   *ret_directory, strerror(errno));
+        return -1;
+    }
+    if (!S_ISDIR(st.st_mode))
+        return refuse_option(option, "an existing directory");
+    return 0;
+}
+
+static int read_retry_after(const option_t *option, breaker_view_config_t *config)
+{
+    static const char accepted[] = "seconds, 1 to 3600";
+    uint64_t value;
+
+    if (read_number(option, accepted, &value) != 0)
+        return -1;
+    if (value < 1 || value > 3600)
+        return refuse_option(option, accepted);
+    config->retry_after_s = (uint32_t)value;
+    return 0;
+}
+
+static int read_option(const option_t *option, breaker_view_config_t *config)
+{
+    const char *key = option->key;
+
+    if (strcmp(key, "name") == 0)
+        return read_text(option, &config->name);
+    if (strcmp(key, "path") == 0)
+        return read_directory(option, &config->directory);
+    if (strcmp(key, "cache-max-age") == 0)
+        return read_number(option, "seconds, 0 to 315360000", &config->cache_max_age_s);
+    if (strcmp(key, "redirect-max-age") == 0)
+        return read_number(option, "seconds, 0 (no-store) to 31536000",
+                           &config->redirect_max_age_s);
+    if (strcmp(key, "retry-after") == 0)
+        return read_retry_after(option, config);
+    if (strcmp(key, "allow-origin") == 0)
+        return read_optional(option, &config->allow_origin);
+    if (strcmp(key, "timing-allow-origin") == 0)
+        return read_optional(option, &config->timing_allow_origin);
+    if (strcmp(key, "resource-policy") == 0)
+        return read_optional(option, &config->resource_policy);
+    if (strcmp(key, "headers") == 0)
+        return read_headers(option, config);
+    if (strcmp(key, "index") == 0)
+        return read_optional(option, &config->index);
+    if (strcmp(key, "dotfiles") == 0)
+        return read_switch(option, &config->dotfiles);
+    if (strcmp(key, "encodings") == 0)
+        return read_switch(option, &config->encodings);
+    if (strcmp(key, "memory-file-limit") == 0)
+        return read_number(option, "bytes", &config->memory_file_limit);
+    if (strcmp(key, "memory-limit") == 0)
+        return read_number(option, "bytes", &config->memory_limit);
+    return refuse_option(option, "as a key one of " OPTION_KEYS);
+}
+
+static int read_options(h2o_configurator_command_t *cmd, yoml_t *node,
+                        breaker_view_config_t *config)
+{
+    for (size_t i = 0; i != node->data.mapping.size; ++i) {
+        yoml_t *key = node->data.mapping.elements[i].key;
+        option_t option = {cmd, NULL, node->data.mapping.elements[i].value};
+        if (key->type != YOML_TYPE_SCALAR) {
+            h2o_configurator_errprintf(cmd, key, "a key must be one of " OPTION_KEYS);
+            return -1;
+        }
+        option.key = key->data.scalar;
+        if (read_option(&option, config) != 0)
+            return -1;
+    }
+    if (config->name == NULL || config->directory == NULL) {
+        h2o_configurator_errprintf(cmd, node, "the mandatory key `%s` is missing",
+                                   config->name == NULL ? "name" : "path");
+        return -1;
+    }
+    return 0;
+}
+
+/* a view's name is relative to the path that it stands at; "/shop/" + "static/{breaker}" */
+static char *full_name(const h2o_pathconf_t *pathconf, const char *name)
+{
+    size_t path_len = pathconf->path.len, size;
+    char *full;
+
+    while (path_len != 0 && pathconf->path.base[path_len - 1] == '/')
+        --path_len;
+    while (*name == '/')
+        ++name;
+    size = path_len + strlen(name) + 2;
+    full = h2o_mem_alloc(size);
+    snprintf(full, size, "%.*s/%s", (int)path_len, pathconf->path.base, name);
+    return full;
+}
+
+static int add_view(h2o_configurator_command_t *cmd, h2o_configurator_context_t *ctx, yoml_t *node,
+                    const breaker_view_config_t *config)
+{
+    breaker_configurator_t *self = (void *)cmd->configurator;
+    const breaker_token_t *token = &self->vars->token;
+    const breaker_view_t *view;
+    int err;
+
+    if ((err = breaker_node_set_token(self->node, token->len != 0 ? token->text : NULL,
+                                      token->len)) != 0)
+        goto Fail;
+    if ((err = breaker_node_add_view(self->node, config, &view)) != 0)
+        goto Fail;
+    if ((err = breaker_h2o_static_register(ctx->pathconf, self->node, &view, 1)) != 0)
+        goto Fail;
+    return 0;
+
+Fail:
+    h2o_configurator_errprintf(cmd, node, "view `%s`: %s", config->name, breaker_err_message(err));
+    return -1;
+}
+
+static int on_config_view(h2o_configurator_command_t *cmd, h2o_configurator_context_t *ctx,
+                          yoml_t *node)
+{
+    breaker_view_config_t config;
+    char *name = NULL;
+    int ret = -1;
+
+    if (node->type != YOML_TYPE_MAPPING) {
+        h2o_configurator_errprintf(cmd, node, "got `%s`, accepted: a mapping with " OPTION_KEYS,
+                                   describe(node));
+        return -1;
+    }
+    breaker_view_config_init(&config);
+    config.data = *ctx->mimemap;
+    if (read_options(cmd, node, &config) == 0) {
+        config.name = name = full_name(ctx->pathconf, config.name);
+        ret = add_view(cmd, ctx, node, &config);
+    }
+    free(name);
+    free((void *)(uintptr_t)config.headers);
+    return ret;
+}
+
+static int on_config_static(h2o_configurator_command_t *cmd, h2o_configurator_context_t *ctx,
+                            yoml_t *node)
+{
+    if (node->type != YOML_TYPE_SEQUENCE)
+        return on_config_view(cmd, ctx, node);
+    for (size_t i = 0; i != node->data.sequence.size; ++i)
+        if (on_config_view(cmd, ctx, node->data.sequence.elements[i]) != 0)
+            return -1;
+    return 0;
+}
+
+/* ---- the others ---- */
+
+static int on_config_token(h2o_configurator_command_t *cmd, h2o_configurator_context_t *ctx,
+                           yoml_t *node)
+{
+    breaker_configurator_t *self = (void *)cmd->configurator;
+    int err = breaker_token_parse(node->data.scalar, strlen(node->data.scalar), &self->vars->token);
+    (void)ctx;
+
+    if (err != 0)
+        h2o_configurator_errprintf(cmd, node, "got `%s`, accepted: %s", node->data.scalar,
+                                   breaker_err_message(err));
+    return err != 0 ? -1 : 0;
+}
+
+static int on_config_release(h2o_configurator_command_t *cmd, h2o_configurator_context_t *ctx,
+                             yoml_t *node)
+{
+    breaker_configurator_t *self = (void *)cmd->configurator;
+    (void)ctx;
+
+    if (breaker_node_set_release_id(self->node, node->data.scalar, strlen(node->data.scalar)) == 0)
+        return 0;
+    h2o_configurator_errprintf(cmd, node,
+                               "got `%s`, accepted: 1 to 64 characters of A-Z a-z 0-9 . _ ~ -",
+                               node->data.scalar);
+    return -1;
+}
+
+static int on_config_rewrite(h2o_configurator_command_t *cmd, h2o_configurator_context_t *ctx,
+                             yoml_t *node)
+{
+    breaker_configurator_t *self = (void *)cmd->configurator;
+    option_t option = {cmd, "breaker.rewrite", node};
+    (void)ctx;
+
+    return read_switch(&option, &self->vars->rewrite);
+}
+
+static int on_enter(h2o_configurator_t *_self, h2o_configurator_context_t *ctx, yoml_t *node)
+{
+    breaker_configurator_t *self = (void *)_self;
+    (void)ctx, (void)node;
+
+    assert(self->vars < self->stack + H2O_CONFIGURATOR_NUM_LEVELS);
+    ++self->vars;
+    self->vars[0] = self->vars[-1];
+    return 0;
+}
+
+static int on_exit_level(h2o_configurator_t *_self, h2o_configurator_context_t *ctx, yoml_t *node)
+{
+    breaker_configurator_t *self = (void *)_self;
+    bool rewrite = self->vars->rewrite;
+    int err = 0;
+
+    assert(self->vars > self->stack);
+    --self->vars;
+    if (ctx->pathconf == NULL)
+        return 0;
+    breaker__framing_register(ctx->pathconf);
+    if (rewrite && (err = breaker_h2o_rewrite_register(ctx->pathconf, self->node)) != 0)
+        h2o_configurator_errprintf(NULL, node, "breaker.rewrite: %s", breaker_err_message(err));
+    return err != 0 ? -1 : 0;
+}
+
+void breaker_h2o_register_configurator(h2o_globalconf_t *globalconf, breaker_node_t *node)
+{
+    enum {
+        EVERY_LEVEL =
+            H2O_CONFIGURATOR_FLAG_GLOBAL | H2O_CONFIGURATOR_FLAG_HOST | H2O_CONFIGURATOR_FLAG_PATH,
+    };
+    breaker_configurator_t *self = (void *)h2o_configurator_create(globalconf, sizeof(*self));
+
+    self->super.enter = on_enter;
+    self->super.exit = on_exit_level;
+    self->node = node;
+    self->vars = self->stack;
+    h2o_configurator_define_command(&self->super, "breaker.token",
+                                    EVERY_LEVEL | H2O_CONFIGURATOR_FLAG_EXPECT_SCALAR,
+                                    on_config_token);
+    h2o_configurator_define_command(
+        &self->super, "breaker.release",
+        H2O_CONFIGURATOR_FLAG_GLOBAL | H2O_CONFIGURATOR_FLAG_EXPECT_SCALAR, on_config_release);
+    h2o_configurator_define_command(
+        &self->super, "breaker.static",
+        H2O_CONFIGURATOR_FLAG_PATH | H2O_CONFIGURATOR_FLAG_EXPECT_SEQUENCE |
+            H2O_CONFIGURATOR_FLAG_EXPECT_MAPPING | H2O_CONFIGURATOR_FLAG_SEMI_DEFERRED,
+        on_config_static);
+    h2o_configurator_define_command(&self->super, "breaker.rewrite",
+                                    EVERY_LEVEL | H2O_CONFIGURATOR_FLAG_EXPECT_SCALAR,
+                                    on_config_rewrite);
+}

@@ -1,0 +1,118 @@
+#ifndef BREAKER_HANDLERS_INTERNAL_H
+#define BREAKER_HANDLERS_INTERNAL_H
+
+/*
+ * What the files of the h2o side share. Not installed. A request walks
+ *
+ *   on_req (static.c): refresh ─▶ classify ─▶ switch ─▶ asset.c | respond.c
+ *
+ * and everything that it sends lives in its pool, in static memory, or behind the lease of the
+ * snapshot that it was judged by.
+ */
+#include <breaker/h2o.h>
+
+/* ---- prepared.c: the header arrays of a variant, made once when it is loaded ---- */
+
+/**
+ * The answer to a variant, ready to be handed to h2o. The headers that 304 carries as well come
+ * first, so one array serves both. Read-only and shared by all threads.
+ */
+typedef struct st_breaker__prepared_t {
+    h2o_mime_attributes_t mime_attr;
+    /** how many of `headers` a 304 has */
+    size_t num_shared;
+    /** how many a 200 has */
+    size_t num_headers;
+    h2o_header_t headers[];
+} breaker__prepared_t;
+
+/* ---- respond.c: statuses without an asset, and the last step of those with one ---- */
+
+/**
+ * Hands a read-only header array to the response, by reference where no filter of the path can
+ * write to it, else as a copy in the request's pool.
+ */
+void breaker__respond_headers(h2o_req_t *req, const h2o_header_t *headers, size_t num);
+
+/** Tells whether the request asks for headers only. */
+bool breaker__is_head(const h2o_req_t *req);
+
+/** The short refusals: text/plain, no-store, nosniff, no body for HEAD. They return 0. */
+int breaker__respond_bad_request(h2o_req_t *req);
+int breaker__respond_not_found(h2o_req_t *req);
+int breaker__respond_not_allowed(h2o_req_t *req);
+int breaker__respond_not_acceptable(h2o_req_t *req);
+int breaker__respond_precondition_failed(h2o_req_t *req);
+int breaker__respond_uri_too_long(h2o_req_t *req);
+/** 416 with the size that ranges are measured against. */
+int breaker__respond_unsatisfiable(h2o_req_t *req, uint64_t size);
+/** 503; `retry_after` is decimal seconds and lives as long as the handler. */
+int breaker__respond_retry(h2o_req_t *req, h2o_iovec_t retry_after);
+/**
+ * 301 to `prefix` followed by the raw path from the byte behind `asset_at` of the normalised path,
+ * query included. `cache_control` lives as long as the handler.
+ */
+int breaker__respond_redirect(h2o_req_t *req, const char *prefix, size_t prefix_len,
+                              size_t asset_at, h2o_iovec_t cache_control);
+
+/* ---- asset.c: conditionals, ranges, encodings; from memory or from disk ---- */
+
+/** The Accept-Encoding that a thread saw last, and what it came to. */
+typedef struct st_breaker__negotiated_t {
+    size_t len;
+    bool valid;
+    char text[128];
+    breaker_acceptable_t acceptable;
+} breaker__negotiated_t;
+
+/** Answers 200, 206, 304, 406, 412 or 416 with an asset. Returns 0. */
+int breaker__asset_send(h2o_req_t *req, const breaker_asset_t *asset, bool encodings,
+                        breaker__negotiated_t *negotiated);
+
+/* ---- framing.c: what libh2o's HTTP/1 parser lets through ---- */
+
+/**
+ * Tells whether the body of an HTTP/1 request is framed in a way that two servers could read
+ * differently: several Content-Length fields, Content-Length beside Transfer-Encoding,
+ * Transfer-Encoding in HTTP/1.0 (RFC 9112 §6.1, §6.3). Call it for requests with a body only: it
+ * reads the request's raw bytes once more.
+ */
+bool breaker__framing_is_ambiguous(h2o_req_t *req);
+
+/** Registers a handler that answers ambiguous framing with 400 and passes everything else on. */
+void breaker__framing_register(h2o_pathconf_t *pathconf);
+
+/* ---- lease.c: a thread's snapshot, and how requests hold on to it ---- */
+
+/**
+ * The snapshot of one handler on one thread. Requests in flight hold it through h2o's own,
+ * per-thread reference counts, so that a request costs no atomic operation.
+ */
+typedef struct st_breaker__lease_t {
+    breaker_publisher_t *publisher; /* borrowed: the node's */
+    breaker_snapshot_t *held;       /* owned reference, or NULL */
+    void *shared;                   /* owned: h2o-refcounted, holds `held` for the requests */
+} breaker__lease_t;
+
+void breaker__lease_init(breaker__lease_t *lease, breaker_publisher_t *publisher);
+void breaker__lease_dispose(breaker__lease_t *lease);
+
+/** Brings the lease up to date; one acquire-load when nothing changed. The result may be NULL. */
+const breaker_snapshot_t *breaker__lease_refresh(breaker__lease_t *lease);
+
+/** Keeps the lease's present snapshot for as long as the request's pool lives. */
+static inline void breaker__lease_hold(breaker__lease_t *lease, h2o_req_t *req)
+{
+    h2o_mem_link_shared(&req->pool, lease->shared);
+}
+
+/* ---- static.c ---- */
+
+/**
+ * Moves the handler that was created last behind the static handlers that lead the path, in front
+ * of all others: views come first, then what watches over requests to the application, then the
+ * application.
+ */
+void breaker__handler_to_front(h2o_pathconf_t *pathconf);
+
+#endif

@@ -1,0 +1,171 @@
+/*
+ * Answers without an asset. None of them may stay in a cache by accident: libh2o's own error
+ * responses carry no Cache-Control, so these are made by hand, of header arrays in static memory.
+ * A redirect is made by hand too: libh2o's clears the headers and turns into an internal redirect
+ * on delegated requests.
+ */
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include "internal.h"
+
+static h2o_iovec_t nosniff_name = {H2O_STRLIT("x-content-type-options")};
+
+/* what every refusal begins with */
+#define REFUSAL_HEADERS                                                                            \
+    {&H2O_TOKEN_CONTENT_TYPE->buf, NULL, {H2O_STRLIT("text/plain; charset=utf-8")}},               \
+        {&H2O_TOKEN_CACHE_CONTROL->buf, NULL, {H2O_STRLIT("no-store")}},                           \
+    {                                                                                              \
+        &nosniff_name, NULL,                                                                       \
+        {                                                                                          \
+            H2O_STRLIT("nosniff")                                                                  \
+        }                                                                                          \
+    }
+
+bool breaker__is_head(const h2o_req_t *req)
+{
+    return h2o_memis(req->input.method.base, req->input.method.len, H2O_STRLIT("HEAD")) != 0;
+}
+
+void breaker__respond_headers(h2o_req_t *req, const h2o_header_t *headers, size_t num)
+{
+    /* the chunked encoder, always there, never writes to headers of a response with a length */
+    if (req->pathconf->filters.size <= 1 && req->prefilters == NULL) {
+        req->res.headers.entries = (h2o_header_t *)(uintptr_t)headers;
+        req->res.headers.size = req->res.headers.capacity = num;
+        /* spares libh2o a copy for logs of the response as it was before filters changed it */
+        req->res.original.status = req->res.status;
+        req->res.original.headers = req->res.headers;
+        return;
+    }
+    h2o_vector_reserve(&req->pool, &req->res.headers, num);
+    memcpy(req->res.headers.entries, headers, num * sizeof(headers[0]));
+    req->res.headers.size = num;
+}
+
+static int send_text(h2o_req_t *req, h2o_iovec_t body)
+{
+    static h2o_generator_t generator = {NULL, NULL};
+
+    req->compress_hint = H2O_COMPRESS_HINT_DISABLE;
+    req->res.mime_attr = &h2o_mime_attributes_as_is;
+    req->res.content_length = body.len;
+    h2o_start_response(req, &generator);
+    if (breaker__is_head(req) || body.len == 0)
+        h2o_send(req, NULL, 0, H2O_SEND_STATE_FINAL);
+    else
+        h2o_send(req, &body, 1, H2O_SEND_STATE_FINAL);
+    return 0;
+}
+
+static int refuse(h2o_req_t *req, int status, const char *reason, h2o_iovec_t body)
+{
+    static const h2o_header_t headers[] = {REFUSAL_HEADERS};
+
+    req->res.status = status;
+    req->res.reason = reason;
+    breaker__respond_headers(req, headers, sizeof(headers) / sizeof(headers[0]));
+    return send_text(req, body);
+}
+
+int breaker__respond_bad_request(h2o_req_t *req)
+{
+    return refuse(req, 400, "Bad Request", h2o_iovec_init(H2O_STRLIT("bad request\n")));
+}
+
+int breaker__respond_not_found(h2o_req_t *req)
+{
+    return refuse(req, 404, "Not Found", h2o_iovec_init(H2O_STRLIT("not found\n")));
+}
+
+int breaker__respond_not_acceptable(h2o_req_t *req)
+{
+    return refuse(req, 406, "Not Acceptable",
+                  h2o_iovec_init(H2O_STRLIT("no acceptable encoding\n")));
+}
+
+int breaker__respond_precondition_failed(h2o_req_t *req)
+{
+    return refuse(req, 412, "Precondition Failed",
+                  h2o_iovec_init(H2O_STRLIT("precondition failed\n")));
+}
+
+int breaker__respond_uri_too_long(h2o_req_t *req)
+{
+    return refuse(req, 414, "URI Too Long", h2o_iovec_init(H2O_STRLIT("URI too long\n")));
+}
+
+int breaker__respond_not_allowed(h2o_req_t *req)
+{
+    static const h2o_header_t headers[] = {
+        REFUSAL_HEADERS, {&H2O_TOKEN_ALLOW->buf, NULL, {H2O_STRLIT("GET, HEAD")}}};
+
+    req->res.status = 405;
+    req->res.reason = "Method Not Allowed";
+    breaker__respond_headers(req, headers, sizeof(headers) / sizeof(headers[0]));
+    return send_text(req, h2o_iovec_init(H2O_STRLIT("method not allowed\n")));
+}
+
+/* a refusal with one header whose value is not known before */
+static int refuse_with(h2o_req_t *req, const h2o_token_t *token, h2o_iovec_t value,
+                       h2o_iovec_t body)
+{
+    static const h2o_header_t headers[] = {REFUSAL_HEADERS};
+    enum { NUM = sizeof(headers) / sizeof(headers[0]) };
+
+    h2o_vector_reserve(&req->pool, &req->res.headers, NUM + 1);
+    memcpy(req->res.headers.entries, headers, sizeof(headers));
+    req->res.headers.entries[NUM] =
+        (h2o_header_t){.name = (h2o_iovec_t *)&token->buf, .value = value};
+    req->res.headers.size = NUM + 1;
+    return send_text(req, body);
+}
+
+int breaker__respond_retry(h2o_req_t *req, h2o_iovec_t retry_after)
+{
+    req->res.status = 503;
+    req->res.reason = "Service Unavailable";
+    return refuse_with(req, H2O_TOKEN_RETRY_AFTER, retry_after,
+                       h2o_iovec_init(H2O_STRLIT("not on this node yet, try again\n")));
+}
+
+int breaker__respond_unsatisfiable(h2o_req_t *req, uint64_t size)
+{
+    char *value = h2o_mem_alloc_pool(&req->pool, sizeof("bytes */18446744073709551615"));
+    int len = sprintf(value, "bytes */%" PRIu64, size);
+
+    req->res.status = 416;
+    req->res.reason = "Range Not Satisfiable";
+    return refuse_with(req, H2O_TOKEN_CONTENT_RANGE, h2o_iovec_init(value, (size_t)len),
+                       h2o_iovec_init(H2O_STRLIT("range not satisfiable\n")));
+}
+
+/* h2o's index holds, for a byte of the normalised path, the place of the byte behind it */
+static size_t raw_offset(const h2o_req_t *req, size_t at)
+{
+    assert(at != 0);
+    return req->norm_indexes != NULL ? req->norm_indexes[at - 1] : at;
+}
+
+int breaker__respond_redirect(h2o_req_t *req, const char *prefix, size_t prefix_len,
+                              size_t asset_at, h2o_iovec_t cache_control)
+{
+    size_t raw_at = raw_offset(req, asset_at), raw_len = req->path.len - raw_at, len;
+    char *location = h2o_mem_alloc_pool(&req->pool, prefix_len + raw_len * 3);
+
+    assert(raw_at <= req->path.len);
+    memcpy(location, prefix, prefix_len);
+    len = prefix_len +
+          breaker_percent_repair(req->path.base + raw_at, raw_len, location + prefix_len);
+
+    req->res.status = 301;
+    req->res.reason = "Moved Permanently";
+    h2o_vector_reserve(&req->pool, &req->res.headers, 2);
+    req->res.headers.entries[0] = (h2o_header_t){.name = (h2o_iovec_t *)&H2O_TOKEN_LOCATION->buf,
+                                                 .value = h2o_iovec_init(location, len)};
+    req->res.headers.entries[1] = (h2o_header_t){
+        .name = (h2o_iovec_t *)&H2O_TOKEN_CACHE_CONTROL->buf, .value = cache_control};
+    req->res.headers.size = 2;
+    return send_text(req, h2o_iovec_init(NULL, 0));
+}
