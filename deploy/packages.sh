@@ -1,0 +1,59 @@
+# shellcheck shell=sh disable=SC2034
+# The Debian packages that h2o-breaker is built, tried, tested and measured with, and the one
+# function that installs what is missing of them. Sourced by deploy/quickstart.sh, tests/run.sh and
+# bench/run.sh; POSIX sh.
+#
+# BREAKER_INSTALL=no installs nothing and names what is missing.
+
+PACKAGES_BUILD="gcc libc6-dev make cmake pkg-config
+    libh2o-dev libh2o-evloop-dev libuv1-dev libyaml-dev
+    libssl-dev zlib1g-dev libzstd-dev libbrotli-dev"
+
+# deploy/quickstart.sh prints curl commands, and asks its own server with it
+PACKAGES_QUICKSTART="curl"
+
+PACKAGES_TEST="libcmocka-dev valgrind clang-format mandoc
+    curl nghttp2-client openssl
+    python3 python3-h2 python3-hpack python3-brotli python3-zstandard
+    chromium chromium-driver
+    python3-doc libjs-bootstrap5"
+
+PACKAGES_BENCH="nginx-light h2o nghttp2-client wrk curl python3"
+
+# missing_packages PACKAGE…: those of them that are not installed.
+missing_packages() {
+    for package in "$@"; do
+        case $(dpkg-query -W -f='${Status};' "$package" 2>/dev/null) in
+        *"install ok installed;"*) ;;
+        *) printf '%s ' "$package" ;;
+        esac
+    done
+}
+
+# install_packages PACKAGE…: installs what is missing, as root or through sudo. Where that is not
+# possible it says what is missing and goes on: the build tells what it cannot do without.
+install_packages() {
+    missing=$(missing_packages "$@")
+    [ -n "$missing" ] || return 0
+    if [ "${BREAKER_INSTALL:-yes}" = no ] || ! command -v apt-get >/dev/null; then
+        echo "not installed here: $missing" >&2
+        return 0
+    fi
+    as_root=
+    if [ "$(id -u)" -ne 0 ]; then
+        if ! command -v sudo >/dev/null; then
+            echo "please install as root: apt-get install $missing" >&2
+            return 1
+        fi
+        as_root=sudo
+    fi
+    echo "installing $missing"
+    # Lists that cannot be fetched now may still be good enough from last time.
+    $as_root apt-get -qq -o DPkg::Lock::Timeout=120 update ||
+        echo "apt-get update failed, going on with the package lists that are here" >&2
+    # Container images leave documentation out; the tests serve python3-doc as a real tree.
+    # shellcheck disable=SC2086 # a list of names
+    $as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=120 \
+        -o 'DPkg::Options::=--path-include=/usr/share/doc/python3*' \
+        install --yes --no-install-recommends $missing
+}
