@@ -39,9 +39,11 @@ BREAKER_EXPORT const char *breaker_encoding_suffix(breaker_encoding_t encoding);
  * Reads an Accept-Encoding field value (RFC 9110 §12.5.3): weights in thousandths, `*`, `x-gzip`,
  * case-insensitive names. Higher weights come first, the server's order decides among equals,
  * weight 0 removes, identity is acceptable unless removed by name or by `*;q=0`, and comes last
- * unless weighted higher than the others. A malformed member is ignored. `base` NULL means that
- * the field is absent: identity only (a client that says nothing gets no coding). An empty value
- * means identity only. Pure, no allocation; any thread.
+ * unless weighted higher than the others. `*` gives its weight to what is not named, identity
+ * included; a coding that is named twice counts with its lowest weight. A malformed member is
+ * ignored. `base` NULL means that the field is absent: identity only (a client that says nothing
+ * gets no coding). An empty value means identity only. Nothing may be left at all
+ * (`identity;q=0`): `num` is 0 then. Pure, no allocation; any thread.
  */
 BREAKER_EXPORT void breaker_encoding_negotiate(const char *base, size_t len,
                                                breaker_acceptable_t *ret_acceptable);
