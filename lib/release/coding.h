@@ -1,0 +1,25 @@
+#ifndef BREAKER_RELEASE_CODING_H
+#define BREAKER_RELEASE_CODING_H
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <breaker/http/encoding.h>
+#include <breaker/store.h>
+
+/**
+ * Encodes `len` bytes into at most `dst_size`, in the same way for the same input on every node.
+ * Fails with BREAKER_ERR_TOO_LONG when they do not fit, with BREAKER_ERR_STATE soon after `*stop`
+ * became true, and with BREAKER_ERR_NO_MEMORY. `encoding` is not identity.
+ */
+int breaker__encode(breaker_encoding_t encoding, const char *src, size_t len, char *dst,
+                    size_t dst_size, const atomic_bool *stop, size_t *ret_len);
+
+/**
+ * Tells whether `encoded`, whose bytes are in `encoding`, decodes to the bytes of `expected`: both
+ * may be in memory or on disk. Returns 0, BREAKER_ERR_NOT_ENCODED, or what went wrong. Never
+ * decodes more than the expected bytes and one piece.
+ */
+int breaker__decodes_to(breaker_encoding_t encoding, const breaker_variant_t *encoded,
+                        const breaker_variant_t *expected);
+
+#endif

@@ -1,0 +1,137 @@
+/*
+ * The encodings that no sibling brought. They are made in the background, smallest asset first, so
+ * that most of a page is compressed early and a stop loses little. Readers see a variant when it is
+ * finished, or not at all; nothing that they may hold is ever replaced.
+ */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include "release/coding.h"
+#include "release/digest.h"
+#include "release/release.h"
+#include "release/store.h"
+
+/** below this an encoding saves less than a packet */
+#define ENCODE_MIN 256
+
+typedef struct st_candidate_t {
+    breaker_store_t *store;
+    breaker_asset_t *asset;
+    uint64_t len;
+    /** its place before sorting, so that equal sizes keep their order */
+    size_t place;
+} candidate_t;
+
+static const breaker_variant_t *identity_of(const breaker_asset_t *asset)
+{
+    return breaker_asset_variant(asset, BREAKER_ENCODING_IDENTITY);
+}
+
+static bool is_candidate(const breaker_asset_t *asset)
+{
+    const breaker_variant_t *identity = identity_of(asset);
+
+    return asset->compressible && identity->base != NULL && identity->len >= ENCODE_MIN;
+}
+
+static int compare_candidates(const void *a, const void *b)
+{
+    const candidate_t *x = a, *y = b;
+
+    if (x->len != y->len)
+        return x->len < y->len ? -1 : 1;
+    return x->place < y->place ? -1 : 1;
+}
+
+/** The assets worth encoding, the smallest first. NULL without memory or without any. */
+static candidate_t *list_candidates(breaker_release_t *release, size_t *ret_num)
+{
+    candidate_t *candidates;
+    size_t num = 0, capacity = 0;
+
+    for (size_t i = 0; i != release->num_stores; ++i)
+        capacity += release->stores[i]->num_assets;
+    if ((candidates = malloc((capacity + 1) * sizeof(*candidates))) == NULL)
+        return NULL;
+    for (size_t i = 0; i != release->num_stores; ++i) {
+        breaker_store_t *store = release->stores[i];
+
+        if (!breaker_view_config(store->view)->encodings)
+            continue;
+        for (size_t at = 0; at != store->num_assets; ++at) {
+            breaker_asset_t *asset = store->assets + at;
+
+            if (is_candidate(asset)) {
+                candidates[num] = (candidate_t){store, asset, identity_of(asset)->len, num};
+                ++num;
+            }
+        }
+    }
+    assert(num <= capacity);
+    qsort(candidates, num, sizeof(*candidates), compare_candidates);
+    *ret_num = num;
+    return candidates;
+}
+
+/** The encoded bytes in an allocation that fits them, or NULL when they are not worth having. */
+static char *encode_bytes(const breaker_variant_t *identity, breaker_encoding_t encoding,
+                          const atomic_bool *stop, size_t *ret_len)
+{
+    size_t len;
+    char *base, *fitting;
+
+    if ((base = malloc(identity->len - 1)) == NULL)
+        return NULL;
+    if (breaker__encode(encoding, identity->base, identity->len, base, identity->len - 1, stop,
+                        &len) != 0) {
+        free(base);
+        return NULL;
+    }
+    assert(len != 0 && len < identity->len);
+    fitting = realloc(base, len);
+    *ret_len = len;
+    return fitting != NULL ? fitting : base;
+}
+
+/** Makes one encoding of an asset and lets it be seen, if it is of use. */
+static void encode_asset(const candidate_t *candidate, breaker_encoding_t encoding,
+                         breaker__hasher_t *hasher, const atomic_bool *stop)
+{
+    breaker_variant_t *variant;
+    uint8_t digest[BREAKER_DIGEST_LEN];
+    size_t len = 0;
+
+    if ((variant = breaker__variant_create(encoding)) == NULL)
+        return;
+    variant->base = encode_bytes(identity_of(candidate->asset), encoding, stop, &len);
+    variant->len = len;
+    variant->owns_base = variant->base != NULL;
+    if (variant->base == NULL || !breaker__store_has_room(candidate->store, len) ||
+        breaker__hash(hasher, variant->base, len, digest) != 0) {
+        breaker__variant_free(variant);
+        return;
+    }
+    breaker__etag_format(digest, variant->etag);
+    breaker__store_add_body(candidate->store, len);
+    breaker__store_publish(candidate->store, candidate->asset, variant);
+}
+
+void breaker_release_encode(breaker_release_t *release, const atomic_bool *stop)
+{
+    breaker__hasher_t hasher;
+    candidate_t *candidates;
+    size_t num = 0;
+
+    if (breaker__hasher_init(&hasher) != 0)
+        return;
+    candidates = list_candidates(release, &num);
+    for (size_t i = 0; i != num; ++i)
+        for (int e = 0; e != BREAKER_ENCODING_IDENTITY; ++e) {
+            if (atomic_load_explicit(stop, memory_order_relaxed))
+                break;
+            if (breaker_asset_variant(candidates[i].asset, (breaker_encoding_t)e) == NULL)
+                encode_asset(candidates + i, (breaker_encoding_t)e, &hasher, stop);
+        }
+    free(candidates);
+    breaker__hasher_dispose(&hasher);
+}

@@ -1,0 +1,164 @@
+/*
+ * One file becomes the identity bytes of one asset: read straight into the memory that it will be
+ * sent from, or, when it is too large for that, hashed in pieces and kept open. Either way the
+ * bytes count only if the file was the same before and after, so that a digest never names a
+ * mixture of two contents.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "release/file.h"
+#include "release/stamp.h"
+
+int breaker__reader_init(breaker__reader_t *reader)
+{
+    int ret;
+
+    if ((ret = breaker__hasher_init(&reader->hasher)) != 0)
+        return ret;
+    if ((reader->piece = malloc(BREAKER_FILE_PIECE)) != NULL)
+        return 0;
+    breaker__hasher_dispose(&reader->hasher);
+    return BREAKER_ERR_NO_MEMORY;
+}
+
+void breaker__reader_dispose(breaker__reader_t *reader)
+{
+    breaker__hasher_dispose(&reader->hasher);
+    free(reader->piece);
+    reader->piece = NULL;
+}
+
+/** Reads exactly `len` bytes. Returns 0, an errno, or -1 when the file ends before. */
+static int read_fully(int fd, char *dst, size_t len)
+{
+    while (len != 0) {
+        ssize_t got = read(fd, dst, len);
+
+        if (got == 0)
+            return -1;
+        if (got < 0 && errno != EINTR)
+            return errno;
+        if (got > 0) {
+            dst += got;
+            len -= (size_t)got;
+        }
+    }
+    return 0;
+}
+
+/** Returns like `read_fully`, ENOMEM included. */
+static int read_to_memory(breaker__reader_t *reader, int fd, breaker_variant_t *variant,
+                          uint8_t *digest)
+{
+    char *base = NULL;
+    int failure;
+
+    if (variant->len != 0 && (base = malloc(variant->len)) == NULL)
+        return ENOMEM;
+    if ((failure = read_fully(fd, base, variant->len)) == 0 &&
+        breaker__hash(&reader->hasher, base, variant->len, digest) != 0)
+        failure = ENOMEM;
+    if (failure != 0) {
+        free(base);
+        return failure;
+    }
+    variant->base = base != NULL ? base : "";
+    variant->owns_base = base != NULL;
+    return 0;
+}
+
+/** Returns like `read_to_memory`. */
+static int read_on_disk(breaker__reader_t *reader, int fd, uint64_t len, uint8_t *digest)
+{
+    int failure;
+
+    if (breaker__hasher_begin(&reader->hasher) != 0)
+        return ENOMEM;
+    while (len != 0) {
+        size_t part = len < BREAKER_FILE_PIECE ? (size_t)len : BREAKER_FILE_PIECE;
+
+        if ((failure = read_fully(fd, reader->piece, part)) != 0)
+            return failure;
+        if (breaker__hasher_feed(&reader->hasher, reader->piece, part) != 0)
+            return ENOMEM;
+        len -= part;
+    }
+    return breaker__hasher_end(&reader->hasher, digest) != 0 ? ENOMEM : 0;
+}
+
+static bool is_unchanged(int fd, const breaker_stamp_t *before)
+{
+    struct stat status;
+    breaker_stamp_t after;
+
+    if (fstat(fd, &status) != 0)
+        return false;
+    breaker__stamp_from(&status, &after);
+    return breaker__stamp_equal(before, &after);
+}
+
+static bool belongs_in_memory(const breaker_store_t *store, uint64_t len)
+{
+    return len <= breaker_view_config(store->view)->memory_file_limit &&
+           breaker__store_has_room(store, len);
+}
+
+static void drop_body(breaker_variant_t *variant)
+{
+    if (variant->owns_base)
+        free((void *)(uintptr_t)variant->base);
+    variant->base = NULL;
+    variant->owns_base = false;
+}
+
+/** One attempt; `variant` is filled on success only. */
+static int try_read(breaker__reader_t *reader, const breaker__tree_t *tree,
+                    const breaker_store_t *store, breaker_asset_t *asset,
+                    breaker_variant_t *variant, breaker_error_t *error)
+{
+    breaker_variant_t made = *variant;
+    bool in_memory;
+    int fd, ret, failure;
+
+    if ((ret = breaker__tree_open_file(tree, asset->path, &fd, &made.stamp, error)) != 0)
+        return ret;
+    made.len = (uint64_t)made.stamp.size;
+    in_memory = belongs_in_memory(store, made.len);
+    failure = in_memory ? read_to_memory(reader, fd, &made, asset->digest)
+                        : read_on_disk(reader, fd, made.len, asset->digest);
+    if (failure == 0 && !is_unchanged(fd, &made.stamp))
+        failure = -1;
+    if (failure == 0 && !in_memory)
+        made.fd = fd;
+    else
+        close(fd);
+    if (failure == 0) {
+        *variant = made;
+        return 0;
+    }
+    drop_body(&made);
+    if (failure > 0)
+        return breaker__tree_fail_io(tree, failure, asset->path, error);
+    return breaker__tree_fail(tree, BREAKER_ERR_CHANGED, asset->path,
+                              breaker_err_message(BREAKER_ERR_CHANGED), error);
+}
+
+int breaker__read_file(breaker__reader_t *reader, const breaker__tree_t *tree,
+                       breaker_store_t *store, breaker_asset_t *asset, breaker_variant_t *variant,
+                       breaker_error_t *error)
+{
+    int ret;
+
+    assert(variant->base == NULL && variant->fd < 0);
+    if ((ret = try_read(reader, tree, store, asset, variant, error)) == BREAKER_ERR_CHANGED)
+        ret = try_read(reader, tree, store, asset, variant, error);
+    if (ret != 0)
+        return ret;
+    breaker__etag_format(asset->digest, variant->etag);
+    if (variant->base != NULL)
+        breaker__store_add_body(store, variant->len);
+    return 0;
+}

@@ -1,0 +1,32 @@
+#ifndef BREAKER_RELEASE_FILE_H
+#define BREAKER_RELEASE_FILE_H
+
+#include <breaker/error.h>
+#include <breaker/store.h>
+#include "release/digest.h"
+#include "release/store.h"
+#include "release/tree.h"
+
+/** the bytes that are read at once from a file that stays on disk */
+#define BREAKER_FILE_PIECE 262144
+
+/** What reading many files shares. Plain value; one thread. */
+typedef struct st_breaker__reader_t {
+    breaker__hasher_t hasher; /* owned */
+    char *piece;              /* owned: BREAKER_FILE_PIECE bytes */
+} breaker__reader_t;
+
+/** Fails with BREAKER_ERR_NO_MEMORY. */
+int breaker__reader_init(breaker__reader_t *reader);
+void breaker__reader_dispose(breaker__reader_t *reader);
+
+/**
+ * Reads and hashes the file of an asset: fills `asset->digest` and base or fd, length, stamp and
+ * entity tag of `variant`, and counts the memory. A file that changes meanwhile is read once more,
+ * then BREAKER_ERR_CHANGED it is.
+ */
+int breaker__read_file(breaker__reader_t *reader, const breaker__tree_t *tree,
+                       breaker_store_t *store, breaker_asset_t *asset, breaker_variant_t *variant,
+                       breaker_error_t *error);
+
+#endif

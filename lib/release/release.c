@@ -1,0 +1,281 @@
+/*
+ * A release is all or nothing: every view is loaded, or the load fails and nothing stays behind.
+ * Its digest is made of what is served and of nothing else (names, paths, lengths, contents), so
+ * that two nodes agree on it wherever their trees lie and whatever their file times are. Every
+ * text in the digest has its length in front, so that no two trees are written alike.
+ */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include "release/digest.h"
+#include "release/file.h"
+#include "release/notices.h"
+#include "release/release.h"
+#include "release/siblings.h"
+#include "release/store.h"
+#include "release/tree.h"
+
+static const char default_type[] = "application/octet-stream";
+
+/** What loading the views has in common. */
+typedef struct st_loader_t {
+    breaker_release_t *release; /* borrowed: in the making */
+    breaker__reader_t reader;   /* owned */
+    int64_t now_s;
+    breaker_error_t *error;
+} loader_t;
+
+static int fail_memory(const loader_t *loader, const breaker_view_t *view)
+{
+    return breaker_error_set(loader->error, BREAKER_ERR_NO_MEMORY, "view \"%s\": %s",
+                             breaker_view_name(view), breaker_err_message(BREAKER_ERR_NO_MEMORY));
+}
+
+static int set_type(loader_t *loader, breaker_store_t *store, breaker_asset_t *asset)
+{
+    const breaker_release_hooks_t *hooks = &loader->release->hooks;
+    const char *type = NULL;
+    bool compressible = false;
+
+    if (hooks->type_of != NULL)
+        type = hooks->type_of(hooks->data, store->view, asset->path, &compressible);
+    asset->compressible = type != NULL && compressible;
+    asset->type = breaker__store_intern(store, type != NULL ? type : default_type);
+    return asset->type != NULL ? 0 : fail_memory(loader, store->view);
+}
+
+static int load_asset(loader_t *loader, const breaker__tree_t *tree, breaker_store_t *store,
+                      size_t at)
+{
+    breaker_asset_t *asset = store->assets + at;
+    breaker_variant_t *identity = store->identities + at;
+    int ret;
+
+    if ((ret = breaker__read_file(&loader->reader, tree, store, asset, identity, loader->error)) !=
+        0)
+        return ret;
+    if ((ret = set_type(loader, store, asset)) != 0)
+        return ret;
+    asset->last_modified_s =
+        identity->stamp.mtime.tv_sec < loader->now_s ? identity->stamp.mtime.tv_sec : loader->now_s;
+    breaker_http_date_format(asset->last_modified_s, asset->last_modified);
+    breaker__store_publish(store, asset, identity);
+    return 0;
+}
+
+static int fill_store(loader_t *loader, const breaker__tree_t *tree, breaker__notices_t *notices,
+                      breaker_store_t *store)
+{
+    int ret;
+
+    for (size_t i = 0; i != store->num_assets; ++i)
+        if ((ret = load_asset(loader, tree, store, i)) != 0)
+            return ret;
+    if (breaker__store_index(store) != 0)
+        return fail_memory(loader, store->view);
+    if (!breaker_view_config(store->view)->encodings)
+        return 0;
+    return breaker__adopt_siblings(store, tree, notices, loader->error);
+}
+
+static int load_tree(loader_t *loader, const breaker__tree_t *tree, breaker_store_t **ret_store)
+{
+    const breaker_release_hooks_t *hooks = &loader->release->hooks;
+    breaker__notices_t notices;
+    breaker__listing_t listing;
+    breaker__arena_t arena;
+    breaker_store_t *store = NULL;
+    int ret;
+
+    breaker__arena_init(&arena);
+    breaker__notices_init(&notices, hooks, tree->view);
+    if ((ret = breaker__tree_list(tree, &arena, &notices, &listing, loader->error)) == 0 &&
+        (ret = breaker__store_create(tree->view, hooks, &arena, &listing, &store)) != 0)
+        fail_memory(loader, tree->view);
+    breaker__listing_dispose(&listing);
+    breaker__arena_dispose(&arena);
+    if (ret == 0 && (ret = fill_store(loader, tree, &notices, store)) != 0)
+        breaker__store_free(store);
+    breaker__notices_finish(&notices);
+    if (ret == 0)
+        *ret_store = store;
+    return ret;
+}
+
+static int load_view(loader_t *loader, const breaker_view_t *view, breaker_store_t **ret_store)
+{
+    breaker__tree_t tree;
+    int ret;
+
+    if ((ret = breaker__tree_open(&tree, view, loader->error)) != 0)
+        return ret;
+    ret = load_tree(loader, &tree, ret_store);
+    breaker__tree_close(&tree);
+    return ret;
+}
+
+static int feed_number(breaker__hasher_t *hasher, uint64_t number)
+{
+    uint8_t bytes[8];
+
+    for (size_t i = 0; i != sizeof(bytes); ++i)
+        bytes[i] = (uint8_t)(number >> (56 - 8 * i));
+    return breaker__hasher_feed(hasher, bytes, sizeof(bytes));
+}
+
+static int feed_text(breaker__hasher_t *hasher, const char *base, size_t len)
+{
+    int ret;
+
+    if ((ret = feed_number(hasher, len)) != 0)
+        return ret;
+    return breaker__hasher_feed(hasher, base, len);
+}
+
+static int feed_store(breaker__hasher_t *hasher, const breaker_store_t *store)
+{
+    const char *name = breaker_view_name(store->view);
+    int ret;
+
+    if ((ret = feed_text(hasher, name, strlen(name))) != 0)
+        return ret;
+    if ((ret = feed_number(hasher, store->num_assets)) != 0)
+        return ret;
+    for (size_t i = 0; i != store->num_assets; ++i) {
+        const breaker_asset_t *asset = store->assets + i;
+
+        if ((ret = feed_text(hasher, asset->path, asset->path_len)) != 0)
+            return ret;
+        if ((ret = feed_number(hasher, store->identities[i].len)) != 0)
+            return ret;
+        if ((ret = breaker__hasher_feed(hasher, asset->digest, BREAKER_DIGEST_LEN)) != 0)
+            return ret;
+    }
+    return 0;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    const breaker_store_t *const *x = a, *const *y = b;
+
+    return strcmp(breaker_view_name((*x)->view), breaker_view_name((*y)->view));
+}
+
+static int make_digest(loader_t *loader)
+{
+    breaker_release_t *release = loader->release;
+    breaker__hasher_t *hasher = &loader->reader.hasher;
+    const breaker_store_t *sorted[BREAKER_VIEWS_MAX];
+    int ret;
+
+    assert(release->num_stores <= BREAKER_VIEWS_MAX);
+    for (size_t i = 0; i != release->num_stores; ++i)
+        sorted[i] = release->stores[i];
+    qsort(sorted, release->num_stores, sizeof(*sorted), compare_names);
+    ret = breaker__hasher_begin(hasher);
+    for (size_t i = 0; ret == 0 && i != release->num_stores; ++i)
+        ret = feed_store(hasher, sorted[i]);
+    if (ret == 0)
+        ret = breaker__hasher_end(hasher, release->digest);
+    return ret == 0 ? 0 : breaker_error_set(loader->error, ret, "%s", breaker_err_message(ret));
+}
+
+static int load_views(loader_t *loader, const breaker_release_config_t *config)
+{
+    breaker_release_t *release = loader->release;
+    int ret;
+
+    for (size_t i = 0; i != config->num_views; ++i) {
+        assert(breaker_view_index(config->views[i]) == i);
+        if ((ret = load_view(loader, config->views[i], release->stores + i)) != 0)
+            return ret;
+        release->num_stores = i + 1;
+    }
+    if ((ret = make_digest(loader)) != 0)
+        return ret;
+    if (config->id.len != 0) {
+        release->id = config->id;
+    } else {
+        breaker__digest_format(release->digest, release->id.text);
+        release->id.len = 2 * BREAKER_DIGEST_LEN;
+    }
+    return 0;
+}
+
+/** A release without stores, with one reference. */
+static breaker_release_t *create(const breaker_release_config_t *config)
+{
+    breaker_release_t *release;
+
+    if ((release = calloc(1, sizeof(*release))) == NULL)
+        return NULL;
+    if ((release->stores = calloc(config->num_views + 1, sizeof(*release->stores))) == NULL) {
+        free(release);
+        return NULL;
+    }
+    atomic_init(&release->refs, 1);
+    release->hooks = config->hooks;
+    return release;
+}
+
+int breaker_release_load(const breaker_release_config_t *config, breaker_release_t **ret_release,
+                         breaker_error_t *error)
+{
+    loader_t loader = {.now_s = time(NULL), .error = error};
+    int ret;
+
+    assert(config->num_views <= BREAKER_VIEWS_MAX);
+    if ((loader.release = create(config)) == NULL || breaker__reader_init(&loader.reader) != 0) {
+        breaker_release_unref(loader.release);
+        return breaker_error_set(error, BREAKER_ERR_NO_MEMORY, "%s",
+                                 breaker_err_message(BREAKER_ERR_NO_MEMORY));
+    }
+    ret = load_views(&loader, config);
+    breaker__reader_dispose(&loader.reader);
+    if (ret != 0) {
+        breaker_release_unref(loader.release);
+        return ret;
+    }
+    *ret_release = loader.release;
+    return 0;
+}
+
+breaker_release_t *breaker_release_ref(breaker_release_t *release)
+{
+    size_t before = atomic_fetch_add_explicit(&release->refs, 1, memory_order_relaxed);
+
+    assert(before != 0);
+    return release;
+}
+
+void breaker_release_unref(breaker_release_t *release)
+{
+    size_t before;
+
+    if (release == NULL)
+        return;
+    before = atomic_fetch_sub_explicit(&release->refs, 1, memory_order_acq_rel);
+    assert(before != 0);
+    if (before != 1)
+        return;
+    for (size_t i = 0; i != release->num_stores; ++i)
+        breaker__store_free(release->stores[i]);
+    free(release->stores);
+    free(release);
+}
+
+const breaker_release_id_t *breaker_release_id(const breaker_release_t *release)
+{
+    return &release->id;
+}
+
+const uint8_t *breaker_release_digest(const breaker_release_t *release)
+{
+    return release->digest;
+}
+
+const breaker_store_t *breaker_release_store(const breaker_release_t *release, size_t view_index)
+{
+    return view_index < release->num_stores ? release->stores[view_index] : NULL;
+}

@@ -1,0 +1,81 @@
+#ifndef BREAKER_RELEASE_STORE_H
+#define BREAKER_RELEASE_STORE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <breaker/release.h>
+#include <breaker/store.h>
+#include "release/arena.h"
+#include "release/tree.h"
+
+/** A place of the index: a key and its asset. An empty one has no asset. */
+typedef struct st_breaker__slot_t {
+    const breaker_asset_t *asset; /* borrowed: the store's */
+    /** the upper bits of the key's hash; the lower ones chose the place */
+    uint32_t tag;
+    /** the key is this many of the first bytes of the asset's path */
+    uint32_t len;
+} breaker__slot_t;
+
+/**
+ * The assets lie in one array in bytewise order of their paths, their identity variants in another;
+ * both are as long as the listing that they were made from. Variants of other encodings have
+ * allocations of their own, because they come one by one while others read.
+ */
+struct st_breaker_store_t {
+    const breaker_view_t *view;           /* borrowed: outlives us */
+    const breaker_release_hooks_t *hooks; /* borrowed: the release's */
+    breaker__arena_t arena;               /* owned: paths and types */
+    breaker_asset_t *assets;              /* owned */
+    breaker_variant_t *identities;        /* owned */
+    size_t num_assets;
+    /** owned: open addressing, at most half full, `slot_mask` + 1 places, a power of two */
+    breaker__slot_t *slots;
+    size_t slot_mask;
+    /** the type that was copied last, because neighbours tend to share it */
+    const char **types; /* owned array of texts in the arena, all different */
+    size_t num_types, types_capacity;
+    /** bytes of bodies in memory; read and written by the loading or encoding thread */
+    uint64_t bodies;
+    /** all memory; read by any thread */
+    atomic_size_t memory;
+};
+
+/**
+ * Makes a store whose assets have their paths and nothing else. Takes the texts out of `arena`,
+ * which is left empty. Fails with BREAKER_ERR_NO_MEMORY.
+ */
+int breaker__store_create(const breaker_view_t *view, const breaker_release_hooks_t *hooks,
+                          breaker__arena_t *arena, const breaker__listing_t *listing,
+                          breaker_store_t **ret_store);
+/** Frees it with all variants, whatever it has of them; takes NULL. */
+void breaker__store_free(breaker_store_t *store);
+
+/** Makes the index, after which assets are found. Fails with BREAKER_ERR_NO_MEMORY. */
+int breaker__store_index(breaker_store_t *store);
+
+/** Copies a media type once for all assets that have it. Returns NULL without memory. */
+const char *breaker__store_intern(breaker_store_t *store, const char *type);
+
+/** Tells whether the view's memory has room for a body of `len` bytes. */
+bool breaker__store_has_room(const breaker_store_t *store, uint64_t len);
+/** Counts a body in memory. */
+void breaker__store_add_body(breaker_store_t *store, uint64_t len);
+
+/**
+ * Makes an empty variant that is not yet to be seen; `breaker__variant_free` frees it again.
+ * Returns NULL without memory.
+ */
+breaker_variant_t *breaker__variant_create(breaker_encoding_t encoding);
+void breaker__variant_free(breaker_variant_t *variant);
+
+/** Has the host prepare a finished variant, then lets it be seen. The store owns it from now on. */
+void breaker__store_publish(breaker_store_t *store, breaker_asset_t *asset,
+                            breaker_variant_t *variant);
+
+/** Finds an asset by its own path only, never as the index file of a directory. */
+breaker_asset_t *breaker__store_find_exact(breaker_store_t *store, const char *path, size_t len);
+
+#endif

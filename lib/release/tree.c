@@ -1,0 +1,377 @@
+/*
+ * The walk over a view's directory. Every open goes by the full logical path from the pinned root
+ * through openat2 with RESOLVE_BENEATH, so that the kernel answers for it: whatever happens to the
+ * tree meanwhile, no file outside it is ever opened. Opening relative to a subdirectory would
+ * instead refuse links such as "css/base -> ../shared", which stay inside.
+ *
+ * Nothing is opened for reading before its type is known, because opening a device can have
+ * effects, and everything is opened without waiting, because opening a fifo can wait for ever.
+ *
+ * Where openat2 is not to be had (kernels before 5.6, old seccomp filters) a path is opened
+ * component by component and no symbolic link is followed at all.
+ */
+#include <assert.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include <breaker/http/percent.h>
+#include "release/stamp.h"
+#include "release/tree.h"
+
+/** how often a resolution that raced with a rename is tried again */
+#define RACES_MAX 64
+#define OPEN_FLAGS (O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+
+/** Where a walk stands. */
+typedef struct st_walk_t {
+    const breaker__tree_t *tree;
+    breaker__arena_t *arena;
+    breaker__notices_t *notices;
+    breaker__listing_t *listing;
+    breaker_error_t *error;
+    /** directories and files met, so that links which multiply each other come to an end */
+    size_t num_met;
+    /** the directories that lead here, the root first */
+    size_t depth;
+    struct {
+        dev_t dev;
+        ino_t ino;
+    } above[BREAKER_TREE_DEPTH_MAX + 1];
+    /** the logical path of the present file or directory, NUL-ended */
+    char path[BREAKER_ASSET_PATH_MAX + 1];
+} walk_t;
+
+static int walk_directory(walk_t *walk, size_t path_len);
+
+int breaker__tree_fail(const breaker__tree_t *tree, int code, const char *path, const char *why,
+                       breaker_error_t *error)
+{
+    char place[BREAKER_PLACE_MAX];
+
+    breaker__place_format(tree->view, path, place);
+    return breaker_error_set(error, code, "view \"%s\": %s: %s", breaker_view_name(tree->view),
+                             place, why);
+}
+
+int breaker__tree_fail_io(const breaker__tree_t *tree, int system_error, const char *path,
+                          breaker_error_t *error)
+{
+    char text[128];
+
+    if (system_error == EMFILE || system_error == ENFILE)
+        return breaker__tree_fail(tree, BREAKER_ERR_IO, path,
+                                  "too many open files: raise the limit of open files (ulimit -n, "
+                                  "LimitNOFILE=) or how much the view may keep in memory",
+                                  error);
+    if (system_error == ENOMEM)
+        return breaker__tree_fail(tree, BREAKER_ERR_NO_MEMORY, path,
+                                  breaker_err_message(BREAKER_ERR_NO_MEMORY), error);
+    return breaker__tree_fail(tree, BREAKER_ERR_IO, path,
+                              strerror_r(system_error, text, sizeof(text)), error);
+}
+
+static int open_resolved(int root, const char *path, int flags)
+{
+    struct open_how how = {.flags = (unsigned)(flags | OPEN_FLAGS),
+                           .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
+    long fd;
+
+    if ((flags & O_PATH) != 0)
+        how.flags = (unsigned)(flags | O_CLOEXEC);
+    for (int i = 0; i != RACES_MAX; ++i) {
+        fd = syscall(SYS_openat2, root, path, &how, sizeof(how));
+        if (fd >= 0 || (errno != EAGAIN && errno != EINTR))
+            break;
+    }
+    return (int)fd;
+}
+
+/** Opens without openat2: `path` is logical, so it has no "..", and no link is followed. */
+static int open_strictly(int root, const char *path, int flags)
+{
+    char name[NAME_MAX + 1];
+    int at = root, fd;
+
+    for (const char *slash; (slash = strchr(path, '/')) != NULL; path = slash + 1) {
+        size_t len = (size_t)(slash - path);
+
+        if (len >= sizeof(name)) {
+            fd = -1;
+            errno = ENAMETOOLONG;
+        } else {
+            memcpy(name, path, len);
+            name[len] = '\0';
+            fd = openat(at, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        }
+        if (at != root) {
+            int kept = errno;
+
+            close(at);
+            errno = kept;
+        }
+        if (fd < 0)
+            return -1;
+        at = fd;
+    }
+    fd = openat(at, path, flags | O_NOFOLLOW | ((flags & O_PATH) != 0 ? O_CLOEXEC : OPEN_FLAGS));
+    if (at != root) {
+        int kept = errno;
+
+        close(at);
+        errno = kept;
+    }
+    return fd;
+}
+
+/** Opens a logical path beneath the root; "" is the root. Returns -1 and leaves errno. */
+static int open_beneath(const breaker__tree_t *tree, const char *path, int flags)
+{
+    if (*path == '\0')
+        path = ".";
+    return tree->strict ? open_strictly(tree->root, path, flags)
+                        : open_resolved(tree->root, path, flags);
+}
+
+int breaker__tree_open(breaker__tree_t *tree, const breaker_view_t *view, breaker_error_t *error)
+{
+    breaker__tree_t opened = {.view = view};
+    int probe;
+
+    opened.root = open(breaker_view_config(view)->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (opened.root < 0)
+        return breaker__tree_fail_io(&opened, errno, "", error);
+    if ((probe = open_resolved(opened.root, ".", O_PATH)) >= 0)
+        close(probe);
+    else if (errno == ENOSYS || errno == EPERM)
+        opened.strict = true;
+    *tree = opened;
+    return 0;
+}
+
+void breaker__tree_close(breaker__tree_t *tree)
+{
+    assert(tree->root >= 0);
+    close(tree->root);
+    tree->root = -1;
+}
+
+int breaker__tree_open_file(const breaker__tree_t *tree, const char *path, int *ret_fd,
+                            breaker_stamp_t *ret_stamp, breaker_error_t *error)
+{
+    struct stat status;
+    int fd;
+
+    if ((fd = open_beneath(tree, path, O_RDONLY)) < 0)
+        return breaker__tree_fail_io(tree, errno, path, error);
+    if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) {
+        close(fd);
+        return breaker__tree_fail(tree, BREAKER_ERR_CHANGED, path, "no longer a regular file",
+                                  error);
+    }
+    *ret_fd = fd;
+    breaker__stamp_from(&status, ret_stamp);
+    return 0;
+}
+
+static int add_file(walk_t *walk, size_t path_len)
+{
+    breaker__listing_t *listing = walk->listing;
+    const char *base;
+
+    if (listing->num == listing->capacity) {
+        size_t capacity = listing->capacity == 0 ? 64 : listing->capacity * 2;
+        breaker__path_t *paths = realloc(listing->paths, capacity * sizeof(*paths));
+
+        if (paths == NULL)
+            return breaker__tree_fail_io(walk->tree, ENOMEM, walk->path, walk->error);
+        listing->paths = paths;
+        listing->capacity = capacity;
+    }
+    if ((base = breaker__arena_copy(walk->arena, walk->path, path_len)) == NULL)
+        return breaker__tree_fail_io(walk->tree, ENOMEM, walk->path, walk->error);
+    assert(listing->num < listing->capacity);
+    listing->paths[listing->num++] = (breaker__path_t){base, path_len};
+    return 0;
+}
+
+/** Leaves the present path out, with a notice. */
+static int leave_out(walk_t *walk, breaker__notice_t notice)
+{
+    breaker__notices_add(walk->notices, notice, walk->path);
+    return 0;
+}
+
+/** A symbolic link, or a file system that does not tell types: looks without opening. */
+static int walk_unknown(walk_t *walk, size_t path_len)
+{
+    struct stat status;
+    int fd = open_beneath(walk->tree, walk->path, O_PATH), failure;
+
+    if (fd < 0) {
+        if (errno == EXDEV)
+            return leave_out(walk, BREAKER__NOTICE_OUTSIDE);
+        if (errno == ELOOP)
+            return leave_out(walk, BREAKER__NOTICE_LOOP);
+        if (errno == ENOENT || errno == ENOTDIR || errno == ENAMETOOLONG)
+            return leave_out(walk, BREAKER__NOTICE_DANGLING);
+        return breaker__tree_fail_io(walk->tree, errno, walk->path, walk->error);
+    }
+    failure = fstat(fd, &status) != 0 ? errno : 0;
+    close(fd);
+    if (failure != 0)
+        return breaker__tree_fail_io(walk->tree, failure, walk->path, walk->error);
+    if (S_ISREG(status.st_mode))
+        return add_file(walk, path_len);
+    if (S_ISDIR(status.st_mode))
+        return walk_directory(walk, path_len);
+    return leave_out(walk,
+                     S_ISLNK(status.st_mode) ? BREAKER__NOTICE_LINK : BREAKER__NOTICE_SPECIAL);
+}
+
+static bool is_hidden(const walk_t *walk, const char *name)
+{
+    return name[0] == '.' && strcmp(name, ".well-known") != 0 &&
+           !breaker_view_config(walk->tree->view)->dotfiles;
+}
+
+static int walk_entry(walk_t *walk, const struct dirent *entry, size_t parent_len)
+{
+    size_t name_len = strlen(entry->d_name), len = parent_len;
+
+    if (is_hidden(walk, entry->d_name))
+        return 0;
+    if (parent_len + 1 + name_len > BREAKER_ASSET_PATH_MAX)
+        return leave_out(walk, BREAKER__NOTICE_LONG);
+    if (len != 0)
+        walk->path[len++] = '/';
+    memcpy(walk->path + len, entry->d_name, name_len + 1);
+    len += name_len;
+
+    if (!breaker_path_is_clean(entry->d_name, name_len))
+        return leave_out(walk, BREAKER__NOTICE_NAME);
+    if (++walk->num_met > BREAKER_ASSETS_MAX)
+        return breaker__tree_fail(walk->tree, BREAKER_ERR_TOO_MANY, walk->path,
+                                  "more files and directories than a view may have", walk->error);
+    switch (entry->d_type) {
+    case DT_REG:
+        return add_file(walk, len);
+    case DT_DIR:
+        return walk_directory(walk, len);
+    case DT_LNK:
+        if (walk->tree->strict)
+            return leave_out(walk, BREAKER__NOTICE_LINK);
+        return walk_unknown(walk, len);
+    case DT_UNKNOWN:
+        return walk_unknown(walk, len);
+    default:
+        return leave_out(walk, BREAKER__NOTICE_SPECIAL);
+    }
+}
+
+static int walk_entries(walk_t *walk, DIR *directory, size_t path_len)
+{
+    for (;;) {
+        const struct dirent *entry;
+        int ret;
+
+        errno = 0;
+        if ((entry = readdir(directory)) == NULL) {
+            if (errno != 0)
+                return breaker__tree_fail_io(walk->tree, errno, walk->path, walk->error);
+            return 0;
+        }
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+            continue;
+        ret = walk_entry(walk, entry, path_len);
+        walk->path[path_len] = '\0';
+        if (ret != 0)
+            return ret;
+    }
+}
+
+static bool is_above(const walk_t *walk, const struct stat *status)
+{
+    for (size_t i = 0; i != walk->depth; ++i)
+        if (walk->above[i].dev == status->st_dev && walk->above[i].ino == status->st_ino)
+            return true;
+    return false;
+}
+
+/** Walks an open directory, which it closes. */
+static int walk_opened(walk_t *walk, int fd, size_t path_len)
+{
+    struct stat status;
+    DIR *directory;
+    int ret;
+
+    if (fstat(fd, &status) != 0 || (directory = fdopendir(fd)) == NULL) {
+        ret = breaker__tree_fail_io(walk->tree, errno, walk->path, walk->error);
+        close(fd);
+        return ret;
+    }
+    if (is_above(walk, &status)) {
+        ret = leave_out(walk, BREAKER__NOTICE_LOOP);
+    } else {
+        walk->above[walk->depth].dev = status.st_dev;
+        walk->above[walk->depth].ino = status.st_ino;
+        ++walk->depth;
+        ret = walk_entries(walk, directory, path_len);
+        --walk->depth;
+    }
+    closedir(directory);
+    return ret;
+}
+
+static int walk_directory(walk_t *walk, size_t path_len)
+{
+    int fd;
+
+    if (walk->depth > BREAKER_TREE_DEPTH_MAX)
+        return breaker__tree_fail(walk->tree, BREAKER_ERR_TOO_MANY, walk->path,
+                                  "directories lie too deep in each other", walk->error);
+    if ((fd = open_beneath(walk->tree, walk->path, O_RDONLY | O_DIRECTORY)) < 0)
+        return breaker__tree_fail_io(walk->tree, errno, walk->path, walk->error);
+    return walk_opened(walk, fd, path_len);
+}
+
+static int compare_paths(const void *a, const void *b)
+{
+    const breaker__path_t *x = a, *y = b;
+
+    return strcmp(x->base, y->base);
+}
+
+int breaker__tree_list(const breaker__tree_t *tree, breaker__arena_t *arena,
+                       breaker__notices_t *notices, breaker__listing_t *listing,
+                       breaker_error_t *error)
+{
+    walk_t *walk;
+    int ret;
+
+    memset(listing, 0, sizeof(*listing));
+    if ((walk = calloc(1, sizeof(*walk))) == NULL)
+        return breaker__tree_fail_io(tree, ENOMEM, "", error);
+    walk->tree = tree;
+    walk->arena = arena;
+    walk->notices = notices;
+    walk->listing = listing;
+    walk->error = error;
+    ret = walk_directory(walk, 0);
+    assert(walk->depth == 0);
+    free(walk);
+    if (ret == 0 && listing->num != 0)
+        qsort(listing->paths, listing->num, sizeof(*listing->paths), compare_paths);
+    return ret;
+}
+
+void breaker__listing_dispose(breaker__listing_t *listing)
+{
+    free(listing->paths);
+    memset(listing, 0, sizeof(*listing));
+}
