@@ -40,7 +40,8 @@ typedef enum en_breaker_precondition_t {
  * Evaluates the conditions of a GET or HEAD on an existing representation in the order of RFC 9110
  * §13.2.2: If-Match (strong comparison), else If-Unmodified-Since; then If-None-Match (weak
  * comparison), else If-Modified-Since. Lists, weak tags and `*` are understood. A malformed tag
- * list matches nothing from the malformed member on; a malformed date is ignored. `etag` is the
+ * list matches nothing from the malformed member on; a malformed date is ignored; a two-digit year
+ * is read as if now were 2026, or the time of the modification if that is later. `etag` is the
  * strong entity tag with its quotes; `last_modified_s` is in seconds since the epoch. Pure; any
  * thread.
  */
@@ -58,8 +59,9 @@ BREAKER_EXPORT bool breaker_if_range(breaker_field_t if_range, const char *etag,
 
 /**
  * Reads an HTTP date in any of the three forms of RFC 9110 §5.6.7 into seconds since the epoch; a
- * two-digit year that lies more than 50 years after `now_s` belongs to the century before. Returns
- * false for anything else. Pure.
+ * two-digit year that lies more than 50 years after `now_s` belongs to the century before. The
+ * name of the day has to be one, but not the right one; a leap second becomes the next one.
+ * Returns false for anything else. Pure.
  */
 BREAKER_EXPORT bool breaker_http_date_parse(const char *base, size_t len, int64_t now_s,
                                             int64_t *ret_s);
