@@ -47,12 +47,13 @@ typedef struct st_breaker_verdict_t {
  * `refreshed` says that the ledger is newer than the request, so that asking again is of no use.
  * Pure: no clock, no system call, no lock, no allocation. Any thread that holds the snapshot.
  *
- * T is the view's token, R the node's release, t the token of the path:
+ * T is the view's token, R the node's release, t the token of the path; the first row that applies
+ * counts:
  *
  *   t = T                                      SERVE or NOT_FOUND
  *   t malformed, or the path is not clean      NOT_FOUND
- *   t names a release that this node holds     SERVE or NOT_FOUND from that release
  *   t is an older token of R                   REDIRECT
+ *   t names a release that this node holds     SERVE or NOT_FOUND from that release
  *   t older, a live peer holds its release     RELAY, otherwise as without a peer
  *   t older                                    REDIRECT if the path exists under T, else NOT_FOUND
  *   t newer, a live peer holds its release     RELAY, otherwise RETRY
@@ -61,7 +62,8 @@ typedef struct st_breaker_verdict_t {
  *   t newer                                    RETRY
  *
  * "Older" is the ledger's order when it knows both tokens, else breaker_token_compare; another
- * spelling of T's value counts as older.
+ * spelling of T's value counts as older. A newer token of R is served, because its bytes are those
+ * of T. While nothing is loaded, where the assets under T would decide, the verdict is RETRY.
  */
 BREAKER_EXPORT breaker_verdict_t breaker_classify(const breaker_snapshot_t *snapshot,
                                                   const breaker_views_t *views, const char *path,

@@ -14,15 +14,18 @@ extern "C" {
  */
 #define BREAKER_ERRORS(X)                                                                          \
     X(NO_MEMORY, -1, "out of memory")                                                              \
-    X(TOKEN_SYNTAX, -2, "a token is 1 to 64 characters of A-Z a-z 0-9 . _ ~ -")                    \
+    X(TOKEN_SYNTAX, -2, "a token is 1 to 64 characters of A-Z a-z 0-9 . _ ~ -, and not . or ..")   \
     X(NO_PLACEHOLDER, -3, "a view's name must contain the placeholder {breaker}")                  \
     X(TWO_PLACEHOLDERS, -4, "a view's name must contain the placeholder {breaker} only once")      \
-    X(VIEW_NAME, -5, "a view's name is a URL path of 1 to 255 printable ASCII characters without " \
-                     "empty segments, '.', '..', '%', '?', '#' or '\\'")                           \
+    X(VIEW_NAME, -5,                                                                               \
+      "a view's name is a URL path of 1 to 255 characters of A-Z a-z 0-9 -._~!$&'()*+,;=:@/ "      \
+      "around "                                                                                    \
+      "the placeholder, without empty segments, '.' and '..'")                                     \
     X(VIEW_TAKEN, -6, "another view has this name already")                                        \
     X(TOO_MANY, -7, "a stated limit is reached")                                                   \
     X(RANGE, -8, "a value is outside its bounds")                                                  \
-    X(HEADER_SYNTAX, -9, "a header is \"Name: value\" without control characters")                 \
+    X(HEADER_SYNTAX, -9,                                                                           \
+      "a header is \"Name: value\" without control characters, and none that the server sets")     \
     X(NOT_FOUND, -10, "no such thing")                                                             \
     X(OUTSIDE, -11, "the path leads out of the directory")                                         \
     X(IO, -12, "the file system refused")                                                          \

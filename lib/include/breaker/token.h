@@ -30,7 +30,10 @@ typedef struct st_breaker_token_t {
  */
 typedef breaker_token_t breaker_release_id_t;
 
-/** Tells whether the bytes are a token: 1 to 64 of `A-Z a-z 0-9 . _ ~ -`. Pure; any thread. */
+/**
+ * Tells whether the bytes are a token: 1 to 64 of `A-Z a-z 0-9 . _ ~ -`, but not "." or "..", which
+ * clients and servers remove from a path (RFC 3986 §5.2.4). Pure; any thread.
+ */
 BREAKER_EXPORT bool breaker_token_is_valid(const char *base, size_t len);
 
 /**

@@ -27,10 +27,11 @@ extern "C" {
 typedef struct st_breaker_view_config_t {
     /**
      * the URL path with the placeholder in it, NUL-ended: "static/{breaker}",
-     * "assets/v{breaker}/pub". A leading and a trailing slash are dropped. Mandatory.
+     * "assets/v{breaker}/pub". A leading and a trailing slash are dropped. What is around the
+     * placeholder stands for itself in a URL path (RFC 3986 §3.3). Mandatory.
      */
     const char *name;
-    /** the directory whose files are served, NUL-ended. Mandatory. */
+    /** the directory whose files are served, NUL-ended, at most 4,095 bytes. Mandatory. */
     const char *directory;
     /** `max-age` of 200, 206 and 304, in seconds; default 31,536,000 (a year), at most 10 years */
     uint64_t cache_max_age_s;
@@ -44,7 +45,10 @@ typedef struct st_breaker_view_config_t {
     const char *timing_allow_origin;
     /** value of `Cross-Origin-Resource-Policy`, or NULL for none (the default) */
     const char *resource_policy;
-    /** further headers of 200, 206 and 304, each "Name: value", NUL-ended */
+    /**
+     * further headers of 200, 206 and 304, each "Name: value", NUL-ended (RFC 9110 §5.1, §5.5).
+     * Those that the server sets itself, or that an option above sets, are refused.
+     */
     const char *const *headers;
     size_t num_headers;
     /** name of the file that answers for a directory ("index.html"), or NULL for none (default) */
@@ -69,8 +73,9 @@ BREAKER_EXPORT void breaker_view_config_init(breaker_view_config_t *config);
 
 /**
  * Makes a view numbered `index` (its place among the node's views, below BREAKER_VIEWS_MAX).
- * Refuses with BREAKER_ERR_NO_PLACEHOLDER, _TWO_PLACEHOLDERS, _VIEW_NAME, _RANGE or
- * _HEADER_SYNTAX. The directory is not looked at here. The caller owns the view until
+ * Refuses with BREAKER_ERR_NO_PLACEHOLDER, _TWO_PLACEHOLDERS, _VIEW_NAME, _HEADER_SYNTAX, or
+ * _RANGE for numbers, lengths, the directory and the index. The directory need not exist yet: if it
+ * does, its real path is noted for `breaker_static_url`. The caller owns the view until
  * `breaker_view_free`. Any thread.
  */
 BREAKER_EXPORT int breaker_view_create(const breaker_view_config_t *config, size_t index,
@@ -115,7 +120,8 @@ typedef struct st_breaker_view_match_t {
 typedef struct st_breaker_views_t breaker_views_t;
 
 /**
- * Compiles a set of 1 to BREAKER_VIEWS_MAX views. The views are borrowed and outlive the set.
+ * Compiles a set of 1 to BREAKER_VIEWS_MAX views; fails with BREAKER_ERR_RANGE for none,
+ * BREAKER_ERR_TOO_MANY or BREAKER_ERR_NO_MEMORY. The views are borrowed and outlive the set.
  * Two views whose names differ but match the same paths are allowed: the one with the longer text
  * before its placeholder is asked first, then the earlier one. The caller owns the set until
  * `breaker_views_free`, which takes NULL.

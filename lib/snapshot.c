@@ -1,0 +1,191 @@
+/*
+ * Snapshots and their publication. A snapshot is never written to once it is published, so readers
+ * need no lock while they hold a reference. The lock of the publisher covers one thing: between
+ * reading the pointer and counting the reference nobody may drop the last one. The generation
+ * beside it lets a reader see with one load that there is nothing to do.
+ */
+#include <assert.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <breaker/error.h>
+#include <breaker/snapshot.h>
+
+struct st_breaker_publisher_t {
+    _Atomic uint64_t generation; /* of `current`; written under the lock */
+    pthread_mutex_t lock;
+    breaker_snapshot_t *current; /* owned reference, or NULL */
+};
+
+/* ---- snapshots ---- */
+
+static void fill_view(breaker_snapshot_view_t *dst, const breaker_view_t *view,
+                      const breaker_token_t *token, const breaker_release_t *release)
+{
+    assert(token->len != 0);
+    dst->view = view;
+    dst->token = *token;
+    dst->store = release != NULL ? breaker_release_store(release, breaker_view_index(view)) : NULL;
+    dst->prefix_len = breaker_view_prefix(view, token->text, token->len, dst->prefix);
+}
+
+static void take_releases(breaker_snapshot_t *snapshot, const breaker_snapshot_config_t *config)
+{
+    if (config->release != NULL)
+        snapshot->release = breaker_release_ref(config->release);
+    for (size_t i = 0; i != config->num_held; ++i)
+        snapshot->held[i] = breaker_release_ref(config->held[i]);
+    snapshot->num_held = config->num_held;
+}
+
+/* the release of this node that an entry names, or NULL */
+static breaker_release_t *find_release(const breaker_snapshot_t *snapshot,
+                                       const breaker_release_id_t *id)
+{
+    if (snapshot->release != NULL && breaker_token_equal(breaker_release_id(snapshot->release), id))
+        return snapshot->release;
+    for (size_t i = 0; i != snapshot->num_held; ++i)
+        if (breaker_token_equal(breaker_release_id(snapshot->held[i]), id))
+            return snapshot->held[i];
+    return NULL;
+}
+
+static bool is_relayable(const breaker_snapshot_config_t *config, const breaker_release_id_t *id)
+{
+    for (size_t i = 0; i != config->num_relayable; ++i)
+        if (breaker_token_equal(config->relayable + i, id))
+            return true;
+    return false;
+}
+
+static void take_ledger(breaker_snapshot_t *snapshot, const breaker_snapshot_config_t *config)
+{
+    if (config->ledger == NULL)
+        return;
+    snapshot->has_ledger = true;
+    snapshot->ledger = *config->ledger;
+    for (size_t i = 0; i != breaker_ledger_size(&snapshot->ledger); ++i) {
+        const breaker_release_id_t *id = &breaker_ledger_at(&snapshot->ledger, i)->release;
+        snapshot->entry_release[i] = find_release(snapshot, id);
+        snapshot->entry_relayable[i] = is_relayable(config, id);
+    }
+}
+
+int breaker_snapshot_create(const breaker_snapshot_config_t *config,
+                            breaker_snapshot_t **ret_snapshot)
+{
+    breaker_snapshot_t *snapshot;
+
+    if (config->num_views > BREAKER_VIEWS_MAX || config->num_held > BREAKER_HELD_MAX)
+        return BREAKER_ERR_TOO_MANY;
+    snapshot = calloc(1, sizeof(*snapshot) + config->num_views * sizeof(snapshot->views[0]));
+    if (snapshot == NULL)
+        return BREAKER_ERR_NO_MEMORY;
+    atomic_init(&snapshot->_refs, 1);
+    take_releases(snapshot, config);
+    take_ledger(snapshot, config);
+    snapshot->views = (breaker_snapshot_view_t *)(snapshot + 1);
+    snapshot->num_views = config->num_views;
+    for (size_t i = 0; i != config->num_views; ++i) {
+        assert(breaker_view_index(config->views[i]) == i);
+        fill_view(snapshot->views + i, config->views[i], config->tokens + i, config->release);
+    }
+    snapshot->older_alive = config->older_alive;
+    *ret_snapshot = snapshot;
+    return 0;
+}
+
+breaker_snapshot_t *breaker_snapshot_ref(breaker_snapshot_t *snapshot)
+{
+    size_t before = atomic_fetch_add_explicit(&snapshot->_refs, 1, memory_order_relaxed);
+
+    assert(before != 0);
+    return snapshot;
+}
+
+void breaker_snapshot_unref(breaker_snapshot_t *snapshot)
+{
+    size_t before;
+
+    if (snapshot == NULL)
+        return;
+    /* release what this thread did with it, acquire what the others did before it is freed */
+    before = atomic_fetch_sub_explicit(&snapshot->_refs, 1, memory_order_acq_rel);
+    assert(before != 0);
+    if (before != 1)
+        return;
+    for (size_t i = 0; i != snapshot->num_held; ++i)
+        breaker_release_unref(snapshot->held[i]);
+    breaker_release_unref(snapshot->release);
+    free(snapshot);
+}
+
+/* ---- publication ---- */
+
+int breaker_publisher_create(breaker_publisher_t **ret_publisher)
+{
+    breaker_publisher_t *publisher = calloc(1, sizeof(*publisher));
+
+    if (publisher == NULL)
+        return BREAKER_ERR_NO_MEMORY;
+    atomic_init(&publisher->generation, 0);
+    if (pthread_mutex_init(&publisher->lock, NULL) != 0) {
+        free(publisher);
+        return BREAKER_ERR_NO_MEMORY;
+    }
+    *ret_publisher = publisher;
+    return 0;
+}
+
+void breaker_publisher_free(breaker_publisher_t *publisher)
+{
+    if (publisher == NULL)
+        return;
+    breaker_snapshot_unref(publisher->current);
+    pthread_mutex_destroy(&publisher->lock);
+    free(publisher);
+}
+
+static void lock(breaker_publisher_t *publisher)
+{
+    int err = pthread_mutex_lock(&publisher->lock);
+
+    assert(err == 0);
+}
+
+static void unlock(breaker_publisher_t *publisher)
+{
+    int err = pthread_mutex_unlock(&publisher->lock);
+
+    assert(err == 0);
+}
+
+void breaker_publisher_publish(breaker_publisher_t *publisher, breaker_snapshot_t *snapshot)
+{
+    breaker_snapshot_t *before;
+
+    assert(snapshot->generation == 0);
+    lock(publisher);
+    before = publisher->current;
+    snapshot->generation = before != NULL ? before->generation + 1 : 1;
+    publisher->current = snapshot;
+    atomic_store_explicit(&publisher->generation, snapshot->generation, memory_order_release);
+    unlock(publisher);
+    /* outside the lock: the last reference to a release may free many files */
+    breaker_snapshot_unref(before);
+}
+
+bool breaker_publisher_refresh(breaker_publisher_t *publisher, breaker_snapshot_t **held)
+{
+    uint64_t newest = atomic_load_explicit(&publisher->generation, memory_order_acquire);
+    breaker_snapshot_t *before = *held;
+
+    if (newest == (before != NULL ? before->generation : 0))
+        return false;
+    lock(publisher);
+    *held = breaker_snapshot_ref(publisher->current);
+    unlock(publisher);
+    assert(before == NULL || (*held)->generation > before->generation);
+    breaker_snapshot_unref(before);
+    return true;
+}

@@ -1,0 +1,116 @@
+/*
+ * Tokens: their grammar, how one is minted, and the order of two when nothing else is known of
+ * them. Everything here is pure and works on bytes that are not NUL-ended, because tokens are
+ * looked at where they stand in a request's path.
+ */
+#include <assert.h>
+#include <string.h>
+#include <breaker/error.h>
+#include <breaker/token.h>
+
+/* from here on a double, and with it JSON, Lua and Redis's scores, would round */
+static const uint64_t MINT_END = UINT64_C(1) << 53;
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static bool is_token_char(char c)
+{
+    return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '.' ||
+           c == '_' || c == '~' || c == '-';
+}
+
+/* "." and "..", which every client and server removes from a path */
+static bool is_dot_segment(const char *base, size_t len)
+{
+    return base[0] == '.' && (len == 1 || (len == 2 && base[1] == '.'));
+}
+
+bool breaker_token_is_valid(const char *base, size_t len)
+{
+    if (len == 0 || len > BREAKER_TOKEN_MAX || is_dot_segment(base, len))
+        return false;
+    for (size_t i = 0; i != len; ++i)
+        if (!is_token_char(base[i]))
+            return false;
+    return true;
+}
+
+int breaker_token_parse(const char *base, size_t len, breaker_token_t *ret_token)
+{
+    if (!breaker_token_is_valid(base, len))
+        return BREAKER_ERR_TOKEN_SYNTAX;
+    *ret_token = (breaker_token_t){.len = (uint8_t)len};
+    memcpy(ret_token->text, base, len);
+    return 0;
+}
+
+int breaker_token_mint(uint64_t now_ms, breaker_token_t *ret_token)
+{
+    char digits[20];
+    size_t at = sizeof(digits), len;
+
+    if (now_ms >= MINT_END)
+        return BREAKER_ERR_RANGE;
+    do {
+        digits[--at] = (char)('0' + now_ms % 10);
+        now_ms /= 10;
+    } while (now_ms != 0);
+    while (sizeof(digits) - at < BREAKER_TOKEN_MINT_DIGITS)
+        digits[--at] = '0';
+    len = sizeof(digits) - at;
+    assert(len <= 16);
+    return breaker_token_parse(digits + at, len, ret_token);
+}
+
+bool breaker_token_is_decimal(const char *base, size_t len)
+{
+    for (size_t i = 0; i != len; ++i)
+        if (!is_digit(base[i]))
+            return false;
+    return len != 0;
+}
+
+static size_t num_leading_zeros(const char *base, size_t len)
+{
+    size_t num = 0;
+
+    while (num != len && base[num] == '0')
+        ++num;
+    return num;
+}
+
+static int compare_lengths(size_t a_len, size_t b_len)
+{
+    return (a_len > b_len) - (a_len < b_len);
+}
+
+/* by value at any width: without leading zeros, more digits are more */
+static int compare_decimal(const char *a, size_t a_len, const char *b, size_t b_len)
+{
+    size_t a_zeros = num_leading_zeros(a, a_len), b_zeros = num_leading_zeros(b, b_len);
+
+    a_len -= a_zeros;
+    b_len -= b_zeros;
+    if (a_len != b_len)
+        return compare_lengths(a_len, b_len);
+    return memcmp(a + a_zeros, b + b_zeros, a_len);
+}
+
+int breaker_token_compare(const char *a, size_t a_len, const char *b, size_t b_len)
+{
+    size_t common = a_len < b_len ? a_len : b_len;
+    int order;
+
+    if (breaker_token_is_decimal(a, a_len) && breaker_token_is_decimal(b, b_len))
+        return compare_decimal(a, a_len, b, b_len);
+    order = common == 0 ? 0 : memcmp(a, b, common);
+    return order != 0 ? order : compare_lengths(a_len, b_len);
+}
+
+bool breaker_token_equal(const breaker_token_t *a, const breaker_token_t *b)
+{
+    return a->len == b->len && memcmp(a->text, b->text, a->len) == 0;
+}
