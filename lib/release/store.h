@@ -10,13 +10,17 @@
 #include "release/arena.h"
 #include "release/tree.h"
 
-/** A place of the index: a key and its asset. An empty one has no asset. */
+/**
+ * A place of the index: a key and the number of its asset. An empty one has no path. Comparing the
+ * key does not touch the asset, which would cost another cache miss.
+ */
 typedef struct st_breaker__slot_t {
-    const breaker_asset_t *asset; /* borrowed: the store's */
+    /** the key is the first `len` bytes */
+    const char *path; /* borrowed: the arena's */
+    uint32_t asset;
+    uint16_t len;
     /** the upper bits of the key's hash; the lower ones chose the place */
-    uint32_t tag;
-    /** the key is this many of the first bytes of the asset's path */
-    uint32_t len;
+    uint16_t tag;
 } breaker__slot_t;
 
 /**
@@ -34,8 +38,8 @@ struct st_breaker_store_t {
     /** owned: open addressing, at most half full, `slot_mask` + 1 places, a power of two */
     breaker__slot_t *slots;
     size_t slot_mask;
-    /** the type that was copied last, because neighbours tend to share it */
-    const char **types; /* owned array of texts in the arena, all different */
+    /** owned array of texts in the arena, all different */
+    const char **types;
     size_t num_types, types_capacity;
     /** bytes of bodies in memory; read and written by the loading or encoding thread */
     uint64_t bodies;
