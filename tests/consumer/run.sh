@@ -1,0 +1,180 @@
+#!/bin/sh
+# Installs a build tree into an empty prefix, builds the small server of this directory against
+# nothing but that prefix, in both flavours, shared and static, through CMake and through
+# pkg-config, and checks what each of the eight programs serves.
+#
+#   sh tests/consumer/run.sh BUILD_DIR [COMPILER]
+
+set -eu
+
+here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
+build=$(CDPATH='' cd -- "$1" && pwd)
+cc=${2:-cc}
+work=$(mktemp -d)
+# Not the prefix that the build was configured for: the installed files must not depend on it.
+prefix="$work/elsewhere"
+server=
+
+end_server() {
+    [ -z "$server" ] || kill "$server" 2>/dev/null || :
+    [ -z "$server" ] || wait "$server" 2>/dev/null || :
+    server=
+}
+
+clean_up() {
+    end_server
+    rm -rf "$work"
+}
+trap clean_up EXIT
+trap 'exit 1' INT TERM HUP
+
+fail() {
+    printf 'consumer: %s\n' "$*" >&2
+    exit 1
+}
+
+make_site() {
+    mkdir -p "$work/site/css" "$work/site/data"
+    printf 'body { background: url("../data/raw.bin"); }\n' >"$work/site/css/a site.css"
+    head -c 300000 /dev/urandom >"$work/site/data/raw.bin"
+}
+
+# Where the .pc files are depends on the distribution's libdir.
+find_pc_dir() {
+    found=$(find "$prefix" -name libbreaker.pc)
+    [ -n "$found" ] || fail "libbreaker.pc is not installed"
+    pc_dir=$(dirname "$found")
+    libdir=$(dirname "$pc_dir")
+}
+
+install_build() {
+    cmake --install "$build" --prefix "$prefix" >"$work/install.log" 2>&1 ||
+        fail "the installation failed: $(tail -n 5 "$work/install.log")"
+    find_pc_dir
+    for file in include/breaker/h2o.h include/breaker/breaker.h include/breaker/http/range.h \
+        bin/h2o-breaker bin/h2o-breaker-uv lib/systemd/system/h2o-breaker.service; do
+        [ -s "$prefix/$file" ] || fail "$file is not installed"
+    done
+    grep -qx "ExecStart=$prefix/bin/h2o-breaker .*" \
+        "$prefix/lib/systemd/system/h2o-breaker.service" ||
+        fail "the unit does not start the installed server"
+    for program in h2o-breaker h2o-breaker-uv; do
+        "$prefix/bin/$program" --version >/dev/null || fail "the installed $program does not run"
+    done
+    if grep -rlF -e "$build" -e "$(CDPATH='' cd -- "$here/../.." && pwd)" \
+        "$prefix/include" "$libdir/cmake" "$pc_dir" "$prefix/lib/systemd"; then
+        fail "the files above name the build or the source tree"
+    fi
+}
+
+build_with_cmake() {
+    { cmake -S "$here" -B "$work/cmake" -DCMAKE_PREFIX_PATH="$prefix" \
+        -DCMAKE_C_COMPILER="$cc" -DCMAKE_C_FLAGS="-O1 -Wall -Wextra -Werror -Wno-cast-function-type" &&
+        cmake --build "$work/cmake" -j2; } >"$work/cmake.log" 2>&1 || {
+        cat "$work/cmake.log" >&2
+        fail "find_package(h2o-breaker) is not enough to build a consumer"
+    }
+}
+
+# build_with_pkg_config MODULE LINK: -static takes our archives, the rest stays shared, because
+# Debian has no static libh2o.
+build_with_pkg_config() {
+    export PKG_CONFIG_PATH="$pc_dir"
+    case $2 in
+    shared) libs="$(pkg-config --libs "$1") -Wl,-rpath,$libdir" ;;
+    static) libs=$(pkg-config --static --libs "$1" |
+        sed -E 's/-l((h2o-)?breaker(-evloop)?)( |$)/-l:lib\1.a /g') ;;
+    esac
+    # shellcheck disable=SC2046,SC2086 # lists of flags
+    "$cc" -O1 -Wall -Wextra -Werror -Wno-cast-function-type $(pkg-config --cflags "$1") \
+        -o "$work/pkg-config-$1-$2" "$here/server.c" $libs || fail "pkg-config $1, $2: no program"
+}
+
+# check_linkage PROGRAM: a static program carries our code, a shared one finds it in the prefix, and
+# each uses one flavour of libh2o only.
+check_linkage() {
+    needed=$(ldd "$1")
+    case $1 in
+    *static) ! echo "$needed" | grep -q 'breaker.*\.so' || fail "$1 needs a shared libbreaker" ;;
+    *) [ "$(echo "$needed" | grep -c "breaker.*=> $libdir/")" -eq 2 ] ||
+        fail "$1 does not find the installed libraries: $needed" ;;
+    esac
+    case $1 in
+    *evloop*) ! echo "$needed" | grep -q 'libh2o\.so' || fail "$1 mixes flavours" ;;
+    *) ! echo "$needed" | grep -q 'libh2o-evloop\.so' || fail "$1 mixes flavours" ;;
+    esac
+}
+
+start_server() {
+    : >"$work/out"
+    "$1" "$work/site" >"$work/out" &
+    server=$!
+    port=
+    tries=0
+    until port=$(sed -n 's/^listening on //p' "$work/out") && [ -n "$port" ]; do
+        kill -0 "$server" 2>/dev/null || fail "$1 ended at once"
+        tries=$((tries + 1))
+        [ "$tries" -lt 300 ] || fail "$1 does not listen after 30 s"
+        sleep 0.1
+    done
+    base=http://127.0.0.1:$port
+}
+
+# ask CURL_ARGUMENT…: the answer's body to $work/body, its header to $work/header.
+ask() {
+    curl --silent --noproxy '*' --max-time 20 --path-as-is --output "$work/body" \
+        --dump-header "$work/header" "$@" || fail "no answer to $*"
+}
+
+# expect STATUS [HEADER_LINE…]
+expect() {
+    grep -q "^HTTP/1.1 $1 " "$work/header" || fail "expected $1, got: $(cat "$work/header")"
+    shift
+    for line in "$@"; do
+        tr -d '\r' <"$work/header" | grep -qix -e "$line" ||
+            fail "expected '$line', got: $(cat "$work/header")"
+    done
+}
+
+check_answers() {
+    asset='css/a%20site.css'
+    ask "$base/static/0/$asset?from=old"
+    expect 301
+    token=$(sed -n 's|^[Ll]ocation: /static/\([^/]*\)/.*|\1|p' "$work/header")
+    [ "${#token}" -ge 12 ] || fail "no token in: $(cat "$work/header")"
+    expect 301 "location: /static/$token/$asset?from=old" 'cache-control: public, max-age=60'
+
+    ask "$base/static/$token/$asset"
+    expect 200 'cache-control: public, max-age=31536000, immutable' 'content-type: text/css.*'
+    cmp -s "$work/body" "$work/site/css/a site.css" || fail "wrong bytes of the stylesheet"
+    ask "$base/static/$token/data/raw.bin"
+    expect 200 'content-length: 300000'
+    cmp -s "$work/body" "$work/site/data/raw.bin" || fail "wrong bytes of the large file"
+
+    ask "$base/static/$((token + 1))/$asset"
+    expect 503 'retry-after: 3' 'cache-control: no-store'
+    ask "$base/static/$token/no/such/file"
+    expect 404 'cache-control: no-store'
+    ask --request POST --data '' "$base/static/$token/$asset"
+    expect 405 'allow: get, head' 'cache-control: no-store'
+}
+
+make_site
+install_build
+build_with_cmake
+for link in shared static; do
+    build_with_pkg_config libh2o-breaker $link
+    build_with_pkg_config libh2o-breaker-evloop $link
+done
+
+checked=0
+for program in "$work"/cmake/cmake-h2o* "$work"/pkg-config-*; do
+    [ -x "$program" ] || continue
+    check_linkage "$program"
+    start_server "$program"
+    check_answers
+    end_server
+    checked=$((checked + 1))
+    echo "ok ${program##*/}"
+done
+[ "$checked" -eq 8 ] || fail "$checked programs instead of 8"

@@ -1,0 +1,91 @@
+#!/bin/sh
+# Everything that is checked: format, manual pages, sanitizers, valgrind, and at last every test of
+# the plain build, so that CTest's summary stands at the end. The first thing that fails ends it.
+#
+# BREAKER_INSTALL=no installs nothing; a check whose tool is missing then fails.
+
+set -eu
+
+root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
+cd "$root"
+jobs=$(nproc)
+# shellcheck source=deploy/packages.sh
+. deploy/packages.sh
+
+step=
+begin() {
+    step=$1
+    printf '\n== %s\n' "$step"
+}
+trap '[ -z "$step" ] || printf "\nFAILED: %s\n" "$step" >&2' EXIT
+trap 'exit 130' INT TERM HUP
+
+# build PRESET DIRECTORY
+build() {
+    mkdir -p "$2"
+    cmake --preset "$1" -DBREAKER_TESTS=ON -DBREAKER_WERROR=ON >"$2/run.log" 2>&1 || {
+        cat "$2/run.log"
+        return 1
+    }
+    cmake --build "$2" -j"$jobs" >"$2/run.log" 2>&1 || {
+        grep -E -A8 'error|FAILED' "$2/run.log" || tail -n 40 "$2/run.log"
+        return 1
+    }
+}
+
+# The sources as git knows them, or, without git, as they lie there.
+sources() {
+    git ls-files -- '*.c' '*.h' 2>/dev/null ||
+        find lib handlers bin tests bench -name '*.[ch]' -print
+}
+
+begin "packages"
+# shellcheck disable=SC2086 # lists of names
+install_packages $PACKAGES_BUILD $PACKAGES_TEST
+
+begin "format of the sources"
+sources | xargs clang-format --dry-run -Werror
+
+begin "manual pages"
+for page in bin/*.[0-9]; do
+    [ ! -e "$page" ] || mandoc -Tlint -Wwarning "$page"
+done
+
+begin "shell scripts"
+for script in deploy/*.sh tests/*.sh tests/*/*.sh bench/*.sh; do
+    [ ! -e "$script" ] || sh -n "$script"
+done
+
+begin "build"
+build dev build
+
+begin "valgrind: unit tests"
+for source in tests/unit/test_*.c; do
+    test=build/bin/$(basename "$source" .c)
+    valgrind -q --leak-check=full --error-exitcode=1 "$test" >build/run.log 2>&1 || {
+        cat build/run.log
+        false
+    }
+    echo "clean: $test"
+done
+
+begin "valgrind: a server"
+for program in h2o-breaker h2o-breaker-uv; do
+    sh tests/smoke.sh valgrind -q --leak-check=full --error-exitcode=1 "build/bin/$program"
+done
+
+for sanitizer in asan tsan; do
+    begin "$sanitizer: build"
+    build $sanitizer build-$sanitizer
+    begin "$sanitizer: unit and handler tests"
+    ctest --test-dir build-$sanitizer --output-on-failure -j"$jobs" --no-tests=error \
+        -R '^(unit|handler)/'
+    begin "$sanitizer: a server"
+    for program in h2o-breaker h2o-breaker-uv; do
+        sh tests/smoke.sh "build-$sanitizer/bin/$program"
+    done
+done
+
+begin "tests"
+ctest --test-dir build --output-on-failure --no-tests=error --no-label-summary
+step=
