@@ -1,0 +1,42 @@
+#!/bin/sh
+# Measures h2o-breaker, both flavours, beside nginx and the packaged h2o, and prints a table;
+# bench/README.md says what the figures mean.
+#
+#   sh bench/run.sh            several minutes
+#   sh bench/run.sh --quick    under three minutes, with a wider spread
+#   sh bench/run.sh --help     everything else
+#
+# Installs the peers and wrk with apt-get where they are missing (see deploy/packages.sh), builds
+# into build/, listens on 127.0.0.1 only. BREAKER_BUILD names another build directory.
+
+set -eu
+
+root=$(CDPATH= cd -- "$(dirname -- "$0")/.." && pwd)
+build=${BREAKER_BUILD:-$root/build}
+# shellcheck source=deploy/packages.sh
+. "$root/deploy/packages.sh"
+
+build_servers() {
+    log=$build/bench.log
+    mkdir -p "$build"
+    echo "building into $build …"
+    if ! {
+        cmake -S "$root" -B "$build" -DCMAKE_BUILD_TYPE=Release -DBREAKER_TESTS=OFF &&
+            cmake --build "$build" --target h2o-breaker h2o-breaker-uv -j"$(nproc)"
+    } >"$log" 2>&1; then
+        tail -n 30 "$log" >&2
+        echo "bench: the build failed, see $log" >&2
+        exit 1
+    fi
+}
+
+case " $* " in
+*" --help "* | *" -h "*) ;;
+*)
+    # shellcheck disable=SC2086 # lists of names
+    install_packages $PACKAGES_BUILD $PACKAGES_BENCH
+    build_servers
+    ;;
+esac
+# Debian's own interpreter, and nothing beyond its standard library.
+exec /usr/bin/python3 "$root/bench/bench.py" --build "$build" "$@"
