@@ -52,14 +52,14 @@ install_build() {
         fail "the installation failed: $(tail -n 5 "$work/install.log")"
     find_pc_dir
     for file in include/breaker/h2o.h include/breaker/breaker.h include/breaker/http/range.h \
-        bin/h2o-breaker bin/h2o-breaker-uv lib/systemd/system/h2o-breaker.service; do
+        sbin/h2o-breaker sbin/h2o-breaker-uv lib/systemd/system/h2o-breaker.service; do
         [ -s "$prefix/$file" ] || fail "$file is not installed"
     done
-    grep -qx "ExecStart=$prefix/bin/h2o-breaker .*" \
+    grep -qx "ExecStart=$prefix/sbin/h2o-breaker .*" \
         "$prefix/lib/systemd/system/h2o-breaker.service" ||
         fail "the unit does not start the installed server"
     for program in h2o-breaker h2o-breaker-uv; do
-        "$prefix/bin/$program" --version >/dev/null || fail "the installed $program does not run"
+        "$prefix/sbin/$program" --version >/dev/null || fail "the installed $program does not run"
     done
     if grep -rlF -e "$build" -e "$(CDPATH='' cd -- "$here/../.." && pwd)" \
         "$prefix/include" "$libdir/cmake" "$pc_dir" "$prefix/lib/systemd"; then

@@ -13,7 +13,8 @@
 /* embedding: begin */
 #include <breaker/h2o.h>
 
-static int serve_assets(h2o_pathconf_t *pathconf, const char *directory, breaker_error_t *error)
+static int serve_assets(h2o_globalconf_t *globalconf, h2o_pathconf_t *pathconf,
+                        const char *directory, breaker_error_t *error)
 {
     breaker_node_config_t node_config;
     breaker_view_config_t view_config;
@@ -21,7 +22,7 @@ static int serve_assets(h2o_pathconf_t *pathconf, const char *directory, breaker
     const breaker_view_t *view;
     int err;
 
-    breaker_h2o_node_config_init(&node_config);
+    breaker_h2o_node_config_init(&node_config, globalconf);
     breaker_view_config_init(&view_config);
     view_config.name = "static/{breaker}";
     view_config.directory = directory;
@@ -34,7 +35,7 @@ static int serve_assets(h2o_pathconf_t *pathconf, const char *directory, breaker
 }
 /* embedding: end */
 
-static h2o_globalconf_t globalconf;
+static h2o_globalconf_t config;
 static h2o_context_t context;
 static h2o_accept_ctx_t accept_ctx;
 
@@ -61,7 +62,7 @@ static void run(int fd)
     static uv_tcp_t listener;
 
     uv_loop_init(&loop);
-    h2o_context_init(&context, &loop, &globalconf);
+    h2o_context_init(&context, &loop, &config);
     uv_tcp_init(&loop, &listener);
     uv_tcp_open(&listener, fd);
     if (uv_listen((uv_stream_t *)&listener, SOMAXCONN, on_connection) == 0)
@@ -81,7 +82,7 @@ static void run(int fd)
     h2o_evloop_t *loop = h2o_evloop_create();
     h2o_socket_t *listener;
 
-    h2o_context_init(&context, loop, &globalconf);
+    h2o_context_init(&context, loop, &config);
     listener = h2o_evloop_socket_create(loop, fd, H2O_SOCKET_FLAG_DONT_READ);
     h2o_socket_read_start(listener, on_connection);
     for (;;)
@@ -117,14 +118,14 @@ int main(int argc, char **argv)
         return 2;
     }
     signal(SIGPIPE, SIG_IGN);
-    h2o_config_init(&globalconf);
-    host = h2o_config_register_host(&globalconf, h2o_iovec_init(H2O_STRLIT("default")), 65535);
-    if (serve_assets(h2o_config_register_path(host, "/", 0), argv[1], &error) != 0) {
+    h2o_config_init(&config);
+    host = h2o_config_register_host(&config, h2o_iovec_init(H2O_STRLIT("default")), 65535);
+    if (serve_assets(&config, h2o_config_register_path(host, "/", 0), argv[1], &error) != 0) {
         fprintf(stderr, "%s\n", error.message);
         return 1;
     }
     accept_ctx.ctx = &context;
-    accept_ctx.hosts = globalconf.hosts;
+    accept_ctx.hosts = config.hosts;
     run(listen_on_loopback());
     return 1;
 }

@@ -1,0 +1,17 @@
+# Installs what goes with the programs: manual pages and the systemd unit.
+file(GLOB breaker_pages CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/bin/*.[1-9])
+foreach(page IN LISTS breaker_pages)
+  string(REGEX MATCH "[1-9]$" section ${page})
+  install(FILES ${page} DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section})
+endforeach()
+
+# The unit names the server by its absolute path, which is known at installation only:
+# `cmake --install --prefix` may choose another prefix than the one configured.
+install(CODE "
+  cmake_path(ABSOLUTE_PATH CMAKE_INSTALL_PREFIX NORMALIZE OUTPUT_VARIABLE prefix)
+  cmake_path(APPEND prefix \"${CMAKE_INSTALL_SBINDIR}\" OUTPUT_VARIABLE SBINDIR)
+  configure_file(\"${CMAKE_CURRENT_LIST_DIR}/systemd/h2o-breaker.service.in\"
+                 \"${PROJECT_BINARY_DIR}/h2o-breaker.service\" @ONLY)
+  file(INSTALL \"${PROJECT_BINARY_DIR}/h2o-breaker.service\"
+       DESTINATION \"\${CMAKE_INSTALL_PREFIX}/lib/systemd/system\")
+")
