@@ -1,0 +1,47 @@
+#ifndef BREAKER_BIN_LOOP_H
+#define BREAKER_BIN_LOOP_H
+
+#include <h2o.h>
+
+/*
+ * What differs between the two flavours of libh2o, in a handful of functions: loop_evloop.c and
+ * loop_uv.c implement them, everything else is one source. A loop belongs to the thread that made
+ * it; another thread wakes it through h2o's message queue.
+ */
+
+/** "evloop" or "libuv", with the version where the loop is a library of its own. */
+const char *breaker__loop_flavour(void);
+
+/**
+ * What TLS offers by ALPN, ended by an empty entry. The libuv flavour has no HTTP/2 there: libh2o
+ * 2.2.5 leaks the socket of a client that goes away in the middle of an answer.
+ */
+const h2o_iovec_t *breaker__loop_alpn(void);
+
+h2o_loop_t *breaker__loop_create(void);
+/**
+ * Lets a loop go whose contexts, watches and sockets are gone: what was closed last is freed.
+ * Timers of libh2o's configuration may still hang on it. On its own thread.
+ */
+void breaker__loop_end(h2o_loop_t *loop);
+/** Frees a loop that was let go, after libh2o's configuration is disposed of. Any thread. */
+void breaker__loop_free(h2o_loop_t *loop);
+/** Waits for something to happen and runs its callbacks, once. */
+void breaker__loop_run(h2o_loop_t *loop);
+
+/** Makes a socket of h2o of a connected, non-blocking descriptor, which it takes over. */
+h2o_socket_t *breaker__loop_adopt(h2o_loop_t *loop, int fd);
+
+/** Tells when a listening descriptor has connections to accept. */
+typedef struct st_breaker__watch_t breaker__watch_t;
+typedef void (*breaker__watch_cb)(void *data);
+
+/** Makes a watch, stopped, which takes the descriptor over. */
+breaker__watch_t *breaker__watch_create(h2o_loop_t *loop, int fd, breaker__watch_cb on_readable,
+                                        void *data);
+void breaker__watch_start(breaker__watch_t *watch);
+void breaker__watch_stop(breaker__watch_t *watch);
+/** Stops the watch, closes the descriptor, frees the watch at the latest with its loop. */
+void breaker__watch_close(breaker__watch_t *watch);
+
+#endif

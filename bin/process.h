@@ -1,0 +1,39 @@
+#ifndef BREAKER_BIN_PROCESS_H
+#define BREAKER_BIN_PROCESS_H
+
+#include <stddef.h>
+
+/* What the process asks of the system around it, once each, from the main thread. */
+
+/** Raises the limit of open descriptors as far as allowed and returns it. */
+size_t breaker__process_raise_files(void);
+
+/** How many CPUs the process may run on, at least 1. */
+size_t breaker__process_num_cpus(void);
+
+/** The name of the user that the process runs as, or its number; in `dst`, NUL-ended. */
+void breaker__process_user(char *dst, size_t size);
+
+/**
+ * Becomes another user for good, with that user's groups. Does nothing for the user that the
+ * process runs as already. Returns 0, or -1 after a line on stderr.
+ */
+int breaker__process_become(const char *user);
+
+/**
+ * Catches SIGTERM, SIGINT and SIGHUP, ignores SIGPIPE, and returns a descriptor that becomes
+ * readable when one came; -1 with errno on failure.
+ */
+int breaker__process_catch_signals(void);
+/** The next signal that came, or 0. */
+int breaker__process_next_signal(int fd);
+
+/** Writes the process id to a file. Returns a descriptor for the removal, or -1 after a line. */
+int breaker__process_write_pid(const char *path);
+/**
+ * Removes the file; where the user that we have become may not, it is emptied, so that nobody sends
+ * signals to whoever gets the number next.
+ */
+void breaker__process_remove_pid(const char *path, int fd);
+
+#endif
