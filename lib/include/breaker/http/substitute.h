@@ -10,8 +10,10 @@
 extern "C" {
 #endif
 
-/** A pair of a literal and what stands in its place. Borrowed texts of at most
- * BREAKER_VIEW_PREFIX_MAX bytes; the literal is not empty. */
+/**
+ * A pair of a literal and what stands in its place. Borrowed texts; the literal has 1 to
+ * BREAKER_VIEW_PREFIX_MAX bytes, the replacement any number.
+ */
 typedef struct st_breaker_substitution_t {
     const char *literal;
     size_t literal_len;
@@ -22,13 +24,15 @@ typedef struct st_breaker_substitution_t {
 /**
  * A stream in which literals are replaced, also where a chunk ends inside one. It holds back at
  * most the longest literal less one byte, and never re-reads a replacement. Where literals overlap
- * the leftmost match wins, the longest among those that begin together. Plain value, private
- * fields; one stream is used by one thread.
+ * the leftmost match wins, the longest among those that begin together. Text without matches costs
+ * little where all literals begin alike, as the prefixes of views do. Plain value, private fields;
+ * one stream is used by one thread.
  */
 typedef struct st_breaker_substitute_t {
     const breaker_substitution_t *_pairs; /* borrowed: outlives us */
     size_t _num_pairs;
     size_t _longest;
+    size_t _common_len;
     size_t _held_len;
     char _held[BREAKER_VIEW_PREFIX_MAX];
 } breaker_substitute_t;
@@ -46,7 +50,8 @@ BREAKER_EXPORT void breaker_substitute_init(breaker_substitute_t *stream,
 
 /**
  * Takes the next chunk and hands out what is decided by now, in order; at the `final` call
- * everything. The bytes handed out may point into the chunk. No allocation.
+ * everything. A chunk may be empty, and `base` NULL then. The bytes handed out may point into the
+ * chunk or a replacement. No allocation.
  */
 BREAKER_EXPORT void breaker_substitute_feed(breaker_substitute_t *stream, const char *base,
                                             size_t len, bool final, breaker_substitute_cb on_output,
