@@ -59,7 +59,10 @@ void breaker_h2o_add_types(h2o_mimemap_t *mimemap)
 
     for (size_t i = 0; i != sizeof(types) / sizeof(types[0]); ++i) {
         h2o_iovec_t ext = h2o_iovec_init(types[i].ext, strlen(types[i].ext));
-        h2o_mime_attributes_t attr = {types[i].is_compressible, H2O_MIME_ATTRIBUTE_PRIORITY_NORMAL};
+        h2o_mime_attributes_t attr;
+        /* libh2o compares attributes byte by byte, the holes between them included */
+        memset(&attr, 0, sizeof(attr));
+        attr.is_compressible = types[i].is_compressible;
         if (h2o_mimemap_get_type_by_extension(mimemap, ext) != unknown)
             continue;
         if (strcmp(types[i].ext, "mjs") == 0)

@@ -63,6 +63,7 @@ static int on_next(h2o_handler_t *_self, h2o_req_t *req)
 
     ++self->fixture->num_declined;
     req->res.status = 200;
+    req->res.content_length = strlen("the application");
     h2o_send_inline(req, H2O_STRLIT("the application"));
     return 0;
 }
@@ -725,7 +726,7 @@ static void filters_of_the_path_change_their_own_copy(void **state)
     loopback_close(first);
     *state = fixture;
     teardown(state);
-    free(commands);
+    h2o_mem_release_shared(commands);
 }
 
 static void url_for_pages_carries_the_current_token(void **state)
