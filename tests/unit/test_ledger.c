@@ -1,0 +1,278 @@
+/* The ledger: what it keeps, in which order, and how tokens are found in it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <breaker/error.h>
+#include <breaker/ledger.h>
+#include "guard.h"
+
+static breaker_ledger_entry_t entry(uint64_t order, const char *token, const char *release)
+{
+    breaker_ledger_entry_t made = {.order = order};
+
+    assert_int_equal(breaker_token_parse(token, strlen(token), &made.token), 0);
+    assert_int_equal(breaker_token_parse(release, strlen(release), &made.release), 0);
+    return made;
+}
+
+static const breaker_ledger_entry_t *find(const breaker_ledger_t *ledger, const char *token,
+                                          size_t len)
+{
+    char *base = guarded_copy(token, len);
+    const breaker_ledger_entry_t *found = breaker_ledger_find(ledger, base, len);
+
+    guarded_free(base, len);
+    return found;
+}
+
+static void check_sorted_and_found(const breaker_ledger_t *ledger)
+{
+    for (size_t i = 0; i != breaker_ledger_size(ledger); ++i) {
+        const breaker_ledger_entry_t *at = breaker_ledger_at(ledger, i);
+        assert_ptr_equal(find(ledger, at->token.text, at->token.len), at);
+        if (i != 0)
+            assert_true(breaker_ledger_at(ledger, i - 1)->order <= at->order);
+    }
+}
+
+static void an_empty_ledger_knows_nothing(void **state)
+{
+    breaker_ledger_t ledger;
+
+    (void)state;
+    assert_int_equal(breaker_ledger_init(&ledger, NULL, 0), 0);
+    assert_int_equal(breaker_ledger_size(&ledger), 0);
+    assert_null(find(&ledger, "1718539201234", 13));
+    assert_null(find(&ledger, "", 0));
+}
+
+static void entries_are_sorted_by_their_order(void **state)
+{
+    breaker_ledger_entry_t entries[] = {entry(30, "v3", "r3"), entry(10, "zz", "r1"),
+                                        entry(20, "000000000001", "r1")};
+    breaker_ledger_t ledger;
+
+    (void)state;
+    assert_int_equal(breaker_ledger_init(&ledger, entries, 3), 0);
+    assert_int_equal(breaker_ledger_size(&ledger), 3);
+    assert_string_equal(breaker_ledger_at(&ledger, 0)->token.text, "zz");
+    assert_string_equal(breaker_ledger_at(&ledger, 1)->token.text, "000000000001");
+    assert_string_equal(breaker_ledger_at(&ledger, 2)->token.text, "v3");
+    assert_string_equal(breaker_ledger_at(&ledger, 2)->release.text, "r3");
+    check_sorted_and_found(&ledger);
+}
+
+static void only_the_exact_spelling_is_found(void **state)
+{
+    static const char *const others[] = {"01718539201234",       "171853920123",   "17185392012345",
+                                         "1718539201235",        "1718539201234 ", "",
+                                         "a1b2c3d4-171853920123"};
+    breaker_ledger_entry_t entries[] = {entry(1, "1718539201234", "r"),
+                                        entry(2, "a1b2c3d4-1718539201234", "r")};
+    breaker_ledger_t ledger;
+
+    (void)state;
+    assert_int_equal(breaker_ledger_init(&ledger, entries, 2), 0);
+    for (size_t i = 0; i != sizeof(others) / sizeof(others[0]); ++i)
+        assert_null(find(&ledger, others[i], strlen(others[i])));
+    assert_non_null(find(&ledger, "1718539201234", 13));
+    assert_non_null(find(&ledger, "a1b2c3d4-1718539201234", 22));
+}
+
+static void bytes_that_are_no_token_are_not_found(void **state)
+{
+    breaker_ledger_entry_t one = entry(1, "a", "r");
+    char longest[300];
+    breaker_ledger_t ledger;
+
+    (void)state;
+    assert_int_equal(breaker_ledger_init(&ledger, &one, 1), 0);
+    memset(longest, 'a', sizeof(longest));
+    assert_null(find(&ledger, longest, 64));
+    assert_null(find(&ledger, longest, 65));
+    assert_null(find(&ledger, longest, sizeof(longest)));
+    assert_null(find(&ledger, "a\0", 2));
+    assert_null(find(&ledger, "\0", 1));
+}
+
+static void tokens_of_every_length_are_found_in_ledgers_of_every_size(void **state)
+{
+    breaker_ledger_entry_t entries[BREAKER_LEDGER_MAX];
+    char text[BREAKER_TOKEN_MAX + 1];
+    breaker_ledger_t ledger;
+
+    (void)state;
+    for (size_t num = 1; num <= BREAKER_LEDGER_MAX; ++num) {
+        for (size_t i = 0; i != num; ++i) {
+            memset(text, 'a', sizeof(text));
+            text[1 + (i * 2 + num) % 63] = '\0';
+            text[0] = (char)(i < 26 ? 'a' + i : 'A' + i - 26);
+            entries[i] = entry(1000 - i, text, "r");
+        }
+        assert_int_equal(breaker_ledger_init(&ledger, entries, num), 0);
+        assert_int_equal(breaker_ledger_size(&ledger), num);
+        check_sorted_and_found(&ledger);
+        assert_null(find(&ledger, "none-of-them", 12));
+    }
+}
+
+static void the_newest_entries_are_kept(void **state)
+{
+    enum { NUM = 100 };
+    breaker_ledger_entry_t entries[NUM];
+    breaker_ledger_t ledger;
+    char text[16];
+
+    (void)state;
+    for (size_t i = 0; i != NUM; ++i) {
+        uint64_t order = (i * 37) % NUM; /* each once, in no order */
+        snprintf(text, sizeof(text), "t%u", (unsigned)order);
+        entries[i] = entry(order, text, "r");
+    }
+    assert_int_equal(breaker_ledger_init(&ledger, entries, NUM), 0);
+    assert_int_equal(breaker_ledger_size(&ledger), BREAKER_LEDGER_MAX);
+    assert_int_equal(breaker_ledger_at(&ledger, 0)->order, NUM - BREAKER_LEDGER_MAX);
+    assert_int_equal(breaker_ledger_at(&ledger, BREAKER_LEDGER_MAX - 1)->order, NUM - 1);
+    assert_null(find(&ledger, "t67", 3));
+    assert_non_null(find(&ledger, "t68", 3));
+    check_sorted_and_found(&ledger);
+}
+
+static void of_one_token_the_birth_wins(void **state)
+{
+    breaker_ledger_entry_t entries[] = {entry(30, "a", "late"), entry(10, "a", "first"),
+                                        entry(20, "b", "r"), entry(40, "a", "last")};
+    breaker_ledger_t ledger;
+
+    (void)state;
+    assert_int_equal(breaker_ledger_init(&ledger, entries, 4), 0);
+    assert_int_equal(breaker_ledger_size(&ledger), 2);
+    assert_string_equal(breaker_ledger_at(&ledger, 0)->token.text, "a");
+    assert_int_equal(breaker_ledger_at(&ledger, 0)->order, 10);
+    assert_string_equal(breaker_ledger_at(&ledger, 0)->release.text, "first");
+    check_sorted_and_found(&ledger);
+}
+
+/* a later copy of a token must not hold the place of an entry that counts */
+static void births_are_found_before_the_oldest_are_dropped(void **state)
+{
+    breaker_ledger_entry_t entries[2 * BREAKER_LEDGER_MAX + 1];
+    breaker_ledger_t ledger;
+    char text[16];
+
+    (void)state;
+    entries[0] = entry(7, "kept", "r");
+    for (size_t i = 0; i != BREAKER_LEDGER_MAX; ++i) {
+        snprintf(text, sizeof(text), "copy%u", (unsigned)i);
+        entries[1 + i] = entry(100 + i, text, "r");
+        entries[1 + BREAKER_LEDGER_MAX + i] = entry(i % 7, text, "r");
+    }
+    assert_int_equal(breaker_ledger_init(&ledger, entries, 2 * BREAKER_LEDGER_MAX + 1), 0);
+    assert_int_equal(breaker_ledger_size(&ledger), BREAKER_LEDGER_MAX);
+    assert_non_null(find(&ledger, "kept", 4));
+    assert_int_equal(breaker_ledger_at(&ledger, BREAKER_LEDGER_MAX - 1)->order, 7);
+}
+
+static uint32_t next_random(uint32_t *seed)
+{
+    *seed = *seed * 1664525 + 1013904223;
+    return *seed >> 8;
+}
+
+static void the_same_entries_make_the_same_ledger_in_any_order(void **state)
+{
+    enum { NUM = 48 };
+    breaker_ledger_entry_t entries[NUM];
+    breaker_ledger_t first, other;
+    uint32_t seed = 1;
+    char text[16], release[16];
+
+    (void)state;
+    for (size_t i = 0; i != NUM; ++i) {
+        snprintf(text, sizeof(text), "t%u", (unsigned)(next_random(&seed) % 40));
+        snprintf(release, sizeof(release), "r%u", (unsigned)(next_random(&seed) % 3));
+        entries[i] = entry(next_random(&seed) % 20, text, release);
+    }
+    assert_int_equal(breaker_ledger_init(&first, entries, NUM), 0);
+    for (size_t round = 0; round != 200; ++round) {
+        for (size_t i = NUM - 1; i != 0; --i) {
+            size_t j = next_random(&seed) % (i + 1);
+            breaker_ledger_entry_t moved = entries[i];
+            entries[i] = entries[j];
+            entries[j] = moved;
+        }
+        assert_int_equal(breaker_ledger_init(&other, entries, NUM), 0);
+        assert_int_equal(breaker_ledger_size(&other), breaker_ledger_size(&first));
+        for (size_t i = 0; i != breaker_ledger_size(&first); ++i) {
+            const breaker_ledger_entry_t *a = breaker_ledger_at(&first, i);
+            const breaker_ledger_entry_t *b = breaker_ledger_at(&other, i);
+            assert_true(breaker_token_equal(&a->token, &b->token));
+            assert_true(breaker_token_equal(&a->release, &b->release));
+            assert_true(a->order == b->order);
+        }
+    }
+}
+
+static void a_copy_is_a_ledger_of_its_own(void **state)
+{
+    breaker_ledger_entry_t entries[] = {entry(1, "a", "r1"), entry(2, "b", "r2")};
+    breaker_ledger_t ledger, copy;
+
+    (void)state;
+    assert_int_equal(breaker_ledger_init(&ledger, entries, 2), 0);
+    copy = ledger;
+    memset(&ledger, 0xff, sizeof(ledger));
+    assert_ptr_equal(find(&copy, "b", 1), breaker_ledger_at(&copy, 1));
+}
+
+static void a_malformed_entry_is_refused_and_changes_nothing(void **state)
+{
+    breaker_ledger_entry_t good[] = {entry(1, "a", "r")}, bad[2];
+    breaker_ledger_t ledger;
+
+    (void)state;
+    assert_int_equal(breaker_ledger_init(&ledger, good, 1), 0);
+    bad[0] = good[0];
+
+    bad[1] = entry(1, "b", "r");
+    bad[1].token.len = 0;
+    assert_int_equal(breaker_ledger_init(&ledger, bad, 2), BREAKER_ERR_TOKEN_SYNTAX);
+    bad[1].token.len = 255;
+    assert_int_equal(breaker_ledger_init(&ledger, bad, 2), BREAKER_ERR_TOKEN_SYNTAX);
+    bad[1] = entry(1, "b", "r");
+    bad[1].token.text[0] = '/';
+    assert_int_equal(breaker_ledger_init(&ledger, bad, 2), BREAKER_ERR_TOKEN_SYNTAX);
+    bad[1] = entry(1, "b", "r");
+    bad[1].release.len = 0;
+    assert_int_equal(breaker_ledger_init(&ledger, bad, 2), BREAKER_ERR_TOKEN_SYNTAX);
+    bad[1] = entry(UINT64_C(1) << 53, "b", "r");
+    assert_int_equal(breaker_ledger_init(&ledger, bad, 2), BREAKER_ERR_RANGE);
+    assert_int_equal(breaker_ledger_size(&ledger), 1);
+    assert_non_null(find(&ledger, "a", 1));
+
+    bad[1] = entry((UINT64_C(1) << 53) - 1, "b", "r");
+    assert_int_equal(breaker_ledger_init(&ledger, bad, 2), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_empty_ledger_knows_nothing),
+        cmocka_unit_test(entries_are_sorted_by_their_order),
+        cmocka_unit_test(only_the_exact_spelling_is_found),
+        cmocka_unit_test(bytes_that_are_no_token_are_not_found),
+        cmocka_unit_test(tokens_of_every_length_are_found_in_ledgers_of_every_size),
+        cmocka_unit_test(the_newest_entries_are_kept),
+        cmocka_unit_test(of_one_token_the_birth_wins),
+        cmocka_unit_test(births_are_found_before_the_oldest_are_dropped),
+        cmocka_unit_test(the_same_entries_make_the_same_ledger_in_any_order),
+        cmocka_unit_test(a_copy_is_a_ledger_of_its_own),
+        cmocka_unit_test(a_malformed_entry_is_refused_and_changes_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
