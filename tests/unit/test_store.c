@@ -1,0 +1,451 @@
+/*
+ * The index over paths and the variants of an asset, without a tree: stores are made of a list of
+ * paths. Every path looked up ends at a guard page.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include "guard.h"
+#include "release/stamp.h"
+#include "release/store.h"
+#include "scratch.h"
+
+static const breaker_release_hooks_t no_hooks;
+
+static breaker_view_t *make_view(const char *index)
+{
+    breaker_view_config_t config;
+    breaker_view_t *view;
+
+    breaker_view_config_init(&config);
+    config.name = "static/{breaker}";
+    config.directory = "/nonexistent";
+    config.index = index;
+    config.memory_limit = 1000;
+    assert_int_equal(breaker_view_create(&config, 0, &view), 0);
+    return view;
+}
+
+/** Makes a store with an index of paths in bytewise order. */
+static breaker_store_t *make_store(const breaker_view_t *view, const char *const *paths, size_t num)
+{
+    breaker__listing_t listing = {.num = num};
+    breaker__arena_t arena;
+    breaker_store_t *store;
+
+    breaker__arena_init(&arena);
+    assert_non_null(listing.paths = calloc(num + 1, sizeof(*listing.paths)));
+    for (size_t i = 0; i != num; ++i) {
+        listing.paths[i].len = strlen(paths[i]);
+        listing.paths[i].base = breaker__arena_copy(&arena, paths[i], listing.paths[i].len);
+        assert_non_null(listing.paths[i].base);
+    }
+    assert_int_equal(breaker__store_create(view, &no_hooks, &arena, &listing, &store), 0);
+    assert_int_equal(breaker__store_index(store), 0);
+    breaker__listing_dispose(&listing);
+    return store;
+}
+
+/** Looks a path up from memory that ends with it. */
+static const breaker_asset_t *find(const breaker_store_t *store, const char *path, size_t len)
+{
+    char *guarded = guarded_copy(path, len);
+    const breaker_asset_t *asset = breaker_store_find(store, guarded, len);
+
+    guarded_free(guarded, len);
+    return asset;
+}
+
+static void assert_found(const breaker_store_t *store, const char *path, const char *expected)
+{
+    const breaker_asset_t *asset = find(store, path, strlen(path));
+
+    if (expected == NULL) {
+        assert_null(asset);
+        return;
+    }
+    assert_non_null(asset);
+    assert_string_equal(asset->path, expected);
+}
+
+static void paths_are_found_and_their_neighbours_are_not(void **state)
+{
+    static const char *const paths[] = {
+        "a", "a.css", "b/c.js", "css/site.css", "i/1.png", "js/application-1234.min.js"};
+    breaker_view_t *view = make_view(NULL);
+    breaker_store_t *store = make_store(view, paths, 6);
+
+    (void)state;
+    assert_int_equal(breaker_store_size(store), 6);
+    assert_ptr_equal(breaker_store_view(store), view);
+    for (size_t i = 0; i != 6; ++i) {
+        assert_found(store, paths[i], paths[i]);
+        assert_string_equal(breaker_store_at(store, i)->path, paths[i]);
+    }
+    assert_found(store, "", NULL);
+    assert_found(store, "/", NULL);
+    assert_found(store, "css", NULL);
+    assert_found(store, "css/", NULL);
+    assert_found(store, "/a", NULL);
+    assert_found(store, "a/", NULL);
+    assert_found(store, "A", NULL);
+    assert_found(store, "css/site.cs", NULL);
+    assert_found(store, "css/site.css2", NULL);
+    assert_found(store, "js/application-1234.min.jS", NULL);
+    assert_null(find(store, "a\0", 2));
+    assert_null(find(store, "css/site.css\0", 13));
+    breaker__store_free(store);
+    breaker_view_free(view);
+}
+
+/** Every length from 1 on, and for each every way to be one byte different. */
+static void paths_of_every_length_are_told_apart(void **state)
+{
+    enum { LENGTHS = 70 };
+    const char *paths[LENGTHS];
+    char texts[LENGTHS][LENGTHS + 1];
+    breaker_view_t *view = make_view(NULL);
+    breaker_store_t *store;
+
+    (void)state;
+    for (size_t i = 0; i != LENGTHS; ++i) {
+        for (size_t at = 0; at <= i; ++at)
+            texts[i][at] = (char)('a' + at % 7);
+        texts[i][i + 1] = '\0';
+        paths[i] = texts[i];
+    }
+    store = make_store(view, paths, LENGTHS);
+    for (size_t i = 0; i != LENGTHS; ++i) {
+        assert_ptr_equal(find(store, texts[i], i + 1), breaker_store_at(store, i));
+        for (size_t at = 0; at <= i; ++at) {
+            texts[i][at] ^= 0x10;
+            assert_null(find(store, texts[i], i + 1));
+            texts[i][at] ^= 0x10;
+        }
+    }
+    breaker__store_free(store);
+    breaker_view_free(view);
+}
+
+static void a_path_longer_than_any_asset_is_not_found(void **state)
+{
+    static const char *const paths[] = {"aaaa"};
+    const size_t lens[] = {65536 + 4, 4096, 1 << 20};
+    breaker_view_t *view = make_view("index.html");
+    breaker_store_t *store = make_store(view, paths, 1);
+    char *path = malloc(1 << 20);
+
+    (void)state;
+    assert_non_null(path);
+    memset(path, 'a', 1 << 20);
+    for (size_t i = 0; i != 3; ++i)
+        assert_null(find(store, path, lens[i]));
+    free(path);
+    breaker__store_free(store);
+    breaker_view_free(view);
+}
+
+static void the_index_file_answers_for_its_directory(void **state)
+{
+    static const char *const paths[] = {"docs/a/index.html", "docs/b/page.html",
+                                        "docs/c/myindex.html", "docs/index.html2", "index.html"};
+    breaker_view_t *view = make_view("index.html");
+    breaker_store_t *store = make_store(view, paths, 5);
+
+    (void)state;
+    assert_found(store, "", "index.html");
+    assert_found(store, "index.html", "index.html");
+    assert_found(store, "docs/a/", "docs/a/index.html");
+    assert_found(store, "docs/a/index.html", "docs/a/index.html");
+    assert_found(store, "docs/a", NULL);
+    assert_found(store, "docs/", NULL);
+    assert_found(store, "docs/b/", NULL);
+    assert_found(store, "docs/c/", NULL);
+    assert_found(store, "docs/c/my", NULL);
+    assert_found(store, "/", NULL);
+    assert_null(breaker__store_find_exact(store, "docs/a/", 7));
+    assert_non_null(breaker__store_find_exact(store, "docs/a/index.html", 17));
+    breaker__store_free(store);
+    breaker_view_free(view);
+}
+
+static void without_an_index_option_directories_are_not_found(void **state)
+{
+    static const char *const paths[] = {"docs/index.html", "index.html"};
+    breaker_view_t *view = make_view(NULL);
+    breaker_store_t *store = make_store(view, paths, 2);
+
+    (void)state;
+    assert_found(store, "", NULL);
+    assert_found(store, "docs/", NULL);
+    assert_found(store, "docs/index.html", "docs/index.html");
+    breaker__store_free(store);
+    breaker_view_free(view);
+}
+
+static void an_empty_store_finds_nothing(void **state)
+{
+    breaker_view_t *view = make_view("index.html");
+    breaker_store_t *store = make_store(view, NULL, 0);
+
+    (void)state;
+    assert_found(store, "", NULL);
+    assert_found(store, "x", NULL);
+    assert_int_equal(breaker_store_size(store), 0);
+    breaker__store_free(store);
+    breaker_view_free(view);
+}
+
+static void a_hundred_thousand_paths_are_found(void **state)
+{
+    enum { NUM = 100000, LEN = 32 };
+    char(*texts)[LEN] = calloc(NUM, LEN);
+    const char **paths = calloc(NUM, sizeof(*paths));
+    breaker_view_t *view = make_view("index.html");
+    breaker_store_t *store;
+
+    (void)state;
+    assert_non_null(texts);
+    assert_non_null(paths);
+    for (size_t i = 0; i != NUM; ++i) {
+        snprintf(texts[i], LEN, "d%02zu/%06zu/index.html", i / 1000, i);
+        paths[i] = texts[i];
+    }
+    store = make_store(view, paths, NUM);
+    for (size_t i = 0; i != NUM; ++i) {
+        size_t len = strlen(texts[i]);
+
+        assert_ptr_equal(breaker_store_find(store, texts[i], len), breaker_store_at(store, i));
+        assert_ptr_equal(breaker_store_find(store, texts[i], len - 10), breaker_store_at(store, i));
+        assert_null(breaker_store_find(store, texts[i], len - 1));
+    }
+    breaker__store_free(store);
+    breaker_view_free(view);
+    free(paths);
+    free(texts);
+}
+
+static void the_first_acceptable_variant_is_chosen(void **state)
+{
+    static const struct {
+        breaker_acceptable_t acceptable;
+        int expected;
+    } cases[] = {
+        {{4,
+          {BREAKER_ENCODING_BROTLI, BREAKER_ENCODING_ZSTD, BREAKER_ENCODING_GZIP,
+           BREAKER_ENCODING_IDENTITY}},
+         BREAKER_ENCODING_ZSTD},
+        {{2, {BREAKER_ENCODING_GZIP, BREAKER_ENCODING_ZSTD}}, BREAKER_ENCODING_GZIP},
+        {{2, {BREAKER_ENCODING_IDENTITY, BREAKER_ENCODING_ZSTD}}, BREAKER_ENCODING_IDENTITY},
+        {{2, {BREAKER_ENCODING_BROTLI, BREAKER_ENCODING_IDENTITY}}, BREAKER_ENCODING_IDENTITY},
+        {{1, {BREAKER_ENCODING_BROTLI}}, -1},
+        {{0, {0}}, -1},
+    };
+    breaker_variant_t variants[BREAKER_ENCODINGS];
+    breaker_asset_t asset = {.path = "x"};
+
+    (void)state;
+    for (int e = BREAKER_ENCODING_ZSTD; e != BREAKER_ENCODINGS; ++e) {
+        variants[e] = (breaker_variant_t){.encoding = (breaker_encoding_t)e, .fd = -1};
+        atomic_store(&asset.variants[e], &variants[e]);
+    }
+    for (size_t i = 0; i != sizeof(cases) / sizeof(cases[0]); ++i)
+        assert_ptr_equal(breaker_asset_choose(&asset, &cases[i].acceptable),
+                         cases[i].expected < 0 ? NULL : &variants[cases[i].expected]);
+}
+
+static void types_are_copied_once(void **state)
+{
+    static const char *const paths[] = {"a"};
+    breaker_view_t *view = make_view(NULL);
+    breaker_store_t *store = make_store(view, paths, 1);
+    char type[32];
+    const char *first;
+
+    (void)state;
+    snprintf(type, sizeof(type), "text/css");
+    first = breaker__store_intern(store, type);
+    assert_ptr_not_equal(first, type);
+    assert_string_equal(first, "text/css");
+    for (int i = 0; i != 100; ++i) {
+        snprintf(type, sizeof(type), "text/x-%d", i);
+        assert_string_equal(breaker__store_intern(store, type), type);
+    }
+    assert_ptr_equal(breaker__store_intern(store, "text/css"), first);
+    breaker__store_free(store);
+    breaker_view_free(view);
+}
+
+static void memory_is_counted_up_to_the_limit_of_the_view(void **state)
+{
+    static const char *const paths[] = {"a"};
+    breaker_view_t *view = make_view(NULL);
+    breaker_store_t *store = make_store(view, paths, 1);
+    size_t before = breaker_store_memory(store);
+
+    (void)state;
+    assert_true(before >= BREAKER_ARENA_BLOCK);
+    assert_true(breaker__store_has_room(store, 1000));
+    assert_false(breaker__store_has_room(store, 1001));
+    breaker__store_add_body(store, 600);
+    assert_int_equal(breaker_store_memory(store), before + 600);
+    assert_true(breaker__store_has_room(store, 400));
+    assert_false(breaker__store_has_room(store, 401));
+    assert_false(breaker__store_has_room(store, UINT64_MAX));
+    breaker__store_free(store);
+    breaker_view_free(view);
+}
+
+static void texts_longer_than_a_block_have_their_own(void **state)
+{
+    char *longer = malloc(3 * BREAKER_ARENA_BLOCK);
+    const char *copies[3];
+    breaker__arena_t arena;
+
+    (void)state;
+    assert_non_null(longer);
+    memset(longer, 'x', 3 * BREAKER_ARENA_BLOCK);
+    breaker__arena_init(&arena);
+    copies[0] = breaker__arena_copy(&arena, "first", 5);
+    copies[1] = breaker__arena_copy(&arena, longer, 3 * BREAKER_ARENA_BLOCK);
+    copies[2] = breaker__arena_copy(&arena, "second", 6);
+    assert_string_equal(copies[0], "first");
+    assert_int_equal(strlen(copies[1]), 3 * BREAKER_ARENA_BLOCK);
+    /* the block that was begun is filled on */
+    assert_ptr_equal(copies[2], copies[0] + 6);
+    breaker__arena_dispose(&arena);
+    assert_int_equal(arena.memory, 0);
+    free(longer);
+}
+
+/* ---- variants on disk ---- */
+
+static breaker_variant_t open_variant(const scratch_t *scratch, const char *path)
+{
+    breaker_variant_t variant = {.encoding = BREAKER_ENCODING_IDENTITY};
+    struct stat status;
+
+    variant.fd = openat(scratch->fd, path, O_RDONLY | O_CLOEXEC);
+    assert_true(variant.fd >= 0);
+    assert_int_equal(fstat(variant.fd, &status), 0);
+    breaker__stamp_from(&status, &variant.stamp);
+    variant.len = (uint64_t)status.st_size;
+    return variant;
+}
+
+static void any_part_of_a_file_is_read(void **state)
+{
+    char *bytes = malloc(100000), *part;
+    static const size_t lens[] = {0, 1, 4096, 65536, 100000};
+    breaker_variant_t variant;
+    scratch_t scratch;
+
+    (void)state;
+    assert_non_null(bytes);
+    for (size_t i = 0; i != 100000; ++i)
+        bytes[i] = (char)(i * 7 % 251);
+    scratch_create(&scratch);
+    scratch_write(&scratch, "file", bytes, 100000);
+    variant = open_variant(&scratch, "file");
+    for (size_t i = 0; i != sizeof(lens) / sizeof(lens[0]); ++i) {
+        uint64_t offset = 100000 - lens[i];
+
+        part = guarded_alloc(lens[i]);
+        assert_int_equal(breaker_variant_read(&variant, offset, part, lens[i]), 0);
+        assert_memory_equal(part, bytes + offset, lens[i]);
+        assert_int_equal(breaker_variant_read(&variant, 0, part, lens[i]), 0);
+        assert_memory_equal(part, bytes, lens[i]);
+        guarded_free(part, lens[i]);
+    }
+    close(variant.fd);
+    scratch_remove(&scratch);
+    free(bytes);
+}
+
+static void overwrite(const scratch_t *scratch)
+{
+    int fd = openat(scratch->fd, "file", O_WRONLY | O_CLOEXEC);
+
+    assert_int_equal(pwrite(fd, "X", 1, 0), 1);
+    close(fd);
+}
+
+static void grow(const scratch_t *scratch)
+{
+    int fd = openat(scratch->fd, "file", O_WRONLY | O_APPEND | O_CLOEXEC);
+
+    assert_int_equal(write(fd, "X", 1), 1);
+    close(fd);
+}
+
+static void shrink(const scratch_t *scratch)
+{
+    int fd = openat(scratch->fd, "file", O_WRONLY | O_CLOEXEC);
+
+    assert_int_equal(ftruncate(fd, 3), 0);
+    close(fd);
+}
+
+static void set_back(const scratch_t *scratch)
+{
+    struct stat status;
+    struct timespec times[2];
+
+    assert_int_equal(fstatat(scratch->fd, "file", &status, 0), 0);
+    overwrite(scratch);
+    times[0] = status.st_atim;
+    times[1] = status.st_mtim;
+    assert_int_equal(utimensat(scratch->fd, "file", times, 0), 0);
+}
+
+static void a_file_that_changed_is_not_sent(void **state)
+{
+    static void (*const changes[])(const scratch_t *) = {overwrite, grow, shrink, set_back};
+
+    (void)state;
+    for (size_t i = 0; i != sizeof(changes) / sizeof(changes[0]); ++i) {
+        struct timespec past[2] = {{.tv_sec = 1000000000}, {.tv_sec = 1000000000}};
+        breaker_variant_t variant;
+        scratch_t scratch;
+        struct stat before, after;
+        char part[8];
+
+        scratch_create(&scratch);
+        scratch_text(&scratch, "file", "some text");
+        assert_int_equal(utimensat(scratch.fd, "file", past, 0), 0);
+        variant = open_variant(&scratch, "file");
+        assert_int_equal(breaker_variant_read(&variant, 0, part, 8), 0);
+        /* a change within one tick of the file system's clock would not show in its change time */
+        do {
+            assert_int_equal(fstat(variant.fd, &before), 0);
+            changes[i](&scratch);
+            assert_int_equal(fstat(variant.fd, &after), 0);
+        } while (memcmp(&before.st_ctim, &after.st_ctim, sizeof(before.st_ctim)) == 0);
+        assert_int_equal(breaker_variant_read(&variant, 0, part, 8), BREAKER_ERR_CHANGED);
+        close(variant.fd);
+        scratch_remove(&scratch);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(paths_are_found_and_their_neighbours_are_not),
+        cmocka_unit_test(paths_of_every_length_are_told_apart),
+        cmocka_unit_test(a_path_longer_than_any_asset_is_not_found),
+        cmocka_unit_test(the_index_file_answers_for_its_directory),
+        cmocka_unit_test(without_an_index_option_directories_are_not_found),
+        cmocka_unit_test(an_empty_store_finds_nothing),
+        cmocka_unit_test(a_hundred_thousand_paths_are_found),
+        cmocka_unit_test(the_first_acceptable_variant_is_chosen),
+        cmocka_unit_test(types_are_copied_once),
+        cmocka_unit_test(memory_is_counted_up_to_the_limit_of_the_view),
+        cmocka_unit_test(texts_longer_than_a_block_have_their_own),
+        cmocka_unit_test(any_part_of_a_file_is_read),
+        cmocka_unit_test(a_file_that_changed_is_not_sent),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
