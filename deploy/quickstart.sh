@@ -99,6 +99,14 @@ num-threads: $(nproc)
 listen:
   host: $host
   port: $port
+END
+        if [ "$(id -u)" -eq 0 ]; then
+            cat <<END
+# To try things out below root's home. Without this line root serves as nobody, as it should.
+user: root
+END
+        fi
+        cat <<END
 hosts:
   default:
     paths:
@@ -167,7 +175,7 @@ Try, while it runs:
   curl -I '$base/static/$((token - day))/$example?v=1'
   # under tomorrow's, which another node may have already: 503, come back in 3 seconds
   curl -I '$base/static/$((token + day))/$example'
-  # a file that is not there: 404, under any token
+  # a file that is not there: 404
   curl -I '$base/static/$token/no/such/file'
 
 Configuration: $conf

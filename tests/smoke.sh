@@ -26,6 +26,7 @@ with socket.socket() as s:
     print(s.getsockname()[1])')
 base=http://127.0.0.1:$port
 cat >"$work/h2o.conf" <<END
+user: $(id -un)
 num-threads: 2
 listen:
   host: 127.0.0.1
@@ -55,7 +56,8 @@ expect() {
     [ "$got" = "$expected" ] || fail "expected $expected, got $got from: $*"
 }
 
-"$@" -c "$work/h2o.conf" >"$work/log" 2>&1 &
+LSAN_OPTIONS="suppressions=$root/tests/lsan.supp:print_suppressions=0" \
+    "$@" -c "$work/h2o.conf" >"$work/log" 2>&1 &
 server=$!
 tries=0
 until [ "$(status "$base/")" = 200 ]; do
