@@ -171,10 +171,11 @@ static void decline_reload(void)
                     "it has\n");
 }
 
-/* waits until a descriptor is readable; returns the signal that came instead, or 0 */
+/* waits until an eventfd has counted, and takes it; returns the signal that came instead, or 0 */
 static int wait_or_signal(server_t *self, int fd, int timeout_ms, bool *ret_timed_out)
 {
     struct pollfd polled[] = {{self->signal_fd, POLLIN, 0}, {fd, POLLIN, 0}};
+    eventfd_t count;
 
     *ret_timed_out = false;
     while (true) {
@@ -185,7 +186,7 @@ static int wait_or_signal(server_t *self, int fd, int timeout_ms, bool *ret_time
             decline_reload();
         if (number != 0)
             return number;
-        if (num > 0 && polled[1].revents != 0)
+        if (num > 0 && polled[1].revents != 0 && eventfd_read(fd, &count) == 0)
             return 0;
         if (num == 0) {
             *ret_timed_out = true;

@@ -100,10 +100,10 @@ static int read_version(const yoml_t *node, int *ret_version)
 
 /* ---- one context ---- */
 
-/* OpenSSL's own words for the last failure, without its codes */
+/* OpenSSL's own words for what went wrong first, without its codes */
 static const char *openssl_reason(void)
 {
-    unsigned long code = ERR_peek_last_error();
+    unsigned long code = ERR_peek_error();
     const char *reason = code != 0 ? ERR_reason_error_string(code) : NULL;
 
     ERR_clear_error();

@@ -40,7 +40,7 @@ typedef struct st_reader_t {
     H2O_VECTOR(anchor_t) anchors;
 } reader_t;
 
-static yoml_t *load_file(load_t *load, const char *path);
+static yoml_t *load_file(load_t *load, const char *path, const yoml_t *at);
 static yoml_t *read_value(reader_t *reader, const yaml_event_t *event);
 
 /* ---- errors ---- */
@@ -206,7 +206,7 @@ static yoml_t *resolve_tag(reader_t *reader, yoml_t *node)
         loaded = FAIL_AT(reader, node->line, node->column,
                          "files include each other more than %d deep", BREAKER__YAML_INCLUDE_MAX);
     else
-        loaded = load_file(reader->load, node->data.scalar);
+        loaded = load_file(reader->load, node->data.scalar, node);
     breaker__yaml_free(node);
     return loaded;
 }
@@ -499,7 +499,7 @@ Fail:
     return NULL;
 }
 
-static char *read_bytes(const char *path, size_t *ret_len, breaker_error_t *error)
+static char *read_bytes(const char *path, size_t *ret_len, const yoml_t *at, breaker_error_t *error)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     char *bytes = NULL;
@@ -527,21 +527,25 @@ static char *read_bytes(const char *path, size_t *ret_len, breaker_error_t *erro
     return NULL;
 
 Fail:
-    breaker_error_set(error, BREAKER_ERR_IO, "%s: %s", path, strerror(errno));
+    if (at != NULL)
+        fail_at(error, at->filename, at->line, at->column, "!file %s: %s", path, strerror(errno));
+    else
+        breaker_error_set(error, BREAKER_ERR_IO, "%s: %s", path, strerror(errno));
     if (fd != -1)
         close(fd);
     free(bytes);
     return NULL;
 }
 
-static yoml_t *load_file(load_t *load, const char *path)
+/* `at` is the !file that asks for it, or NULL */
+static yoml_t *load_file(load_t *load, const char *path, const yoml_t *at)
 {
     reader_t reader = {.load = load, .path = path};
     size_t len;
     char *bytes;
     yoml_t *root;
 
-    if ((bytes = read_bytes(path, &len, load->error)) == NULL)
+    if ((bytes = read_bytes(path, &len, at, load->error)) == NULL)
         return NULL;
     if (!yaml_parser_initialize(&reader.parser)) {
         breaker_error_set(load->error, BREAKER_ERR_NO_MEMORY, "%s: out of memory", path);
@@ -568,5 +572,5 @@ yoml_t *breaker__yaml_load(const char *path, bool (*may_repeat)(const char *key)
 {
     load_t load = {.may_repeat = may_repeat, .error = error};
 
-    return load_file(&load, path);
+    return load_file(&load, path, NULL);
 }
