@@ -67,7 +67,7 @@ until [ "$(status "$base/")" = 200 ]; do
     sleep 0.1
 done
 
-token=$(sed -n 's|.*"/static/\([^/]*\)/css/site.css".*|\1|p' "$work/body")
+token=$(sed -n 's|.*rel="stylesheet" href="/static/\([^/]*\)/.*|\1|p' "$work/body")
 [ -n "$token" ] || fail "no token in the page"
 asset=$base/static/$token/css/site.css
 expect 200 "$asset"
