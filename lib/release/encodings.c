@@ -74,22 +74,23 @@ static candidate_t *list_candidates(breaker_release_t *release, size_t *ret_num)
 }
 
 /** The encoded bytes in an allocation that fits them, or NULL when they are not worth having. */
-static char *encode_bytes(const breaker_variant_t *identity, breaker_encoding_t encoding,
+static char *encode_bytes(const candidate_t *candidate, breaker_encoding_t encoding,
                           const atomic_bool *stop, size_t *ret_len)
 {
-    size_t len;
+    const breaker_variant_t *identity = identity_of(candidate->asset);
+    uint64_t room = breaker__store_room(candidate->store);
     char *base, *fitting;
 
-    if ((base = malloc(identity->len - 1)) == NULL)
+    if (room >= identity->len)
+        room = identity->len - 1;
+    if (room == 0 || (base = malloc(room)) == NULL)
         return NULL;
-    if (breaker__encode(encoding, identity->base, identity->len, base, identity->len - 1, stop,
-                        &len) != 0) {
+    if (breaker__encode(encoding, identity->base, identity->len, base, room, stop, ret_len) != 0) {
         free(base);
         return NULL;
     }
-    assert(len != 0 && len < identity->len);
-    fitting = realloc(base, len);
-    *ret_len = len;
+    assert(*ret_len != 0 && *ret_len <= room);
+    fitting = realloc(base, *ret_len);
     return fitting != NULL ? fitting : base;
 }
 
@@ -103,11 +104,10 @@ static void encode_asset(const candidate_t *candidate, breaker_encoding_t encodi
 
     if ((variant = breaker__variant_create(encoding)) == NULL)
         return;
-    variant->base = encode_bytes(identity_of(candidate->asset), encoding, stop, &len);
+    variant->base = encode_bytes(candidate, encoding, stop, &len);
     variant->len = len;
     variant->owns_base = variant->base != NULL;
-    if (variant->base == NULL || !breaker__store_has_room(candidate->store, len) ||
-        breaker__hash(hasher, variant->base, len, digest) != 0) {
+    if (variant->base == NULL || breaker__hash(hasher, variant->base, len, digest) != 0) {
         breaker__variant_free(variant);
         return;
     }

@@ -103,7 +103,7 @@ static bool is_unchanged(int fd, const breaker_stamp_t *before)
 static bool belongs_in_memory(const breaker_store_t *store, uint64_t len)
 {
     return len <= breaker_view_config(store->view)->memory_file_limit &&
-           breaker__store_has_room(store, len);
+           len <= breaker__store_room(store);
 }
 
 static void drop_body(breaker_variant_t *variant)
@@ -153,9 +153,9 @@ int breaker__read_file(breaker__reader_t *reader, const breaker__tree_t *tree,
     int ret;
 
     assert(variant->base == NULL && variant->fd < 0);
-    if ((ret = try_read(reader, tree, store, asset, variant, error)) == BREAKER_ERR_CHANGED)
-        ret = try_read(reader, tree, store, asset, variant, error);
-    if (ret != 0)
+    /* a file may be on the point of being replaced; only the second failure is told */
+    if (try_read(reader, tree, store, asset, variant, NULL) != 0 &&
+        (ret = try_read(reader, tree, store, asset, variant, error)) != 0)
         return ret;
     breaker__etag_format(asset->digest, variant->etag);
     if (variant->base != NULL)

@@ -22,8 +22,8 @@ void breaker__reader_dispose(breaker__reader_t *reader);
 
 /**
  * Reads and hashes the file of an asset: fills `asset->digest` and base or fd, length, stamp and
- * entity tag of `variant`, and counts the memory. A file that changes meanwhile is read once more,
- * then BREAKER_ERR_CHANGED it is.
+ * entity tag of `variant`, and counts the memory. Whatever fails is tried once more, because the
+ * file may be changing at this moment; if it still does, BREAKER_ERR_CHANGED it is.
  */
 int breaker__read_file(breaker__reader_t *reader, const breaker__tree_t *tree,
                        breaker_store_t *store, breaker_asset_t *asset, breaker_variant_t *variant,

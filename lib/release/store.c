@@ -223,15 +223,17 @@ const char *breaker__store_intern(breaker_store_t *store, const char *type)
     return copy;
 }
 
-bool breaker__store_has_room(const breaker_store_t *store, uint64_t len)
+uint64_t breaker__store_room(const breaker_store_t *store)
 {
     uint64_t limit = breaker_view_config(store->view)->memory_limit;
 
-    return store->bodies <= limit && len <= limit - store->bodies;
+    assert(store->bodies <= limit);
+    return limit - store->bodies;
 }
 
 void breaker__store_add_body(breaker_store_t *store, uint64_t len)
 {
+    assert(len <= breaker__store_room(store));
     store->bodies += len;
     store->memory += (size_t)len;
 }

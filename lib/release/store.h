@@ -63,8 +63,8 @@ int breaker__store_index(breaker_store_t *store);
 /** Copies a media type once for all assets that have it. Returns NULL without memory. */
 const char *breaker__store_intern(breaker_store_t *store, const char *type);
 
-/** Tells whether the view's memory has room for a body of `len` bytes. */
-bool breaker__store_has_room(const breaker_store_t *store, uint64_t len);
+/** How many bytes of bodies the view's memory still has room for. */
+uint64_t breaker__store_room(const breaker_store_t *store);
 /** Counts a body in memory. */
 void breaker__store_add_body(breaker_store_t *store, uint64_t len);
 

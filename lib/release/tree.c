@@ -78,12 +78,11 @@ int breaker__tree_fail_io(const breaker__tree_t *tree, int system_error, const c
 
 static int open_resolved(int root, const char *path, int flags)
 {
-    struct open_how how = {.flags = (unsigned)(flags | OPEN_FLAGS),
-                           .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
+    struct open_how how = {.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
     long fd;
 
-    if ((flags & O_PATH) != 0)
-        how.flags = (unsigned)(flags | O_CLOEXEC);
+    /* openat2 refuses flags that have no meaning together */
+    how.flags = (unsigned)(flags | ((flags & O_PATH) != 0 ? O_CLOEXEC : OPEN_FLAGS));
     for (int i = 0; i != RACES_MAX; ++i) {
         fd = syscall(SYS_openat2, root, path, &how, sizeof(how));
         if (fd >= 0 || (errno != EAGAIN && errno != EINTR))
@@ -92,40 +91,45 @@ static int open_resolved(int root, const char *path, int flags)
     return (int)fd;
 }
 
+/** Closes a directory on the way, never the root, and leaves errno alone. */
+static void leave(int root, int directory)
+{
+    int kept = errno;
+
+    if (directory != root)
+        close(directory);
+    errno = kept;
+}
+
+/** Opens the first `len` bytes of `path`, one component, as the next directory on the way. */
+static int open_component(int directory, const char *path, size_t len)
+{
+    char name[NAME_MAX + 1];
+
+    if (len >= sizeof(name)) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    memcpy(name, path, len);
+    name[len] = '\0';
+    return openat(directory, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
 /** Opens without openat2: `path` is logical, so it has no "..", and no link is followed. */
 static int open_strictly(int root, const char *path, int flags)
 {
-    char name[NAME_MAX + 1];
     int at = root, fd;
 
     for (const char *slash; (slash = strchr(path, '/')) != NULL; path = slash + 1) {
-        size_t len = (size_t)(slash - path);
-
-        if (len >= sizeof(name)) {
-            fd = -1;
-            errno = ENAMETOOLONG;
-        } else {
-            memcpy(name, path, len);
-            name[len] = '\0';
-            fd = openat(at, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        }
-        if (at != root) {
-            int kept = errno;
-
-            close(at);
-            errno = kept;
-        }
+        fd = open_component(at, path, (size_t)(slash - path));
+        leave(root, at);
         if (fd < 0)
             return -1;
         at = fd;
     }
-    fd = openat(at, path, flags | O_NOFOLLOW | ((flags & O_PATH) != 0 ? O_CLOEXEC : OPEN_FLAGS));
-    if (at != root) {
-        int kept = errno;
-
-        close(at);
-        errno = kept;
-    }
+    flags |= (flags & O_PATH) != 0 ? O_CLOEXEC : OPEN_FLAGS;
+    fd = openat(at, path, flags | O_NOFOLLOW);
+    leave(root, at);
     return fd;
 }
 

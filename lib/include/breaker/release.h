@@ -81,9 +81,10 @@ BREAKER_EXPORT void breaker_release_unref(breaker_release_t *release);
 /** The operator's id, or else the digest in 64 hexadecimal digits. */
 BREAKER_EXPORT const breaker_release_id_t *breaker_release_id(const breaker_release_t *release);
 /**
- * SHA-256 over the views in the order of their names: name, then of every file in bytewise order
- * its logical path, its length and its SHA-256. BREAKER_DIGEST_LEN bytes. Two nodes with the same
- * files have the same digest, wherever the trees lie.
+ * SHA-256 over the views in the order of their names: name, number of files, then of every file in
+ * bytewise order its logical path, its length and its SHA-256. A text has its length in front;
+ * numbers and lengths are eight bytes, the most significant first. BREAKER_DIGEST_LEN bytes. Two
+ * nodes with the same files have the same digest, wherever the trees lie.
  */
 BREAKER_EXPORT const uint8_t *breaker_release_digest(const breaker_release_t *release);
 /** The store of a view, by the view's index. Borrowed; NULL past the number of views. */

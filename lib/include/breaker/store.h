@@ -42,7 +42,7 @@ typedef struct st_breaker_variant_t {
     uint64_t len;
     /** an open descriptor for positioned reads, or -1 when the bytes are in memory */
     int fd;
-    /** of the file behind `fd`; a read is good only while `breaker_stamp_matches` */
+    /** of the file behind `fd`; a read is good only while the file still has it */
     breaker_stamp_t stamp;
     /** strong, made from the encoded bytes, quotes included, NUL-ended */
     char etag[BREAKER_ETAG_LEN + 1];
