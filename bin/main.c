@@ -205,8 +205,10 @@ static int load_beside_signals(server_t *self)
         fprintf(stderr, "h2o-breaker: cannot start a thread: %s\n", strerror(errno));
         return -1;
     }
-    if (wait_or_signal(self, loading.done_fd, -1, &timed_out) != 0)
+    if (wait_or_signal(self, loading.done_fd, -1, &timed_out) != 0) {
+        fprintf(stderr, "h2o-breaker: stopped while the release was loaded\n");
         end_at_once(self, EX_OK);
+    }
     pthread_join(thread, NULL);
     close(loading.done_fd);
     return loading.ret;
