@@ -149,3 +149,37 @@ int breaker__check_keys(h2o_globalconf_t *globalconf, const yoml_t *root)
 {
     return check_level(globalconf, H2O_CONFIGURATOR_FLAG_GLOBAL, root);
 }
+
+static bool hands_on(const char *key)
+{
+    static const char *const keys[] = {"proxy.reverse.url", "fastcgi.connect", "fastcgi.spawn",
+                                       "file.custom-handler", "reproxy"};
+
+    for (size_t i = 0; i != sizeof(keys) / sizeof(keys[0]); ++i)
+        if (strcmp(key, keys[i]) == 0)
+            return true;
+    return false;
+}
+
+bool breaker__has_application(const yoml_t *root)
+{
+    switch (root->type) {
+    case YOML_TYPE_SEQUENCE:
+        for (size_t i = 0; i != root->data.sequence.size; ++i)
+            if (breaker__has_application(root->data.sequence.elements[i]))
+                return true;
+        return false;
+    case YOML_TYPE_MAPPING:
+        for (size_t i = 0; i != root->data.mapping.size; ++i) {
+            const yoml_mapping_element_t *pair = &root->data.mapping.elements[i];
+            if ((pair->key->type == YOML_TYPE_SCALAR && hands_on(pair->key->data.scalar)) ||
+                breaker__has_application(pair->value))
+                return true;
+        }
+        return false;
+    case YOML_TYPE_SCALAR:
+    case YOML__TYPE_UNRESOLVED_ALIAS:
+        break;
+    }
+    return false;
+}

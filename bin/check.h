@@ -18,4 +18,10 @@ int breaker__check_keys(h2o_globalconf_t *globalconf, const yoml_t *root);
  */
 bool breaker__may_repeat(const char *key);
 
+/**
+ * Tells whether a path of the configuration hands requests, and so their bodies, to an application:
+ * a proxy, FastCGI, reproxying or a handler for an extension.
+ */
+bool breaker__has_application(const yoml_t *root);
+
 #endif

@@ -206,6 +206,9 @@ static int apply(breaker__config_t *config, const char *path, yoml_t *root, bool
         return -1;
     if (yoml_get(root, "hosts") == NULL)
         return breaker__refuse(root, NULL, "the mandatory key `hosts` is missing");
+    /* nobody uploads to static files, but to an application */
+    if (breaker__has_application(root))
+        globalconf->max_request_entity_size = H2O_DEFAULT_MAX_REQUEST_ENTITY_SIZE;
     if (h2o_configurator_apply(globalconf, root, checks_only) != 0)
         return -1;
     if (config->listeners.size == 0)
