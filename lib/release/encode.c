@@ -1,9 +1,9 @@
 /*
  * Encoding of bodies that lie in memory. The output has a limit from the start: a coding that does
  * not become smaller is given up as soon as that shows. Input goes in by pieces, between which a
- * stop is noticed; brotli at its best quality takes a millisecond for a kilobyte and works on
- * whatever it holds at once, so there each piece is flushed, which costs 1 to 3 % of the size and
- * bounds the wait to some 40 ms.
+ * stop is noticed. At their best qualities brotli (a millisecond for a kilobyte) and zstd work on
+ * all that they hold at once, so there each piece is flushed, which costs 1 to 3 % of the size and
+ * bounds the wait to some 50 ms for text.
  *
  * The output depends on nothing but the input, so that entity tags agree between nodes.
  */
@@ -17,8 +17,9 @@
 
 /** up to this size the best quality, above it a good one */
 #define BEST_MAX (128 * 1024)
-#define PIECE_BEST (32 * 1024)
 #define PIECE (64 * 1024)
+#define PIECE_BROTLI_BEST (32 * 1024)
+#define PIECE_GZIP (16 * 1024)
 /** 4 MiB: what every decoder has to take, for brotli and (RFC 9659) for zstd */
 #define WINDOW_LOG 22
 
@@ -76,7 +77,7 @@ static int encode_brotli(progress_t *progress)
                               progress->src_left < UINT32_MAX ? (uint32_t)progress->src_left
                                                               : UINT32_MAX);
     while (ret == 0 && !BrotliEncoderIsFinished(state)) {
-        size_t piece = next_piece(progress, best ? PIECE_BEST : PIECE);
+        size_t piece = next_piece(progress, best ? PIECE_BROTLI_BEST : PIECE);
         BrotliEncoderOperation operation = best ? BROTLI_OPERATION_FLUSH : BROTLI_OPERATION_PROCESS;
 
         if (piece == progress->src_left)
@@ -88,7 +89,7 @@ static int encode_brotli(progress_t *progress)
     return ret;
 }
 
-static int run_zstd(ZSTD_CCtx *context, progress_t *progress)
+static int run_zstd(ZSTD_CCtx *context, progress_t *progress, ZSTD_EndDirective between)
 {
     ZSTD_inBuffer in = {progress->src, 0, 0};
     ZSTD_outBuffer out = {progress->dst, progress->dst_left, 0};
@@ -102,7 +103,7 @@ static int run_zstd(ZSTD_CCtx *context, progress_t *progress)
         if (in.pos == in.size)
             in.size += progress->src_left - in.size < PIECE ? progress->src_left - in.size : PIECE;
         last = in.size == progress->src_left;
-        left = ZSTD_compressStream2(context, &out, &in, last ? ZSTD_e_end : ZSTD_e_continue);
+        left = ZSTD_compressStream2(context, &out, &in, last ? ZSTD_e_end : between);
         if (ZSTD_isError(left))
             return BREAKER_ERR_NO_MEMORY;
         if (out.pos == out.size && left != 0)
@@ -117,17 +118,18 @@ static int run_zstd(ZSTD_CCtx *context, progress_t *progress)
 
 static int encode_zstd(progress_t *progress)
 {
-    int level = progress->src_left <= BEST_MAX ? 19 : 12, ret;
+    bool best = progress->src_left <= BEST_MAX;
+    int ret;
     ZSTD_CCtx *context = ZSTD_createCCtx();
 
     if (context == NULL)
         return BREAKER_ERR_NO_MEMORY;
-    if (ZSTD_isError(ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, level)) ||
+    if (ZSTD_isError(ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, best ? 19 : 12)) ||
         ZSTD_isError(ZSTD_CCtx_setParameter(context, ZSTD_c_windowLog, WINDOW_LOG)) ||
         ZSTD_isError(ZSTD_CCtx_setPledgedSrcSize(context, progress->src_left)))
         ret = BREAKER_ERR_NO_MEMORY;
     else
-        ret = run_zstd(context, progress);
+        ret = run_zstd(context, progress, best ? ZSTD_e_flush : ZSTD_e_continue);
     ZSTD_freeCCtx(context);
     return ret;
 }
@@ -163,7 +165,7 @@ static int encode_gzip(progress_t *progress)
     if (deflateInit2(&stream, 9, Z_DEFLATED, MAX_WBITS + 16, 9, Z_DEFAULT_STRATEGY) != Z_OK)
         return BREAKER_ERR_NO_MEMORY;
     while (ret == 0 && !last) {
-        size_t piece = next_piece(progress, PIECE);
+        size_t piece = next_piece(progress, PIECE_GZIP);
 
         last = piece == progress->src_left;
         stream.next_in = (Bytef *)(uintptr_t)progress->src;
