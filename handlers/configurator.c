@@ -96,7 +96,8 @@ static int read_switch(const option_t *option, bool *ret_on)
     return refuse_option(option, "ON, OFF");
 }
 
-static int read_number(const option_t *option, const char *accepted, uint64_t *ret_value)
+static int read_number(const option_t *option, uint64_t max, const char *accepted,
+                       uint64_t *ret_value)
 {
     const char *text = option->node->type == YOML_TYPE_SCALAR ? option->node->data.scalar : "";
     unsigned long long value;
@@ -106,7 +107,7 @@ static int read_number(const option_t *option, const char *accepted, uint64_t *r
         return refuse_option(option, accepted);
     errno = 0;
     value = strtoull(text, &end, 10);
-    if (errno != 0 || *end != '\0')
+    if (errno != 0 || *end != '\0' || value > max)
         return refuse_option(option, accepted);
     *ret_value = value;
     return 0;
@@ -158,9 +159,9 @@ static int read_retry_after(const option_t *option, breaker_view_config_t *confi
     static const char accepted[] = "seconds, 1 to 3600";
     uint64_t value;
 
-    if (read_number(option, accepted, &value) != 0)
+    if (read_number(option, 3600, accepted, &value) != 0)
         return -1;
-    if (value < 1 || value > 3600)
+    if (value < 1)
         return refuse_option(option, accepted);
     config->retry_after_s = (uint32_t)value;
     return 0;
@@ -175,9 +176,9 @@ static int read_option(const option_t *option, breaker_view_config_t *config)
     if (strcmp(key, "path") == 0)
         return read_directory(option, &config->directory);
     if (strcmp(key, "cache-max-age") == 0)
-        return read_number(option, "seconds, 0 to 315360000", &config->cache_max_age_s);
+        return read_number(option, 315360000, "seconds, 0 to 315360000", &config->cache_max_age_s);
     if (strcmp(key, "redirect-max-age") == 0)
-        return read_number(option, "seconds, 0 (no-store) to 31536000",
+        return read_number(option, 31536000, "seconds, 0 (no-store) to 31536000",
                            &config->redirect_max_age_s);
     if (strcmp(key, "retry-after") == 0)
         return read_retry_after(option, config);
@@ -196,9 +197,9 @@ static int read_option(const option_t *option, breaker_view_config_t *config)
     if (strcmp(key, "encodings") == 0)
         return read_switch(option, &config->encodings);
     if (strcmp(key, "memory-file-limit") == 0)
-        return read_number(option, "bytes", &config->memory_file_limit);
+        return read_number(option, UINT64_MAX, "bytes", &config->memory_file_limit);
     if (strcmp(key, "memory-limit") == 0)
-        return read_number(option, "bytes", &config->memory_limit);
+        return read_number(option, UINT64_MAX, "bytes", &config->memory_limit);
     return refuse_option(option, "as a key one of " OPTION_KEYS);
 }
 
