@@ -231,7 +231,7 @@ static bool seconds_in_century(civil_t *civil, int64_t now_s, int64_t *ret_s)
     int64_t seconds, limit_s;
 
     split_seconds(clamp(now_s, 0, SECONDS_MAX), &now, &weekday);
-    limit_year = now.year + 50;
+    limit_year = (int)clamp(now.year + 50, 0, 9999);
     limit_s =
         seconds_of_day(&now) + SECONDS_PER_DAY * days_from_civil(limit_year, now.month, now.day);
 

@@ -475,6 +475,8 @@ static void two_digit_years_are_at_most_50_years_ahead(void **state)
         /* clocks that are none */
         {"Thursday, 01-Jan-20 00:00:00 GMT", INT64_MIN, 1577836800},
         {"Thursday, 01-Jan-20 00:00:00 GMT", 0, 1577836800},
+        {"Friday, 31-Dec-99 23:59:59 GMT", INT64_MAX, 253402300799},
+        {"Saturday, 01-Jan-00 00:00:00 GMT", INT64_MAX, 250246627200},
     };
 
     (void)state;
