@@ -4,10 +4,10 @@
  * it costs does not depend on how many views, releases or ledger entries there are.
  */
 #include <assert.h>
-#include <string.h>
 #include <breaker/classify.h>
 #include <breaker/http/percent.h>
 #include "internal.h"
+#include "words.h"
 
 /* a path that lies in a view, on its way to a verdict */
 typedef struct st_question_t {
@@ -30,7 +30,7 @@ static bool is_current(const question_t *question)
     const breaker_token_t *current = &question->view->token;
 
     return question->token_len == current->len &&
-           memcmp(question->token, current->text, current->len) == 0;
+           breaker__same(question->token, current->text, current->len);
 }
 
 static void serve_from(breaker_verdict_t *verdict, const question_t *question,

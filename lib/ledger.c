@@ -8,20 +8,12 @@
 #include <string.h>
 #include <breaker/error.h>
 #include <breaker/ledger.h>
+#include "words.h"
 
 enum { NUM_SLOTS = 2 * BREAKER_LEDGER_MAX };
 
 /* orders are exact in a double up to here, and Redis's scores are doubles */
 static const uint64_t ORDER_END = UINT64_C(1) << 53;
-
-static uint64_t load_word(const char *base, size_t len)
-{
-    uint64_t word = 0;
-
-    assert(len <= sizeof(word));
-    memcpy(&word, base, len);
-    return word;
-}
 
 /* words, not bytes: a byte at a time would take longer than the rest of a classification */
 static size_t slot_of(const char *token, size_t len)
@@ -31,10 +23,10 @@ static size_t slot_of(const char *token, size_t len)
     size_t at = 0;
 
     for (; at + 8 <= len; at += 8) {
-        hash = (hash ^ load_word(token + at, 8)) * odd;
+        hash = (hash ^ breaker__load64(token + at)) * odd;
         hash ^= hash >> 32;
     }
-    hash = (hash ^ load_word(token + at, len - at)) * odd;
+    hash = (hash ^ breaker__load_short(token + at, len - at)) * odd;
     return (size_t)(hash >> 58);
 }
 
@@ -155,7 +147,7 @@ const breaker_ledger_entry_t *breaker_ledger_find(const breaker_ledger_t *ledger
     for (size_t slot = slot_of(token, len); ledger->_slots[slot] != 0;
          slot = (slot + 1) % NUM_SLOTS) {
         const breaker_ledger_entry_t *entry = ledger->_entries + ledger->_slots[slot] - 1;
-        if (entry->token.len == len && memcmp(entry->token.text, token, len) == 0)
+        if (entry->token.len == len && breaker__same(entry->token.text, token, len))
             return entry;
     }
     return NULL;

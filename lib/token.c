@@ -7,6 +7,7 @@
 #include <string.h>
 #include <breaker/error.h>
 #include <breaker/token.h>
+#include "words.h"
 
 /* from here on a double, and with it JSON, Lua and Redis's scores, would round */
 static const uint64_t MINT_END = UINT64_C(1) << 53;
@@ -28,10 +29,35 @@ static bool is_dot_segment(const char *base, size_t len)
     return base[0] == '.' && (len == 1 || (len == 2 && base[1] == '.'));
 }
 
+/* whether each of eight bytes lies in 0x30 to 0x39 */
+static bool is_eight_digits(uint64_t word)
+{
+    const uint64_t high = UINT64_C(0xf0f0f0f0f0f0f0f0), zeros = UINT64_C(0x3030303030303030);
+
+    /* a byte in 0x30 to 0x3f is carried out of them by 6 unless it is a digit */
+    return (word & high) == zeros && ((word + UINT64_C(0x0606060606060606)) & high) == zeros;
+}
+
+bool breaker_token_is_decimal(const char *base, size_t len)
+{
+    if (len >= 8) {
+        for (size_t at = 0; at + 8 < len; at += 8)
+            if (!is_eight_digits(breaker__load64(base + at)))
+                return false;
+        return is_eight_digits(breaker__load64(base + len - 8));
+    }
+    for (size_t i = 0; i != len; ++i)
+        if (!is_digit(base[i]))
+            return false;
+    return len != 0;
+}
+
 bool breaker_token_is_valid(const char *base, size_t len)
 {
     if (len == 0 || len > BREAKER_TOKEN_MAX || is_dot_segment(base, len))
         return false;
+    if (breaker_token_is_decimal(base, len))
+        return true;
     for (size_t i = 0; i != len; ++i)
         if (!is_token_char(base[i]))
             return false;
@@ -63,14 +89,6 @@ int breaker_token_mint(uint64_t now_ms, breaker_token_t *ret_token)
     len = sizeof(digits) - at;
     assert(len <= 16);
     return breaker_token_parse(digits + at, len, ret_token);
-}
-
-bool breaker_token_is_decimal(const char *base, size_t len)
-{
-    for (size_t i = 0; i != len; ++i)
-        if (!is_digit(base[i]))
-            return false;
-    return len != 0;
 }
 
 static size_t num_leading_zeros(const char *base, size_t len)

@@ -10,6 +10,7 @@
 #include <breaker/error.h>
 #include <breaker/view.h>
 #include "internal.h"
+#include "words.h"
 
 /* every node but the leaves parts two heads or ends one */
 enum { NODES_MAX = 2 * BREAKER_VIEWS_MAX };
@@ -149,7 +150,7 @@ static link_t find_candidate(const breaker_views_t *set, const char *path, size_
     link_t candidate = 0, child;
     size_t at = 0;
 
-    while (len - at >= node->run_len && memcmp(path + at, node->run, node->run_len) == 0) {
+    while (len - at >= node->run_len && breaker__same(path + at, node->run, node->run_len)) {
         candidate = node->candidate;
         at += node->run_len;
         if (at == len || (child = node->children[(unsigned char)path[at]]) == 0)
@@ -169,7 +170,7 @@ static bool match_tail(const breaker_view_t *view, const char *path, size_t len,
         return false;
     token_end = segment_end - view->segment_tail_len;
     if (len - token_end < view->tail_len ||
-        memcmp(path + token_end, view->tail, view->tail_len) != 0)
+        !breaker__same(path + token_end, view->tail, view->tail_len))
         return false;
     *ret_match = (breaker_view_match_t){
         .view = view,
@@ -183,12 +184,16 @@ static bool match_tail(const breaker_view_t *view, const char *path, size_t len,
 bool breaker_views_match(const breaker_views_t *views, const char *path, size_t len,
                          breaker_view_match_t *ret_match)
 {
-    link_t link = find_candidate(views, path, len);
+    const char *slash = NULL;
+    size_t head_len = 0;
 
-    while (link != 0) {
+    for (link_t link = find_candidate(views, path, len); link != 0;) {
         const candidate_t *candidate = views->candidates + link - 1;
-        size_t head_len = candidate->view->head_len;
-        const char *slash = memchr(path + head_len, '/', len - head_len);
+        /* looked for once for all views with one head; no head is empty */
+        if (candidate->view->head_len != head_len) {
+            head_len = candidate->view->head_len;
+            slash = memchr(path + head_len, '/', len - head_len);
+        }
         if (slash != NULL &&
             match_tail(candidate->view, path, len, (size_t)(slash - path), ret_match))
             return true;
