@@ -9,6 +9,7 @@ import argparse
 import contextlib
 import os
 import re
+import signal
 import sys
 from pathlib import Path
 
@@ -152,6 +153,8 @@ def print_result(result: Result, facts: dict, path: Path) -> None:
 
 
 def main() -> int:
+    # an ended benchmark ends its servers
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     try:
         run(read_arguments())
     except Failure as failure:
