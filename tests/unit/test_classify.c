@@ -69,6 +69,7 @@ static const struct {
     {4500, "1718539299999", "r2"},
     {5000, T, "r2"},
     {5000, "1718539201235", "gone"},
+    {5000, "1718539201230", "gone"},
     {6000, "1718539100000", "r2"},
     {7000, "v9", "r3"},
     {8000, "1800000000000", "peer"},
@@ -469,6 +470,8 @@ static void the_ledgers_order_overrules_that_of_the_tokens(void **state)
         {"/static/zebra/none.css", NOT_FOUND, NOT_FOUND, NULL},
         {"/static/1750000000000/css/site.css", REDIRECT, REDIRECT, NULL},
         {"/static/1750000000000/none.css", NOT_FOUND, NOT_FOUND, NULL},
+        /* the same order: the tokens decide */
+        {"/static/1718539201230/css/site.css", REDIRECT, REDIRECT, NULL},
     };
     static const case_t newer[] = {
         {"/static/0aaa/css/site.css", RETRY, RETRY, NULL},

@@ -158,6 +158,20 @@ static void of_one_token_the_birth_wins(void **state)
     check_sorted_and_found(&ledger);
 }
 
+static void of_two_births_the_smaller_release_wins_in_any_order(void **state)
+{
+    breaker_ledger_entry_t entries[] = {entry(10, "a", "r2"), entry(10, "a", "r1"),
+                                        entry(10, "a", "r2")};
+    breaker_ledger_t ledger;
+
+    (void)state;
+    for (size_t first = 0; first != 2; ++first) {
+        assert_int_equal(breaker_ledger_init(&ledger, entries + first, 2), 0);
+        assert_int_equal(breaker_ledger_size(&ledger), 1);
+        assert_string_equal(breaker_ledger_at(&ledger, 0)->release.text, "r1");
+    }
+}
+
 /* a later copy of a token must not hold the place of an entry that counts */
 static void births_are_found_before_the_oldest_are_dropped(void **state)
 {
@@ -269,6 +283,7 @@ int main(void)
         cmocka_unit_test(tokens_of_every_length_are_found_in_ledgers_of_every_size),
         cmocka_unit_test(the_newest_entries_are_kept),
         cmocka_unit_test(of_one_token_the_birth_wins),
+        cmocka_unit_test(of_two_births_the_smaller_release_wins_in_any_order),
         cmocka_unit_test(births_are_found_before_the_oldest_are_dropped),
         cmocka_unit_test(the_same_entries_make_the_same_ledger_in_any_order),
         cmocka_unit_test(a_copy_is_a_ledger_of_its_own),

@@ -144,6 +144,27 @@ static void decimal_means_digits_only(void **state)
     }
 }
 
+static void one_byte_that_is_no_digit_is_seen_wherever_it_stands(void **state)
+{
+    char digits[BREAKER_TOKEN_MAX];
+
+    (void)state;
+    memset(digits, '9', sizeof(digits));
+    for (size_t len = 1; len <= sizeof(digits); ++len) {
+        char *base = guarded_copy(digits, len);
+        assert_true(breaker_token_is_decimal(base, len));
+        for (size_t at = 0; at != len; ++at) {
+            for (int c = 0; c != 256; ++c) {
+                base[at] = (char)c;
+                if (breaker_token_is_decimal(base, len) != (c >= '0' && c <= '9'))
+                    fail_msg("byte 0x%02x at %zu of %zu", (unsigned)c, at, len);
+            }
+            base[at] = '9';
+        }
+        guarded_free(base, len);
+    }
+}
+
 static int sign(int value)
 {
     return (value > 0) - (value < 0);
@@ -236,6 +257,7 @@ int main(void)
         cmocka_unit_test(a_minted_token_is_the_moment_in_twelve_digits_or_more),
         cmocka_unit_test(minting_ends_where_a_double_would_round),
         cmocka_unit_test(decimal_means_digits_only),
+        cmocka_unit_test(one_byte_that_is_no_digit_is_seen_wherever_it_stands),
         cmocka_unit_test(decimal_tokens_compare_by_value_at_any_width),
         cmocka_unit_test(padding_does_not_count),
         cmocka_unit_test(opaque_tokens_compare_bytewise),
