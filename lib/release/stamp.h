@@ -16,14 +16,20 @@ static inline void breaker__stamp_from(const struct stat *status, breaker_stamp_
 }
 
 /**
- * Tells whether two stamps are of one file with the same content. The change time is compared
- * because the modification time can be set back.
+ * Tells whether two stamps are of one file that nobody wrote to, as far as its modification time
+ * tells, which can be set back.
  */
-static inline bool breaker__stamp_equal(const breaker_stamp_t *a, const breaker_stamp_t *b)
+static inline bool breaker__stamp_same_file(const breaker_stamp_t *a, const breaker_stamp_t *b)
 {
     return a->dev == b->dev && a->ino == b->ino && a->size == b->size &&
-           a->mtime.tv_sec == b->mtime.tv_sec && a->mtime.tv_nsec == b->mtime.tv_nsec &&
-           a->ctime.tv_sec == b->ctime.tv_sec && a->ctime.tv_nsec == b->ctime.tv_nsec;
+           a->mtime.tv_sec == b->mtime.tv_sec && a->mtime.tv_nsec == b->mtime.tv_nsec;
+}
+
+/** Tells whether, besides, nothing at all happened to the file between the two. */
+static inline bool breaker__stamp_equal(const breaker_stamp_t *a, const breaker_stamp_t *b)
+{
+    return breaker__stamp_same_file(a, b) && a->ctime.tv_sec == b->ctime.tv_sec &&
+           a->ctime.tv_nsec == b->ctime.tv_nsec;
 }
 
 #endif

@@ -14,7 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include "release/stamp.h"
 #include "release/store.h"
 
 __extension__ typedef unsigned __int128 product_t;
@@ -347,30 +346,4 @@ const breaker_variant_t *breaker_asset_choose(const breaker_asset_t *asset,
             return variant;
     }
     return NULL;
-}
-
-int breaker_variant_read(const breaker_variant_t *variant, uint64_t offset, char *dst, size_t len)
-{
-    struct stat status;
-    breaker_stamp_t stamp;
-
-    assert(variant->fd >= 0);
-    assert(offset <= variant->len && len <= variant->len - offset);
-    while (len != 0) {
-        ssize_t got = pread(variant->fd, dst, len, (off_t)offset);
-
-        if (got == 0)
-            return BREAKER_ERR_CHANGED;
-        if (got < 0 && errno != EINTR)
-            return BREAKER_ERR_IO;
-        if (got > 0) {
-            dst += got;
-            len -= (size_t)got;
-            offset += (uint64_t)got;
-        }
-    }
-    if (fstat(variant->fd, &status) != 0)
-        return BREAKER_ERR_IO;
-    breaker__stamp_from(&status, &stamp);
-    return breaker__stamp_equal(&stamp, &variant->stamp) ? 0 : BREAKER_ERR_CHANGED;
 }

@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include "guard.h"
+#include "release/digest.h"
 #include "release/stamp.h"
 #include "release/store.h"
 #include "scratch.h"
@@ -321,6 +322,21 @@ static void texts_longer_than_a_block_have_their_own(void **state)
 
 /* ---- variants on disk ---- */
 
+/* gives a variant the entity tag of what its file holds now */
+static void name_content(breaker_variant_t *variant)
+{
+    char *bytes = malloc(variant->len + 1);
+    uint8_t digest[BREAKER_DIGEST_LEN];
+    breaker__hasher_t hasher;
+
+    assert_int_equal(breaker__hasher_init(&hasher), 0);
+    assert_int_equal(pread(variant->fd, bytes, variant->len, 0), variant->len);
+    assert_int_equal(breaker__hash(&hasher, bytes, variant->len, digest), 0);
+    breaker__etag_format(digest, variant->etag);
+    breaker__hasher_dispose(&hasher);
+    free(bytes);
+}
+
 static breaker_variant_t open_variant(const scratch_t *scratch, const char *path)
 {
     breaker_variant_t variant = {.encoding = BREAKER_ENCODING_IDENTITY};
@@ -331,6 +347,7 @@ static breaker_variant_t open_variant(const scratch_t *scratch, const char *path
     assert_int_equal(fstat(variant.fd, &status), 0);
     breaker__stamp_from(&status, &variant.stamp);
     variant.len = (uint64_t)status.st_size;
+    name_content(&variant);
     return variant;
 }
 
@@ -399,6 +416,46 @@ static void set_back(const scratch_t *scratch)
     assert_int_equal(utimensat(scratch->fd, "file", times, 0), 0);
 }
 
+static void put_away(const scratch_t *scratch)
+{
+    assert_int_equal(renameat(scratch->fd, "file", scratch->fd, "elsewhere"), 0);
+}
+
+static void unlink_it(const scratch_t *scratch)
+{
+    assert_int_equal(unlinkat(scratch->fd, "file", 0), 0);
+}
+
+static void close_to_others(const scratch_t *scratch)
+{
+    assert_int_equal(fchmodat(scratch->fd, "file", 0600, 0), 0);
+}
+
+static void a_file_that_was_moved_or_removed_has_its_bytes_still(void **state)
+{
+    static void (*const changes[])(const scratch_t *) = {put_away, unlink_it, close_to_others};
+
+    (void)state;
+    for (size_t i = 0; i != sizeof(changes) / sizeof(changes[0]); ++i) {
+        breaker_variant_t variant;
+        scratch_t scratch;
+        char part[8];
+
+        scratch_create(&scratch);
+        scratch_text(&scratch, "file", "some text");
+        variant = open_variant(&scratch, "file");
+        variant.stamp.ctime.tv_sec -= 1; /* as if the change had come later */
+        changes[i](&scratch);
+        for (int reads = 0; reads != 2; ++reads) {
+            assert_int_equal(breaker_variant_read(&variant, 1, part, 8), 0);
+            assert_memory_equal(part, "ome text", 8);
+        }
+        assert_int_not_equal(atomic_load(&variant.trusted_ctime_ns), 0);
+        close(variant.fd);
+        scratch_remove(&scratch);
+    }
+}
+
 static void a_file_that_changed_is_not_sent(void **state)
 {
     static void (*const changes[])(const scratch_t *) = {overwrite, grow, shrink, set_back};
@@ -444,6 +501,7 @@ int main(void)
         cmocka_unit_test(texts_longer_than_a_block_have_their_own),
         cmocka_unit_test(any_part_of_a_file_is_read),
         cmocka_unit_test(a_file_that_changed_is_not_sent),
+        cmocka_unit_test(a_file_that_was_moved_or_removed_has_its_bytes_still),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -33,7 +33,7 @@ typedef struct st_breaker_stamp_t {
 
 /**
  * A variant: the bytes of an asset in one encoding, ready to be sent. Immutable once it can be
- * seen; it lives as long as its store.
+ * seen, but for what is known of its file; it lives as long as its store.
  */
 typedef struct st_breaker_variant_t {
     breaker_encoding_t encoding;
@@ -42,8 +42,10 @@ typedef struct st_breaker_variant_t {
     uint64_t len;
     /** an open descriptor for positioned reads, or -1 when the bytes are in memory */
     int fd;
-    /** of the file behind `fd`; a read is good only while the file still has it */
+    /** of the file behind `fd`; see `breaker_variant_read` */
     breaker_stamp_t stamp;
+    /** another change time, in ns, under which the file was found to have its bytes still; or 0 */
+    _Atomic int64_t trusted_ctime_ns;
     /** strong, made from the encoded bytes, quotes included, NUL-ended */
     char etag[BREAKER_ETAG_LEN + 1];
     /** what `breaker_release_hooks_t.prepare` returned; released by `unprepare` */
@@ -113,9 +115,11 @@ BREAKER_EXPORT const breaker_variant_t *
 breaker_asset_choose(const breaker_asset_t *asset, const breaker_acceptable_t *acceptable);
 
 /**
- * Reads `len` bytes at `offset` of a variant on disk, all of them, and checks that the file is
- * still the one that was loaded. Fails with BREAKER_ERR_CHANGED or BREAKER_ERR_IO; `dst` is then
- * undefined and must not be sent. Any thread.
+ * Reads `len` bytes at `offset` of a variant on disk, all of them, and checks that the file still
+ * has the content that was loaded: the same size and modification time, and where only the change
+ * time is another (unlinked, renamed, another mode), the same digest, for which the whole file is
+ * read once. Fails with BREAKER_ERR_CHANGED or BREAKER_ERR_IO; `dst` is then undefined and must not
+ * be sent. Any thread.
  */
 BREAKER_EXPORT int breaker_variant_read(const breaker_variant_t *variant, uint64_t offset,
                                         char *dst, size_t len);
