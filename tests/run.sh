@@ -84,9 +84,9 @@ done
 for sanitizer in asan tsan; do
     begin "$sanitizer: build"
     build $sanitizer build-$sanitizer
-    begin "$sanitizer: unit and handler tests"
+    begin "$sanitizer: unit, handler and fuzz tests"
     ctest --test-dir build-$sanitizer --output-on-failure -j"$jobs" --no-tests=error \
-        -R '^(unit|handler)/'
+        -R '^(unit|handler|fuzz)/'
     begin "$sanitizer: a server"
     for program in h2o-breaker h2o-breaker-uv; do
         sh tests/smoke.sh "build-$sanitizer/bin/$program"
