@@ -32,8 +32,7 @@ typedef struct st_civil_t {
     int hour, minute, second;
 } civil_t;
 
-/** A place in a date that is read from left to right; `ok` turns false for good at what is not
- * expected. */
+/** A place in a date that is read; `ok` turns false for good at what is not expected. */
 typedef struct st_reader_t {
     const char *p, *end;
     bool ok;
