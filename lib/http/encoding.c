@@ -82,7 +82,7 @@ static int parse_qvalue(const char *p, const char *end)
     return weight <= 1000 ? weight : -1;
 }
 
-/** Reads what follows the semicolon of a weight, `OWS "q=" qvalue`; returns -1 if it is not that. */
+/** Reads what follows the semicolon of a weight, `OWS "q=" qvalue`; -1 for anything else. */
 static int parse_weight(const char *p, const char *end)
 {
     p = breaker__skip_ows(p, end);
