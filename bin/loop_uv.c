@@ -31,6 +31,11 @@ const h2o_iovec_t *breaker__loop_alpn(void)
     return protocols;
 }
 
+bool breaker__loop_sends_close_notify(void)
+{
+    return false;
+}
+
 h2o_loop_t *breaker__loop_create(void)
 {
     uv_loop_t *loop = h2o_mem_alloc(sizeof(*loop));
