@@ -1,0 +1,527 @@
+"""The life of a server: readiness, several kinds of listeners, limits, another user, clients that
+die at every moment, and an end that lets requests in flight finish."""
+
+import hashlib
+import os
+import pwd
+import random
+import re
+import signal
+import socket
+import ssl
+import stat
+import unittest
+
+import client
+import harness
+
+TOKEN = "1718539201234"
+SMALL = b"abcdefghijklmnopqrstuvwxyz"
+BIG = random.Random(1718539201).randbytes(24 << 20)
+FILES = {"small.txt": SMALL, "big.bin": BIG, "medium.bin": BIG[:300000]}
+
+CONFIG = """
+@extra@
+listen:
+  - {host: 127.0.0.1, port: @port@}
+  - host: 127.0.0.1
+    port: @tls_port@
+    ssl: {certificate-file: @cert@, key-file: @key@}
+breaker.token: "@token@"
+hosts:
+  default:
+    paths:
+      "/":
+        breaker.static: {name: "static/{breaker}", path: @tree@}
+"""
+
+
+def url(name):
+    return "/static/%s/%s" % (TOKEN, name)
+
+
+_shared = {}
+
+
+def shared():
+    """One tree and one certificate for all cases; only read."""
+    if not _shared:
+        scratch = harness.Scratch()
+        unittest.addModuleCleanup(scratch.remove)
+        _shared.update(certificate=harness.Certificate(scratch),
+                       tree=scratch.tree("tree", FILES))
+    return _shared
+
+
+class LifeCase(harness.FlavourCase):
+    def setUp(self):
+        self.scratch = harness.Scratch()
+        self.addCleanup(self.scratch.remove)
+        self.port, self.tls_port = harness.free_port(), harness.free_port()
+        self.certificate = shared()["certificate"]
+
+    def config(self, extra="", text=CONFIG, **values):
+        return harness.expand(text, port=self.port, tls_port=self.tls_port, token=TOKEN,
+                              tree=shared()["tree"], cert=self.certificate.cert,
+                              key=self.certificate.key, extra=extra, **values)
+
+    def start(self, extra="", text=CONFIG, **values):
+        server = harness.Server(self.flavour, self.config(extra, text, **values))
+        self.addCleanup(server.kill)
+        return server
+
+    def tls(self, protocol="http/1.1"):
+        return client.tls_context(self.certificate.cert, (protocol,))
+
+    def open(self, kind=client.Http1, port=None, context=None, **options):
+        connection = kind(port or self.port, context, **options)
+        self.addCleanup(connection.close)
+        return connection
+
+    def assert_works(self, connection):
+        response = connection.request(url("small.txt"))
+        self.assertEqual((response.status, response.body), (200, SMALL))
+
+    def refuses(self, port):
+        try:
+            client.connect(port).close()
+        except ConnectionRefusedError:
+            return True
+        return False
+
+
+class Readiness(LifeCase):
+    def test_it_says_when_it_serves_and_when_it_stops(self):
+        server = self.start()
+        with client.Http1(self.port) as connection:
+            self.assert_works(connection)
+        self.assertEqual(server.notify.receive().count("READY=1"), 1)
+        self.assertNotIn("STOPPING=1", server.notify.lines)
+        server.signal(signal.SIGTERM)
+        harness.wait_until(lambda: "STOPPING=1" in server.notify.receive(), "STOPPING=1")
+        server.stop()
+
+    def test_it_serves_without_anybody_to_tell(self):
+        environment = {"NOTIFY_SOCKET": self.scratch("nobody-listens")}
+        server = harness.Server(self.flavour, self.config(), env=environment, ready=False)
+        self.addCleanup(server.kill)
+        harness.wait_until(lambda: not self.refuses(self.port), "the port to open")
+        with client.Http1(self.port) as connection:
+            self.assert_works(connection)
+        server.stop()
+
+    def test_one_line_says_what_is_served(self):
+        server = self.start()
+        line = harness.wait_until(server.stderr, "the first line").decode()
+        self.assertIn("127.0.0.1:%d" % self.port, line)
+        self.assertIn(TOKEN, line)
+        server.stop()
+
+    def test_sighup_does_not_end_it(self):
+        server = self.start()
+        server.signal(signal.SIGHUP)
+        harness.wait_until(lambda: b"SIGHUP" in server.stderr(), "a word about SIGHUP")
+        with client.Http1(self.port) as connection:
+            self.assert_works(connection)
+        server.stop()
+
+    def test_a_signal_while_it_loads_ends_it(self):
+        server = harness.Server(self.flavour, self.config(), ready=False)
+        self.addCleanup(server.kill)
+        # the handler is installed by the time the port opens, which is before the release is read
+        harness.wait_until(lambda: not self.refuses(self.port), "the port to open")
+        server.stop()
+
+
+class Listeners(LifeCase):
+    def test_a_unix_socket(self):
+        path = self.scratch("socket")
+        server = self.start(text="""
+listen:
+  - {port: %s, type: unix, permission: 660, owner: nobody}
+hosts:
+  default:
+    paths:
+      "/":
+        breaker.static: {name: "static/{breaker}", path: @tree@}
+breaker.token: "@token@"
+""" % path)
+        found = os.stat(path)
+        self.assertTrue(stat.S_ISSOCK(found.st_mode))
+        self.assertEqual(stat.S_IMODE(found.st_mode), 0o660)
+        self.assertEqual(found.st_uid, pwd.getpwnam("nobody").pw_uid)
+        with client.Http1(path) as connection:
+            self.assert_works(connection)
+            self.assert_works(connection)
+        with client.Http2(path) as connection:
+            self.assert_works(connection)
+        server.stop()
+
+    def test_a_socket_file_that_nobody_listens_on_is_replaced(self):
+        path = self.scratch("socket")
+        with socket.socket(socket.AF_UNIX) as other:
+            other.bind(path)
+        server = self.start(text="listen: {port: %s, type: unix}\n" % path +
+                            CONFIG[CONFIG.index("breaker.token"):])
+        with client.Http1(path) as connection:
+            self.assert_works(connection)
+        server.stop()
+
+    def test_several_listeners_and_hosts_of_their_own(self):
+        other_port, path = harness.free_port(), self.scratch("socket")
+        server = self.start(text="""
+listen:
+  - {host: 127.0.0.1, port: @port@}
+  - {port: @path@, type: unix}
+breaker.token: "@token@"
+hosts:
+  default:
+    paths:
+      "/":
+        breaker.static: {name: "static/{breaker}", path: @tree@}
+  "other:@other_port@":
+    listen: {host: 127.0.0.1, port: @other_port@}
+    paths:
+      "/":
+        breaker.static: {name: "other/{breaker}", path: @tree@}
+""", other_port=other_port, path=path)
+        for address in (self.port, path):
+            with client.Http1(address) as connection:
+                self.assert_works(connection)
+                self.assertEqual(connection.request("/other/%s/small.txt" % TOKEN).status, 404)
+        with client.Http1(other_port) as connection:
+            self.assertEqual(connection.request("/other/%s/small.txt" % TOKEN).body, SMALL)
+            self.assertEqual(connection.request(url("small.txt")).status, 404)
+        server.stop()
+
+    def test_alpn_offers_what_the_flavour_speaks(self):
+        server = self.start()
+        for offered, evloop, uv in ((("h2", "http/1.1"), "h2", "http/1.1"),
+                                    (("http/1.1",), "http/1.1", "http/1.1"),
+                                    (("h2",), "h2", None)):
+            context = client.tls_context(self.certificate.cert, offered)
+            with self.subTest(offered), client.connect(self.tls_port, context) as sock:
+                expected = evloop if self.flavour == "evloop" else uv
+                self.assertEqual(sock.selected_alpn_protocol(), expected)
+        server.stop()
+
+    def test_versions_of_tls(self):
+        server = self.start()
+        for version, accepted in ((ssl.TLSVersion.TLSv1_3, True), (ssl.TLSVersion.TLSv1_2, True),
+                                  (ssl.TLSVersion.TLSv1_1, False)):
+            context = self.tls()
+            context.set_ciphers("DEFAULT:@SECLEVEL=0")
+            context.minimum_version, context.maximum_version = ssl.TLSVersion.TLSv1, version
+            with self.subTest(version):
+                if accepted:
+                    response = client.get(self.tls_port, url("small.txt"), context)
+                    self.assertEqual(response.body, SMALL)
+                else:
+                    with self.assertRaises((ssl.SSLError, ConnectionResetError)):
+                        client.connect(self.tls_port, context)
+        server.stop()
+
+
+class Files(LifeCase):
+    def test_the_pid_file(self):
+        directory = self.scratch("run")
+        os.mkdir(directory)
+        os.chmod(directory, 0o777)
+        path = os.path.join(directory, "pid")
+        server = self.start("pid-file: " + path)
+        with open(path) as file:
+            self.assertEqual(file.read().strip(), str(server.pid))
+        server.stop()
+        self.assertFalse(os.path.exists(path))
+
+    def test_a_pid_file_that_cannot_be_removed_is_emptied(self):
+        if os.getuid() != 0:
+            self.skipTest("only root loses the right to remove its file")
+        path = self.scratch("pid")
+        server = self.start("pid-file: %s\nuser: nobody" % path)
+        with open(path) as file:
+            self.assertEqual(file.read().strip(), str(server.pid))
+        server.stop()
+        self.assertEqual(os.path.getsize(path) if os.path.exists(path) else 0, 0)
+
+    def test_the_error_log(self):
+        path = self.scratch("error.log")
+        server = self.start("error-log: " + path)
+        with open(path) as file:
+            self.assertIn("127.0.0.1:%d" % self.port, file.read())
+        with client.Http1(self.port) as connection:
+            self.assert_works(connection)
+        server.stop()
+        self.assertEqual(server.exit_stderr, b"")
+
+    @unittest.skipIf(os.getuid() != 0, "only root can become another user")
+    def test_root_becomes_another_user_for_good(self):
+        for extra, name in (("user: nobody", "nobody"), ("", "nobody"), ("user: daemon", "daemon")):
+            with self.subTest(extra):
+                server = self.start(extra)
+                user = pwd.getpwnam(name)
+                for thread in os.listdir("/proc/%d/task" % server.pid):
+                    with open("/proc/%d/task/%s/status" % (server.pid, thread)) as file:
+                        status = dict(re.findall(r"(?m)^(\w+):\t(.*)$", file.read()))
+                    self.assertEqual(status["Uid"].split(), [str(user.pw_uid)] * 4)
+                    self.assertEqual(status["Gid"].split(), [str(user.pw_gid)] * 4)
+                    self.assertNotIn("0", status["Groups"].split())
+                    for capabilities in ("CapEff", "CapPrm"):
+                        self.assertEqual(int(status[capabilities], 16), 0)
+                with client.Http1(self.port) as connection:
+                    self.assert_works(connection)
+                server.stop()
+
+
+class Limits(LifeCase):
+    def test_connections_beyond_the_limit_wait(self):
+        server = self.start("max-connections: 5\nnum-threads: 2")
+        held = [self.open() for _ in range(5)]
+        for connection in held:
+            self.assert_works(connection)
+        waiting = self.open()
+        waiting.send(client.make_request(url("small.txt")))
+        for _ in range(20):
+            for connection in held:
+                self.assert_works(connection)
+        self.assertTrue(waiting.is_open(), "answered beyond the limit")
+        held[0].close()
+        self.assertEqual(waiting.read().body, SMALL)
+        for connection in held[1:]:
+            self.assert_works(connection)
+        waiting.close()
+        server.stop()
+
+    def test_every_thread_serves(self):
+        server = self.start("num-threads: 3")
+        for _ in range(60):
+            self.assertEqual(client.get(self.port, url("small.txt")).body, SMALL)
+        server.stop()
+
+
+class Draining(LifeCase):
+    def slow(self, port, context):
+        connection = self.open(port=port, context=context, receive_buffer=4096)
+        connection.send(client.make_request(url("big.bin")))
+        head = connection.take_until(b"\r\n\r\n").lower()
+        self.assertIn(b"content-length: %d" % len(BIG), head)
+        self.digest = hashlib.sha256(connection.take(10000))
+        return connection
+
+    def finish(self, connection):
+        connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+        self.digest.update(connection.take(len(BIG) - 10000))
+        self.assertEqual(self.digest.hexdigest(), hashlib.sha256(BIG).hexdigest())
+        self.assertEqual(connection.at_end(), b"")
+
+    def test_a_download_in_flight_is_finished(self):
+        for port, context in ((self.port, None), (self.tls_port, self.tls())):
+            with self.subTest(tls=context is not None):
+                server = self.start()
+                slow = self.slow(port, context)
+                idle = self.open()
+                self.assert_works(idle)
+                server.signal(signal.SIGTERM)
+                self.assertEqual(idle.at_end(), b"")
+                harness.wait_until(lambda: self.refuses(self.port), "the port to close")
+                self.assertTrue(server.alive())
+                self.finish(slow)
+                server.stop()
+
+    def test_a_stream_in_flight_is_finished(self):
+        cases = [(self.port, None)]
+        if self.flavour == "evloop":
+            cases.append((self.tls_port, self.tls("h2")))
+        for port, context in cases:
+            with self.subTest(tls=context is not None):
+                server = self.start()
+                connection = self.open(client.Http2, port, context)
+                self.assert_works(connection)
+                streams = [connection.start(url("big.bin")) for _ in range(2)]
+                while not connection.pending[streams[0]].pieces:
+                    connection.receive()
+                server.signal(signal.SIGTERM)
+                harness.wait_until(lambda: "STOPPING=1" in server.notify.receive(), "STOPPING=1")
+                for stream in streams:
+                    self.assertEqual(connection.wait(stream).body, BIG)
+                server.stop()
+
+    def test_idle_connections_do_not_hold_it_up(self):
+        server = self.start()
+        idle = [self.open() for _ in range(5)]
+        idle += [self.open(port=self.tls_port, context=self.tls()) for _ in range(5)]
+        idle += [self.open(client.Http2) for _ in range(5)]
+        for connection in idle:
+            self.assert_works(connection)
+        server.signal(signal.SIGTERM)
+        self.assertEqual(server.wait_exit(8), 0)
+        server.stop()
+
+    def test_nothing_open_ends_it_at_once(self):
+        for _ in range(10):
+            server = self.start()
+            with client.Http1(self.port) as connection:
+                self.assert_works(connection)
+            server.signal(signal.SIGTERM)
+            self.assertEqual(server.wait_exit(5), 0)
+            server.stop()
+
+    def test_sigint_is_the_same(self):
+        server = self.start()
+        server.signal(signal.SIGINT)
+        self.assertEqual(server.wait_exit(5), 0)
+        server.stop()
+
+    def test_a_second_signal_ends_it_at_once(self):
+        server = self.start()
+        slow = self.slow(self.port, None)
+        server.signal(signal.SIGTERM)
+        harness.wait_until(lambda: "STOPPING=1" in server.notify.receive(), "STOPPING=1")
+        self.assertTrue(server.alive())
+        server.signal(signal.SIGTERM)
+        server.wait_exit(5)
+        self.assertLess(len(slow.take_at_most(len(BIG))), len(BIG) - 10000)
+        server.check_reports()
+
+    def test_the_time_to_finish_has_an_end(self):
+        server = self.start("shutdown-timeout: 1")
+        slow = self.slow(self.port, None)
+        server.signal(signal.SIGTERM)
+        server.wait_exit(8)
+        self.assertLess(len(slow.take_at_most(len(BIG))), len(BIG) - 10000)
+        server.check_reports()
+
+    def test_requests_under_load_are_answered_or_never_taken(self):
+        """Clients that go on sending while the server ends see whole answers and clean closes."""
+        server = self.start("num-threads: 2")
+        connections = [self.open() for _ in range(20)]
+        for connection in connections:
+            self.assert_works(connection)
+        server.signal(signal.SIGTERM)
+        last = 0
+        while connections:
+            for connection in list(connections):
+                try:
+                    connection.send(client.make_request(url("medium.bin")))
+                    response = connection.read()
+                except (client.Malformed, BrokenPipeError, ConnectionResetError):
+                    # never an answer in part
+                    self.assertEqual(connection.buffer, b"")
+                    connections.remove(connection)
+                    continue
+                self.assertEqual(response.body, FILES["medium.bin"])
+                last += 1
+        server.stop()
+
+
+class AbruptClients(LifeCase):
+    """10,000 clients that die at different moments leave the descriptors as they were."""
+
+    CLIENTS = 10000
+
+    def http2_bytes(self):
+        """What an HTTP/2 client sends first, with a request in it."""
+        class Recorder:
+            def __init__(self):
+                self.sent = b""
+
+            def sendall(self, data):
+                self.sent += data
+
+        recording = client.Http2.__new__(client.Http2)
+        client.Http2.prepare(recording, Recorder(), False)
+        recording.start(url("medium.bin"))
+        return recording.sock.sent
+
+    def moments(self):
+        """Functions that open a connection and let it die."""
+        whole = client.make_request(url("small.txt"))
+        large = client.make_request(url("medium.bin"))
+        frames = self.http2_bytes()
+
+        def dies(send, receive=0, port=self.port):
+            def die():
+                sock = client.connect(port)
+                for data in send:
+                    sock.sendall(data)
+                if receive:
+                    sock.recv(receive)
+                client.reset(sock)
+            return die
+
+        def dies_in_tls(send, receive=0, protocol="http/1.1"):
+            context = self.tls(protocol)
+
+            def die():
+                sock = client.connect(self.tls_port, context)
+                if send:
+                    sock.sendall(send)
+                if receive:
+                    sock.recv(receive)
+                client.reset(sock)
+            return die
+
+        hello = self.client_hello()
+        plain = [dies([]), dies([whole[:10]]), dies([whole]), dies([large]), dies([whole], 1),
+                 dies([large], 1), dies([large], 5000), dies([whole * 10]),
+                 dies([large * 4], 70000), dies([whole + large[:20]], 100),
+                 dies([frames[:24]]), dies([frames[:-10]]), dies([frames]), dies([frames], 1),
+                 dies([frames], 40000), dies([], port=self.tls_port),
+                 dies([hello[:50]], port=self.tls_port), dies([hello], port=self.tls_port),
+                 dies([hello], 100, port=self.tls_port)]
+        secure = [dies_in_tls(b""), dies_in_tls(whole[:10]), dies_in_tls(whole),
+                  dies_in_tls(large), dies_in_tls(large, 1), dies_in_tls(large * 4, 5000)]
+        if self.flavour == "evloop":
+            secure += [dies_in_tls(frames, protocol="h2"), dies_in_tls(frames, 1, protocol="h2"),
+                       dies_in_tls(frames, 40000, protocol="h2")]
+        return plain, secure
+
+    def client_hello(self):
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        session = self.tls().wrap_bio(incoming, outgoing, server_hostname="localhost")
+        with self.assertRaises(ssl.SSLWantReadError):
+            session.do_handshake()
+        return outgoing.read()
+
+    def test_descriptors_return_to_where_they_were(self):
+        server = self.start("num-threads: 2")
+        # every thread opens what it keeps for good with its first connection
+        for _ in range(64):
+            with client.Http1(self.port) as connection:
+                self.assert_works(connection)
+        client.get(self.tls_port, url("small.txt"), self.tls())
+        with client.Http2(self.port) as connection:
+            self.assert_works(connection)
+        settled = self.settle(server)
+        plain, secure = self.moments()
+        source = random.Random(10000)
+        for i in range(self.CLIENTS):
+            # one in eight goes through a whole handshake, which costs as much as all the others
+            source.choice(secure if i % 8 == 0 else plain)()
+        harness.wait_until(lambda: server.descriptors() <= settled,
+                           "%d descriptors to become %d" % (server.descriptors(), settled), 30)
+        with client.Http1(self.port) as connection:
+            self.assert_works(connection)
+        server.stop()
+
+    def settle(self, server):
+        """The number of descriptors with no connection open: no sockets but those that listen."""
+        def connected():
+            inodes = set()
+            for name in os.listdir("/proc/%d/fd" % server.pid):
+                try:
+                    target = os.readlink("/proc/%d/fd/%s" % (server.pid, name))
+                except FileNotFoundError:
+                    continue
+                if target.startswith("socket:["):
+                    inodes.add(target[8:-1])
+            with open("/proc/%d/net/tcp" % server.pid) as file:
+                rows = [row.split() for row in file.readlines()[1:]]
+            return [row for row in rows if row[9] in inodes and row[3] != "0A"]
+
+        harness.wait_until(lambda: not connected(), "the first connections to be closed")
+        return server.descriptors()
+
+
+if __name__ == "__main__":
+    harness.main()
