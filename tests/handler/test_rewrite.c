@@ -10,7 +10,9 @@
 #include <unistd.h>
 #include <cmocka.h>
 #include <zlib.h>
+#include "guard.h"
 #include "pages.h"
+#include "rewrite.h"
 
 #define DATE "Sun, 06 Nov 1994 08:49:37 GMT"
 #define PAGE "<p>" LITERAL "</p>"
@@ -442,6 +444,63 @@ static void the_application_sees_the_tags_that_it_made(void **state)
     }
 }
 
+static void a_tag_list_may_be_cut_anywhere(void **state)
+{
+    static const char list[] = "W/\"a;breaker=s0123456789abcdef\" , \"b\",W/\";breaker=w"
+                               "0123456789abcdef\"\"c\", *, W/, W/\"d";
+    static const char *const marks[] = {"0123456789abcdef", "fedcba9876543210"};
+    h2o_mem_pool_t pool;
+
+    (void)state;
+    h2o_mem_init_pool(&pool);
+    for (size_t len = 0; len <= strlen(list); ++len)
+        for (size_t i = 0; i != 2; ++i)
+            for (int drop = BREAKER__TAGS_DROP_NONE; drop <= BREAKER__TAGS_DROP_UNMARKED; ++drop) {
+                breaker__restored_vector_t restored = {NULL};
+                char *value = guarded_copy(list, len);
+                h2o_iovec_t seen =
+                    breaker__etags_restore(&pool, h2o_iovec_init(value, len), marks[i],
+                                           (breaker__tags_drop_t)drop, &restored);
+                /* what an edit is conditional on never goes */
+                if (drop == BREAKER__TAGS_DROP_NONE)
+                    assert_int_equal(seen.len != 0, len != 0);
+                assert_true(restored.size <= 2);
+                breaker__etag_mark(&pool, h2o_iovec_init(value, len), marks[i]);
+                breaker__restored_find(&restored, h2o_iovec_init(value, len));
+                guarded_free(value, len);
+            }
+    h2o_mem_clear_pool(&pool);
+}
+
+static void codings_add_up(void **state)
+{
+    static const struct {
+        const char *value;
+        breaker__coding_t coding;
+    } cases[] = {
+        {"", BREAKER__CODING_IDENTITY},         {" , ,", BREAKER__CODING_IDENTITY},
+        {"identity", BREAKER__CODING_IDENTITY}, {"GZip", BREAKER__CODING_GZIP},
+        {"x-gzip", BREAKER__CODING_GZIP},       {"\tdeflate ", BREAKER__CODING_DEFLATE},
+        {"br", BREAKER__CODING_BROTLI},         {"zstd,identity", BREAKER__CODING_ZSTD},
+        {"br,gzip", BREAKER__CODING_OTHER},     {"gzip gzip", BREAKER__CODING_OTHER},
+        {"g", BREAKER__CODING_OTHER},           {"gzipp", BREAKER__CODING_OTHER},
+        {"gzip;q=1", BREAKER__CODING_OTHER},
+    };
+
+    (void)state;
+    for (size_t i = 0; i != sizeof(cases) / sizeof(cases[0]); ++i) {
+        size_t len = strlen(cases[i].value);
+        char *value = guarded_copy(cases[i].value, len);
+        assert_int_equal(breaker__coding_add(BREAKER__CODING_IDENTITY, value, len),
+                         cases[i].coding);
+        /* a field of its own is as good as a member */
+        if (cases[i].coding != BREAKER__CODING_IDENTITY)
+            assert_int_equal(breaker__coding_add(BREAKER__CODING_GZIP, value, len),
+                             BREAKER__CODING_OTHER);
+        guarded_free(value, len);
+    }
+}
+
 /* ---- ranges ---- */
 
 static void no_range_is_asked_of_what_may_be_a_page(void **state)
@@ -853,6 +912,8 @@ int main(void)
         TEST(a_page_is_confirmed_under_its_token_and_sent_anew_under_another),
         TEST(a_304_for_something_else_is_left_alone),
         TEST(the_application_sees_the_tags_that_it_made),
+        cmocka_unit_test(a_tag_list_may_be_cut_anywhere),
+        cmocka_unit_test(codings_add_up),
         TEST(no_range_is_asked_of_what_may_be_a_page),
         TEST(nobody_but_the_server_sets_its_headers),
         cmocka_unit_test(every_view_has_a_header_of_its_own),
