@@ -18,6 +18,8 @@ typedef struct st_question_t {
     bool refreshed;
     /* the ledger's entry of the token, or NULL */
     const breaker_ledger_entry_t *entry;
+    /* the token or T is no number, so that without the ledger nothing orders them for certain */
+    bool is_opaque;
 } question_t;
 
 static void decide(breaker_verdict_t *verdict, breaker_verdict_kind_t kind)
@@ -41,13 +43,26 @@ static void serve_from(breaker_verdict_t *verdict, const question_t *question,
     decide(verdict, verdict->asset != NULL ? BREAKER_VERDICT_SERVE : BREAKER_VERDICT_NOT_FOUND);
 }
 
+/* a node that is not in touch mints tokens whose value is their order: it counts against T's own */
+static bool is_before(const question_t *question, uint64_t order)
+{
+    breaker_token_t minted;
+    int err = breaker_token_mint(order, &minted);
+
+    assert(err == 0);
+    return breaker_token_compare(question->token, question->token_len, minted.text, minted.len) <=
+           0;
+}
+
 static bool is_older(const question_t *question)
 {
     const breaker_token_t *current = &question->view->token;
     const breaker_ledger_entry_t *ours = NULL;
 
-    if (question->entry != NULL)
+    if (question->entry != NULL || question->is_opaque)
         ours = breaker_ledger_find(&question->snapshot->ledger, current->text, current->len);
+    if (ours != NULL && question->entry == NULL)
+        return is_before(question, ours->order);
     if (ours != NULL && ours->order != question->entry->order)
         return question->entry->order < ours->order;
     /* the same value in another spelling is not T, so it can only lead there */
@@ -89,16 +104,21 @@ static bool judge_entry(breaker_verdict_t *verdict, const question_t *question, 
     return true;
 }
 
-static void judge_newer(breaker_verdict_t *verdict, const question_t *question)
+/*
+ * The rows of tokens that a cluster's ledger does not know; false when none of them applies. A
+ * guess that an opaque token is older could send a browser from a newer token back to an older one.
+ */
+static bool judge_unknown(breaker_verdict_t *verdict, const question_t *question, bool older)
 {
-    bool has_ledger = question->snapshot->has_ledger;
-
-    decide(verdict, BREAKER_VERDICT_RETRY);
-    if (has_ledger && !question->refreshed)
+    if (!question->refreshed && (question->is_opaque || !older)) {
+        decide(verdict, BREAKER_VERDICT_RETRY);
         verdict->kind = BREAKER_VERDICT_REFRESH;
-    else if (has_ledger && question->entry == NULL &&
-             !breaker_token_is_decimal(question->token, question->token_len))
-        decide(verdict, BREAKER_VERDICT_NOT_FOUND);
+        return true;
+    }
+    if (breaker_token_is_decimal(question->token, question->token_len))
+        return false;
+    decide(verdict, BREAKER_VERDICT_NOT_FOUND);
+    return true;
 }
 
 static void judge_current(breaker_verdict_t *verdict, const question_t *question)
@@ -110,25 +130,33 @@ static void judge_current(breaker_verdict_t *verdict, const question_t *question
         serve_from(verdict, question, question->view->store);
 }
 
+static bool has_opaque(const question_t *question)
+{
+    const breaker_token_t *current = &question->view->token;
+
+    return !breaker_token_is_decimal(question->token, question->token_len) ||
+           !breaker_token_is_decimal(current->text, current->len);
+}
+
 static void judge_other(breaker_verdict_t *verdict, question_t *question)
 {
-    bool older;
+    bool has_ledger = question->snapshot->has_ledger, older;
 
     if (!breaker_token_is_valid(question->token, question->token_len) ||
         !breaker_path_is_clean(question->asset, question->asset_len)) {
         decide(verdict, BREAKER_VERDICT_NOT_FOUND);
         return;
     }
-    if (question->snapshot->has_ledger)
+    if (has_ledger)
         question->entry =
             breaker_ledger_find(&question->snapshot->ledger, question->token, question->token_len);
+    question->is_opaque = has_ledger && question->entry == NULL && has_opaque(question);
     older = is_older(question);
     if (question->entry != NULL && judge_entry(verdict, question, older))
         return;
-    if (older)
-        decide(verdict, without_peer(question, true));
-    else
-        judge_newer(verdict, question);
+    if (has_ledger && question->entry == NULL && judge_unknown(verdict, question, older))
+        return;
+    decide(verdict, without_peer(question, older));
 }
 
 breaker_verdict_t breaker_classify(const breaker_snapshot_t *snapshot, const breaker_views_t *views,

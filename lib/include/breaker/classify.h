@@ -55,15 +55,19 @@ typedef struct st_breaker_verdict_t {
  *   t is an older token of R                   REDIRECT
  *   t names a release that this node holds     SERVE or NOT_FOUND from that release
  *   t older, a live peer holds its release     RELAY, otherwise as without a peer
- *   t older                                    REDIRECT if the path exists under T, else NOT_FOUND
  *   t newer, a live peer holds its release     RELAY, otherwise RETRY
+ *   t unknown to a ledger not refreshed, and
+ *     newer, or t or T is opaque               REFRESH, otherwise RETRY
  *   t opaque, unknown to a refreshed ledger    NOT_FOUND
- *   t newer, there is a ledger not refreshed   REFRESH, otherwise RETRY
+ *   t older                                    REDIRECT if the path exists under T, else NOT_FOUND
  *   t newer                                    RETRY
  *
- * "Older" is the ledger's order when it knows both tokens, else breaker_token_compare; another
+ * "Older" is the ledger's order when it knows both tokens, else breaker_token_compare; a decimal t
+ * that the ledger does not know is compared by its value with the order of an opaque T. Another
  * spelling of T's value counts as older. A newer token of R is served, because its bytes are those
  * of T. While nothing is loaded, where the assets under T would decide, the verdict is RETRY.
+ * Opaque is a token that is not decimal. No guess of its age may lead to a redirect, which has to
+ * go forward in the cluster's one order.
  */
 BREAKER_EXPORT breaker_verdict_t breaker_classify(const breaker_snapshot_t *snapshot,
                                                   const breaker_views_t *views, const char *path,
