@@ -89,16 +89,17 @@ static void collect(h2o_req_t *req, fields_t *fields)
 /* browsers send one Accept-Encoding, so a thread nearly always finds the answer of last time */
 static const breaker_acceptable_t *negotiate(breaker__negotiated_t *last, breaker_field_t field)
 {
-    bool same = last->valid && last->len == field.len && field.base != NULL &&
-                memcmp(last->text, field.base, field.len) == 0;
+    static const breaker_acceptable_t identity = {1, {BREAKER_ENCODING_IDENTITY}};
 
-    if (!same) {
-        breaker_encoding_negotiate(field.base, field.len, &last->acceptable);
-        last->valid = field.base != NULL && field.len <= sizeof(last->text);
-        if (last->valid) {
-            memcpy(last->text, field.base, field.len);
-            last->len = field.len;
-        }
+    if (field.base == NULL)
+        return &identity;
+    if (last->valid && last->len == field.len && memcmp(last->text, field.base, field.len) == 0)
+        return &last->acceptable;
+    breaker_encoding_negotiate(field.base, field.len, &last->acceptable);
+    last->valid = field.len <= sizeof(last->text);
+    if (last->valid) {
+        memcpy(last->text, field.base, field.len);
+        last->len = field.len;
     }
     return &last->acceptable;
 }
@@ -290,16 +291,21 @@ static int send_not_modified(h2o_req_t *req, const breaker_variant_t *variant)
     return send_nothing(req);
 }
 
+/* h2o's own clock, read once a turn of the loop */
+static int64_t now_of(h2o_req_t *req)
+{
+    return (int64_t)h2o_get_timestamp(req->conn->ctx, NULL, NULL)->tv_sec;
+}
+
 static int send_ranged(h2o_req_t *req, const breaker_asset_t *asset,
                        const breaker_variant_t *variant, const fields_t *fields)
 {
     breaker_range_t ranges[BREAKER_RANGES_MAX];
     size_t num = 0;
-    int64_t now_s = (int64_t)h2o_get_timestamp(req->conn->ctx, NULL, NULL)->tv_sec;
     breaker_range_verdict_t verdict = BREAKER_RANGE_IGNORE;
 
     if (breaker_if_range(fields->if_range, variant->etag, BREAKER_ETAG_LEN, asset->last_modified_s,
-                         now_s))
+                         now_of(req)))
         verdict =
             breaker_range_parse(fields->range.base, fields->range.len, variant->len, ranges, &num);
     switch (verdict) {
@@ -341,7 +347,7 @@ int breaker__asset_send(h2o_req_t *req, const breaker_asset_t *asset, bool encod
 
     if (fields.any_condition) {
         switch (breaker_precondition(&fields.conditions, variant->etag, BREAKER_ETAG_LEN,
-                                     asset->last_modified_s)) {
+                                     asset->last_modified_s, now_of(req))) {
         case BREAKER_PRECONDITION_PROCEED:
             break;
         case BREAKER_PRECONDITION_NOT_MODIFIED:

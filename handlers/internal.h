@@ -46,8 +46,15 @@ int breaker__respond_precondition_failed(h2o_req_t *req);
 int breaker__respond_uri_too_long(h2o_req_t *req);
 /** 416 with the size that ranges are measured against. */
 int breaker__respond_unsatisfiable(h2o_req_t *req, uint64_t size);
-/** 503; `retry_after` is decimal seconds and lives as long as the handler. */
-int breaker__respond_retry(h2o_req_t *req, h2o_iovec_t retry_after);
+/** The headers of a view's 503, made once; it does not move afterwards. */
+typedef struct st_breaker__retry_t {
+    h2o_header_t headers[4];
+    char text[16];
+} breaker__retry_t;
+
+void breaker__retry_init(breaker__retry_t *retry, uint32_t retry_after_s);
+/** 503 with Retry-After; `retry` lives as long as the handler. */
+int breaker__respond_retry(h2o_req_t *req, const breaker__retry_t *retry);
 /**
  * 301 to `prefix` followed by the raw path from the byte behind `asset_at` of the normalised path,
  * query included. `cache_control` lives as long as the handler.

@@ -107,38 +107,43 @@ int breaker__respond_not_allowed(h2o_req_t *req)
     return send_text(req, h2o_iovec_init(H2O_STRLIT("method not allowed\n")));
 }
 
-/* a refusal with one header whose value is not known before */
-static int refuse_with(h2o_req_t *req, const h2o_token_t *token, h2o_iovec_t value,
-                       h2o_iovec_t body)
+void breaker__retry_init(breaker__retry_t *retry, uint32_t retry_after_s)
 {
     static const h2o_header_t headers[] = {REFUSAL_HEADERS};
     enum { NUM = sizeof(headers) / sizeof(headers[0]) };
+    int len = snprintf(retry->text, sizeof(retry->text), "%" PRIu32, retry_after_s);
 
-    h2o_vector_reserve(&req->pool, &req->res.headers, NUM + 1);
-    memcpy(req->res.headers.entries, headers, sizeof(headers));
-    req->res.headers.entries[NUM] =
-        (h2o_header_t){.name = (h2o_iovec_t *)&token->buf, .value = value};
-    req->res.headers.size = NUM + 1;
-    return send_text(req, body);
+    assert(NUM + 1 == sizeof(retry->headers) / sizeof(retry->headers[0]));
+    memcpy(retry->headers, headers, sizeof(headers));
+    retry->headers[NUM] = (h2o_header_t){.name = (h2o_iovec_t *)&H2O_TOKEN_RETRY_AFTER->buf,
+                                         .value = h2o_iovec_init(retry->text, (size_t)len)};
 }
 
-int breaker__respond_retry(h2o_req_t *req, h2o_iovec_t retry_after)
+int breaker__respond_retry(h2o_req_t *req, const breaker__retry_t *retry)
 {
     req->res.status = 503;
     req->res.reason = "Service Unavailable";
-    return refuse_with(req, H2O_TOKEN_RETRY_AFTER, retry_after,
-                       h2o_iovec_init(H2O_STRLIT("not on this node yet, try again\n")));
+    breaker__respond_headers(req, retry->headers,
+                             sizeof(retry->headers) / sizeof(retry->headers[0]));
+    return send_text(req, h2o_iovec_init(H2O_STRLIT("not on this node yet, try again\n")));
 }
 
 int breaker__respond_unsatisfiable(h2o_req_t *req, uint64_t size)
 {
+    static const h2o_header_t headers[] = {REFUSAL_HEADERS};
+    enum { NUM = sizeof(headers) / sizeof(headers[0]) };
     char *value = h2o_mem_alloc_pool(&req->pool, sizeof("bytes */18446744073709551615"));
     int len = sprintf(value, "bytes */%" PRIu64, size);
 
     req->res.status = 416;
     req->res.reason = "Range Not Satisfiable";
-    return refuse_with(req, H2O_TOKEN_CONTENT_RANGE, h2o_iovec_init(value, (size_t)len),
-                       h2o_iovec_init(H2O_STRLIT("range not satisfiable\n")));
+    h2o_vector_reserve(&req->pool, &req->res.headers, NUM + 1);
+    memcpy(req->res.headers.entries, headers, sizeof(headers));
+    req->res.headers.entries[NUM] =
+        (h2o_header_t){.name = (h2o_iovec_t *)&H2O_TOKEN_CONTENT_RANGE->buf,
+                       .value = h2o_iovec_init(value, (size_t)len)};
+    req->res.headers.size = NUM + 1;
+    return send_text(req, h2o_iovec_init(H2O_STRLIT("range not satisfiable\n")));
 }
 
 /* h2o's index holds, for a byte of the normalised path, the place of the byte behind it */
@@ -153,6 +158,7 @@ int breaker__respond_redirect(h2o_req_t *req, const char *prefix, size_t prefix_
 {
     size_t raw_at = raw_offset(req, asset_at), raw_len = req->path.len - raw_at, len;
     char *location = h2o_mem_alloc_pool(&req->pool, prefix_len + raw_len * 3);
+    h2o_header_t *headers;
 
     assert(raw_at <= req->path.len);
     memcpy(location, prefix, prefix_len);
@@ -161,11 +167,11 @@ int breaker__respond_redirect(h2o_req_t *req, const char *prefix, size_t prefix_
 
     req->res.status = 301;
     req->res.reason = "Moved Permanently";
-    h2o_vector_reserve(&req->pool, &req->res.headers, 2);
-    req->res.headers.entries[0] = (h2o_header_t){.name = (h2o_iovec_t *)&H2O_TOKEN_LOCATION->buf,
-                                                 .value = h2o_iovec_init(location, len)};
-    req->res.headers.entries[1] = (h2o_header_t){
-        .name = (h2o_iovec_t *)&H2O_TOKEN_CACHE_CONTROL->buf, .value = cache_control};
-    req->res.headers.size = 2;
+    headers = h2o_mem_alloc_pool(&req->pool, sizeof(headers[0]) * 2);
+    headers[0] = (h2o_header_t){.name = (h2o_iovec_t *)&H2O_TOKEN_LOCATION->buf,
+                                .value = h2o_iovec_init(location, len)};
+    headers[1] = (h2o_header_t){.name = (h2o_iovec_t *)&H2O_TOKEN_CACHE_CONTROL->buf,
+                                .value = cache_control};
+    breaker__respond_headers(req, headers, 2);
     return send_text(req, h2o_iovec_init(NULL, 0));
 }

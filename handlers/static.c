@@ -16,9 +16,8 @@ enum { TARGET_MAX = 8192 };
 /* what answers of one view need and the snapshot does not say */
 typedef struct st_view_texts_t {
     h2o_iovec_t redirect_cache_control;
-    h2o_iovec_t retry_after;
     char redirect_storage[48];
-    char retry_storage[16];
+    breaker__retry_t retry;
 } view_texts_t;
 
 typedef struct st_static_handler_t {
@@ -49,7 +48,7 @@ static int redirect(static_handler_t *self, const breaker_snapshot_t *snapshot, 
 
 static int retry(static_handler_t *self, h2o_req_t *req, const breaker_view_t *view)
 {
-    return breaker__respond_retry(req, self->texts[breaker_view_index(view)].retry_after);
+    return breaker__respond_retry(req, &self->texts[breaker_view_index(view)].retry);
 }
 
 static int serve(static_context_t *ctx, h2o_req_t *req, const breaker_verdict_t *verdict)
@@ -169,9 +168,7 @@ static void init_texts(view_texts_t *texts, const breaker_view_config_t *config)
         len = snprintf(texts->redirect_storage, sizeof(texts->redirect_storage),
                        "public, max-age=%" PRIu64, config->redirect_max_age_s);
     texts->redirect_cache_control = h2o_iovec_init(texts->redirect_storage, (size_t)len);
-    len = snprintf(texts->retry_storage, sizeof(texts->retry_storage), "%" PRIu32,
-                   config->retry_after_s);
-    texts->retry_after = h2o_iovec_init(texts->retry_storage, (size_t)len);
+    breaker__retry_init(&texts->retry, config->retry_after_s);
 }
 
 void breaker__handler_to_front(h2o_pathconf_t *pathconf)

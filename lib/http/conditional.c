@@ -15,8 +15,6 @@
 /** the first second of the year 0 and the last of the year 9999 */
 #define SECONDS_MIN (-62167219200)
 #define SECONDS_MAX 253402300799
-/** 2026-01-01: no clock of a node that runs this lies before it */
-#define SECONDS_BUILT 1767225600
 /** RFC 9110 §8.8.2.2: a date is a strong validator when it is a minute old */
 #define STRONG_DATE_AGE_S 60
 
@@ -379,25 +377,22 @@ static bool is_any(breaker_field_t field)
 
 static bool matches(breaker_field_t list, const char *etag, size_t etag_len, bool weak)
 {
+    /* what a browser sends: the one tag that it was given */
+    if (list.len == etag_len && memcmp(list.base, etag, etag_len) == 0)
+        return true;
     return is_any(list) || list_has_tag(list, etag, etag_len, weak);
 }
 
 /* ---- conditions ---- */
 
-/**
- * Reads a date to compare Last-Modified with. Without a clock at hand, a year of two digits is
- * completed as if now were the time of the modification, or 2026 if that is later.
- */
-static bool read_date(breaker_field_t field, int64_t last_modified_s, int64_t *ret_s)
+static bool read_date(breaker_field_t field, int64_t now_s, int64_t *ret_s)
 {
-    int64_t now_s = last_modified_s > SECONDS_BUILT ? last_modified_s : SECONDS_BUILT;
-
     return field.base != NULL && breaker_http_date_parse(field.base, field.len, now_s, ret_s);
 }
 
 breaker_precondition_t breaker_precondition(const breaker_conditions_t *conditions,
                                             const char *etag, size_t etag_len,
-                                            int64_t last_modified_s)
+                                            int64_t last_modified_s, int64_t now_s)
 {
     int64_t date_s;
 
@@ -405,7 +400,7 @@ breaker_precondition_t breaker_precondition(const breaker_conditions_t *conditio
     if (conditions->if_match.base != NULL) {
         if (!matches(conditions->if_match, etag, etag_len, false))
             return BREAKER_PRECONDITION_FAILED;
-    } else if (read_date(conditions->if_unmodified_since, last_modified_s, &date_s)) {
+    } else if (read_date(conditions->if_unmodified_since, now_s, &date_s)) {
         if (last_modified_s > date_s)
             return BREAKER_PRECONDITION_FAILED;
     }
@@ -413,7 +408,7 @@ breaker_precondition_t breaker_precondition(const breaker_conditions_t *conditio
     if (conditions->if_none_match.base != NULL) {
         if (matches(conditions->if_none_match, etag, etag_len, true))
             return BREAKER_PRECONDITION_NOT_MODIFIED;
-    } else if (read_date(conditions->if_modified_since, last_modified_s, &date_s)) {
+    } else if (read_date(conditions->if_modified_since, now_s, &date_s)) {
         if (last_modified_s <= date_s)
             return BREAKER_PRECONDITION_NOT_MODIFIED;
     }

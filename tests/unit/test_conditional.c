@@ -60,7 +60,7 @@ static breaker_precondition_t judge(const row_t *row, int64_t last_modified_s)
     };
     char *etag = guarded_copy(ETAG, strlen(ETAG));
     breaker_precondition_t precondition =
-        breaker_precondition(&conditions, etag, strlen(ETAG), last_modified_s);
+        breaker_precondition(&conditions, etag, strlen(ETAG), last_modified_s, NOW_S);
 
     guarded_free(etag, strlen(ETAG));
     free_field(conditions.if_match);

@@ -40,14 +40,13 @@ typedef enum en_breaker_precondition_t {
  * Evaluates the conditions of a GET or HEAD on an existing representation in the order of RFC 9110
  * §13.2.2: If-Match (strong comparison), else If-Unmodified-Since; then If-None-Match (weak
  * comparison), else If-Modified-Since. Lists, weak tags and `*` are understood. A malformed tag
- * list matches nothing from the malformed member on; a malformed date is ignored; a two-digit year
- * is read as if now were 2026, or the time of the modification if that is later. `etag` is the
- * strong entity tag with its quotes; `last_modified_s` is in seconds since the epoch. Pure; any
- * thread.
+ * list matches nothing from the malformed member on; a malformed date is ignored. `etag` is
+ * the strong entity tag with its quotes; `last_modified_s` and `now_s`, which completes a two-digit
+ * year, are in seconds since the epoch. Pure; any thread.
  */
 BREAKER_EXPORT breaker_precondition_t breaker_precondition(const breaker_conditions_t *conditions,
                                                            const char *etag, size_t etag_len,
-                                                           int64_t last_modified_s);
+                                                           int64_t last_modified_s, int64_t now_s);
 
 /**
  * Tells whether a Range may be answered with 206 as far as If-Range is concerned (RFC 9110
