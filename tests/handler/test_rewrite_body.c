@@ -339,6 +339,32 @@ static void much_of_a_little_goes_out_in_pieces(void **state)
     free(expected);
 }
 
+/* around the ends of slices and pieces, where a decoder may or may not have more */
+static void every_length_comes_out_whole(void **state)
+{
+    static const size_t lens[] = {1,     16383, 16384, 16385, 32768,
+                                  49152, 65535, 65536, 65537, 131072};
+    pages_t *pages = *state;
+    char *page = malloc(131072);
+
+    assert_non_null(page);
+    for (size_t i = 0; i != 131072; ++i)
+        page[i] = (char)('a' + (i * i / 7) % 26);
+    for (size_t i = 0; i != NUM_CODINGS; ++i)
+        for (size_t j = 0; j != sizeof(lens) / sizeof(lens[0]); ++j)
+            for (int late_end = 0; late_end <= 1; ++late_end) {
+                bytes_t encoded = codings[i].encode(page, lens[j]);
+                pages_answer(pages, codings[i].headers, encoded.base, encoded.len);
+                pages->app->late_end = late_end;
+                loopback_t *exchange = get(pages);
+                assert_false(exchange->error);
+                assert_body(exchange, page, lens[j]);
+                loopback_close(exchange);
+                free(encoded.base);
+            }
+    free(page);
+}
+
 static void chunks_larger_than_a_piece_follow_one_another(void **state)
 {
     enum { TIMES = 60000 };
@@ -500,6 +526,7 @@ int main(void)
         TEST(a_wrong_checksum_ends_as_an_error),
         TEST(a_window_larger_than_the_coding_allows_is_refused),
         TEST(much_of_a_little_goes_out_in_pieces),
+        TEST(every_length_comes_out_whole),
         TEST(chunks_larger_than_a_piece_follow_one_another),
         TEST(a_client_may_go_away_at_any_step),
         TEST(a_handler_s_error_stays_one),

@@ -145,7 +145,7 @@ typedef struct st_fixture_t {
     char *gzipped;
     size_t gzipped_len;
     /** libh2o's proxy forgets to free the authority of its upstream */
-    char *leaked_authority;
+    char *leaked_authorities[2];
 } fixture_t;
 
 enum { TIMES = 100000 };
@@ -184,25 +184,32 @@ typedef struct st_proxy_handler_t {
     h2o_url_t upstream;
 } proxy_handler_t;
 
+static void register_proxy(fixture_t *fixture, size_t number, const char *path_base,
+                           const char *upstream_path)
+{
+    h2o_pathconf_t *path = loopback_register_path(&fixture->pages.server, path_base);
+    h2o_proxy_config_vars_t config = {.io_timeout = 30000, .preserve_host = 1};
+    h2o_url_t url;
+
+    snprintf(fixture->url, sizeof(fixture->url), "http://127.0.0.1:%u%s",
+             (unsigned)fixture->upstream.port, upstream_path);
+    assert_int_equal(h2o_url_parse(fixture->url, SIZE_MAX, &url), 0);
+    h2o_proxy_register_reverse_proxy(path, &url, &config);
+    fixture->leaked_authorities[number] =
+        ((proxy_handler_t *)path->handlers.entries[0])->upstream.authority.base;
+    assert_int_equal(breaker_h2o_rewrite_register(path, fixture->pages.node), 0);
+}
+
 static int setup(void **state)
 {
     static const char *const names[] = {"static/{breaker}", NULL};
     fixture_t *fixture = calloc(1, sizeof(*fixture));
-    h2o_proxy_config_vars_t config = {.io_timeout = 30000, .preserve_host = 1};
-    h2o_pathconf_t *path;
-    h2o_url_t url;
 
     assert_non_null(fixture);
     upstream_start(&fixture->upstream);
     pages_prepare(&fixture->pages, names);
-    snprintf(fixture->url, sizeof(fixture->url), "http://127.0.0.1:%u/app",
-             (unsigned)fixture->upstream.port);
-    assert_int_equal(h2o_url_parse(fixture->url, SIZE_MAX, &url), 0);
-    path = loopback_register_path(&fixture->pages.server, "/proxied");
-    h2o_proxy_register_reverse_proxy(path, &url, &config);
-    fixture->leaked_authority =
-        ((proxy_handler_t *)path->handlers.entries[0])->upstream.authority.base;
-    assert_int_equal(breaker_h2o_rewrite_register(path, fixture->pages.node), 0);
+    register_proxy(fixture, 0, "/lookalike", "/static/1");
+    register_proxy(fixture, 1, "/proxied", "/app");
     h2o_reproxy_register(fixture->pages.server.path);
     pages_start(&fixture->pages);
     fixture->page = repeat(UNIT);
@@ -218,7 +225,8 @@ static int teardown(void **state)
 
     pages_dispose(&fixture->pages);
     upstream_stop(&fixture->upstream);
-    free(fixture->leaked_authority);
+    free(fixture->leaked_authorities[0]);
+    free(fixture->leaked_authorities[1]);
     free(fixture->page);
     free(fixture->rewritten);
     free(fixture->gzipped);
@@ -257,6 +265,18 @@ static void a_proxied_page_is_rewritten(void **state)
     assert_true(upstream_saw(&fixture->upstream, "\r\nX-Breaker-Prefix: " PREFIX "\r\n"));
     assert_true(upstream_saw(&fixture->upstream, "\r\nX-Breaker-Prefix-Static: " PREFIX "\r\n"));
     assert_false(upstream_saw(&fixture->upstream, "spoofed"));
+}
+
+static void a_path_of_the_application_s_own_is_none_of_a_view(void **state)
+{
+    fixture_t *fixture = *state;
+
+    upstream_answer(&fixture->upstream, HEAD, UNIT, strlen(UNIT), strlen(UNIT));
+    loopback_t *exchange = open_page(fixture, "/lookalike/page");
+    loopback_run(exchange);
+    assert_body(exchange, REWRITTEN_UNIT, strlen(REWRITTEN_UNIT));
+    loopback_close(exchange);
+    assert_true(upstream_saw(&fixture->upstream, "GET /static/1/page HTTP/1.1\r\n"));
 }
 
 static void a_proxied_encoded_page_is_rewritten(void **state)
@@ -375,6 +395,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(a_proxied_page_is_rewritten),
+        TEST(a_path_of_the_application_s_own_is_none_of_a_view),
         TEST(a_proxied_encoded_page_is_rewritten),
         TEST(a_proxied_page_is_confirmed),
         TEST(a_proxied_page_that_breaks_off_ends_as_an_error),
