@@ -8,6 +8,7 @@
 #include <string.h>
 #include <breaker/error.h>
 #include <breaker/ledger.h>
+#include "ledger.h"
 #include "words.h"
 
 enum { NUM_SLOTS = 2 * BREAKER_LEDGER_MAX };
@@ -39,8 +40,7 @@ static int compare_bytes(const breaker_token_t *a, const breaker_token_t *b)
     return order != 0 ? order : (int)a->len - (int)b->len;
 }
 
-/* a total order: the text decides where two entries have the same order */
-static int compare_entries(const breaker_ledger_entry_t *a, const breaker_ledger_entry_t *b)
+int breaker__ledger_entry_compare(const breaker_ledger_entry_t *a, const breaker_ledger_entry_t *b)
 {
     int order;
 
@@ -64,7 +64,7 @@ static bool is_birth(const breaker_ledger_entry_t *entries, size_t num, size_t a
     for (size_t i = 0; i != num; ++i) {
         if (i == at || !breaker_token_equal(&entries[i].token, &entries[at].token))
             continue;
-        int order = compare_entries(&entries[i], &entries[at]);
+        int order = breaker__ledger_entry_compare(&entries[i], &entries[at]);
         if (order < 0 || (order == 0 && i < at))
             return false;
     }
@@ -88,7 +88,7 @@ static void insert_entry(breaker_ledger_t *ledger, const breaker_ledger_entry_t 
     breaker_ledger_entry_t *entries = ledger->_entries;
     size_t at = ledger->_num;
 
-    while (at != 0 && compare_entries(entry, &entries[at - 1]) < 0)
+    while (at != 0 && breaker__ledger_entry_compare(entry, &entries[at - 1]) < 0)
         --at;
     if (ledger->_num < BREAKER_LEDGER_MAX) {
         memmove(entries + at + 1, entries + at, (ledger->_num - at) * sizeof(*entries));
@@ -102,8 +102,18 @@ static void insert_entry(breaker_ledger_t *ledger, const breaker_ledger_entry_t 
     copy_entry(entries + at, entry);
 }
 
+static void remove_entry(breaker_ledger_t *ledger, size_t at)
+{
+    breaker_ledger_entry_t *entries = ledger->_entries;
+
+    assert(at < ledger->_num);
+    --ledger->_num;
+    memmove(entries + at, entries + at + 1, (ledger->_num - at) * sizeof(*entries));
+}
+
 static void index_entries(breaker_ledger_t *ledger)
 {
+    memset(ledger->_slots, 0, sizeof(ledger->_slots));
     for (size_t i = 0; i != ledger->_num; ++i) {
         const breaker_token_t *token = &ledger->_entries[i].token;
         size_t slot = slot_of(token->text, token->len);
@@ -126,6 +136,35 @@ int breaker_ledger_init(breaker_ledger_t *ledger, const breaker_ledger_entry_t *
             insert_entry(ledger, entries + i);
     index_entries(ledger);
     return 0;
+}
+
+bool breaker_ledger_add(breaker_ledger_t *ledger, const breaker_ledger_entry_t *entry)
+{
+    const breaker_ledger_entry_t *known;
+
+    if (check_entry(entry) != 0)
+        return false;
+    known = breaker_ledger_find(ledger, entry->token.text, entry->token.len);
+    if (known != NULL) {
+        if (!breaker_token_equal(&known->release, &entry->release) || known->order <= entry->order)
+            return false;
+        remove_entry(ledger, (size_t)(known - ledger->_entries));
+    } else if (ledger->_num == BREAKER_LEDGER_MAX &&
+               breaker__ledger_entry_compare(entry, ledger->_entries) < 0) {
+        return false;
+    }
+    insert_entry(ledger, entry);
+    index_entries(ledger);
+    return true;
+}
+
+const breaker_ledger_entry_t *breaker_ledger_newest(const breaker_ledger_t *ledger,
+                                                    const breaker_release_id_t *release)
+{
+    for (size_t at = ledger->_num; at-- != 0;)
+        if (release == NULL || breaker_token_equal(&ledger->_entries[at].release, release))
+            return ledger->_entries + at;
+    return NULL;
 }
 
 size_t breaker_ledger_size(const breaker_ledger_t *ledger)

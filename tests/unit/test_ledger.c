@@ -273,6 +273,158 @@ static void a_malformed_entry_is_refused_and_changes_nothing(void **state)
     assert_int_equal(breaker_ledger_init(&ledger, bad, 2), 0);
 }
 
+static void check_same(const breaker_ledger_t *a, const breaker_ledger_t *b)
+{
+    assert_int_equal(breaker_ledger_size(a), breaker_ledger_size(b));
+    for (size_t i = 0; i != breaker_ledger_size(a); ++i) {
+        assert_int_equal(breaker_ledger_at(a, i)->order, breaker_ledger_at(b, i)->order);
+        assert_string_equal(breaker_ledger_at(a, i)->token.text,
+                            breaker_ledger_at(b, i)->token.text);
+        assert_string_equal(breaker_ledger_at(a, i)->release.text,
+                            breaker_ledger_at(b, i)->release.text);
+    }
+}
+
+static void an_added_entry_is_sorted_in_and_found(void **state)
+{
+    static const unsigned orders[] = {50, 10, 90, 40, 60};
+    breaker_ledger_t ledger;
+    char text[16];
+
+    (void)state;
+    breaker_ledger_init(&ledger, NULL, 0);
+    for (size_t i = 0; i != 5; ++i) {
+        snprintf(text, sizeof(text), "t%u", orders[i]);
+        breaker_ledger_entry_t one = entry(orders[i], text, "r");
+        assert_true(breaker_ledger_add(&ledger, &one));
+        assert_int_equal(breaker_ledger_size(&ledger), i + 1);
+        check_sorted_and_found(&ledger);
+        assert_false(breaker_ledger_add(&ledger, &one));
+    }
+    assert_string_equal(breaker_ledger_at(&ledger, 4)->token.text, "t90");
+}
+
+static void an_added_birth_wins_and_an_added_copy_does_not(void **state)
+{
+    breaker_ledger_entry_t entries[] = {entry(10, "a", "r"), entry(20, "b", "r"),
+                                        entry(30, "c", "r")};
+    breaker_ledger_entry_t copy = entry(40, "c", "r"), birth = entry(15, "c", "r");
+    breaker_ledger_t ledger;
+
+    (void)state;
+    breaker_ledger_init(&ledger, entries, 3);
+    assert_false(breaker_ledger_add(&ledger, &copy));
+    assert_int_equal(find(&ledger, "c", 1)->order, 30);
+    assert_true(breaker_ledger_add(&ledger, &birth));
+    assert_int_equal(breaker_ledger_size(&ledger), 3);
+    assert_string_equal(breaker_ledger_at(&ledger, 1)->token.text, "c");
+    assert_int_equal(breaker_ledger_at(&ledger, 1)->order, 15);
+    check_sorted_and_found(&ledger);
+}
+
+/* even where the other release's claim is older: a token names one release */
+static void an_added_claim_of_another_release_changes_nothing(void **state)
+{
+    breaker_ledger_entry_t one = entry(10, "a", "r"), older = entry(5, "a", "s"),
+                           newer = entry(15, "a", "s");
+    breaker_ledger_t ledger;
+
+    (void)state;
+    breaker_ledger_init(&ledger, &one, 1);
+    assert_false(breaker_ledger_add(&ledger, &older));
+    assert_false(breaker_ledger_add(&ledger, &newer));
+    assert_int_equal(breaker_ledger_size(&ledger), 1);
+    assert_string_equal(find(&ledger, "a", 1)->release.text, "r");
+    assert_int_equal(find(&ledger, "a", 1)->order, 10);
+}
+
+static void a_full_ledger_loses_its_oldest_to_an_added_entry(void **state)
+{
+    breaker_ledger_entry_t one;
+    breaker_ledger_t ledger;
+    char text[16];
+
+    (void)state;
+    breaker_ledger_init(&ledger, NULL, 0);
+    for (unsigned i = 0; i != BREAKER_LEDGER_MAX; ++i) {
+        snprintf(text, sizeof(text), "t%u", i);
+        one = entry(100 + i, text, "r");
+        assert_true(breaker_ledger_add(&ledger, &one));
+    }
+    one = entry(99, "too-old", "r");
+    assert_false(breaker_ledger_add(&ledger, &one));
+    assert_null(find(&ledger, "too-old", 7));
+    one = entry(120, "between", "r");
+    assert_true(breaker_ledger_add(&ledger, &one));
+    assert_int_equal(breaker_ledger_size(&ledger), BREAKER_LEDGER_MAX);
+    assert_null(find(&ledger, "t0", 2));
+    assert_non_null(find(&ledger, "between", 7));
+    check_sorted_and_found(&ledger);
+}
+
+static void a_malformed_entry_is_not_added(void **state)
+{
+    breaker_ledger_entry_t one = entry(1, "a", "r"), broken;
+    breaker_ledger_t ledger;
+
+    (void)state;
+    breaker_ledger_init(&ledger, &one, 1);
+    broken = entry(2, "b", "r");
+    broken.token.text[0] = '/';
+    assert_false(breaker_ledger_add(&ledger, &broken));
+    broken = entry(2, "b", "r");
+    broken.release.len = 0;
+    assert_false(breaker_ledger_add(&ledger, &broken));
+    broken = entry(UINT64_C(1) << 53, "b", "r");
+    assert_false(breaker_ledger_add(&ledger, &broken));
+    assert_int_equal(breaker_ledger_size(&ledger), 1);
+}
+
+/* with distinct claims, one by one and all at once come to the same, whatever the order */
+static void adding_one_by_one_is_making_at_once(void **state)
+{
+    enum { NUM = 90 };
+    breaker_ledger_entry_t entries[NUM];
+    breaker_ledger_t at_once, one_by_one;
+    unsigned random = 1;
+    char text[16];
+
+    (void)state;
+    for (unsigned round = 0; round != 200; ++round) {
+        breaker_ledger_init(&one_by_one, NULL, 0);
+        for (size_t i = 0; i != NUM; ++i) {
+            random = random * 1103515245u + 12345u;
+            /* tokens come again with other orders, but never after their birth was dropped */
+            unsigned token = (random >> 16) % 30, order = 1000 + (random >> 8) % 50;
+            snprintf(text, sizeof(text), "t%u", token);
+            entries[i] = entry(order, text, token % 2 != 0 ? "odd" : "even");
+            breaker_ledger_add(&one_by_one, entries + i);
+            check_sorted_and_found(&one_by_one);
+        }
+        assert_int_equal(breaker_ledger_init(&at_once, entries, NUM), 0);
+        check_same(&at_once, &one_by_one);
+    }
+}
+
+static void the_newest_of_a_release_is_found(void **state)
+{
+    breaker_ledger_entry_t entries[] = {entry(10, "a", "r"), entry(20, "b", "r"),
+                                        entry(30, "c", "s"), entry(5, "d", "rr")};
+    breaker_release_id_t other = entries[0].release;
+    breaker_ledger_t ledger;
+
+    (void)state;
+    breaker_ledger_init(&ledger, NULL, 0);
+    assert_null(breaker_ledger_newest(&ledger, NULL));
+    assert_null(breaker_ledger_newest(&ledger, &entries[0].release));
+    breaker_ledger_init(&ledger, entries, 4);
+    assert_string_equal(breaker_ledger_newest(&ledger, NULL)->token.text, "c");
+    assert_string_equal(breaker_ledger_newest(&ledger, &entries[0].release)->token.text, "b");
+    assert_string_equal(breaker_ledger_newest(&ledger, &entries[3].release)->token.text, "d");
+    other.text[0] = 'x';
+    assert_null(breaker_ledger_newest(&ledger, &other));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -288,6 +440,13 @@ int main(void)
         cmocka_unit_test(the_same_entries_make_the_same_ledger_in_any_order),
         cmocka_unit_test(a_copy_is_a_ledger_of_its_own),
         cmocka_unit_test(a_malformed_entry_is_refused_and_changes_nothing),
+        cmocka_unit_test(an_added_entry_is_sorted_in_and_found),
+        cmocka_unit_test(an_added_birth_wins_and_an_added_copy_does_not),
+        cmocka_unit_test(an_added_claim_of_another_release_changes_nothing),
+        cmocka_unit_test(a_full_ledger_loses_its_oldest_to_an_added_entry),
+        cmocka_unit_test(a_malformed_entry_is_not_added),
+        cmocka_unit_test(adding_one_by_one_is_making_at_once),
+        cmocka_unit_test(the_newest_of_a_release_is_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
