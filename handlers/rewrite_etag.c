@@ -44,7 +44,9 @@ static char *read_tag(char *at, char *end, tag_t *ret_tag)
 
 static bool read_whole_tag(h2o_iovec_t text, tag_t *ret_tag)
 {
-    return read_tag(text.base, text.base + text.len, ret_tag) == text.base + text.len;
+    char *end = text.base + text.len, *read = read_tag(text.base, end, ret_tag);
+
+    return read != NULL && read == end;
 }
 
 /* The marker at the end of a tag of ours, or NULL. */
