@@ -1,0 +1,190 @@
+#ifndef BREAKER_AGREEMENT_H
+#define BREAKER_AGREEMENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <breaker/export.h>
+#include <breaker/ledger.h>
+#include <breaker/token.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/**
+ * How a node agrees with its peers on one token, as a pure state machine: events in, actions out.
+ * No clock, no socket, no thread, no callback, no allocation after `create`; the same events with
+ * the same times and the same seed give the same actions. The link (redis.h) carries the actions
+ * out.
+ *
+ *            saved token of this release
+ *   START ───────────────────────────────▶ STALE ◀───────────────────────┐
+ *     │ │                                    │ answer                     │ down, error,
+ *     │ │ answer with an entry of my release ▼                            │ no answer for 3 polls
+ *     │ └────────────────────────────────▶ SYNCED ────────────────────────┘
+ *     │ grace over (policy open), start timeout over (policy wait)
+ *     └────────────────────────────────────▶ LOCAL ── answer ──▶ SYNCED
+ *
+ * Kept always: the order of this node's token never decreases (P3), only an operator's token takes
+ * the place of its earliest registration once that is heard of; what was handed out is in every
+ * poll (P4, P6); a proposal that nobody saw is dropped; a node that can reach Redis hands out a
+ * token only after the script accepted it. Used by one thread at a time.
+ */
+typedef struct st_breaker_agreement_t breaker_agreement_t;
+
+typedef enum en_breaker_agreement_state_t {
+    BREAKER_AGREEMENT_START,
+    BREAKER_AGREEMENT_LOCAL,
+    BREAKER_AGREEMENT_SYNCED,
+    BREAKER_AGREEMENT_STALE,
+} breaker_agreement_state_t;
+
+/** What a node does when Redis cannot be reached at its start. */
+typedef enum en_breaker_start_policy_t {
+    /** serve under a proposal of its own once the grace is over */
+    BREAKER_START_OPEN,
+    /** the same, but only after `start_timeout_ms` */
+    BREAKER_START_WAIT,
+    /** never serve before the first answer */
+    BREAKER_START_STRICT,
+} breaker_start_policy_t;
+
+/** A moment, as the caller's clocks show it. */
+typedef struct st_breaker_moment_t {
+    /** milliseconds since the epoch; may jump */
+    uint64_t wall_ms;
+    /** milliseconds of a clock that never goes back; timers go by it */
+    uint64_t mono_ms;
+} breaker_moment_t;
+
+/** Limits of the timers, for whoever reads them from a configuration: each [min, max] in ms. */
+#define BREAKER_POLL_MIN_MS 100
+#define BREAKER_POLL_MAX_MS 60000
+#define BREAKER_DEAD_AFTER_MAX_MS 86400000
+
+typedef struct st_breaker_agreement_config_t {
+    /** the release whose bytes this node serves; "any" for clusters that share all files */
+    breaker_release_id_t release;
+    /** the operator's token, or a zeroed one: then tokens are minted */
+    breaker_token_t fixed;
+    /** appended to minted tokens, "" or "-a1b2c3d4"; at most 16 characters of a token's alphabet */
+    char suffix[17];
+    breaker_start_policy_t start;
+    /** all in milliseconds; `breaker_agreement_config_init` sets the defaults given here */
+    uint32_t poll_ms;          /* 1000, each poll ±20 % */
+    uint32_t backoff_min_ms;   /* 100, full jitter */
+    uint32_t backoff_max_ms;   /* 2000 */
+    uint32_t forgive_after_ms; /* 5000 of good answers until the backoff is forgotten */
+    uint32_t grace_ms;         /* 1500: how long START waits for a first answer (policy open) */
+    uint32_t start_timeout_ms; /* 30000: the same for policy wait */
+    uint32_t settle_ms; /* 2000: with an empty ledger and nothing to assert, survivors first */
+    /* 30000; 0 = a silent release is never overtaken; else at least three polls */
+    uint32_t dead_after_ms;
+    /** of the jitter */
+    uint64_t seed;
+} breaker_agreement_config_t;
+
+/** What the caller does after an event; carried out in the order of the fields. */
+typedef struct st_breaker_actions_t {
+    /** close the connection, if there is one; no `on_down` follows from it */
+    bool hang_up;
+    /** write the state file: `breaker_agreement_ledger` and the own entry changed */
+    bool save;
+    /** token, ledger or readiness changed: publish them */
+    bool publish;
+    /** open a connection; exactly one `on_up` or `on_down` follows */
+    bool dial;
+    /** send `breaker_agreement_poll`; exactly one `on_answer`, `on_refused` or `on_down` follows */
+    bool poll;
+    /** call `on_time` at this mono_ms, or at any earlier event again; UINT64_MAX: not at all */
+    uint64_t wake_ms;
+} breaker_actions_t;
+
+/** What one poll tells Redis: the arguments of the script, see lib/redis/agree.lua. */
+typedef struct st_breaker_poll_t {
+    /** false while settling: the script then mints nothing as long as the ledger is empty */
+    bool may_mint;
+    uint64_t wall_ms;
+    /** SHA-1 in hexadecimal of the ledger that Redis answered last on this connection, or "" */
+    char digest[41];
+    /** what must be merged, the node's own entry first: that one always, the rest as Redis lacks it
+     */
+    size_t num_entries;
+    breaker_ledger_entry_t entries[BREAKER_LEDGER_MAX + 1];
+} breaker_poll_t;
+
+/** What the script answered. */
+typedef struct st_breaker_answer_t {
+    char digest[41];
+    /** the ledger is the one with the digest that was sent; `entries` is empty then */
+    bool unchanged;
+    size_t num_entries;
+    breaker_ledger_entry_t entries[BREAKER_LEDGER_MAX];
+} breaker_answer_t;
+
+/** The defaults, minted tokens without a suffix, policy open; `release` must still be set. */
+BREAKER_EXPORT void breaker_agreement_config_init(breaker_agreement_config_t *config);
+
+/**
+ * Makes one in START, before `breaker_agreement_start`; the configuration is copied. Fails with
+ * BREAKER_ERR_RANGE for timers outside their bounds (above a day, the polls and dead-after as given
+ * above) and an unended suffix, with BREAKER_ERR_TOKEN_SYNTAX for malformed names, and with
+ * BREAKER_ERR_NO_MEMORY.
+ */
+BREAKER_EXPORT int breaker_agreement_create(const breaker_agreement_config_t *config,
+                                            breaker_agreement_t **ret_agreement);
+/** Takes NULL. */
+BREAKER_EXPORT void breaker_agreement_free(breaker_agreement_t *agreement);
+
+/**
+ * The first event. `saved` is what the state file holds (NULL or empty: nothing usable): if it has
+ * an entry of this release, that token is used and counts as handed out.
+ */
+BREAKER_EXPORT breaker_actions_t breaker_agreement_start(breaker_agreement_t *agreement,
+                                                         breaker_moment_t now,
+                                                         const breaker_ledger_t *saved);
+/** A timer is due, or may be. */
+BREAKER_EXPORT breaker_actions_t breaker_agreement_on_time(breaker_agreement_t *agreement,
+                                                           breaker_moment_t now);
+/** The connection that was asked for stands and may be polled. */
+BREAKER_EXPORT breaker_actions_t breaker_agreement_on_up(breaker_agreement_t *agreement,
+                                                         breaker_moment_t now);
+/** It could not be made, it broke, or a reply timed out; it is closed. */
+BREAKER_EXPORT breaker_actions_t breaker_agreement_on_down(breaker_agreement_t *agreement,
+                                                           breaker_moment_t now);
+/** The script answered. An answer that is malformed is treated like a refusal. */
+BREAKER_EXPORT breaker_actions_t breaker_agreement_on_answer(breaker_agreement_t *agreement,
+                                                             breaker_moment_t now,
+                                                             const breaker_answer_t *answer);
+/** The script or Redis answered with an error: treated like a broken connection. */
+BREAKER_EXPORT breaker_actions_t breaker_agreement_on_refused(breaker_agreement_t *agreement,
+                                                              breaker_moment_t now);
+/**
+ * A request carries a newer, unknown token: poll now, at most once a second. While a poll is under
+ * way another one follows its answer; while there is no connection the next one begins with it.
+ */
+BREAKER_EXPORT breaker_actions_t breaker_agreement_on_wanted(breaker_agreement_t *agreement,
+                                                             breaker_moment_t now);
+
+/** Fills what the poll that was asked for says. */
+BREAKER_EXPORT void breaker_agreement_poll(const breaker_agreement_t *agreement,
+                                           breaker_moment_t now, breaker_poll_t *ret_poll);
+
+/** What the machine stands at. Borrowed until the next event. */
+BREAKER_EXPORT breaker_agreement_state_t
+breaker_agreement_state(const breaker_agreement_t *agreement);
+/** The node's own entry, or NULL while it has no token (START). */
+BREAKER_EXPORT const breaker_ledger_entry_t *
+breaker_agreement_own(const breaker_agreement_t *agreement);
+/** All that the node knows. The own entry may be missing once 32 newer ones are known. */
+BREAKER_EXPORT const breaker_ledger_t *
+breaker_agreement_ledger(const breaker_agreement_t *agreement);
+/** The mono_ms at which the poll that was answered last was sent; 0 before the first. */
+BREAKER_EXPORT uint64_t breaker_agreement_answered_ms(const breaker_agreement_t *agreement);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,210 @@
+-- What one poll of a node runs in Redis: it merges what the node knows, notes that the node lives,
+-- gives its release a token where it needs one, and answers with the ledger. Atomic, and harmless
+-- to repeat, so a lost reply costs nothing. Redis is only a meeting point: a node that finds an
+-- entry missing sends it again. Nothing here expires and no key is ever deleted.
+--
+-- EVAL <this> 2 {app}:breaker {app}:breaker:nodes ARGV…
+--   KEYS[1]  sorted set, score = order, member = "<token> <release>", the newest 32
+--   KEYS[2]  sorted set, score = last seen (Redis's ms), member = "<release> <address> <node id>",
+--            and "@birth": when the key was made
+--   ARGV[1]  the caller's release; "" only reads: all but ARGV[9] and [10] is ignored then
+--   ARGV[2]  the address that peers reach the node at, "host:port", or "-"
+--   ARGV[3]  the node's id; "" is no node, and is not noted as alive (breakerctl)
+--   ARGV[4]  "mint": mint where the release needs a token; "settle": the same, but not into an
+--            empty ledger; "promote": where the release is known, but not the newest
+--   ARGV[5]  the operator's token, or ""
+--   ARGV[6]  what is appended to minted tokens, or ""
+--   ARGV[7]  the caller's clock in ms
+--   ARGV[8]  dead-after in ms; 0: a silent release is never overtaken
+--   ARGV[9]  the digest that the last answer had, or ""
+--   ARGV[10] "nodes" to be told the nodes, or ""
+--   ARGV[11…] "<order> <token> <release>", decimal: what is to be merged, the caller's own first
+--
+-- Answer: an array of four
+--   [1]  the digest of the ledger, 40 hexadecimal digits
+--   [2]  Redis's clock in ms, an integer
+--   [3]  the ledger, oldest first, an array of "<order> <token> <release>"; nil when ARGV[9] is the
+--        digest
+--   [4]  with "nodes": the nodes seen last, longest unseen first, at most 512, an array of
+--        "<last seen in ms> <release> <address> <node id>"; else nil
+-- Errors: WRONGTYPE as Redis says it, and ERR for arguments out of the layout and for a ledger
+-- whose newest order leaves no room for another.
+
+local HISTORY, NODES, FORGET_MS, AHEAD_MS, ORDER_END = 32, 512, 600000, 60000, 2 ^ 53
+local ledger, nodes, release = KEYS[1], KEYS[2], ARGV[1]
+local time = redis.call('TIME')
+local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+
+local function is_name(text)
+    return #text >= 1 and #text <= 64 and text ~= '.' and text ~= '..' and
+        not string.find(text, '[^%w._~-]')
+end
+
+local function is_order(order)
+    return order ~= nil and order >= 0 and order < ORDER_END and order == math.floor(order)
+end
+
+-- "%d" would go through a C int on some builds
+local function decimal(number)
+    return string.format('%.0f', number)
+end
+
+-- The ledger as it stands: lines to answer with, owner and order by token, the newest of all and of
+-- the caller's release. Members that nobody of ours wrote are left alone and not shown.
+local function read()
+    local all = redis.call('ZRANGE', ledger, 0, -1, 'WITHSCORES')
+    local now_held = { num = #all / 2, lines = {}, owner = {}, order = {} }
+    for i = 1, #all, 2 do
+        local token, owner = string.match(all[i], '^(%S+) (%S+)$')
+        local order = tonumber(all[i + 1])
+        if token and is_name(token) and is_name(owner) and is_order(order) then
+            local entry = { order = order, token = token, release = owner }
+            table.insert(now_held.lines, decimal(order) .. ' ' .. token .. ' ' .. owner)
+            if not now_held.owner[token] then
+                now_held.owner[token], now_held.order[token] = owner, order
+            end
+            now_held.top = entry
+            if owner == release then now_held.mine = entry end
+        end
+    end
+    return now_held
+end
+
+local held = read()
+local birth = tonumber(redis.call('ZSCORE', nodes, '@birth'))
+
+-- (1) One entry: added if absent; of the same token and release the birth wins. A token that stands
+-- under two releases, one of them the caller's, is a conflict: returns its order then.
+local function merge(line)
+    local digits, token, owner = string.match(line, '^(%d+) (%S+) (%S+)$')
+    local order = tonumber(digits)
+    if not (token and is_order(order) and is_name(token) and is_name(owner)) then
+        return nil, redis.error_reply('ERR breaker: malformed entry')
+    end
+    if held.owner[token] == nil then
+        redis.call('ZADD', ledger, digits, token .. ' ' .. owner)
+        held.owner[token], held.order[token] = owner, order
+    elseif held.owner[token] == owner then
+        if order < held.order[token] then
+            redis.call('ZADD', ledger, digits, token .. ' ' .. owner)
+            held.order[token] = order
+        end
+    elseif owner == release or held.owner[token] == release then
+        return order
+    end
+    return nil
+end
+
+-- (2) The node lives. What is long unseen goes, and what a clock that went back left in the future;
+-- "@birth" stays, a millisecond below everything else in the key.
+local function note(dead_ms)
+    local keep = math.max(FORGET_MS, dead_ms)
+    if not birth or birth > now then
+        birth = now - 1
+        redis.call('ZADD', nodes, decimal(birth), '@birth')
+    end
+    if ARGV[3] ~= '' then
+        redis.call('ZADD', nodes, decimal(now), release .. ' ' .. ARGV[2] .. ' ' .. ARGV[3])
+    end
+    redis.call('ZREMRANGEBYSCORE', nodes, '-inf', '(' .. decimal(birth))
+    if now - keep > birth then
+        redis.call('ZREMRANGEBYSCORE', nodes, '(' .. decimal(birth), '(' .. decimal(now - keep))
+    end
+    redis.call('ZREMRANGEBYSCORE', nodes, '(' .. decimal(now + keep), '+inf')
+end
+
+local function is_alive(other, dead_ms)
+    local seen = redis.call('ZRANGE', nodes, decimal(now - dead_ms), decimal(now + dead_ms),
+        'BYSCORE')
+    for i = 1, #seen do
+        if string.sub(seen[i], 1, #other + 1) == other .. ' ' then return true end
+    end
+    return false
+end
+
+-- (3) Whether the release needs a token that it does not have.
+local function needs_token(conflict, dead_ms)
+    local mine, top = held.mine, held.top
+    if ARGV[4] == 'promote' then return mine ~= nil and top.release ~= release end
+    if not mine then return ARGV[4] ~= 'settle' or top ~= nil end
+    if conflict and mine.order <= conflict then return true end
+    if ARGV[5] ~= '' and held.owner[ARGV[5]] == nil then return true end
+    if top.release == release then return false end
+    return dead_ms > 0 and now - birth > dead_ms and not is_alive(top.release, dead_ms)
+end
+
+local function mint(clock_ms)
+    local order = math.min(clock_ms, now + AHEAD_MS)
+    if held.top then order = math.max(order, held.top.order + 1) end
+    local token = ARGV[5]
+    while token == '' or held.owner[token] ~= nil do
+        if ARGV[5] == '' then
+            token = string.format('%012.0f', order) .. ARGV[6]
+        else
+            local digits = '.' .. decimal(order)
+            token = string.sub(ARGV[5], 1, 64 - #digits) .. digits
+        end
+        if held.owner[token] ~= nil then order = order + 1 end
+    end
+    if not is_order(order) or not is_name(token) then
+        return redis.error_reply('ERR breaker: no order left above the newest')
+    end
+    redis.call('ZADD', ledger, decimal(order), token .. ' ' .. release)
+end
+
+-- (4) The newest 32, and the caller's own even where it is older: it lives.
+local function trim()
+    local drop, mine = held.num - HISTORY, held.mine
+    if drop <= 0 or not mine then return end
+    local low = redis.call('ZRANGE', ledger, 0, drop - 1)
+    for rank = 1, #low do
+        if low[rank] == mine.token .. ' ' .. mine.release then
+            redis.call('ZREMRANGEBYRANK', ledger, rank, drop)
+            drop = rank - 1
+            break
+        end
+    end
+    if drop > 0 then redis.call('ZREMRANGEBYRANK', ledger, 0, drop - 1) end
+end
+
+local function update()
+    local clock_ms, dead_ms, conflict = tonumber(ARGV[7]), tonumber(ARGV[8]), nil
+    if not (is_order(clock_ms) and is_order(dead_ms) and is_name(release) and #ARGV[2] > 0 and #ARGV[2] <= 280 and #ARGV[3] <= 64 and
+        not string.find(ARGV[2] .. ARGV[3], '%s')) then
+        return redis.error_reply('ERR breaker: malformed arguments')
+    end
+    for i = 11, #ARGV do
+        local order, malformed = merge(ARGV[i])
+        if malformed then return malformed end
+        if order then conflict = math.max(conflict or 0, order) end
+    end
+    held = read()
+    note(dead_ms)
+    if needs_token(conflict, dead_ms) then
+        local failed = mint(clock_ms)
+        if failed then return failed end
+        held = read()
+    end
+    trim()
+    held = read()
+end
+
+local function list_nodes()
+    local list, all = {}, redis.call('ZRANGE', nodes, -(NODES + 1), -1, 'WITHSCORES')
+    for i = 1, #all, 2 do
+        if all[i] ~= '@birth' then
+            table.insert(list, decimal(tonumber(all[i + 1])) .. ' ' .. all[i])
+        end
+    end
+    return list
+end
+
+if #ARGV < 10 then return redis.error_reply('ERR breaker: malformed arguments') end
+if release ~= '' then
+    local failed = update()
+    if failed then return failed end
+end
+local digest = redis.sha1hex(table.concat(held.lines, '\n'))
+return {
+    digest, now, digest ~= ARGV[9] and held.lines, ARGV[10] == 'nodes' and list_nodes()
+}
