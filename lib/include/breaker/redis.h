@@ -1,0 +1,128 @@
+#ifndef BREAKER_REDIS_H
+#define BREAKER_REDIS_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+#include <breaker/error.h>
+#include <breaker/export.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/**
+ * A link to Redis: one connection on a uv loop, to a server, to the master that sentinels name, or
+ * to the node of a Redis Cluster that owns our keys. hiredis is used as a codec only. Every ask is
+ * answered by exactly one callback, within its time; nothing blocks, names are looked up by
+ * uv_getaddrinfo; a hostile or broken server costs a connection, never the process. Used by one
+ * thread, the loop's, which blocks or ignores SIGPIPE, as libuv expects of its users.
+ */
+typedef struct st_breaker_redis_t breaker_redis_t;
+
+/** the most servers that one configuration names */
+#define BREAKER_REDIS_URLS_MAX 16
+/** the most elements of one reply, those of arrays inside arrays included, and its most bytes */
+#define BREAKER_REDIS_ELEMENTS_MAX 1024
+#define BREAKER_REDIS_REPLY_MAX (256 * 1024)
+
+/** Where Redis is. Texts are NUL-ended and copied. */
+typedef struct st_breaker_redis_config_t {
+    /**
+     * 1 to BREAKER_REDIS_URLS_MAX of redis://[user[:password]@]host[:port][/db],
+     * rediss://… (TLS, verified), unix:///path[?db=N]; user and password percent-encoded. Several:
+     * the seeds of a Redis Cluster, or the sentinels when `sentinel` is set; tried in turn.
+     */
+    const char *const *urls;
+    size_t num_urls;
+    /** the name of the master that the URLs, sentinels then, are asked for; NULL: no sentinels */
+    const char *sentinel;
+    /**
+     * override what the URL says; NULL or "": as the URL says. Sentinels are told neither unless
+     * their URL carries a user or password.
+     */
+    const char *user, *password;
+    /** CA certificates (PEM) instead of the system's, for rediss:// */
+    const char *ca_file;
+    /**
+     * 1 to 600000; 1000 and 1000 by default. Connecting to one server, with the look-up of its
+     * name, all its addresses, TLS, AUTH and SELECT, and one answer. A dial may try every URL, with
+     * sentinels each master too; a command that is redirected may take five times both.
+     */
+    uint32_t connect_timeout_ms, reply_timeout_ms;
+} breaker_redis_config_t;
+
+/** A reply, as RESP2 has them; borrowed during the callback. */
+typedef struct st_breaker_reply_t {
+    enum {
+        BREAKER_REPLY_NIL,
+        BREAKER_REPLY_STATUS,
+        BREAKER_REPLY_ERROR,
+        BREAKER_REPLY_INTEGER,
+        BREAKER_REPLY_STRING,
+        BREAKER_REPLY_ARRAY,
+    } type;
+    int64_t integer;
+    /** status, error, string: not NUL-ended */
+    const char *base;
+    size_t len;
+    struct st_breaker_reply_t *const *elements;
+    size_t num_elements;
+} breaker_reply_t;
+
+/** The link stands: authenticated, database selected, a master when sentinels were asked. */
+typedef void (*breaker_redis_up_cb)(void *data);
+/**
+ * It is closed, or could not be made; when nothing was asked, it broke by itself. `reason` is one
+ * line without secrets that names every server that was tried; borrowed during the callback.
+ */
+typedef void (*breaker_redis_down_cb)(void *data, const char *reason);
+/** The reply to the last command; errors of Redis are replies of type ERROR. */
+typedef void (*breaker_redis_reply_cb)(void *data, const breaker_reply_t *reply);
+
+typedef struct st_breaker_redis_callbacks_t {
+    void *data;
+    breaker_redis_up_cb on_up;
+    breaker_redis_down_cb on_down;
+    breaker_redis_reply_cb on_reply;
+} breaker_redis_callbacks_t;
+
+BREAKER_EXPORT void breaker_redis_config_init(breaker_redis_config_t *config);
+
+/** Makes a link that is down. Refuses a malformed URL and an unreadable CA file, with the place. */
+BREAKER_EXPORT int breaker_redis_create(uv_loop_t *loop, const breaker_redis_config_t *config,
+                                        const breaker_redis_callbacks_t *callbacks,
+                                        breaker_redis_t **ret_redis, breaker_error_t *error);
+/*
+ * All calls below may be made from inside the callbacks.
+ */
+
+/**
+ * Begins to connect. `on_up` or `on_down` follows, once, never before this returns. Only while
+ * down.
+ */
+BREAKER_EXPORT void breaker_redis_dial(breaker_redis_t *redis);
+/**
+ * Sends a command; `on_reply` or `on_down` follows, once, never before this returns. Only while up
+ * and with no command under way. MOVED and ASK are followed inside, five hops at most, then the
+ * seeds are asked; READONLY from a master that was named by sentinels closes the link. A command of
+ * more than 1,024 words or 1 MiB closes it too.
+ */
+BREAKER_EXPORT void breaker_redis_command(breaker_redis_t *redis, size_t argc,
+                                          const char *const *argv, const size_t *argv_len);
+/** Closes the connection without a callback; the link is down. */
+BREAKER_EXPORT void breaker_redis_hang_up(breaker_redis_t *redis);
+/**
+ * Hangs up and frees, once the loop has closed the handles: it must run once more, or, when the
+ * name of a server is being looked up, until that is over. Takes NULL.
+ */
+BREAKER_EXPORT void breaker_redis_free(breaker_redis_t *redis);
+/** What the link talks to now, "10.0.0.5:6379", or did last, or "" before the first dial; for
+ * logs, no secrets. Borrowed until the next call. */
+BREAKER_EXPORT const char *breaker_redis_peer(const breaker_redis_t *redis);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,656 @@
+/*
+ * The link: which server to talk to, and when to give up. What is said to one server is the
+ * connection's; what sentinels and clusters answer is read in their own files.
+ *
+ *   DOWN ─dial─▶ DIALING ─▶ UP ─command─▶ COMMANDED ─▶ UP
+ *     ▲             │        │                │
+ *     └─────────────┴────────┴────────────────┘ on_down, or hang_up
+ *
+ *   dialing:    each URL in turn: SERVER, or SENTINEL then MASTER, until one will do
+ *   commanded:  COMMAND; redirected: NODE, (ASKING,) COMMAND; a redirection that leads nowhere:
+ *               each URL in turn once more, SERVER, COMMAND
+ *
+ * Invariants: DIALING and COMMANDED end with exactly one callback, the last thing that is done, and
+ * it comes from the loop; every stage has a time limit (the connection's), and so have all
+ * redirections of a command together (our timer). A command that may have been carried out is not
+ * sent again. `pending` counts what the loop knows of us; memory goes when it is 0 after `free`.
+ */
+#include <assert.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <openssl/crypto.h>
+#include <breaker/redis.h>
+#include "redis/cluster.h"
+#include "redis/codec.h"
+#include "redis/connection.h"
+#include "redis/sentinel.h"
+#include "redis/tls.h"
+#include "redis/transport.h"
+#include "redis/url.h"
+
+#define DEFAULT_TIMEOUT_MS 1000
+#define TIMEOUT_MAX_MS 600000
+#define SENTINEL_NAME_MAX 255
+/** the most connections that are not gone yet: those that wait for a look-up of a name */
+#define CONNECTIONS_MAX 16
+
+typedef enum en_state_t {
+    STATE_DOWN,
+    STATE_DIALING,
+    STATE_UP,
+    STATE_COMMANDED,
+} state_t;
+
+/** what the connection is for */
+typedef enum en_stage_t {
+    STAGE_SERVER,
+    STAGE_SENTINEL,
+    STAGE_MASTER,
+    STAGE_NODE,
+    STAGE_ASKING,
+    STAGE_COMMAND,
+    STAGE_IDLE,
+} stage_t;
+
+struct st_breaker_redis_t {
+    uv_loop_t *loop; /* borrowed: outlives us */
+    breaker_redis_callbacks_t callbacks;
+
+    breaker__redis_url_t *urls; /* owned */
+    size_t num_urls;
+    char *sentinel, *user, *password; /* owned; NULL: see the configuration */
+    breaker__tls_context_t *tls;      /* owned; NULL when no URL wants it */
+    uint32_t connect_timeout_ms, reply_timeout_ms;
+
+    state_t state;
+    stage_t stage;
+    breaker__connection_t *connection; /* owned until it is closed */
+    breaker__endpoint_t endpoint;      /* the connection's */
+    const breaker__redis_url_t *via;   /* whose credentials are in use; into `urls` */
+    size_t next_url;
+    /** a failure to be told, or the limit of all redirections */
+    uv_timer_t timer;
+    unsigned pending;
+
+    char *command; /* owned; NULL when none is under way */
+    size_t command_len;
+    unsigned hops;
+    bool redirected, asking, seeds_asked;
+
+    char peer[BREAKER__ENDPOINT_TEXT_MAX];
+    char reason[BREAKER__REASON_MAX];
+};
+
+static void try_next_url(breaker_redis_t *redis);
+
+/* ---- making and freeing ---- */
+
+void breaker_redis_config_init(breaker_redis_config_t *config)
+{
+    *config = (breaker_redis_config_t){.connect_timeout_ms = DEFAULT_TIMEOUT_MS,
+                                       .reply_timeout_ms = DEFAULT_TIMEOUT_MS};
+}
+
+static void free_secret(char *text)
+{
+    if (text == NULL)
+        return;
+    OPENSSL_cleanse(text, strlen(text));
+    free(text);
+}
+
+static void dispose(breaker_redis_t *redis)
+{
+    if (redis->urls != NULL)
+        OPENSSL_cleanse(redis->urls, redis->num_urls * sizeof(redis->urls[0]));
+    free(redis->urls);
+    free(redis->sentinel);
+    free_secret(redis->user);
+    free_secret(redis->password);
+    breaker__tls_context_free(redis->tls);
+    free(redis);
+}
+
+static void release(breaker_redis_t *redis)
+{
+    assert(redis->pending != 0);
+    if (--redis->pending == 0)
+        dispose(redis);
+}
+
+/* Copies a text if there is one that says something. */
+static int copy_text(const char *text, size_t max, const char *what, char **ret_copy,
+                     breaker_error_t *error)
+{
+    if (text == NULL || text[0] == '\0')
+        return 0;
+    if (strlen(text) > max)
+        return breaker_error_set(error, BREAKER_ERR_RANGE, "%s is longer than %zu bytes", what,
+                                 max);
+    if ((*ret_copy = strdup(text)) == NULL)
+        return breaker_error_set(error, BREAKER_ERR_NO_MEMORY, "no memory for %s", what);
+    return 0;
+}
+
+static int copy_urls(breaker_redis_t *redis, const breaker_redis_config_t *config,
+                     breaker_error_t *error)
+{
+    breaker_error_t why;
+    int err;
+
+    if (config->num_urls == 0 || config->num_urls > BREAKER_REDIS_URLS_MAX)
+        return breaker_error_set(error, BREAKER_ERR_TOO_MANY,
+                                 "%zu URLs of Redis; accepted: 1 to %d", config->num_urls,
+                                 BREAKER_REDIS_URLS_MAX);
+    if ((redis->urls = calloc(config->num_urls, sizeof(redis->urls[0]))) == NULL)
+        return breaker_error_set(error, BREAKER_ERR_NO_MEMORY, "no memory for URLs");
+    redis->num_urls = config->num_urls;
+    for (size_t i = 0; i != config->num_urls; ++i) {
+        const char *url = config->urls[i];
+        if ((err = breaker__redis_url_parse(url, strlen(url), &redis->urls[i], &why)) != 0)
+            return breaker_error_set(error, err, "URL %zu of Redis: %s", i + 1, why.message);
+    }
+    return 0;
+}
+
+static bool wants_tls(const breaker_redis_t *redis)
+{
+    for (size_t i = 0; i != redis->num_urls; ++i)
+        if (redis->urls[i].tls)
+            return true;
+    return false;
+}
+
+static bool is_timeout(uint32_t timeout_ms)
+{
+    return timeout_ms != 0 && timeout_ms <= TIMEOUT_MAX_MS;
+}
+
+static int configure(breaker_redis_t *redis, const breaker_redis_config_t *config,
+                     breaker_error_t *error)
+{
+    int err;
+
+    if (!is_timeout(config->connect_timeout_ms) || !is_timeout(config->reply_timeout_ms))
+        return breaker_error_set(error, BREAKER_ERR_RANGE,
+                                 "timeouts of Redis are 1 to %d milliseconds", TIMEOUT_MAX_MS);
+    redis->connect_timeout_ms = config->connect_timeout_ms;
+    redis->reply_timeout_ms = config->reply_timeout_ms;
+    if ((err = copy_urls(redis, config, error)) != 0 ||
+        (err = copy_text(config->sentinel, SENTINEL_NAME_MAX, "the name of a master",
+                         &redis->sentinel, error)) != 0 ||
+        (err = copy_text(config->user, BREAKER__REDIS_USER_MAX, "the user of Redis", &redis->user,
+                         error)) != 0 ||
+        (err = copy_text(config->password, BREAKER__REDIS_PASSWORD_MAX, "the password of Redis",
+                         &redis->password, error)) != 0)
+        return err;
+    if (config->ca_file == NULL && !wants_tls(redis))
+        return 0;
+    return breaker__tls_context_create(config->ca_file, &redis->tls, error);
+}
+
+int breaker_redis_create(uv_loop_t *loop, const breaker_redis_config_t *config,
+                         const breaker_redis_callbacks_t *callbacks, breaker_redis_t **ret_redis,
+                         breaker_error_t *error)
+{
+    breaker_redis_t *redis = calloc(1, sizeof(*redis));
+    int err;
+
+    assert(callbacks->on_up != NULL && callbacks->on_down != NULL && callbacks->on_reply != NULL);
+    if (redis == NULL)
+        return breaker_error_set(error, BREAKER_ERR_NO_MEMORY, "no memory for a link to Redis");
+    if ((err = configure(redis, config, error)) != 0) {
+        dispose(redis);
+        return err;
+    }
+    redis->loop = loop;
+    redis->callbacks = *callbacks;
+    redis->stage = STAGE_IDLE;
+    uv_timer_init(loop, &redis->timer);
+    redis->timer.data = redis;
+    redis->pending = 1;
+    *ret_redis = redis;
+    return 0;
+}
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+    release(handle->data);
+}
+
+void breaker_redis_free(breaker_redis_t *redis)
+{
+    if (redis == NULL)
+        return;
+    breaker_redis_hang_up(redis);
+    uv_close((uv_handle_t *)&redis->timer, on_timer_closed);
+}
+
+const char *breaker_redis_peer(const breaker_redis_t *redis)
+{
+    return redis->peer;
+}
+
+/* ---- going down ---- */
+
+static void forget_command(breaker_redis_t *redis)
+{
+    breaker__command_free(redis->command, redis->command_len);
+    redis->command = NULL;
+    redis->command_len = 0;
+}
+
+static void close_connection(breaker_redis_t *redis)
+{
+    if (redis->connection != NULL)
+        breaker__connection_close(redis->connection);
+    redis->connection = NULL;
+}
+
+void breaker_redis_hang_up(breaker_redis_t *redis)
+{
+    close_connection(redis);
+    forget_command(redis);
+    uv_timer_stop(&redis->timer);
+    redis->state = STATE_DOWN;
+    redis->stage = STAGE_IDLE;
+}
+
+static void go_down(breaker_redis_t *redis)
+{
+    char reason[BREAKER__REASON_MAX];
+
+    assert(redis->state != STATE_DOWN);
+    /* The callback may dial, and that begins a new story. */
+    memcpy(reason, redis->reason, sizeof(reason));
+    breaker_redis_hang_up(redis);
+    redis->callbacks.on_down(redis->callbacks.data, reason);
+}
+
+/* Adds to the story of what failed, which names every server that was tried. */
+static void note(breaker_redis_t *redis, const char *why)
+{
+    size_t used = strlen(redis->reason);
+
+    snprintf(redis->reason + used, sizeof(redis->reason) - used, "%s%s: %s", used != 0 ? "; " : "",
+             redis->peer, why);
+}
+
+static void start_timer(breaker_redis_t *redis, uv_timer_cb callback, uint64_t delay_ms)
+{
+    int err;
+
+    uv_update_time(redis->loop);
+    err = uv_timer_start(&redis->timer, callback, delay_ms, 0);
+    assert(err == 0); /* it fails only for a closing timer or without a callback */
+    (void)err;
+}
+
+static void on_failure_due(uv_timer_t *timer)
+{
+    go_down(timer->data);
+}
+
+/* Goes down from the loop, because this may be inside a call of our owner's. */
+static void go_down_later(breaker_redis_t *redis, const char *why)
+{
+    note(redis, why);
+    close_connection(redis);
+    start_timer(redis, on_failure_due, 0);
+}
+
+/* This server will not do: what else is there? */
+static void move_on(breaker_redis_t *redis)
+{
+    stage_t stage = redis->stage;
+
+    assert(redis->state != STATE_DOWN);
+    close_connection(redis);
+    if (redis->state == STATE_UP || stage == STAGE_COMMAND) {
+        go_down(redis);
+        return;
+    }
+    if (redis->state == STATE_COMMANDED && !redis->seeds_asked) {
+        redis->seeds_asked = true;
+        redis->next_url = 0;
+    }
+    if (redis->next_url == redis->num_urls)
+        go_down(redis);
+    else
+        try_next_url(redis);
+}
+
+static void refuse_server(breaker_redis_t *redis, const char *why)
+{
+    note(redis, why);
+    move_on(redis);
+}
+
+/* ---- asking ---- */
+
+/* Asks what one of our own questions was formatted to. */
+static void ask_own(breaker_redis_t *redis, stage_t stage, int formatted, char *base, size_t len)
+{
+    redis->stage = stage;
+    if (formatted != 0) {
+        refuse_server(redis, "out of memory");
+        return;
+    }
+    breaker__connection_ask(redis->connection, base, len);
+    breaker__command_free(base, len);
+}
+
+static void ask_sentinel(breaker_redis_t *redis)
+{
+    char *base = NULL;
+    size_t len = 0;
+    int err = breaker__sentinel_question(redis->sentinel, &base, &len);
+
+    ask_own(redis, STAGE_SENTINEL, err, base, len);
+}
+
+static void ask_role(breaker_redis_t *redis)
+{
+    char *base = NULL;
+    size_t len = 0;
+    int err = breaker__role_question(&base, &len);
+
+    ask_own(redis, STAGE_MASTER, err, base, len);
+}
+
+static void announce(breaker_redis_t *redis)
+{
+    char *base = NULL;
+    size_t len = 0;
+    int err = breaker__asking(&base, &len);
+
+    ask_own(redis, STAGE_ASKING, err, base, len);
+}
+
+static void send_command(breaker_redis_t *redis)
+{
+    assert(redis->state == STATE_COMMANDED && redis->command != NULL);
+    redis->stage = STAGE_COMMAND;
+    breaker__connection_ask(redis->connection, redis->command, redis->command_len);
+}
+
+static void become_up(breaker_redis_t *redis)
+{
+    redis->state = STATE_UP;
+    redis->stage = STAGE_IDLE;
+    redis->callbacks.on_up(redis->callbacks.data);
+}
+
+/* ---- connecting ---- */
+
+static void on_ready(void *data);
+static void on_reply(void *data, const breaker_reply_t *reply);
+static void on_failed(void *data, const char *reason);
+static void on_gone(void *data);
+
+/* Whose credentials go to whom: sentinels have some of their own, and get ours only if their URL
+ * carries some. */
+static void set_credentials(const breaker_redis_t *redis, stage_t stage,
+                            breaker__connection_config_t *config)
+{
+    const breaker__redis_url_t *via = redis->via;
+
+    if (stage == STAGE_SENTINEL && !via->has_user && !via->has_password)
+        return;
+    config->user = redis->user != NULL ? redis->user : via->has_user ? via->user : NULL;
+    config->password = redis->password != NULL ? redis->password
+                       : via->has_password     ? via->password
+                                               : NULL;
+}
+
+static void open_connection(breaker_redis_t *redis, const breaker__endpoint_t *endpoint,
+                            stage_t stage)
+{
+    breaker__connection_callbacks_t ours = {redis, on_ready, on_reply, on_failed, on_gone};
+    breaker__connection_config_t config = {
+        .endpoint = *endpoint,
+        .tls = redis->via->tls ? redis->tls : NULL,
+        .db = stage != STAGE_SENTINEL ? redis->via->db : 0,
+        .connect_timeout_ms = redis->connect_timeout_ms,
+        .reply_timeout_ms = redis->reply_timeout_ms,
+    };
+
+    assert(redis->connection == NULL);
+    assert(!redis->via->tls || redis->tls != NULL);
+    set_credentials(redis, stage, &config);
+    redis->stage = stage;
+    redis->endpoint = *endpoint;
+    breaker__endpoint_print(endpoint, redis->peer);
+    if (redis->pending > CONNECTIONS_MAX) {
+        go_down_later(redis, "earlier look-ups of its name are still under way");
+        return;
+    }
+    redis->connection = breaker__connection_open(redis->loop, &config, &ours);
+    if (redis->connection == NULL)
+        go_down_later(redis, "out of memory");
+    else
+        ++redis->pending;
+}
+
+static void try_next_url(breaker_redis_t *redis)
+{
+    assert(redis->next_url < redis->num_urls);
+    redis->via = &redis->urls[redis->next_url++];
+    redis->hops = 0;
+    redis->asking = false;
+    open_connection(redis, &redis->via->endpoint,
+                    redis->sentinel != NULL ? STAGE_SENTINEL : STAGE_SERVER);
+}
+
+void breaker_redis_dial(breaker_redis_t *redis)
+{
+    assert(redis->state == STATE_DOWN);
+    assert(redis->connection == NULL);
+    redis->state = STATE_DIALING;
+    redis->reason[0] = '\0';
+    redis->next_url = 0;
+    try_next_url(redis);
+}
+
+/* ---- redirections ---- */
+
+static void on_redirected_too_long(uv_timer_t *timer)
+{
+    breaker_redis_t *redis = timer->data;
+
+    note(redis, "redirections took too long");
+    go_down(redis);
+}
+
+static void follow(breaker_redis_t *redis, const breaker__redirect_t *redirect)
+{
+    uint64_t limit_ms = (uint64_t)redis->connect_timeout_ms + redis->reply_timeout_ms;
+
+    if (!redis->redirected)
+        start_timer(redis, on_redirected_too_long, limit_ms * BREAKER__HOPS_MAX);
+    redis->redirected = true;
+    redis->asking = redirect->ask;
+    close_connection(redis);
+    if (redis->hops++ < BREAKER__HOPS_MAX) {
+        open_connection(redis, &redirect->endpoint, STAGE_NODE);
+    } else {
+        redis->stage = STAGE_NODE;
+        refuse_server(redis, "redirected more than 5 times");
+    }
+}
+
+/* ---- replies ---- */
+
+static bool begins_with(const breaker_reply_t *reply, const char *text)
+{
+    size_t len = strlen(text);
+
+    return reply->len >= len && memcmp(reply->base, text, len) == 0;
+}
+
+/* Redis before 7 wraps the errors of commands in a script into one of its own. */
+static bool is_readonly(const breaker_reply_t *reply)
+{
+    static const char wrapped[] = "-READONLY ";
+
+    return reply->type == BREAKER_REPLY_ERROR &&
+           (begins_with(reply, "READONLY") ||
+            memmem(reply->base, reply->len, wrapped, sizeof(wrapped) - 1) != NULL);
+}
+
+static void take_command_reply(breaker_redis_t *redis, const breaker_reply_t *reply)
+{
+    breaker__redirect_t redirect;
+
+    if (redis->sentinel != NULL && is_readonly(reply)) {
+        refuse_server(redis, "it is a replica now");
+        return;
+    }
+    if (redis->sentinel == NULL && breaker__redirect_read(reply, &redis->endpoint, &redirect)) {
+        follow(redis, &redirect);
+        return;
+    }
+    forget_command(redis);
+    uv_timer_stop(&redis->timer);
+    redis->state = STATE_UP;
+    redis->stage = STAGE_IDLE;
+    redis->callbacks.on_reply(redis->callbacks.data, reply);
+}
+
+static void refuse_with_error(breaker_redis_t *redis, const char *what,
+                              const breaker_reply_t *reply)
+{
+    const char *password = redis->password != NULL ? redis->password : redis->via->password;
+    char words[160], reason[256];
+
+    breaker__error_print(reply, password, words, sizeof(words));
+    snprintf(reason, sizeof(reason), "%s: %s", what, words);
+    refuse_server(redis, reason);
+}
+
+static void take_sentinel_reply(breaker_redis_t *redis, const breaker_reply_t *reply)
+{
+    breaker__endpoint_t master;
+    const char *wrong;
+
+    if (reply->type == BREAKER_REPLY_ERROR) {
+        refuse_with_error(redis, "SENTINEL", reply);
+    } else if ((wrong = breaker__sentinel_answer(reply, &master)) != NULL) {
+        refuse_server(redis, wrong);
+    } else {
+        close_connection(redis);
+        open_connection(redis, &master, STAGE_MASTER);
+    }
+}
+
+static void take_role_reply(breaker_redis_t *redis, const breaker_reply_t *reply)
+{
+    if (reply->type == BREAKER_REPLY_ERROR)
+        refuse_with_error(redis, "ROLE", reply);
+    else if (!breaker__role_is_master(reply))
+        refuse_server(redis, "sentinels name it, but it is no master");
+    else
+        become_up(redis);
+}
+
+static void take_asking_reply(breaker_redis_t *redis, const breaker_reply_t *reply)
+{
+    if (reply->type == BREAKER_REPLY_STATUS)
+        send_command(redis);
+    else
+        refuse_with_error(redis, "ASKING", reply);
+}
+
+/* ---- callbacks of the connection ---- */
+
+static void on_ready(void *data)
+{
+    breaker_redis_t *redis = data;
+
+    switch (redis->stage) {
+    case STAGE_SERVER:
+        if (redis->state == STATE_DIALING)
+            become_up(redis);
+        else
+            send_command(redis);
+        return;
+    case STAGE_SENTINEL:
+        ask_sentinel(redis);
+        return;
+    case STAGE_MASTER:
+        ask_role(redis);
+        return;
+    case STAGE_NODE:
+        if (redis->asking)
+            announce(redis);
+        else
+            send_command(redis);
+        return;
+    case STAGE_ASKING:
+    case STAGE_COMMAND:
+    case STAGE_IDLE:
+        break;
+    }
+    assert(!"a connection becomes ready once, before anything is asked");
+}
+
+static void on_reply(void *data, const breaker_reply_t *reply)
+{
+    breaker_redis_t *redis = data;
+
+    switch (redis->stage) {
+    case STAGE_SENTINEL:
+        take_sentinel_reply(redis, reply);
+        return;
+    case STAGE_MASTER:
+        take_role_reply(redis, reply);
+        return;
+    case STAGE_ASKING:
+        take_asking_reply(redis, reply);
+        return;
+    case STAGE_COMMAND:
+        take_command_reply(redis, reply);
+        return;
+    case STAGE_SERVER:
+    case STAGE_NODE:
+    case STAGE_IDLE:
+        break;
+    }
+    assert(!"a connection hands out replies only to what was asked");
+}
+
+static void on_failed(void *data, const char *reason)
+{
+    breaker_redis_t *redis = data;
+
+    if (redis->state == STATE_UP)
+        redis->reason[0] = '\0';
+    refuse_server(redis, reason);
+}
+
+static void on_gone(void *data)
+{
+    release(data);
+}
+
+/* ---- commands ---- */
+
+void breaker_redis_command(breaker_redis_t *redis, size_t argc, const char *const *argv,
+                           const size_t *argv_len)
+{
+    int err;
+
+    assert(redis->state == STATE_UP);
+    assert(redis->command == NULL);
+    redis->state = STATE_COMMANDED;
+    redis->reason[0] = '\0';
+    redis->hops = 0;
+    redis->redirected = redis->asking = redis->seeds_asked = false;
+    if ((err = breaker__command_format(argc, argv, argv_len, &redis->command,
+                                       &redis->command_len)) != 0)
+        go_down_later(redis, breaker_err_message(err));
+    else
+        send_command(redis);
+}
