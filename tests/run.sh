@@ -28,7 +28,7 @@ build() {
         return 1
     }
     cmake --build "$2" -j"$jobs" >"$2/run.log" 2>&1 || {
-        grep -E -A8 'error|FAILED' "$2/run.log" || tail -n 40 "$2/run.log"
+        grep -E -A8 ': (fatal )?error|FAILED:|undefined reference|Error [0-9]' "$2/run.log" || tail -n 40 "$2/run.log"
         return 1
     }
 }

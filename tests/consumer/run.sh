@@ -52,7 +52,8 @@ install_build() {
         fail "the installation failed: $(tail -n 5 "$work/install.log")"
     find_pc_dir
     for file in include/breaker/h2o.h include/breaker/breaker.h include/breaker/http/range.h \
-        sbin/h2o-breaker sbin/h2o-breaker-uv lib/systemd/system/h2o-breaker.service; do
+        sbin/h2o-breaker sbin/h2o-breaker-uv share/man/man8/h2o-breaker.8 \
+        share/man/man5/h2o-breaker.conf.5 lib/systemd/system/h2o-breaker.service; do
         [ -s "$prefix/$file" ] || fail "$file is not installed"
     done
     grep -qx "ExecStart=$prefix/sbin/h2o-breaker .*" \
