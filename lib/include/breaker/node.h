@@ -1,10 +1,12 @@
 #ifndef BREAKER_NODE_H
 #define BREAKER_NODE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <breaker/error.h>
 #include <breaker/export.h>
+#include <breaker/ledger.h>
 #include <breaker/release.h>
 #include <breaker/snapshot.h>
 #include <breaker/token.h>
@@ -16,6 +18,10 @@
  * then read by all.
  *
  *   configured ── breaker_node_load ──▶ loaded, encodings follow in the background
+ *
+ * A node by itself publishes its first snapshot when it is loaded. A node of a cluster publishes
+ * nothing until its cluster (cluster.h) has a token for it; until then its views answer as before
+ * the load.
  */
 typedef struct st_breaker_node_t breaker_node_t;
 
@@ -60,7 +66,10 @@ BREAKER_EXPORT int breaker_node_set_release_id(breaker_node_t *node, const char 
 BREAKER_EXPORT int breaker_node_add_view(breaker_node_t *node, const breaker_view_config_t *config,
                                          const breaker_view_t **ret_view);
 
-/** How many views there are, one of them, and the token of one. Any thread. */
+/**
+ * How many views there are, one of them, and the token that one was configured with; what is served
+ * is in the snapshot. Any thread.
+ */
 BREAKER_EXPORT size_t breaker_node_num_views(const breaker_node_t *node);
 BREAKER_EXPORT const breaker_view_t *breaker_node_view(const breaker_node_t *node, size_t index);
 BREAKER_EXPORT const breaker_token_t *breaker_node_token(const breaker_node_t *node, size_t index);
@@ -73,10 +82,81 @@ BREAKER_EXPORT const breaker_token_t *breaker_node_token(const breaker_node_t *n
  */
 BREAKER_EXPORT int breaker_node_load(breaker_node_t *node, breaker_error_t *error);
 
+/** The release; NULL until loaded. Borrowed from the node. Any thread after the load. */
+BREAKER_EXPORT breaker_release_t *breaker_node_release(const breaker_node_t *node);
+
+/**
+ * Gives a node a file to remember its token in (state.h): a restart with the same release has the
+ * same token for the views that have no operator's token. For a node by itself; a cluster has a
+ * state file of its own. `path` is copied; NULL forgets it. Trouble with the file is told to
+ * `hooks.on_notice` and stops nothing. Fails with BREAKER_ERR_STATE once loaded and
+ * BREAKER_ERR_NO_MEMORY. Configuring thread.
+ */
+BREAKER_EXPORT int breaker_node_set_state_path(breaker_node_t *node, const char *path);
+
 /** Waits until the background has made every encoding. Any thread; loaded nodes only. */
 BREAKER_EXPORT void breaker_node_wait_encoded(breaker_node_t *node);
 
 /** The publisher; nothing is published before the node is loaded. Lives as long as the node. */
 BREAKER_EXPORT breaker_publisher_t *breaker_node_publisher(breaker_node_t *node);
+
+/* ---- between the node's cluster and the server's threads ---- */
+
+/** the most requests of a process that wait for a refresh at the same time */
+#define BREAKER_PARKED_MAX 256
+
+/**
+ * Makes the node one of a cluster: loading publishes nothing, `breaker_node_publish` does. Fails
+ * with BREAKER_ERR_STATE once loaded, and with BREAKER_ERR_IO when the system has no descriptor
+ * left. Configuring thread.
+ */
+BREAKER_EXPORT int breaker_node_join(breaker_node_t *node);
+/** Tells whether `breaker_node_join` was called. Any thread. */
+BREAKER_EXPORT bool breaker_node_is_joined(const breaker_node_t *node);
+
+/**
+ * The operator's token, the same for all views, or a zeroed one where all have the minted one.
+ * Fails with BREAKER_ERR_STATE when the views differ, which no cluster can agree on. Any thread.
+ */
+BREAKER_EXPORT int breaker_node_operator_token(const breaker_node_t *node,
+                                               breaker_token_t *ret_token);
+
+/**
+ * Publishes a snapshot in which all views have this token. `older_alive` is the snapshot's. Loaded
+ * nodes of a cluster only. Fails with BREAKER_ERR_NO_MEMORY. One thread at a time, the cluster's.
+ */
+BREAKER_EXPORT int breaker_node_publish(breaker_node_t *node, const breaker_token_t *token,
+                                        const breaker_ledger_t *ledger, bool older_alive);
+
+/** What the server's threads see of how fresh the ledger is. */
+typedef struct st_breaker_freshness_t {
+    /** when the poll that was answered last was sent, in ms of CLOCK_MONOTONIC; 0 before the first
+     */
+    uint64_t answered_ms;
+    /** whether asking is of any use now */
+    bool reachable;
+} breaker_freshness_t;
+
+/** Tells the server's threads. The cluster's thread. */
+BREAKER_EXPORT void breaker_node_set_freshness(breaker_node_t *node, breaker_freshness_t freshness);
+/** Asks how fresh the ledger is; what is published when this is asked is at least as fresh. No
+ * lock. Any thread. */
+BREAKER_EXPORT breaker_freshness_t breaker_node_freshness(const breaker_node_t *node);
+
+/**
+ * Asks the cluster to refresh the ledger, which it does at most once a second. No lock, no memory;
+ * nodes of a cluster only. Any thread, even after the cluster was stopped.
+ */
+BREAKER_EXPORT void breaker_node_want_refresh(breaker_node_t *node);
+/** Becomes readable when a refresh is wanted; `breaker_node_take_wanted` makes it wait again. */
+BREAKER_EXPORT int breaker_node_wanted_fd(const breaker_node_t *node);
+BREAKER_EXPORT void breaker_node_take_wanted(breaker_node_t *node);
+
+/** Reserves a place for a request that waits; false when all BREAKER_PARKED_MAX are taken. */
+BREAKER_EXPORT bool breaker_node_reserve_place(breaker_node_t *node);
+/** Gives it back. Any thread. */
+BREAKER_EXPORT void breaker_node_release_place(breaker_node_t *node);
+/** How many are taken. Any thread. */
+BREAKER_EXPORT size_t breaker_node_num_parked(const breaker_node_t *node);
 
 #endif

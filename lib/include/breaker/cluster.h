@@ -1,0 +1,106 @@
+#ifndef BREAKER_CLUSTER_H
+#define BREAKER_CLUSTER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+#include <breaker/agreement.h>
+#include <breaker/error.h>
+#include <breaker/export.h>
+#include <breaker/node.h>
+#include <breaker/redis.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/**
+ * A node's part in a cluster: the agreement (agreement.h) driven over a link to Redis (redis.h),
+ * its result published to the server's threads. It lives on a thread of its own, or on a loop of
+ * the embedder's. Redis never stops the node from serving: trouble is logged and overcome.
+ *
+ *   breaker_node_join ─▶ breaker_node_load ─▶ breaker_cluster_start ─▶ … ─▶ breaker_cluster_stop
+ */
+typedef struct st_breaker_cluster_t breaker_cluster_t;
+
+/** the longest name of an application */
+#define BREAKER_APP_MAX 64
+/** the longest address that peers reach a node at */
+#define BREAKER_ADVERTISE_MAX 280
+
+typedef enum en_breaker_log_level_t {
+    /** the course of things: joined, a new token */
+    BREAKER_LOG_INFO,
+    /** trouble that the node goes on with */
+    BREAKER_LOG_WARNING,
+} breaker_log_level_t;
+
+/**
+ * How a node joins. Start from `breaker_cluster_config_init`. Everything is copied but `loop` and
+ * the callbacks' data, which outlive the cluster.
+ */
+typedef struct st_breaker_cluster_config_t {
+    /** which nodes belong together: 1 to BREAKER_APP_MAX characters of a token's alphabet */
+    const char *app;
+    breaker_redis_config_t redis;
+    /** "host:port" where peers reach this node, or NULL */
+    const char *advertise;
+    /**
+     * all nodes of the application agree on one token whatever their files are. Right only where
+     * all of them serve the same shared volume: it puts different bytes under one URL otherwise
+     */
+    bool adopt_any;
+    /** minted tokens end in eight characters of the release's digest */
+    bool token_suffix;
+    breaker_start_policy_t start;
+    /** see agreement.h; the defaults stand there */
+    uint32_t poll_ms, start_timeout_ms, dead_after_ms;
+    /** the state file, or NULL for none */
+    const char *state_path;
+    /** a loop of the embedder's, whose thread then starts and stops the cluster; NULL: a thread */
+    uv_loop_t *loop;
+    /** handed to the callbacks, which run on the cluster's thread or within its start */
+    void *data;
+    /**
+     * Hears what happens, one line without a line end and without secrets; the same line at most
+     * once a minute. May be NULL.
+     */
+    void (*on_log)(void *data, breaker_log_level_t level, const char *line);
+    /** The first snapshot was published: the node serves. Called once at most. May be NULL. */
+    void (*on_ready)(void *data);
+} breaker_cluster_config_t;
+
+/** Fills in the defaults: policy open, no name, no URL. */
+BREAKER_EXPORT void breaker_cluster_config_init(breaker_cluster_config_t *config);
+
+/**
+ * Refuses what `breaker_cluster_start` would refuse of a configuration, with the reason in `error`;
+ * starts nothing, connects to nothing, writes nothing. The node need not be loaded. Any thread.
+ */
+BREAKER_EXPORT int breaker_cluster_check(const breaker_node_t *node,
+                                         const breaker_cluster_config_t *config,
+                                         breaker_error_t *error);
+
+/**
+ * Joins: returns at once, the first snapshot is published when the policy allows it. The node was
+ * told by `breaker_node_join`, is loaded, and outlives the cluster. Fails with BREAKER_ERR_RANGE
+ * for a value out of its bounds, BREAKER_ERR_STATE for a node in the wrong state or views with
+ * different tokens, BREAKER_ERR_THREAD, and like `breaker_redis_create`.
+ */
+BREAKER_EXPORT int breaker_cluster_start(breaker_node_t *node,
+                                         const breaker_cluster_config_t *config,
+                                         breaker_cluster_t **ret_cluster, breaker_error_t *error);
+
+/**
+ * Leaves: hangs up, writes the state file if that is due, and frees. What was published stays. With
+ * a thread of its own it is joined; on an embedder's loop (then on its thread) the memory goes once
+ * the loop has run again. Takes NULL.
+ */
+BREAKER_EXPORT void breaker_cluster_stop(breaker_cluster_t *cluster);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
