@@ -1,7 +1,6 @@
 #ifndef BREAKER_BIN_LOOP_H
 #define BREAKER_BIN_LOOP_H
 
-#include <stdbool.h>
 #include <h2o.h>
 
 /*
@@ -18,14 +17,6 @@ const char *breaker__loop_flavour(void);
  * 2.2.5 leaks the socket of a client that goes away in the middle of an answer.
  */
 const h2o_iovec_t *breaker__loop_alpn(void);
-
-/**
- * Tells whether connections under TLS may end with close_notify (RFC 8446 §6.1). In the libuv
- * flavour they must not: libuv refuses to write once a read has met a reset, without a call back,
- * and libh2o 2.2.5 waits for that write for ever, holding the socket. A client that closes before
- * it has read the session tickets is enough.
- */
-bool breaker__loop_sends_close_notify(void);
 
 h2o_loop_t *breaker__loop_create(void);
 /**

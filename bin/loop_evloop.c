@@ -24,11 +24,6 @@ const h2o_iovec_t *breaker__loop_alpn(void)
     return protocols;
 }
 
-bool breaker__loop_sends_close_notify(void)
-{
-    return true;
-}
-
 h2o_loop_t *breaker__loop_create(void)
 {
     return h2o_evloop_create();

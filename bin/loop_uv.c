@@ -8,6 +8,14 @@
 #include <unistd.h>
 #include <uv.h>
 #include "loop.h"
+#include "uv_calls.h"
+
+/* a loop of libuv and what stands between it and libh2o */
+typedef struct st_loop_t {
+    uv_loop_t uv; /* first: libh2o sees only this */
+    breaker__uv_calls_t calls;
+    bool is_closed;
+} loop_t;
 
 struct st_breaker__watch_t {
     uv_poll_t poll; /* first: freed as the handle */
@@ -31,37 +39,37 @@ const h2o_iovec_t *breaker__loop_alpn(void)
     return protocols;
 }
 
-bool breaker__loop_sends_close_notify(void)
-{
-    return false;
-}
-
 h2o_loop_t *breaker__loop_create(void)
 {
-    uv_loop_t *loop = h2o_mem_alloc(sizeof(*loop));
+    loop_t *loop = h2o_mem_alloc(sizeof(*loop));
 
-    loop->data = NULL;
-    if (uv_loop_init(loop) != 0)
+    if (uv_loop_init(&loop->uv) != 0)
         h2o_fatal("no event loop");
-    return loop;
+    loop->is_closed = false;
+    breaker__uv_calls_begin(&loop->calls, &loop->uv);
+    return &loop->uv;
 }
 
-void breaker__loop_end(h2o_loop_t *loop)
+void breaker__loop_end(h2o_loop_t *uv)
 {
+    loop_t *loop = (loop_t *)uv;
+
+    breaker__uv_calls_end(&loop->calls);
     /* closed handles are freed by their callbacks, which take a turn each to be called */
-    uv_run(loop, UV_RUN_NOWAIT);
-    uv_run(loop, UV_RUN_NOWAIT);
-    if (uv_loop_close(loop) == 0)
-        loop->data = loop;
+    uv_run(uv, UV_RUN_NOWAIT);
+    uv_run(uv, UV_RUN_NOWAIT);
+    loop->is_closed = uv_loop_close(uv) == 0;
 }
 
-void breaker__loop_free(h2o_loop_t *loop)
+void breaker__loop_free(h2o_loop_t *uv)
 {
+    loop_t *loop = (loop_t *)uv;
+
     /*
      * A loop that would not close had a proxy's timer on it. libh2o has closed and freed that
      * since, without a turn of the loop between, so the loop must not be touched any more.
      */
-    if (loop->data == loop)
+    if (loop->is_closed)
         free(loop);
 }
 

@@ -206,7 +206,6 @@ static SSL_CTX *create_context(const section_t *section, bool warns)
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_session_id_context(ctx, id, sizeof(id) - 1);
     SSL_CTX_set_default_passwd_cb(ctx, no_passphrase);
-    SSL_CTX_set_quiet_shutdown(ctx, !breaker__loop_sends_close_notify());
     h2o_ssl_register_alpn_protocols(ctx, breaker__loop_alpn());
     if (set_parameters(ctx, section) == 0 && load_pair(ctx, section, warns) == 0)
         return ctx;
