@@ -369,4 +369,5 @@ hosts:
 
 
 if __name__ == "__main__":
+    harness.trace_allocations()
     harness.main()

@@ -400,7 +400,6 @@ class Draining(LifeCase):
         for connection in connections:
             self.assert_works(connection)
         server.signal(signal.SIGTERM)
-        last = 0
         while connections:
             for connection in list(connections):
                 try:
@@ -412,7 +411,6 @@ class Draining(LifeCase):
                     connections.remove(connection)
                     continue
                 self.assertEqual(response.body, FILES["medium.bin"])
-                last += 1
         server.stop()
 
 

@@ -342,4 +342,5 @@ class DeadApplication(PagesCase):
 
 
 if __name__ == "__main__":
+    harness.trace_allocations()
     harness.main()
