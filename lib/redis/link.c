@@ -33,8 +33,8 @@
 #define DEFAULT_TIMEOUT_MS 1000
 #define TIMEOUT_MAX_MS 600000
 #define SENTINEL_NAME_MAX 255
-/** the most connections that are not gone yet: those that wait for a look-up of a name */
-#define CONNECTIONS_MAX 16
+/** the most connections that are not gone yet; a look-up of a name keeps one until it is over */
+#define CONNECTIONS_MAX 64
 
 typedef enum en_state_t {
     STATE_DOWN,
@@ -424,7 +424,7 @@ static void open_connection(breaker_redis_t *redis, const breaker__endpoint_t *e
     redis->endpoint = *endpoint;
     breaker__endpoint_print(endpoint, redis->peer);
     if (redis->pending > CONNECTIONS_MAX) {
-        go_down_later(redis, "earlier look-ups of its name are still under way");
+        go_down_later(redis, "too many earlier connections are not gone yet");
         return;
     }
     redis->connection = breaker__connection_open(redis->loop, &config, &ours);

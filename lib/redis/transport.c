@@ -70,7 +70,7 @@ static void release(breaker__transport_t *transport)
         return;
     assert(transport->closed);
     assert(transport->stream == NULL);
-    breaker__tls_free(transport->tls);
+    breaker__tls_end(transport->tls);
     OPENSSL_cleanse(transport->buffer, sizeof(transport->buffer));
     free(transport);
     callbacks.on_gone(callbacks.data);
@@ -136,16 +136,15 @@ static void fail_later(breaker__transport_t *transport, const char *what, const 
 
 /* ---- bytes ---- */
 
+/* A write that failed is not told: the connection is broken then, which reading tells too, after
+ * what the server said last, and that is often why. */
 static void on_written(uv_write_t *request, int status)
 {
     write_t *write = request->data;
-    stream_t *stream = request->handle->data;
-    breaker__transport_t *transport = stream->transport;
 
+    (void)status;
     OPENSSL_cleanse(write->bytes, write->len);
     free(write);
-    if (status < 0 && status != UV_ECANCELED && !is_over(transport))
-        fail_later(transport, "it could not be written to", uv_strerror(status));
 }
 
 static void write_raw(breaker__transport_t *transport, const char *base, size_t len)

@@ -261,6 +261,9 @@ static void carry_out_call(probe_t *probe, const char *line, char *rest)
     if (strcmp(line, "dial") == 0) {
         probe->awaited = AWAITED_UP;
         breaker_redis_dial(probe->redis);
+    } else if (strcmp(line, "command") == 0 && !probe->up) {
+        printf("[\"not up\"");
+        end_line();
     } else if (strcmp(line, "command") == 0) {
         command(probe, rest);
     } else if (strcmp(line, "hang_up") == 0) {
