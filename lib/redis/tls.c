@@ -119,11 +119,11 @@ breaker__tls_t *breaker__tls_create(breaker__tls_context_t *context, const char 
 
 Fail:
     ERR_clear_error();
-    breaker__tls_free(tls);
+    breaker__tls_end(tls);
     return NULL;
 }
 
-void breaker__tls_free(breaker__tls_t *tls)
+void breaker__tls_end(breaker__tls_t *tls)
 {
     if (tls == NULL)
         return;

@@ -19,7 +19,7 @@ void breaker__tls_context_free(breaker__tls_context_t *context);
 /** `host` is the name or address that the server's certificate must be for. NULL: out of memory. */
 breaker__tls_t *breaker__tls_create(breaker__tls_context_t *context, const char *host);
 /** Takes NULL. */
-void breaker__tls_free(breaker__tls_t *tls);
+void breaker__tls_end(breaker__tls_t *tls);
 
 typedef enum en_breaker__tls_result_t {
     BREAKER__TLS_DONE,
