@@ -4,6 +4,7 @@
  * uv_listen would go on and hold one connection back.
  */
 #include <assert.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <unistd.h>
 #include <uv.h>
