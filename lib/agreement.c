@@ -385,7 +385,7 @@ static void take_ledger(breaker_agreement_t *agreement, const breaker_ledger_t *
 /* an operator's token that was registered elsewhere before: its place is the earlier one */
 static void take_birth(breaker_agreement_t *agreement)
 {
-    const breaker_ledger_entry_t *known = find_token(&agreement->ledger, &agreement->own.token);
+    const breaker_ledger_entry_t *known = find_token(&agreement->held, &agreement->own.token);
 
     if (known != NULL && is_mine(agreement, known) && known->order < agreement->own.order)
         agreement->own.order = known->order;

@@ -53,7 +53,9 @@ end
 -- the caller's release. Members that nobody of ours wrote are left alone and not shown.
 local function read()
     local all = redis.call('ZRANGE', ledger, 0, -1, 'WITHSCORES')
-    local now_held = { num = #all / 2, lines = {}, owner = {}, order = {} }
+    local now_held = {
+        num = #all / 2, lines = {}, owner = {}, order = {}, owner_at = {}, newest = {}
+    }
     for i = 1, #all, 2 do
         local token, owner = string.match(all[i], '^(%S+) (%S+)$')
         local order = tonumber(all[i + 1])
@@ -65,6 +67,7 @@ local function read()
             end
             now_held.top = entry
             if owner == release then now_held.mine = entry end
+            now_held.owner_at[(i + 1) / 2], now_held.newest[owner] = owner, (i + 1) / 2
         end
     end
     return now_held
@@ -122,29 +125,36 @@ local function is_alive(other, dead_ms)
     return false
 end
 
+-- The operator's token was never heard of. "v1.1718539201234" is what became of "v1", which may have
+-- been trimmed since: it must not come back above its successor, to which clients were redirected.
+local function is_fixed_new()
+    return held.owner[ARGV[5]] == nil and not (held.mine and
+        string.sub(held.mine.token, 1, #ARGV[5] + 1) == ARGV[5] .. '.')
+end
+
 -- (3) Whether the release needs a token that it does not have.
 local function needs_token(conflict, dead_ms)
     local mine, top = held.mine, held.top
     if ARGV[4] == 'promote' then return mine ~= nil and top.release ~= release end
     if not mine then return ARGV[4] ~= 'settle' or top ~= nil end
     if conflict and mine.order <= conflict then return true end
-    if ARGV[5] ~= '' and held.owner[ARGV[5]] == nil then return true end
+    if ARGV[5] ~= '' and is_fixed_new() then return true end
     if top.release == release then return false end
     return dead_ms > 0 and now - birth > dead_ms and not is_alive(top.release, dead_ms)
 end
 
+local function name_of(order)
+    if ARGV[5] == '' then return string.format('%012.0f', order) .. ARGV[6] end
+    local digits = '.' .. decimal(order)
+    return string.sub(ARGV[5], 1, 64 - #digits) .. digits
+end
+
 local function mint(clock_ms)
-    local order = math.min(clock_ms, now + AHEAD_MS)
+    local order, token = math.min(clock_ms, now + AHEAD_MS), ARGV[5]
     if held.top then order = math.max(order, held.top.order + 1) end
-    local token = ARGV[5]
-    while token == '' or held.owner[token] ~= nil do
-        if ARGV[5] == '' then
-            token = string.format('%012.0f', order) .. ARGV[6]
-        else
-            local digits = '.' .. decimal(order)
-            token = string.sub(ARGV[5], 1, 64 - #digits) .. digits
-        end
-        if held.owner[token] ~= nil then order = order + 1 end
+    if token == '' or not is_fixed_new() then
+        while held.owner[name_of(order)] do order = order + 1 end
+        token = name_of(order)
     end
     if not is_order(order) or not is_name(token) then
         return redis.error_reply('ERR breaker: no order left above the newest')
@@ -152,19 +162,27 @@ local function mint(clock_ms)
     redis.call('ZADD', ledger, decimal(order), token .. ' ' .. release)
 end
 
--- (4) The newest 32, and the caller's own even where it is older: it lives.
+-- (4) The newest 32. An older entry stays while it is the newest of a release that has nodes, the
+-- caller's before all others: its nodes would only send it again.
 local function trim()
-    local drop, mine = held.num - HISTORY, held.mine
-    if drop <= 0 or not mine then return end
-    local low = redis.call('ZRANGE', ledger, 0, drop - 1)
-    for rank = 1, #low do
-        if low[rank] == mine.token .. ' ' .. mine.release then
-            redis.call('ZREMRANGEBYRANK', ledger, rank, drop)
-            drop = rank - 1
-            break
+    local excess, rank, has_nodes = held.num - HISTORY, 0, {}
+    if excess <= 0 then return end
+    for _, member in ipairs(redis.call('ZRANGE', nodes, 0, -1)) do
+        has_nodes[string.match(member, '^%S+')] = true
+    end
+    for i = 1, held.num do
+        local owner = held.owner_at[i]
+        if excess > 0 and not (owner and has_nodes[owner] and held.newest[owner] == i) then
+            redis.call('ZREMRANGEBYRANK', ledger, rank, rank)
+            excess = excess - 1
+        else
+            rank = rank + 1
         end
     end
-    if drop > 0 then redis.call('ZREMRANGEBYRANK', ledger, 0, drop - 1) end
+    if excess > 0 then
+        rank = held.owner_at[1] == release and 1 or 0
+        redis.call('ZREMRANGEBYRANK', ledger, rank, rank + excess - 1)
+    end
 end
 
 local function update()

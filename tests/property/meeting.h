@@ -1,0 +1,53 @@
+#ifndef BREAKER_TESTS_MEETING_H
+#define BREAKER_TESTS_MEETING_H
+
+/*
+ * What Redis and the script do, told a second time: from the protocol's description, with nothing
+ * but arrays and loops, so that an error would have to be made twice to stay unseen. It is a plain
+ * value; a copy of it is a backup.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <breaker/agreement.h>
+
+enum { FACTS_MAX = 2 * BREAKER_LEDGER_MAX + 8, ATTENDANTS_MAX = 128 };
+
+typedef struct st_attendant_t {
+    unsigned release;
+    unsigned id;
+    uint64_t seen_ms;
+} attendant_t;
+
+typedef struct st_meeting_t {
+    breaker_ledger_entry_t facts[FACTS_MAX];
+    size_t num_facts;
+    attendant_t attendants[ATTENDANTS_MAX];
+    size_t num_attendants;
+    bool is_born;
+    uint64_t birth_ms;
+} meeting_t;
+
+/** who asks, beside what the poll itself says */
+typedef struct st_caller_t {
+    const breaker_agreement_config_t *config;
+    unsigned release;
+    /** 0: no node */
+    unsigned id;
+} caller_t;
+
+/** what the caller of the test wants to know of one poll */
+typedef struct st_minute_t {
+    /** the token that was minted; `token.len` 0: none was */
+    breaker_ledger_entry_t minted;
+} minute_t;
+
+/** One poll, at `now_ms` of Redis's clock. */
+minute_t meeting_poll(meeting_t *meeting, uint64_t now_ms, const caller_t *caller,
+                      const breaker_poll_t *poll, breaker_answer_t *ret_answer);
+
+/** The newest entry of a release, or NULL. */
+const breaker_ledger_entry_t *meeting_newest(const meeting_t *meeting,
+                                             const breaker_release_id_t *release);
+
+#endif
