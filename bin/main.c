@@ -1,7 +1,8 @@
 /*
  * h2o-breaker: the life of the process. The main thread reads the configuration, binds, drops
- * privileges, has the release loaded, starts the threads that serve, and then waits for signals:
- * everything that happens to the process as a whole happens here.
+ * privileges, has the release loaded, joins the cluster if there is one, starts the threads that
+ * serve, and then waits for signals: everything that happens to the process as a whole happens
+ * here.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -31,6 +32,8 @@
 #define MIN_CONNECTIONS 64
 /* how much of a release's id the log shows */
 #define RELEASE_ID_SHOWN 12
+/* how long it takes until the log says that the cluster has no token yet */
+#define TOKEN_PATIENCE_MS 1000
 
 typedef struct st_options_t {
     const char *config_file;
@@ -39,6 +42,10 @@ typedef struct st_options_t {
 
 typedef struct st_server_t {
     breaker__config_t config;
+    /* NULL on a single node */
+    breaker_cluster_t *cluster;
+    /* readable when the first snapshot is published; -1 on a single node, whose load publishes */
+    int serves_fd;
     int signal_fd;
     int pid_fd;
     int error_log_fd;
@@ -47,7 +54,7 @@ typedef struct st_server_t {
 } server_t;
 
 /* reachable to the end, because the threads that serve never end */
-static server_t server = {.signal_fd = -1, .pid_fd = -1, .error_log_fd = -1};
+static server_t server = {.serves_fd = -1, .signal_fd = -1, .pid_fd = -1, .error_log_fd = -1};
 
 /* ---- options ---- */
 
@@ -297,29 +304,36 @@ static void add_listeners(line_t *line, const breaker__listeners_t *listeners)
 }
 
 /* views that share a token are named once */
-static void add_tokens(line_t *line, const breaker_node_t *node)
+static void add_tokens(line_t *line, const breaker_snapshot_t *snapshot)
 {
     const breaker_token_t *last = NULL;
 
-    for (size_t i = 0; i != breaker_node_num_views(node); ++i) {
-        const breaker_token_t *token = breaker_node_token(node, i);
+    for (size_t i = 0; i != snapshot->num_views; ++i) {
+        const breaker_token_t *token = &snapshot->views[i].token;
         if (last == NULL || !breaker_token_equal(last, token))
             add(line, "%s%s", last == NULL ? "; token " : ", ", token->text);
         last = token;
     }
 }
 
-static void add_release(line_t *line, breaker_node_t *node)
+static void add_release(line_t *line, const breaker_release_t *release, size_t num_views)
 {
-    breaker_snapshot_t *held = NULL;
     size_t num_files = 0;
 
+    for (size_t i = 0; i != num_views; ++i)
+        num_files += breaker_store_size(breaker_release_store(release, i));
+    add(line, "; release %.*s of %zu files", RELEASE_ID_SHOWN, breaker_release_id(release)->text,
+        num_files);
+}
+
+static void add_snapshot(line_t *line, breaker_node_t *node)
+{
+    breaker_snapshot_t *held = NULL;
+
     breaker_publisher_refresh(breaker_node_publisher(node), &held);
-    if (held != NULL && held->release != NULL) {
-        for (size_t i = 0; i != breaker_node_num_views(node); ++i)
-            num_files += breaker_store_size(breaker_release_store(held->release, i));
-        add(line, "; release %.*s of %zu files", RELEASE_ID_SHOWN,
-            breaker_release_id(held->release)->text, num_files);
+    if (held != NULL && held->num_views != 0) {
+        add_tokens(line, held);
+        add_release(line, held->release, held->num_views);
     }
     breaker_snapshot_unref(held);
 }
@@ -333,14 +347,76 @@ static void log_start(const server_t *self)
     add(&line, "h2o-breaker %s (%s), %zu threads", BREAKER_BIN_VERSION, breaker__loop_flavour(),
         self->config.num_threads);
     add_listeners(&line, &self->config.listeners);
-    if (breaker_node_num_views(self->config.node) != 0) {
-        add_tokens(&line, self->config.node);
-        add_release(&line, self->config.node);
-    }
+    add_snapshot(&line, self->config.node);
     add(&line, "; ready in %lld ms",
         (long long)(now.tv_sec - self->begun_at.tv_sec) * 1000 +
             (now.tv_nsec - self->begun_at.tv_nsec) / 1000000);
     fprintf(stderr, "%s\n", line.text);
+}
+
+/* ---- the cluster ---- */
+
+static void on_cluster_log(void *data, breaker_log_level_t level, const char *line)
+{
+    (void)data, (void)level;
+    fprintf(stderr, "%s\n", line);
+}
+
+static void on_cluster_ready(void *data)
+{
+    if (eventfd_write(*(const int *)data, 1) != 0)
+        h2o_fatal("an eventfd does not count");
+}
+
+static int join_cluster(server_t *self)
+{
+    const breaker_cluster_config_t *said = breaker_h2o_cluster_config(&self->config.globalconf);
+    breaker_cluster_config_t config;
+    breaker_error_t error = {0};
+
+    if (said == NULL)
+        return 0;
+    if ((self->serves_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) == -1) {
+        fprintf(stderr, "h2o-breaker: cannot make an eventfd: %s\n", strerror(errno));
+        return -1;
+    }
+    config = *said;
+    config.data = &self->serves_fd;
+    config.on_log = on_cluster_log;
+    config.on_ready = on_cluster_ready;
+    if (breaker_cluster_start(self->config.node, &config, &self->cluster, &error) == 0)
+        return 0;
+    fprintf(stderr, "h2o-breaker: breaker.cluster: %s\n", error.message);
+    return -1;
+}
+
+static void leave_cluster(server_t *self)
+{
+    breaker_cluster_stop(self->cluster);
+    self->cluster = NULL;
+    if (self->serves_fd != -1)
+        close(self->serves_fd);
+    self->serves_fd = -1;
+}
+
+/*
+ * Until the cluster has a token for this node its views answer 503, and the service manager is not
+ * told that it is ready; what else the file describes is served meanwhile. Returns the signal that
+ * ended the wait, or 0.
+ */
+static int wait_for_token(server_t *self)
+{
+    bool timed_out;
+    int number;
+
+    if (self->serves_fd == -1)
+        return 0;
+    number = wait_or_signal(self, self->serves_fd, TOKEN_PATIENCE_MS, &timed_out);
+    if (number != 0 || !timed_out)
+        return number;
+    fprintf(stderr, "h2o-breaker: waiting for the cluster's token; views answer 503 until then\n");
+    breaker__notify("STATUS=waiting for the cluster's token");
+    return wait_or_signal(self, self->serves_fd, -1, &timed_out);
 }
 
 /* ---- serving ---- */
@@ -374,10 +450,13 @@ static int serve(server_t *self)
 
     if ((workers = breaker__workers_start(&self->config, self->max_connections)) == NULL)
         end_at_once(self, EX_OSERR);
-    log_start(self);
-    breaker__notify("READY=1\nSTATUS=serving");
-    wait_or_signal(self, -1, -1, &timed_out);
+    if (wait_for_token(self) == 0) {
+        log_start(self);
+        breaker__notify("READY=1\nSTATUS=serving");
+        wait_or_signal(self, -1, -1, &timed_out);
+    }
     drain(self, workers);
+    leave_cluster(self);
     remove_files(self);
     breaker__config_dispose(&self->config);
     breaker__workers_free(workers);
@@ -408,6 +487,8 @@ static int start(server_t *self)
         return status;
     }
     redirect_log(self);
+    if (join_cluster(self) != 0)
+        end_at_once(self, EX_CONFIG);
     return serve(self);
 }
 

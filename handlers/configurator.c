@@ -389,4 +389,5 @@ void breaker_h2o_register_configurator(h2o_globalconf_t *globalconf, breaker_nod
     h2o_configurator_define_command(&self->super, "breaker.rewrite",
                                     EVERY_LEVEL | H2O_CONFIGURATOR_FLAG_EXPECT_SCALAR,
                                     on_config_rewrite);
+    breaker__cluster_register_configurator(globalconf, node);
 }

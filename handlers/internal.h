@@ -4,7 +4,7 @@
 /*
  * What the files of the h2o side share. Not installed. A request walks
  *
- *   on_req (static.c): refresh ─▶ classify ─▶ switch ─▶ asset.c | respond.c
+ *   on_req (static.c): refresh ─▶ classify ─▶ switch ─▶ asset.c | respond.c | park.c
  *
  * and everything that it sends lives in its pool, in static memory, or behind the lease of the
  * snapshot that it was judged by.
@@ -112,6 +112,39 @@ static inline void breaker__lease_hold(breaker__lease_t *lease, h2o_req_t *req)
 {
     h2o_mem_link_shared(&req->pool, lease->shared);
 }
+
+/* ---- park.c: requests that wait for news of the cluster ---- */
+
+/**
+ * The waiting requests of one handler on one thread. `must_wait` tells whether nothing has changed
+ * for a request; `answer` answers it for good, and hears whether the ledger is fresher than the
+ * request by now.
+ */
+typedef struct st_breaker__lot_t {
+    void *data;
+    bool (*must_wait)(void *data, h2o_req_t *req);
+    void (*answer)(void *data, h2o_req_t *req, bool refreshed);
+    breaker_node_t *node; /* borrowed */
+    h2o_loop_t *loop;     /* borrowed: the context's */
+    h2o_timeout_t timeout;
+    h2o_timeout_entry_t look; /* linked while any request waits */
+    h2o_linklist_t waiting;
+} breaker__lot_t;
+
+/** For a node of a cluster. `data` and the callbacks are set by the caller. */
+void breaker__lot_init(breaker__lot_t *lot, breaker_node_t *node, h2o_loop_t *loop);
+/** Every connection of the thread is gone before. */
+void breaker__lot_dispose(breaker__lot_t *lot);
+/**
+ * Lets a request wait, and asks for news. False when there is no room, or no news to be had; the
+ * request is then to be answered now.
+ */
+bool breaker__lot_park(breaker__lot_t *lot, h2o_req_t *req);
+
+/* ---- configurator_cluster.c ---- */
+
+/** Defines `breaker.cluster` and `breaker.state-file`. */
+void breaker__cluster_register_configurator(h2o_globalconf_t *globalconf, breaker_node_t *node);
 
 /* ---- static.c ---- */
 

@@ -29,8 +29,10 @@ typedef struct st_static_handler_t {
 
 /* of one handler on one thread */
 typedef struct st_static_context_t {
+    static_handler_t *handler; /* borrowed */
     breaker__lease_t lease;
     breaker__negotiated_t negotiated;
+    breaker__lot_t lot; /* of a node of a cluster */
 } static_context_t;
 
 static int redirect(static_handler_t *self, const breaker_snapshot_t *snapshot, h2o_req_t *req,
@@ -60,6 +62,18 @@ static int serve(static_context_t *ctx, h2o_req_t *req, const breaker_verdict_t 
 }
 
 static int answer(static_handler_t *self, static_context_t *ctx, h2o_req_t *req,
+                  const breaker_verdict_t *verdict, breaker_verdict_kind_t kind);
+
+/* the verdict has become an answer by the time that it is looked at again */
+static int refresh(static_handler_t *self, static_context_t *ctx, h2o_req_t *req,
+                   const breaker_verdict_t *verdict)
+{
+    if (breaker__lot_park(&ctx->lot, req))
+        return 0;
+    return answer(self, ctx, req, verdict, verdict->otherwise);
+}
+
+static int answer(static_handler_t *self, static_context_t *ctx, h2o_req_t *req,
                   const breaker_verdict_t *verdict, breaker_verdict_kind_t kind)
 {
     switch (kind) {
@@ -69,9 +83,10 @@ static int answer(static_handler_t *self, static_context_t *ctx, h2o_req_t *req,
         return serve(ctx, req, verdict);
     case BREAKER_VERDICT_REDIRECT:
         return redirect(self, ctx->lease.held, req, verdict);
-    case BREAKER_VERDICT_RELAY:
     case BREAKER_VERDICT_REFRESH:
-        /* a node by itself has no peer to ask */
+        return refresh(self, ctx, req, verdict);
+    case BREAKER_VERDICT_RELAY:
+        /* nothing is published as relayable */
         assert(verdict->otherwise != kind);
         return answer(self, ctx, req, verdict, verdict->otherwise);
     case BREAKER_VERDICT_RETRY:
@@ -122,12 +137,45 @@ static int on_req(h2o_handler_t *_self, h2o_req_t *req)
 
     if (snapshot == NULL)
         return answer_unloaded(self, req);
+    /* no answer of the cluster can be newer than a request that comes just now */
     verdict = breaker_classify(snapshot, self->views, req->path_normalized.base,
-                               req->path_normalized.len, true);
+                               req->path_normalized.len, false);
     if (verdict.kind != BREAKER_VERDICT_DECLINE && refuse(req) == 0)
         return 0;
     return answer(self, ctx, req, &verdict, verdict.kind);
 }
+
+/* ---- requests that wait ---- */
+
+static breaker_verdict_t classify_again(static_context_t *ctx, const h2o_req_t *req, bool refreshed)
+{
+    const breaker_snapshot_t *snapshot = breaker__lease_refresh(&ctx->lease);
+
+    /* there was one when the request was parked */
+    assert(snapshot != NULL);
+    return breaker_classify(snapshot, ctx->handler->views, req->path_normalized.base,
+                            req->path_normalized.len, refreshed);
+}
+
+static bool must_wait(void *data, h2o_req_t *req)
+{
+    return classify_again(data, req, false).kind == BREAKER_VERDICT_REFRESH;
+}
+
+static void answer_parked(void *data, h2o_req_t *req, bool refreshed)
+{
+    static_context_t *ctx = data;
+    breaker_verdict_t verdict = classify_again(ctx, req, refreshed);
+    breaker_verdict_kind_t kind = verdict.kind;
+
+    if (kind == BREAKER_VERDICT_REFRESH)
+        kind = verdict.otherwise;
+    /* the path is in a view, and that never changes */
+    assert(kind != BREAKER_VERDICT_DECLINE);
+    answer(ctx->handler, ctx, req, &verdict, kind);
+}
+
+/* ---- the handler ---- */
 
 static void on_context_init(h2o_handler_t *_self, h2o_context_t *h2o_ctx)
 {
@@ -135,6 +183,13 @@ static void on_context_init(h2o_handler_t *_self, h2o_context_t *h2o_ctx)
     static_context_t *ctx = h2o_mem_alloc(sizeof(*ctx));
 
     memset(ctx, 0, sizeof(*ctx));
+    ctx->handler = self;
+    if (breaker_node_is_joined(self->node)) {
+        breaker__lot_init(&ctx->lot, self->node, h2o_ctx->loop);
+        ctx->lot.data = ctx;
+        ctx->lot.must_wait = must_wait;
+        ctx->lot.answer = answer_parked;
+    }
     breaker__lease_init(&ctx->lease, breaker_node_publisher(self->node));
     h2o_context_set_handler_context(h2o_ctx, &self->super, ctx);
 }
@@ -146,6 +201,8 @@ static void on_context_dispose(h2o_handler_t *_self, h2o_context_t *h2o_ctx)
 
     if (ctx == NULL)
         return;
+    if (breaker_node_is_joined(self->node))
+        breaker__lot_dispose(&ctx->lot);
     breaker__lease_dispose(&ctx->lease);
     free(ctx);
 }

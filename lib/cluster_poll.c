@@ -58,9 +58,10 @@ void breaker__poll_format(breaker__poll_command_t *command, const breaker__polle
     add_text(command, poll->may_mint ? "mint" : "settle");
     add(command, poller->fixed.text, poller->fixed.len);
     add_text(command, poller->suffix);
-    snprintf(command->clock, sizeof(command->clock), "%" PRIu64 " %" PRIu32, poll->wall_ms,
-             poller->dead_after_ms);
+    snprintf(command->clock, sizeof(command->clock), "%" PRIu64, poll->wall_ms);
     add_text(command, command->clock);
+    snprintf(command->dead_after, sizeof(command->dead_after), "%" PRIu32, poller->dead_after_ms);
+    add_text(command, command->dead_after);
     add_text(command, poll->digest);
     add_text(command, with_nodes ? "nodes" : "");
     for (size_t i = 0; i != poll->num_entries; ++i)

@@ -12,8 +12,8 @@
 #include <breaker/cluster.h>
 #include <breaker/redis.h>
 
-/** EVAL, the script, the number of keys, two keys, nine arguments and the entries */
-#define BREAKER__POLL_ARGS_MAX (5 + 9 + BREAKER_LEDGER_MAX + 1)
+/** EVAL, the script, the number of keys, two keys, ten arguments and the entries */
+#define BREAKER__POLL_ARGS_MAX (5 + 10 + BREAKER_LEDGER_MAX + 1)
 /** "<order> <token> <release>" with its NUL */
 #define BREAKER__POLL_ENTRY_SIZE (16 + 2 * (1 + BREAKER_TOKEN_MAX) + 1)
 /** the releases that are noticed to live beside the node's own */
@@ -36,7 +36,7 @@ typedef struct st_breaker__poll_command_t {
     size_t argc;
     const char *argv[BREAKER__POLL_ARGS_MAX];
     size_t argv_len[BREAKER__POLL_ARGS_MAX];
-    char clock[40];
+    char clock[24], dead_after[16];
     char entries[BREAKER_LEDGER_MAX + 1][BREAKER__POLL_ENTRY_SIZE];
 } breaker__poll_command_t;
 

@@ -3,6 +3,7 @@
 
 #include <h2o.h>
 #include <breaker/breaker.h>
+#include <breaker/cluster.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -65,12 +66,21 @@ BREAKER_EXPORT int breaker_h2o_static_register(h2o_pathconf_t *pathconf, breaker
 BREAKER_EXPORT int breaker_h2o_rewrite_register(h2o_pathconf_t *pathconf, breaker_node_t *node);
 
 /**
- * Registers the directives `breaker.token`, `breaker.release`, `breaker.static` and
- * `breaker.rewrite` of h2o's configuration language, to be applied by `h2o_configurator_apply`;
- * call it after the configurators of libh2o. The node outlives the configuration.
+ * Registers the directives `breaker.token`, `breaker.release`, `breaker.static`, `breaker.rewrite`,
+ * `breaker.cluster` and `breaker.state-file` of h2o's configuration language, to be applied by
+ * `h2o_configurator_apply`; call it after the configurators of libh2o. The node outlives the
+ * configuration.
  */
 BREAKER_EXPORT void breaker_h2o_register_configurator(h2o_globalconf_t *globalconf,
                                                       breaker_node_t *node);
+
+/**
+ * What `breaker.cluster` said, after `h2o_configurator_apply`, or NULL where it was not there. Hand
+ * it to `breaker_cluster_start` once the node is loaded; set a copy's callbacks and loop before.
+ * Its texts live as long as `globalconf`.
+ */
+BREAKER_EXPORT const breaker_cluster_config_t *
+breaker_h2o_cluster_config(h2o_globalconf_t *globalconf);
 
 /**
  * The URL of an asset under the current token, for a handler that writes pages:
