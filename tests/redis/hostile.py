@@ -65,7 +65,7 @@ def flooding(data):
     return act
 
 
-BROKEN = "closed the connection|connection broke|unasked|nobody asked|AUTH"
+BROKEN = "could not be connected|closed the connection|connection broke|unasked|nobody asked|AUTH"
 # what is done; how AUTH ends in it; how a command ends in it: a pattern of the reason, or a reply
 CASES = {
     "resets": (reset, BROKEN, BROKEN),

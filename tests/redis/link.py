@@ -239,4 +239,4 @@ class LinkTest(unittest.TestCase):
 
 def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    unittest.main(verbosity=2)
+    unittest.main(verbosity=2, warnings="ignore")

@@ -240,8 +240,8 @@ class Server(LinkTest):
             probe.ask("hang_up")
         probe.ask("hang_up")
         probe.dial()
-        probe.ask("command", "PING")
-        probe.ask("hang_up")
+        # in one write, so that the reply cannot come in between
+        probe.ask("command", "PING\nhang_up")
         probe.dial()
         self.assertEqual(probe.command("PING"), {"status": "PONG"})
         for lines in ([], ["dial"], ["dial", "hang_up"], ["dial", "hang_up", "dial"]):
