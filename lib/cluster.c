@@ -110,23 +110,29 @@ static void log_file(breaker_cluster_t *cluster, const breaker_error_t *error)
                  error->message);
 }
 
-/* one line for each change of state or token */
+/*
+ * One line for each change of state or token. That all is well again is said after every trouble
+ * that was said, and only then, so a link that comes and goes is not loud either.
+ */
 static void log_transition(breaker_cluster_t *cluster)
 {
     breaker_agreement_state_t state = breaker_agreement_state(cluster->agreement);
     const breaker_ledger_entry_t *own = breaker_agreement_own(cluster->agreement);
+    bool said;
 
     if (own == NULL)
         return;
     if (state == cluster->said_state && breaker_token_equal(&own->token, &cluster->said_token))
         return;
+    said = breaker__log(&cluster->log, clock_ms(CLOCK_MONOTONIC),
+                        state == BREAKER_AGREEMENT_SYNCED ? BREAKER_LOG_INFO : BREAKER_LOG_WARNING,
+                        "breaker: cluster app=%s state=%s token=%s release=%s redis=%s",
+                        cluster->app, name_of(state), own->token.text, own->release.text,
+                        breaker_redis_peer(cluster->redis));
+    if (!said)
+        return;
     cluster->said_state = state;
     cluster->said_token = own->token;
-    breaker__log(&cluster->log, clock_ms(CLOCK_MONOTONIC),
-                 state == BREAKER_AGREEMENT_SYNCED ? BREAKER_LOG_INFO : BREAKER_LOG_WARNING,
-                 "breaker: cluster app=%s state=%s token=%s release=%s redis=%s", cluster->app,
-                 name_of(state), own->token.text, own->release.text,
-                 breaker_redis_peer(cluster->redis));
 }
 
 /* ---- the state file ---- */

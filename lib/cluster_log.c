@@ -1,7 +1,7 @@
 /*
- * What a cluster says. A server that is down for a night must not fill a disk: a line that was said
- * is not said again for a minute, however often its cause comes back. Different lines do not hold
- * each other back, so nothing new is lost.
+ * What a cluster says. A server that is down for a night must not fill a disk: a warning that was
+ * said is not said again for a minute, however often its cause comes back. Different lines do not
+ * hold each other back, so nothing new is lost.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -36,20 +36,22 @@ static bool may_say(breaker__log_t *log, uint64_t now_ms, uint64_t hash)
     return true;
 }
 
-void breaker__log(breaker__log_t *log, uint64_t now_ms, breaker_log_level_t level,
+bool breaker__log(breaker__log_t *log, uint64_t now_ms, breaker_log_level_t level,
                   const char *format, ...)
 {
     char line[1024];
     va_list args;
 
     if (log->on_log == NULL)
-        return;
+        return false;
     va_start(args, format);
     vsnprintf(line, sizeof(line), format, args);
     va_end(args);
     for (char *at = line; *at != '\0'; ++at)
         if ((unsigned char)*at < 0x20 || *at == 0x7f)
             *at = '?';
-    if (may_say(log, now_ms, hash_of(line)))
-        log->on_log(log->data, level, line);
+    if (level == BREAKER_LOG_WARNING && !may_say(log, now_ms, hash_of(line)))
+        return false;
+    log->on_log(log->data, level, line);
+    return true;
 }

@@ -1,7 +1,8 @@
 #ifndef BREAKER_LIB_CLUSTER_LOG_H
 #define BREAKER_LIB_CLUSTER_LOG_H
 
-/* Lines for the host's log, the same one at most once a minute. Not installed. */
+/* Lines for the host's log, the same warning at most once a minute. Not installed. */
+#include <stdbool.h>
 #include <stdint.h>
 #include <breaker/cluster.h>
 
@@ -17,8 +18,11 @@ typedef struct st_breaker__log_t {
     } lines[BREAKER__LOG_LINES];
 } breaker__log_t;
 
-/** Says a printf-formatted line, control characters replaced, unless it was said lately. */
-void breaker__log(breaker__log_t *log, uint64_t now_ms, breaker_log_level_t level,
+/**
+ * Says a printf-formatted line, control characters replaced, unless it is a warning that was said
+ * lately. Returns whether it was said.
+ */
+bool breaker__log(breaker__log_t *log, uint64_t now_ms, breaker_log_level_t level,
                   const char *format, ...) __attribute__((format(printf, 4, 5)));
 
 #endif

@@ -63,7 +63,7 @@ typedef struct st_breaker_cluster_config_t {
     /** handed to the callbacks, which run on the cluster's thread or within its start */
     void *data;
     /**
-     * Hears what happens, one line without a line end and without secrets; the same line at most
+     * Hears what happens, one line without a line end and without secrets; the same trouble at most
      * once a minute. May be NULL.
      */
     void (*on_log)(void *data, breaker_log_level_t level, const char *line);
