@@ -50,7 +50,7 @@ typedef struct st_row_t {
     breaker_precondition_t expected;
 } row_t;
 
-static breaker_precondition_t judge(const row_t *row, int64_t last_modified_s)
+static breaker_precondition_t judge_at(const row_t *row, int64_t last_modified_s, int64_t now_s)
 {
     breaker_conditions_t conditions = {
         guarded_field(row->if_match),
@@ -60,7 +60,7 @@ static breaker_precondition_t judge(const row_t *row, int64_t last_modified_s)
     };
     char *etag = guarded_copy(ETAG, strlen(ETAG));
     breaker_precondition_t precondition =
-        breaker_precondition(&conditions, etag, strlen(ETAG), last_modified_s, NOW_S);
+        breaker_precondition(&conditions, etag, strlen(ETAG), last_modified_s, now_s);
 
     guarded_free(etag, strlen(ETAG));
     free_field(conditions.if_match);
@@ -68,6 +68,11 @@ static breaker_precondition_t judge(const row_t *row, int64_t last_modified_s)
     free_field(conditions.if_modified_since);
     free_field(conditions.if_unmodified_since);
     return precondition;
+}
+
+static breaker_precondition_t judge(const row_t *row, int64_t last_modified_s)
+{
+    return judge_at(row, last_modified_s, NOW_S);
 }
 
 static const char *show(const char *value)
@@ -307,29 +312,30 @@ static void conditions_are_evaluated_in_the_order_of_the_standard(void **state)
     check(rows, NUM(rows));
 }
 
-static void two_digit_years_of_conditions_are_read_near_the_modification(void **state)
+static void two_digit_years_of_conditions_are_completed_by_the_clock(void **state)
 {
     static const struct {
-        int64_t last_modified_s;
+        int64_t now_s, last_modified_s;
         const char *if_modified_since;
         breaker_precondition_t expected;
     } rows[] = {
         /* a file from 1970, as reproducible builds have them, and a client of today */
-        {0, "Sunday, 16-Jun-24 00:00:00 GMT", NOT_MODIFIED},
-        {0, "Thursday, 01-Jan-70 00:00:00 GMT", NOT_MODIFIED},
-        {1718496000, "Sunday, 16-Jun-24 00:00:00 GMT", NOT_MODIFIED},
-        {1718496000, "Saturday, 15-Jun-24 23:59:59 GMT", PROCEED},
-        {1718496000, "Tuesday, 31-Dec-75 23:59:59 GMT", NOT_MODIFIED},
-        {1718496000, "Friday, 31-Dec-76 23:59:59 GMT", PROCEED},
-        /* 2090: what lies in 2139 is near, 2141 is not and means 2041 */
-        {3786912000, "Friday, 01-Jan-39 00:00:00 GMT", NOT_MODIFIED},
-        {3786912000, "Friday, 01-Jan-41 00:00:00 GMT", PROCEED},
+        {NOW_S, 0, "Sunday, 16-Jun-24 00:00:00 GMT", NOT_MODIFIED},
+        {NOW_S, 0, "Thursday, 01-Jan-70 00:00:00 GMT", NOT_MODIFIED},
+        {NOW_S, NOW_S, "Sunday, 16-Jun-24 00:00:00 GMT", NOT_MODIFIED},
+        {NOW_S, NOW_S, "Saturday, 15-Jun-24 23:59:59 GMT", PROCEED},
+        /* 2073 is near, 2075 is not and means 1975 */
+        {NOW_S, NOW_S, "Sunday, 31-Dec-73 23:59:59 GMT", NOT_MODIFIED},
+        {NOW_S, NOW_S, "Tuesday, 31-Dec-75 23:59:59 GMT", PROCEED},
+        /* in 2090, 2139 is near, 2141 is not and means 2041 */
+        {3786912000, 3786912000, "Friday, 01-Jan-39 00:00:00 GMT", NOT_MODIFIED},
+        {3786912000, 3786912000, "Friday, 01-Jan-41 00:00:00 GMT", PROCEED},
     };
 
     (void)state;
     for (size_t i = 0; i != NUM(rows); ++i) {
         row_t row = {.if_modified_since = rows[i].if_modified_since};
-        if (judge(&row, rows[i].last_modified_s) != rows[i].expected)
+        if (judge_at(&row, rows[i].last_modified_s, rows[i].now_s) != rows[i].expected)
             fail_msg("row %zu: %s", i, rows[i].if_modified_since);
     }
 }
@@ -668,7 +674,7 @@ int main(void)
         cmocka_unit_test(if_modified_since_asks_for_what_is_newer),
         cmocka_unit_test(if_unmodified_since_refuses_what_is_newer),
         cmocka_unit_test(conditions_are_evaluated_in_the_order_of_the_standard),
-        cmocka_unit_test(two_digit_years_of_conditions_are_read_near_the_modification),
+        cmocka_unit_test(two_digit_years_of_conditions_are_completed_by_the_clock),
         cmocka_unit_test(if_range_wants_exactly_the_strong_tag_or_an_old_date),
         cmocka_unit_test(a_weak_tag_never_matches_if_range),
         cmocka_unit_test(all_three_forms_of_a_date_are_read),
