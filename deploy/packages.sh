@@ -6,13 +6,13 @@
 # BREAKER_INSTALL=no installs nothing and names what is missing.
 
 PACKAGES_BUILD="gcc libc6-dev make cmake pkg-config
-    libh2o-dev libh2o-evloop-dev libuv1-dev libyaml-dev libhiredis-dev
+    libh2o-dev libh2o-evloop-dev libuv1-dev libyaml-dev libhiredis-dev libcjson-dev
     libssl-dev zlib1g-dev libzstd-dev libbrotli-dev"
 
 # deploy/quickstart.sh prints curl commands, and asks its own server with it
 PACKAGES_QUICKSTART="curl"
 
-PACKAGES_TEST="libcmocka-dev valgrind clang-format mandoc
+PACKAGES_TEST="libcmocka-dev spin valgrind clang-format mandoc
     curl nghttp2-client openssl redis-server redis-sentinel
     python3 python3-h2 python3-hpack python3-brotli python3-zstandard
     chromium chromium-driver
