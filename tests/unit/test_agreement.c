@@ -217,12 +217,547 @@ static void a_wanted_poll_goes_out_at_most_once_a_second(void **state)
     end(&bench);
 }
 
+/* lets the connection be refused until something else than the redial is due */
+static void stay_down_until(bench_t *bench, uint64_t mono_ms)
+{
+    while (bench->now.mono_ms < mono_ms) {
+        if (bench->last.dial)
+            down(bench);
+        else
+            wake(bench);
+    }
+}
+
+static void an_empty_ledger_is_believed_after_settling(void **state)
+{
+    bench_t bench;
+    uint64_t settled;
+
+    (void)state;
+    bench_init(&bench);
+    begin(&bench, NULL, 0);
+    up(&bench);
+    pass(&bench, 5);
+    settled = bench.now.mono_ms + 2000;
+    answer(&bench, 'a', NULL, 0);
+    while (bench.now.mono_ms < settled) {
+        wake(&bench);
+        assert_true(bench.last.poll);
+        assert_int_equal(poll_of(&bench).may_mint, bench.now.mono_ms >= settled);
+        if (bench.now.mono_ms < settled)
+            answer_unchanged(&bench, 'a');
+    }
+    assert_int_equal(bench.now.mono_ms, settled);
+    check_state(&bench, BREAKER_AGREEMENT_START);
+    end(&bench);
+}
+
+static void a_ledger_of_others_needs_no_settling(void **state)
+{
+    breaker_ledger_entry_t there = entry(10, "t10", "other");
+    bench_t bench;
+
+    (void)state;
+    bench_init(&bench);
+    begin(&bench, NULL, 0);
+    up(&bench);
+    answer(&bench, 'a', &there, 1);
+    check_state(&bench, BREAKER_AGREEMENT_START);
+    assert_true(poll_of(&bench).may_mint);
+    end(&bench);
+}
+
+/* Redis answers, but never with a token: a node serves all the same */
+static void a_redis_that_never_gives_a_token_is_not_waited_for_for_ever(void **state)
+{
+    breaker_ledger_entry_t there = entry(10, "t10", "other");
+    bench_t bench;
+
+    (void)state;
+    bench_init(&bench);
+    begin(&bench, NULL, 0);
+    up(&bench);
+    answer(&bench, 'a', &there, 1);
+    while (breaker_agreement_state(bench.node) == BREAKER_AGREEMENT_START) {
+        wake(&bench);
+        if (bench.last.poll)
+            answer_unchanged(&bench, 'a');
+    }
+    assert_int_equal(bench.now.mono_ms, START_MS + 2000 + 1500);
+    check_own(&bench, "1718539204734");
+    end(&bench);
+}
+
+static void the_policy_decides_how_long_a_start_waits(void **state)
+{
+    bench_t bench;
+
+    (void)state;
+    bench_init(&bench);
+    bench.config.start = BREAKER_START_WAIT;
+    begin(&bench, NULL, 0);
+    stay_down_until(&bench, START_MS + 29000);
+    check_state(&bench, BREAKER_AGREEMENT_START);
+    stay_down_until(&bench, START_MS + 30000);
+    check_state(&bench, BREAKER_AGREEMENT_LOCAL);
+    end(&bench);
+
+    bench_init(&bench);
+    bench.config.start = BREAKER_START_STRICT;
+    begin(&bench, NULL, 0);
+    stay_down_until(&bench, START_MS + 3600000);
+    check_state(&bench, BREAKER_AGREEMENT_START);
+    check_own(&bench, NULL);
+    end(&bench);
+}
+
+static void a_saved_token_is_used_at_once_and_asserted_with_its_history(void **state)
+{
+    breaker_ledger_entry_t saved[] = {entry(10, "t10", "mine"), entry(30, "t30", "mine"),
+                                      entry(40, "t40", "other")};
+    bench_t bench;
+    breaker_poll_t poll;
+
+    (void)state;
+    bench_init(&bench);
+    begin(&bench, saved, 3);
+    check_state(&bench, BREAKER_AGREEMENT_STALE);
+    check_own(&bench, "t30");
+    assert_true(bench.last.publish && bench.last.dial);
+    assert_false(bench.last.save);
+    up(&bench);
+    poll = poll_of(&bench);
+    assert_true(poll.may_mint);
+    assert_string_equal(poll.digest, "");
+    assert_int_equal(poll.num_entries, 3);
+    assert_string_equal(poll.entries[0].token.text, "t30");
+    answer(&bench, 'a', saved, 3);
+    check_state(&bench, BREAKER_AGREEMENT_SYNCED);
+    assert_false(bench.last.save || bench.last.publish);
+    /* Redis has it all; the own entry goes along for the day that it has not */
+    poll = poll_of(&bench);
+    assert_int_equal(poll.digest[0], 'a');
+    assert_int_equal(poll.num_entries, 1);
+    assert_string_equal(poll.entries[0].token.text, "t30");
+    end(&bench);
+}
+
+static void what_redis_lost_goes_out_with_the_next_poll(void **state)
+{
+    breaker_ledger_entry_t all[] = {entry(10, "t10", "other"), entry(30, "t30", "mine")};
+    bench_t bench;
+    breaker_poll_t poll;
+
+    (void)state;
+    bench_init(&bench);
+    begin(&bench, NULL, 0);
+    up(&bench);
+    answer(&bench, 'a', all, 2);
+    wake(&bench);
+    answer(&bench, 'b', all + 1, 1);
+    assert_false(bench.last.publish);
+    check_own(&bench, "t30");
+    wake(&bench);
+    poll = poll_of(&bench);
+    assert_int_equal(poll.num_entries, 2);
+    assert_string_equal(poll.entries[0].token.text, "t30");
+    assert_string_equal(poll.entries[1].token.text, "t10");
+    end(&bench);
+}
+
+static void a_larger_token_of_my_release_is_adopted_and_a_smaller_one_ignored(void **state)
+{
+    breaker_ledger_entry_t saved = entry(30, "t30", "mine"), smaller = entry(20, "t20", "mine"),
+                           larger = entry(50, "t50", "mine");
+    bench_t bench;
+
+    (void)state;
+    bench_init(&bench);
+    begin(&bench, &saved, 1);
+    up(&bench);
+    answer(&bench, 'a', &smaller, 1);
+    check_own(&bench, "t30");
+    assert_string_equal(poll_of(&bench).entries[0].token.text, "t30");
+    assert_true(bench.last.publish);
+    wake(&bench);
+    answer(&bench, 'b', &larger, 1);
+    check_own(&bench, "t50");
+    assert_true(bench.last.save && bench.last.publish);
+    assert_int_equal(breaker_ledger_size(breaker_agreement_ledger(bench.node)), 3);
+    end(&bench);
+}
+
+static void a_token_that_went_to_another_release_is_left_for_the_fresh_one(void **state)
+{
+    breaker_ledger_entry_t saved = entry(30, "t30", "mine");
+    breaker_ledger_entry_t there[] = {entry(30, "t30", "other"), entry(31, "t31", "mine")};
+    const breaker_ledger_t *ledger;
+    bench_t bench;
+
+    (void)state;
+    bench_init(&bench);
+    begin(&bench, &saved, 1);
+    up(&bench);
+    answer(&bench, 'a', there, 2);
+    check_own(&bench, "t31");
+    ledger = breaker_agreement_ledger(bench.node);
+    assert_string_equal(breaker_ledger_find(ledger, "t30", 3)->release.text, "other");
+    assert_int_equal(poll_of(&bench).num_entries, 1);
+    end(&bench);
+}
+
+static void a_token_known_as_anothers_is_not_adopted_but_told(void **state)
+{
+    breaker_ledger_entry_t saved = entry(30, "t30", "other"), there = entry(30, "t30", "mine");
+    breaker_ledger_entry_t moved[] = {entry(30, "t30", "mine"), entry(31, "t31", "mine")};
+    bench_t bench;
+    breaker_poll_t poll;
+
+    (void)state;
+    bench_init(&bench);
+    begin(&bench, &saved, 1);
+    up(&bench);
+    answer(&bench, 'a', &there, 1);
+    check_own(&bench, NULL);
+    wake(&bench);
+    poll = poll_of(&bench);
+    assert_int_equal(poll.num_entries, 1);
+    assert_string_equal(poll.entries[0].release.text, "other");
+    answer(&bench, 'b', moved, 2);
+    check_own(&bench, "t31");
+    end(&bench);
+}
+
+static void an_operators_token_takes_the_place_of_its_first_registration(void **state)
+{
+    breaker_ledger_entry_t there = entry(90, "v1", "mine");
+    bench_t bench;
+
+    (void)state;
+    bench_init(&bench);
+    bench.config.fixed = token("v1");
+    begin(&bench, NULL, 0);
+    stay_down_until(&bench, START_MS + 1500);
+    check_own(&bench, "v1");
+    assert_int_equal(breaker_agreement_own(bench.node)->order, WALL + 1500);
+    while (!bench.last.dial)
+        wake(&bench);
+    up(&bench);
+    answer(&bench, 'a', &there, 1);
+    check_own(&bench, "v1");
+    assert_int_equal(breaker_agreement_own(bench.node)->order, 90);
+    end(&bench);
+}
+
+static void a_proposal_lies_above_all_that_is_known(void **state)
+{
+    static const struct {
+        const char *fixed, *suffix, *token;
+        uint64_t wall_ms, known_order, order;
+        const char *known;
+    } cases[] = {
+        {"", "", "1718539202734", WALL, 10, WALL + 1500, "t"},
+        {"", "-a1b2c3d4", "1718539202734-a1b2c3d4", WALL, 10, WALL + 1500, "t"},
+        /* the clock is behind the state file, and at the beginning of time */
+        {"", "", "1718539299999", WALL, 1718539299998, 1718539299999, "t"},
+        {"", "", "000000001500", 0, 10, 1500, "t"},
+        /* an operator chose the token that would be mine */
+        {"", "", "1718539202735", WALL, 10, WALL + 1501, "1718539202734"},
+        {"v1", "", "v1", WALL, 10, WALL + 1500, "t"},
+        {"v1", "-x", "v1.1718539202734", WALL, 10, WALL + 1500, "v1"},
+        {"v1", "", "v1.1500", 0, 10, 1500, "v1"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i != sizeof(cases) / sizeof(cases[0]); ++i) {
+        breaker_ledger_entry_t saved = entry(cases[i].known_order, cases[i].known, "other");
+        bench_t bench;
+        bench_init(&bench);
+        bench.now.wall_ms = cases[i].wall_ms;
+        if (cases[i].fixed[0] != '\0')
+            bench.config.fixed = token(cases[i].fixed);
+        strcpy(bench.config.suffix, cases[i].suffix);
+        begin(&bench, &saved, 1);
+        stay_down_until(&bench, START_MS + 1500);
+        check_state(&bench, BREAKER_AGREEMENT_LOCAL);
+        check_own(&bench, cases[i].token);
+        assert_int_equal(breaker_agreement_own(bench.node)->order, cases[i].order);
+        end(&bench);
+    }
+}
+
+static void without_an_order_left_a_start_waits_on(void **state)
+{
+    breaker_ledger_entry_t saved = entry((UINT64_C(1) << 53) - 1, "t", "other");
+    bench_t bench;
+
+    (void)state;
+    bench_init(&bench);
+    begin(&bench, &saved, 1);
+    stay_down_until(&bench, START_MS + 20000);
+    check_state(&bench, BREAKER_AGREEMENT_START);
+    end(&bench);
+}
+
+static void a_broken_connection_keeps_the_token_and_backs_off_with_jitter(void **state)
+{
+    static const uint64_t ceilings[] = {100, 200, 400, 800, 1600, 2000, 2000};
+    breaker_ledger_entry_t there = entry(20, "t20", "mine");
+    bench_t bench;
+
+    (void)state;
+    for (uint64_t seed = 0; seed != 50; ++seed) {
+        bench_init(&bench);
+        bench.config.seed = seed;
+        begin(&bench, NULL, 0);
+        up(&bench);
+        answer(&bench, 'a', &there, 1);
+        for (size_t i = 0; i != sizeof(ceilings) / sizeof(ceilings[0]); ++i) {
+            if (!bench.last.dial && i == 0)
+                wake(&bench);
+            down(&bench);
+            check_state(&bench, BREAKER_AGREEMENT_STALE);
+            check_own(&bench, "t20");
+            assert_false(bench.last.publish || bench.last.dial);
+            assert_true(bench.last.wake_ms > bench.now.mono_ms);
+            assert_true(bench.last.wake_ms <= bench.now.mono_ms + ceilings[i]);
+            wake(&bench);
+            assert_true(bench.last.dial);
+        }
+        end(&bench);
+    }
+}
+
+/* the longest of many waits shows which ceiling they had */
+static void the_backoff_is_forgotten_after_five_good_seconds(void **state)
+{
+    static const struct {
+        uint64_t good_ms;
+        uint64_t at_least_ms, at_most_ms;
+    } cases[] = {{3000, 1000, 2000}, {8000, 50, 100}};
+
+    (void)state;
+    for (size_t i = 0; i != 2; ++i) {
+        breaker_ledger_entry_t there = entry(20, "t20", "mine");
+        uint64_t longest = 0;
+        for (uint64_t seed = 0; seed != 60; ++seed) {
+            bench_t bench;
+            uint64_t good_until;
+            bench_init(&bench);
+            bench.config.seed = seed;
+            begin(&bench, &there, 1);
+            stay_down_until(&bench, START_MS + 20000);
+            while (!bench.last.dial)
+                wake(&bench);
+            up(&bench);
+            good_until = bench.now.mono_ms + cases[i].good_ms;
+            answer(&bench, 'a', &there, 1);
+            while (bench.now.mono_ms < good_until) {
+                wake(&bench);
+                if (bench.last.poll)
+                    answer_unchanged(&bench, 'a');
+            }
+            down(&bench);
+            if (bench.last.wake_ms - bench.now.mono_ms > longest)
+                longest = bench.last.wake_ms - bench.now.mono_ms;
+            end(&bench);
+        }
+        assert_in_range(longest, cases[i].at_least_ms, cases[i].at_most_ms);
+    }
+}
+
+static void a_silence_of_three_polls_is_stale(void **state)
+{
+    breaker_ledger_entry_t there = entry(20, "t20", "mine");
+    bench_t bench;
+
+    (void)state;
+    bench_init(&bench);
+    begin(&bench, NULL, 0);
+    up(&bench);
+    answer(&bench, 'a', &there, 1);
+    wake(&bench);
+    assert_true(bench.last.poll);
+    assert_int_equal(bench.last.wake_ms, START_MS + 3000);
+    wake(&bench);
+    check_state(&bench, BREAKER_AGREEMENT_STALE);
+    check_own(&bench, "t20");
+    answer_unchanged(&bench, 'a');
+    check_state(&bench, BREAKER_AGREEMENT_SYNCED);
+    end(&bench);
+}
+
+static void a_refusal_hangs_up(void **state)
+{
+    breaker_ledger_entry_t there = entry(20, "t20", "mine");
+    bench_t bench;
+
+    (void)state;
+    bench_init(&bench);
+    begin(&bench, &there, 1);
+    up(&bench);
+    bench.last = breaker_agreement_on_refused(bench.node, bench.now);
+    assert_true(bench.last.hang_up);
+    check_state(&bench, BREAKER_AGREEMENT_STALE);
+    wake(&bench);
+    assert_true(bench.last.dial);
+    end(&bench);
+}
+
+static void a_malformed_answer_is_a_refusal_that_changes_nothing(void **state)
+{
+    breaker_answer_t cases[8];
+
+    (void)state;
+    for (size_t i = 0; i != 8; ++i) {
+        cases[i] = (breaker_answer_t){.num_entries = 1, .entries = {entry(50, "t50", "mine")}};
+        memset(cases[i].digest, 'a', 40);
+    }
+    cases[0].digest[39] = '\0';
+    memset(cases[1].digest, 'a', sizeof(cases[1].digest));
+    cases[2].digest[7] = 'A';
+    cases[3].unchanged = true; /* nothing was ever answered that could be */
+    cases[4].num_entries = BREAKER_LEDGER_MAX + 1;
+    cases[5].entries[0].order = UINT64_C(1) << 53;
+    cases[6].entries[0].token.text[0] = '/';
+    cases[7].entries[0].release.len = 0;
+    for (size_t i = 0; i != 8; ++i) {
+        breaker_ledger_entry_t saved = entry(20, "t20", "mine");
+        bench_t bench;
+        bench_init(&bench);
+        begin(&bench, &saved, 1);
+        up(&bench);
+        bench.last = breaker_agreement_on_answer(bench.node, bench.now, cases + i);
+        if (!bench.last.hang_up || bench.last.publish)
+            fail_msg("case %zu", i);
+        check_own(&bench, "t20");
+        check_state(&bench, BREAKER_AGREEMENT_STALE);
+        end(&bench);
+    }
+}
+
+static void polls_are_a_fifth_around_their_time(void **state)
+{
+    breaker_ledger_entry_t there = entry(20, "t20", "mine");
+    uint64_t least = UINT64_MAX, most = 0;
+    bench_t bench;
+
+    (void)state;
+    bench_init(&bench);
+    begin(&bench, NULL, 0);
+    up(&bench);
+    answer(&bench, 'a', &there, 1);
+    for (int i = 0; i != 1000; ++i) {
+        uint64_t sent = bench.now.mono_ms, gap;
+        wake(&bench);
+        assert_true(bench.last.poll);
+        gap = bench.now.mono_ms - sent;
+        least = gap < least ? gap : least;
+        most = gap > most ? gap : most;
+        answer_unchanged(&bench, 'a');
+    }
+    assert_in_range(least, 800, 820);
+    assert_in_range(most, 1180, 1200);
+    end(&bench);
+}
+
+/* 32 newer releases: Redis and the ledger may drop the own entry, the node asserts it still */
+static void an_entry_that_was_pushed_out_is_asserted_still(void **state)
+{
+    breaker_ledger_entry_t saved = entry(5, "t5", "mine"), newer[BREAKER_LEDGER_MAX];
+    bench_t bench;
+    breaker_poll_t poll;
+    char text[16];
+
+    (void)state;
+    for (unsigned i = 0; i != BREAKER_LEDGER_MAX; ++i) {
+        snprintf(text, sizeof(text), "n%u", i);
+        newer[i] = entry(100 + i, text, "other");
+    }
+    bench_init(&bench);
+    begin(&bench, &saved, 1);
+    up(&bench);
+    answer(&bench, 'a', newer, BREAKER_LEDGER_MAX);
+    check_own(&bench, "t5");
+    poll = poll_of(&bench);
+    assert_int_equal(poll.num_entries, 1);
+    assert_string_equal(poll.entries[0].token.text, "t5");
+    /* Redis makes room for it, below the newest; what had to go does not come back */
+    newer[0] = saved;
+    wake(&bench);
+    answer(&bench, 'b', newer, BREAKER_LEDGER_MAX);
+    check_own(&bench, "t5");
+    assert_int_equal(poll_of(&bench).num_entries, 1);
+    end(&bench);
+}
+
+static void timers_and_names_out_of_bounds_are_refused(void **state)
+{
+    static const struct {
+        size_t at;
+        uint32_t value;
+    } timers[] = {
+#define CASE(field, value) {offsetof(breaker_agreement_config_t, field), value}
+        CASE(poll_ms, BREAKER_POLL_MIN_MS - 1),
+        CASE(poll_ms, BREAKER_POLL_MAX_MS + 1),
+        CASE(backoff_min_ms, 0),
+        CASE(backoff_min_ms, 2001),
+        CASE(backoff_max_ms, 86400001),
+        CASE(forgive_after_ms, UINT32_MAX),
+        CASE(grace_ms, UINT32_MAX),
+        CASE(start_timeout_ms, UINT32_MAX),
+        CASE(settle_ms, UINT32_MAX),
+        CASE(dead_after_ms, 2999),
+        CASE(dead_after_ms, BREAKER_DEAD_AFTER_MAX_MS + 1),
+#undef CASE
+    };
+    breaker_agreement_t *made = NULL;
+    bench_t bench;
+
+    (void)state;
+    for (size_t i = 0; i != sizeof(timers) / sizeof(timers[0]); ++i) {
+        bench_init(&bench);
+        memcpy((char *)&bench.config + timers[i].at, &timers[i].value, sizeof(uint32_t));
+        if (breaker_agreement_create(&bench.config, &made) != BREAKER_ERR_RANGE)
+            fail_msg("case %zu", i);
+    }
+    bench_init(&bench);
+    bench.config.release.len = 0;
+    assert_int_equal(breaker_agreement_create(&bench.config, &made), BREAKER_ERR_TOKEN_SYNTAX);
+    bench_init(&bench);
+    strcpy(bench.config.suffix, "-a/b");
+    assert_int_equal(breaker_agreement_create(&bench.config, &made), BREAKER_ERR_TOKEN_SYNTAX);
+    memset(bench.config.suffix, 'a', sizeof(bench.config.suffix));
+    assert_int_equal(breaker_agreement_create(&bench.config, &made), BREAKER_ERR_RANGE);
+    assert_null(made);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_new_node_dials_polls_and_adopts_its_releases_token),
         cmocka_unit_test(without_redis_the_grace_ends_in_a_proposal),
         cmocka_unit_test(a_wanted_poll_goes_out_at_most_once_a_second),
+        cmocka_unit_test(an_empty_ledger_is_believed_after_settling),
+        cmocka_unit_test(a_ledger_of_others_needs_no_settling),
+        cmocka_unit_test(a_redis_that_never_gives_a_token_is_not_waited_for_for_ever),
+        cmocka_unit_test(the_policy_decides_how_long_a_start_waits),
+        cmocka_unit_test(a_saved_token_is_used_at_once_and_asserted_with_its_history),
+        cmocka_unit_test(what_redis_lost_goes_out_with_the_next_poll),
+        cmocka_unit_test(a_larger_token_of_my_release_is_adopted_and_a_smaller_one_ignored),
+        cmocka_unit_test(a_token_that_went_to_another_release_is_left_for_the_fresh_one),
+        cmocka_unit_test(a_token_known_as_anothers_is_not_adopted_but_told),
+        cmocka_unit_test(an_operators_token_takes_the_place_of_its_first_registration),
+        cmocka_unit_test(a_proposal_lies_above_all_that_is_known),
+        cmocka_unit_test(without_an_order_left_a_start_waits_on),
+        cmocka_unit_test(a_broken_connection_keeps_the_token_and_backs_off_with_jitter),
+        cmocka_unit_test(the_backoff_is_forgotten_after_five_good_seconds),
+        cmocka_unit_test(a_silence_of_three_polls_is_stale),
+        cmocka_unit_test(a_refusal_hangs_up),
+        cmocka_unit_test(a_malformed_answer_is_a_refusal_that_changes_nothing),
+        cmocka_unit_test(polls_are_a_fifth_around_their_time),
+        cmocka_unit_test(an_entry_that_was_pushed_out_is_asserted_still),
+        cmocka_unit_test(timers_and_names_out_of_bounds_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
