@@ -1,0 +1,489 @@
+/*
+ * A node in its cluster, threads and loop included, against a server in the process that answers
+ * every poll with what the test says.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+#include <breaker/cluster.h>
+#include <breaker/state.h>
+#include "tree.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define DIGEST "0123456789abcdef0123456789abcdef01234567"
+
+enum { DEADLINE_MS = 30000 };
+
+/* ---- the server ---- */
+
+typedef struct st_server_t {
+    int fd;
+    uint16_t port;
+    pthread_t thread;
+    /* what it says to each poll */
+    const char *answer;
+    atomic_uint num_polls;
+} server_t;
+
+/* polls come one at a time, each in one write: what is long enough for the script and ends like a
+ * command is one */
+static void serve_connection(server_t *server, int fd)
+{
+    char buf[65536];
+    size_t len = 0;
+    ssize_t got;
+
+    while ((got = recv(fd, buf + len, sizeof(buf) - len, 0)) > 0) {
+        len += (size_t)got;
+        if (len < 2000 || memcmp(buf + len - 2, "\r\n", 2) != 0)
+            continue;
+        len = 0;
+        atomic_fetch_add(&server->num_polls, 1);
+        if (send(fd, server->answer, strlen(server->answer), MSG_NOSIGNAL) < 0)
+            break;
+    }
+    close(fd);
+}
+
+static void *run_server(void *data)
+{
+    server_t *server = data;
+    int fd;
+
+    while ((fd = accept(server->fd, NULL, NULL)) >= 0)
+        serve_connection(server, fd);
+    return NULL;
+}
+
+static void start_server(server_t *server, const char *answer)
+{
+    struct sockaddr_in addr = {.sin_family = AF_INET};
+    socklen_t len = sizeof(addr);
+
+    *server = (server_t){.answer = answer};
+    addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    server->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(server->fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+    assert_int_equal(getsockname(server->fd, (struct sockaddr *)&addr, &len), 0);
+    server->port = ntohs(addr.sin_port);
+    assert_int_equal(listen(server->fd, 16), 0);
+    assert_int_equal(pthread_create(&server->thread, NULL, run_server, server), 0);
+}
+
+/* the node has hung up before */
+static void stop_server(server_t *server)
+{
+    shutdown(server->fd, SHUT_RDWR);
+    pthread_join(server->thread, NULL);
+    close(server->fd);
+}
+
+/* ---- the node ---- */
+
+typedef struct st_world_t {
+    tree_t tree;
+    char state_path[128];
+    breaker_node_t *node;
+    char url[64];
+    const char *urls[1];
+    breaker_cluster_config_t config;
+    atomic_uint num_ready, num_troubles;
+} world_t;
+
+static void on_ready(void *data)
+{
+    atomic_fetch_add(&((world_t *)data)->num_ready, 1);
+}
+
+static void on_log(void *data, breaker_log_level_t level, const char *line)
+{
+    (void)level;
+    if (strstr(line, "trouble=") != NULL)
+        atomic_fetch_add(&((world_t *)data)->num_troubles, 1);
+}
+
+static void add_view(breaker_node_t *node, const char *name, const char *directory)
+{
+    breaker_view_config_t config;
+    const breaker_view_t *view;
+
+    breaker_view_config_init(&config);
+    config.name = name;
+    config.directory = directory;
+    assert_int_equal(breaker_node_add_view(node, &config, &view), 0);
+}
+
+static int setup(void **state)
+{
+    static world_t world;
+    breaker_error_t error;
+
+    memset(&world, 0, sizeof(world));
+    tree_create(&world.tree);
+    tree_write(&world.tree, "site/a.css", "a{}");
+    snprintf(world.state_path, sizeof(world.state_path), "%s/site", world.tree.path);
+    assert_int_equal(breaker_node_create(NULL, &world.node), 0);
+    assert_int_equal(breaker_node_set_release_id(world.node, "r1", 2), 0);
+    add_view(world.node, "a/{breaker}", world.state_path);
+    add_view(world.node, "b/{breaker}", world.state_path);
+    assert_int_equal(breaker_node_join(world.node), 0);
+    assert_int_equal(breaker_node_load(world.node, &error), 0);
+    snprintf(world.state_path, sizeof(world.state_path), "%s/state", world.tree.path);
+    breaker_cluster_config_init(&world.config);
+    world.config.app = "shop";
+    /* nobody listens there */
+    strcpy(world.url, "redis://127.0.0.1:1");
+    world.urls[0] = world.url;
+    world.config.redis.urls = world.urls;
+    world.config.redis.num_urls = 1;
+    world.config.poll_ms = 100;
+    world.config.data = &world;
+    world.config.on_ready = on_ready;
+    world.config.on_log = on_log;
+    *state = &world;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    world_t *world = *state;
+
+    breaker_node_free(world->node);
+    tree_remove(&world->tree);
+    return 0;
+}
+
+static void use_server(world_t *world, const server_t *server)
+{
+    snprintf(world->url, sizeof(world->url), "redis://127.0.0.1:%u", server->port);
+}
+
+static breaker_cluster_t *start(world_t *world)
+{
+    breaker_cluster_t *cluster;
+    breaker_error_t error = {0};
+
+    if (breaker_cluster_start(world->node, &world->config, &cluster, &error) != 0)
+        fail_msg("%s", error.message);
+    return cluster;
+}
+
+static uint64_t now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static void pause_ms(void)
+{
+    nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+}
+
+static void wait_ready(world_t *world)
+{
+    for (uint64_t end = now_ms() + DEADLINE_MS; atomic_load(&world->num_ready) == 0; pause_ms())
+        assert_true(now_ms() < end);
+}
+
+static breaker_snapshot_t *take_snapshot(world_t *world)
+{
+    breaker_snapshot_t *held = NULL;
+
+    breaker_publisher_refresh(breaker_node_publisher(world->node), &held);
+    return held;
+}
+
+static bool has_token(world_t *world, const char *token)
+{
+    breaker_snapshot_t *held = take_snapshot(world);
+    bool has = held != NULL && strcmp(held->views[0].token.text, token) == 0 &&
+               strcmp(held->views[1].token.text, token) == 0;
+
+    breaker_snapshot_unref(held);
+    return has;
+}
+
+static bool sees_older(world_t *world)
+{
+    breaker_snapshot_t *held = take_snapshot(world);
+    bool sees = held != NULL && held->older_alive;
+
+    breaker_snapshot_unref(held);
+    return sees;
+}
+
+#define WAIT_UNTIL(condition)                                                                      \
+    for (uint64_t end_ = now_ms() + DEADLINE_MS; !(condition); pause_ms())                         \
+    assert_true(now_ms() < end_)
+
+/* ---- what is refused ---- */
+
+static void a_configuration_out_of_bounds_is_refused(void **state)
+{
+    world_t *world = *state;
+    const breaker_cluster_config_t good = world->config;
+    breaker_cluster_config_t bad[10];
+    char long_app[BREAKER_APP_MAX + 2];
+    const char *const no_urls[] = {"http://h"};
+    size_t num = COUNT(bad);
+
+    memset(long_app, 'a', sizeof(long_app));
+    long_app[sizeof(long_app) - 1] = '\0';
+    for (size_t i = 0; i != num; ++i)
+        bad[i] = good;
+    bad[0].app = NULL;
+    bad[1].app = "";
+    bad[2].app = "{shop}";
+    bad[3].app = long_app;
+    bad[4].advertise = "host";
+    bad[5].advertise = "ho st:80";
+    bad[6].advertise = "host:0";
+    bad[7].poll_ms = 99;
+    bad[8].dead_after_ms = 299;
+    bad[9].redis.urls = no_urls;
+    assert_int_equal(breaker_cluster_check(world->node, &good, NULL), 0);
+    for (size_t i = 0; i != num; ++i) {
+        breaker_cluster_t *cluster = NULL;
+        breaker_error_t error = {0};
+        assert_true(breaker_cluster_check(world->node, &bad[i], &error) < 0);
+        assert_int_equal(error.code, breaker_cluster_start(world->node, &bad[i], &cluster, NULL));
+        assert_true(error.message[0] != '\0');
+        assert_null(cluster);
+    }
+}
+
+static void a_node_that_did_not_join_or_is_not_loaded_cannot_start(void **state)
+{
+    world_t *world = *state;
+    breaker_cluster_t *cluster = NULL;
+    breaker_node_t *node;
+
+    assert_int_equal(breaker_node_create(NULL, &node), 0);
+    assert_int_equal(breaker_cluster_start(node, &world->config, &cluster, NULL),
+                     BREAKER_ERR_STATE);
+    assert_int_equal(breaker_node_join(node), 0);
+    assert_int_equal(breaker_cluster_start(node, &world->config, &cluster, NULL),
+                     BREAKER_ERR_STATE);
+    assert_null(cluster);
+    breaker_node_free(node);
+}
+
+static void views_with_different_tokens_are_refused(void **state)
+{
+    world_t *world = *state;
+    breaker_token_t token;
+    breaker_node_t *node;
+
+    assert_int_equal(breaker_node_create(NULL, &node), 0);
+    add_view(node, "a/{breaker}", world->tree.path);
+    assert_int_equal(breaker_node_operator_token(node, &token), 0);
+    assert_int_equal(token.len, 0);
+    assert_int_equal(breaker_node_set_token(node, "v1", 2), 0);
+    add_view(node, "b/{breaker}", world->tree.path);
+    assert_int_equal(breaker_node_operator_token(node, &token), BREAKER_ERR_STATE);
+    assert_int_equal(breaker_cluster_check(node, &world->config, NULL), BREAKER_ERR_STATE);
+    breaker_node_free(node);
+}
+
+/* ---- without Redis ---- */
+
+static void nothing_is_published_before_there_is_a_token(void **state)
+{
+    world_t *world = *state;
+    breaker_cluster_t *cluster;
+
+    world->config.start = BREAKER_START_STRICT;
+    cluster = start(world);
+    WAIT_UNTIL(atomic_load(&world->num_troubles) != 0);
+    assert_null(take_snapshot(world));
+    breaker_cluster_stop(cluster);
+    assert_int_equal(atomic_load(&world->num_ready), 0);
+    breaker_cluster_stop(NULL);
+}
+
+static void a_node_alone_serves_under_its_own_proposal_in_the_end(void **state)
+{
+    world_t *world = *state;
+    breaker_cluster_t *cluster;
+    breaker_snapshot_t *held;
+
+    world->config.state_path = world->state_path;
+    cluster = start(world);
+    wait_ready(world);
+    held = take_snapshot(world);
+    assert_true(held->has_ledger);
+    assert_int_equal(breaker_ledger_size(&held->ledger), 1);
+    assert_false(breaker_node_freshness(world->node).reachable);
+    breaker_cluster_stop(cluster);
+    assert_int_equal(atomic_load(&world->num_ready), 1);
+
+    /* and has the same token when it comes back, at once, whatever the policy */
+    breaker_token_t token = held->views[0].token;
+    breaker_snapshot_unref(held);
+    world->config.start = BREAKER_START_STRICT;
+    cluster = start(world);
+    assert_int_equal(atomic_load(&world->num_ready), 2);
+    assert_true(has_token(world, token.text));
+    breaker_cluster_stop(cluster);
+}
+
+/* ---- with answers ---- */
+
+static void an_entry_of_the_release_becomes_the_token_of_all_views(void **state)
+{
+    world_t *world = *state;
+    breaker_cluster_t *cluster;
+    breaker_ledger_t saved;
+    server_t server;
+
+    start_server(&server, "*4\r\n$40\r\n" DIGEST "\r\n:1000000\r\n"
+                          "*2\r\n$8\r\n40 v0 r0\r\n$8\r\n50 v1 r1\r\n"
+                          "*2\r\n$14\r\n999000 r0 - 01\r\n$14\r\n999000 r1 - 02\r\n");
+    use_server(world, &server);
+    world->config.state_path = world->state_path;
+    cluster = start(world);
+    wait_ready(world);
+    assert_true(has_token(world, "v1"));
+    assert_true(sees_older(world));
+    WAIT_UNTIL(breaker_node_freshness(world->node).reachable);
+    assert_true(breaker_node_freshness(world->node).answered_ms != 0);
+    assert_int_equal(breaker_state_load(world->state_path, &saved, NULL), 0);
+    assert_int_equal(breaker_ledger_size(&saved), 2);
+    breaker_cluster_stop(cluster);
+    assert_false(breaker_node_freshness(world->node).reachable);
+    /* what was published stays, and asking is harmless */
+    assert_true(has_token(world, "v1"));
+    breaker_node_want_refresh(world->node);
+    stop_server(&server);
+}
+
+static void where_all_share_all_files_any_release_is_this_one(void **state)
+{
+    world_t *world = *state;
+    breaker_cluster_t *cluster;
+    breaker_snapshot_t *held;
+    server_t server;
+
+    start_server(&server, "*4\r\n$40\r\n" DIGEST "\r\n:1000000\r\n"
+                          "*2\r\n$9\r\n40 v0 any\r\n$9\r\n50 v1 any\r\n$-1\r\n");
+    use_server(world, &server);
+    world->config.adopt_any = true;
+    cluster = start(world);
+    wait_ready(world);
+    assert_true(has_token(world, "v1"));
+    held = take_snapshot(world);
+    assert_ptr_equal(held->entry_release[0], held->release);
+    assert_ptr_equal(held->entry_release[1], held->release);
+    breaker_snapshot_unref(held);
+    breaker_cluster_stop(cluster);
+    stop_server(&server);
+}
+
+static void a_server_that_answers_nonsense_costs_a_line_and_nothing_else(void **state)
+{
+    static const char *const answers[] = {
+        "+OK\r\n",
+        "*4\r\n$40\r\n" DIGEST "\r\n:1\r\n*1\r\n$6\r\n50 v/1\r\n$-1\r\n",
+        "-ERR no such thing\r\n",
+        "garbage\r\n",
+        "*4\r\n$40\r\n" DIGEST "\r\n:1\r\n$-1\r\n$-1\r\n",
+    };
+    world_t *world = *state;
+
+    for (size_t i = 0; i != COUNT(answers); ++i) {
+        breaker_cluster_t *cluster;
+        server_t server;
+        atomic_store(&world->num_ready, 0);
+        start_server(&server, answers[i]);
+        use_server(world, &server);
+        cluster = start(world);
+        WAIT_UNTIL(atomic_load(&server.num_polls) >= 3);
+        wait_ready(world);
+        assert_false(breaker_node_freshness(world->node).reachable);
+        breaker_cluster_stop(cluster);
+        stop_server(&server);
+    }
+    /* the last one is well-formed, but the node had no ledger that could be unchanged */
+    assert_true(atomic_load(&world->num_troubles) >= COUNT(answers) - 1);
+    assert_true(atomic_load(&world->num_troubles) <= 3 * COUNT(answers));
+}
+
+static void a_wanted_refresh_is_a_poll_out_of_turn(void **state)
+{
+    world_t *world = *state;
+    breaker_cluster_t *cluster;
+    server_t server;
+    uint64_t wanted_ms;
+
+    start_server(&server, "*4\r\n$40\r\n" DIGEST "\r\n:1000000\r\n*1\r\n$8\r\n50 v1 r1\r\n$-1\r\n");
+    use_server(world, &server);
+    world->config.poll_ms = BREAKER_POLL_MAX_MS;
+    world->config.dead_after_ms = 0;
+    cluster = start(world);
+    wait_ready(world);
+    WAIT_UNTIL(breaker_node_freshness(world->node).reachable);
+    wanted_ms = now_ms();
+    breaker_node_want_refresh(world->node);
+    WAIT_UNTIL(breaker_node_freshness(world->node).answered_ms >= wanted_ms);
+    assert_int_equal(atomic_load(&server.num_polls), 2);
+    breaker_cluster_stop(cluster);
+    stop_server(&server);
+}
+
+/* ---- on an embedder's loop ---- */
+
+static void an_embedders_loop_carries_the_cluster_and_is_empty_after_it(void **state)
+{
+    world_t *world = *state;
+    breaker_cluster_t *cluster;
+    server_t server;
+    uv_loop_t loop;
+
+    assert_int_equal(uv_loop_init(&loop), 0);
+    start_server(&server, "*4\r\n$40\r\n" DIGEST "\r\n:1000000\r\n*1\r\n$8\r\n50 v1 r1\r\n$-1\r\n");
+    use_server(world, &server);
+    world->config.loop = &loop;
+    cluster = start(world);
+    for (uint64_t end = now_ms() + DEADLINE_MS; atomic_load(&world->num_ready) == 0;) {
+        assert_true(now_ms() < end);
+        uv_run(&loop, UV_RUN_ONCE);
+    }
+    assert_true(has_token(world, "v1"));
+    breaker_cluster_stop(cluster);
+    assert_int_equal(uv_run(&loop, UV_RUN_DEFAULT), 0);
+    assert_int_equal(uv_loop_close(&loop), 0);
+    stop_server(&server);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_configuration_out_of_bounds_is_refused),
+        TEST(a_node_that_did_not_join_or_is_not_loaded_cannot_start),
+        TEST(views_with_different_tokens_are_refused),
+        TEST(nothing_is_published_before_there_is_a_token),
+        TEST(a_node_alone_serves_under_its_own_proposal_in_the_end),
+        TEST(an_entry_of_the_release_becomes_the_token_of_all_views),
+        TEST(where_all_share_all_files_any_release_is_this_one),
+        TEST(a_server_that_answers_nonsense_costs_a_line_and_nothing_else),
+        TEST(a_wanted_refresh_is_a_poll_out_of_turn),
+        TEST(an_embedders_loop_carries_the_cluster_and_is_empty_after_it),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
