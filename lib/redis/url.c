@@ -177,6 +177,15 @@ static int parse_host(piece_t rest, breaker__redis_url_t *url, breaker_error_t *
     return 0;
 }
 
+/* A path is told in reasons, which are one line. */
+static bool is_printable(const char *text)
+{
+    for (; *text != '\0'; ++text)
+        if ((unsigned char)*text < 0x20 || *text == 0x7f)
+            return false;
+    return true;
+}
+
 static int parse_db(piece_t db, breaker__redis_url_t *url, breaker_error_t *error)
 {
     if (!is_number(db.base, db.len, DB_MAX, &url->db))
@@ -225,8 +234,10 @@ static int parse_unix(piece_t rest, breaker__redis_url_t *url, breaker_error_t *
         if ((err = parse_db((piece_t){rest.base + 3, rest.len - 3}, url, error)) != 0)
             return err;
     }
-    if (!decode(path, url->endpoint.path, sizeof(url->endpoint.path)))
-        return refuse(error, "a socket's path is longer than 107 bytes or badly percent-encoded");
+    if (!decode(path, url->endpoint.path, sizeof(url->endpoint.path)) ||
+        !is_printable(url->endpoint.path))
+        return refuse(error, "a socket's path is longer than 107 bytes, badly percent-encoded or "
+                             "has control characters");
     return 0;
 }
 

@@ -8,7 +8,7 @@ import struct
 import threading
 import time
 
-from link import DEADLINE_S, LinkTest, main
+from link import DEADLINE_S, FullBacklog, LinkTest, main
 
 SECRET = "hunter2"
 OK = b"+OK\r\n"
@@ -311,17 +311,9 @@ class Hostile(LinkTest):
         self.assertEqual(probe.fds(), before)
 
     def test_a_full_backlog(self):
-        listener = socket.socket()
-        self.addCleanup(listener.close)
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(0)
-        port = listener.getsockname()[1]
-        for _ in range(8):
-            filler = socket.socket()
-            filler.setblocking(False)
-            filler.connect_ex(("127.0.0.1", port))
-            self.addCleanup(filler.close)
-        probe = self.probe("-c", "300", "redis://:x@127.0.0.1:%d" % port, patient=False)
+        full = FullBacklog()
+        self.addCleanup(full.stop)
+        probe = self.probe("-c", "300", "redis://:x@127.0.0.1:%d" % full.port, patient=False)
         before = probe.fds()
         for _ in range(5):
             self.assertIn("in time", probe.down())

@@ -27,11 +27,15 @@ PATIENT = ["-c", "15000", "-r", "15000"]
 class Probe:
     """One link in a process of its own. What it prints is read as [event, …] lists."""
 
-    def __init__(self, *arguments, patient=True):
+    def __init__(self, *arguments, patient=True, addresses=None):
+        environment = dict(os.environ)
+        if addresses is not None:
+            environment["BREAKER_PROBE_ADDRESSES"] = " ".join(addresses)
         self.errors = tempfile.TemporaryFile()
         self.process = subprocess.Popen(
             WRAPPER + [os.path.join(BIN, "redis_probe")] + (PATIENT if patient else []) +
-            list(arguments), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors)
+            list(arguments), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors,
+            env=environment)
         self.selector = selectors.DefaultSelector()
         self.selector.register(self.process.stdout, selectors.EVENT_READ)
         os.set_blocking(self.process.stdout.fileno(), False)
@@ -109,6 +113,23 @@ class Probe:
         if status != 0 or REPORTS.search(said.encode()):
             raise AssertionError("the probe ended with %d:\n%s" % (status, said))
         return said
+
+
+class FullBacklog:
+    """A listener that accepts nothing and has no room for more."""
+
+    def __init__(self):
+        self.sockets = [socket.create_server(("127.0.0.1", 0), backlog=0)]
+        self.port = self.sockets[0].getsockname()[1]
+        for _ in range(8):
+            filler = socket.socket()
+            filler.setblocking(False)
+            filler.connect_ex(("127.0.0.1", self.port))
+            self.sockets.append(filler)
+
+    def stop(self):
+        for each in self.sockets:
+            each.close()
 
 
 class Redis:

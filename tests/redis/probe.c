@@ -8,6 +8,8 @@
  * Lines, words separated by tabs: dial · command WORD… · hang_up · free · peer · fds ·
  * inside EVENT LINE… (does that line inside the next callback of that event: up, down, reply) ·
  * round N (N times dial, command PING, hang_up, whatever comes of them).
+ *
+ * BREAKER_PROBE_ADDRESSES, "127.0.0.1:7000 127.0.0.1:7001" say, is what every name is looked up as.
  */
 #include <assert.h>
 #include <dirent.h>
@@ -17,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <netdb.h>
 #include <unistd.h>
 #include <breaker/redis.h>
 
@@ -54,6 +57,45 @@ static void broken(const char *what)
 {
     fprintf(stderr, "BROKEN PROMISE: %s\n", what);
     abort();
+}
+
+/* ---- names ---- */
+
+int __real_uv_getaddrinfo(uv_loop_t *loop, uv_getaddrinfo_t *request, uv_getaddrinfo_cb callback,
+                          const char *node, const char *service, const struct addrinfo *hints);
+int __wrap_uv_getaddrinfo(uv_loop_t *loop, uv_getaddrinfo_t *request, uv_getaddrinfo_cb callback,
+                          const char *node, const char *service, const struct addrinfo *hints);
+
+static uv_getaddrinfo_cb asked_for_addresses;
+
+/* glibc frees lists of addresses one by one, so they may be put together. */
+static void on_looked_up(uv_getaddrinfo_t *request, int status, struct addrinfo *found)
+{
+    char *addresses = strdup(getenv("BREAKER_PROBE_ADDRESSES")), *rest = NULL;
+    struct addrinfo *first = NULL, **last = &first;
+
+    (void)status;
+    uv_freeaddrinfo(found);
+    for (char *word = strtok_r(addresses, " ", &rest); word != NULL;
+         word = strtok_r(NULL, " ", &rest)) {
+        struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
+        char *colon = strchr(word, ':');
+        *colon = '\0';
+        if (getaddrinfo(word, colon + 1, &hints, last) != 0)
+            broken("BREAKER_PROBE_ADDRESSES");
+        last = &(*last)->ai_next;
+    }
+    free(addresses);
+    asked_for_addresses(request, 0, first);
+}
+
+int __wrap_uv_getaddrinfo(uv_loop_t *loop, uv_getaddrinfo_t *request, uv_getaddrinfo_cb callback,
+                          const char *node, const char *service, const struct addrinfo *hints)
+{
+    if (getenv("BREAKER_PROBE_ADDRESSES") == NULL)
+        return __real_uv_getaddrinfo(loop, request, callback, node, service, hints);
+    asked_for_addresses = callback;
+    return __real_uv_getaddrinfo(loop, request, on_looked_up, "localhost", service, hints);
 }
 
 /* ---- what is told ---- */

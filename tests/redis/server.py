@@ -5,7 +5,7 @@ import os
 import signal
 import socket
 
-from link import LinkTest, Redis, free_port, main, wait_until
+from link import FullBacklog, LinkTest, Redis, free_port, main, wait_until
 
 
 class Server(LinkTest):
@@ -130,6 +130,26 @@ class Server(LinkTest):
         self.assertEqual(probe.command("PING"), {"status": "PONG"})
         probe = self.probe("redis://no-such-host.invalid:%d" % server.port)
         self.assertIn("name was not found", probe.down())
+
+    def test_a_silent_address_leaves_time_to_the_others(self):
+        server = self.redis()
+        full = FullBacklog()
+        self.addCleanup(full.stop)
+        addresses = ["127.0.0.1:%d" % port for port in (full.port, free_port(), server.port)]
+        probe = self.probe("-c", "6000", "redis://redis.example:1", patient=False,
+                           addresses=addresses)
+        self.assertEqual(probe.dial(), "redis.example:1")
+        self.assertEqual(probe.command("PING"), {"status": "PONG"})
+        before = probe.fds()
+        probe.ask("hang_up")
+        self.assertLess(probe.fds(), before)
+
+    def test_eight_addresses_of_a_name_are_tried(self):
+        server = self.redis()
+        dead, alive = "127.0.0.1:%d" % free_port(), "127.0.0.1:%d" % server.port
+        self.probe("redis://redis.example", addresses=[dead] * 7 + [alive]).dial()
+        reason = self.probe("redis://redis.example", addresses=[dead] * 8 + [alive]).down()
+        self.assertIn("connection refused", reason)
 
     def test_ipv6(self):
         server = self.redis()

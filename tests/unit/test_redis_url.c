@@ -89,6 +89,8 @@ static void what_is_malformed_is_refused_with_the_part_that_is_wrong(void **stat
         {"unix:///s?", "?db=N"},
         {"unix:///s%00", "path"},
         {"unix:///s%", "path"},
+        {"unix:///s%0a", "path"},
+        {"unix:///s\x7f", "path"},
         {"unix:///" BYTES_100 "1234567", "path"},
         {"redis://", "host"},
         {"redis:///1", "host"},
