@@ -6,15 +6,14 @@
  */
 #include <assert.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 #include <h2o.h>
 #include <h2o/configurator.h>
 #include "internal.h"
+#include "option.h"
 
 typedef struct st_breaker_vars_t {
     breaker_token_t token; /* zeroed: the node's minted one */
@@ -32,102 +31,21 @@ typedef struct st_breaker_configurator_t {
     "timing-allow-origin, resource-policy, headers, index, dotfiles, encodings, "                  \
     "memory-file-limit, memory-limit"
 
-/* where in the file an option stands, for its errors */
-typedef struct st_option_t {
-    h2o_configurator_command_t *cmd;
-    const char *key;
-    yoml_t *node;
-} option_t;
-
-static const char *describe(const yoml_t *node)
-{
-    switch (node->type) {
-    case YOML_TYPE_SCALAR:
-        return node->data.scalar;
-    case YOML_TYPE_SEQUENCE:
-        return "a sequence";
-    case YOML_TYPE_MAPPING:
-        return "a mapping";
-    case YOML__TYPE_UNRESOLVED_ALIAS:
-        break;
-    }
-    return "an alias";
-}
-
-static int refuse_option(const option_t *option, const char *accepted)
-{
-    h2o_configurator_errprintf(option->cmd, option->node, "%s: got `%s`, accepted: %s", option->key,
-                               describe(option->node), accepted);
-    return -1;
-}
-
-/* ---- scalars ---- */
-
-static int read_text(const option_t *option, const char **ret_text)
-{
-    if (option->node->type != YOML_TYPE_SCALAR || option->node->data.scalar[0] == '\0')
-        return refuse_option(option, "a string that is not empty");
-    *ret_text = option->node->data.scalar;
-    return 0;
-}
-
-/* a string, or OFF for none */
-static int read_optional(const option_t *option, const char **ret_text)
-{
-    if (read_text(option, ret_text) != 0)
-        return -1;
-    if (strcasecmp(*ret_text, "OFF") == 0)
-        *ret_text = NULL;
-    return 0;
-}
-
-static int read_switch(const option_t *option, bool *ret_on)
-{
-    if (option->node->type == YOML_TYPE_SCALAR) {
-        if (strcasecmp(option->node->data.scalar, "ON") == 0) {
-            *ret_on = true;
-            return 0;
-        }
-        if (strcasecmp(option->node->data.scalar, "OFF") == 0) {
-            *ret_on = false;
-            return 0;
-        }
-    }
-    return refuse_option(option, "ON, OFF");
-}
-
-static int read_number(const option_t *option, uint64_t max, const char *accepted,
-                       uint64_t *ret_value)
-{
-    const char *text = option->node->type == YOML_TYPE_SCALAR ? option->node->data.scalar : "";
-    unsigned long long value;
-    char *end;
-
-    if (text[0] < '0' || text[0] > '9')
-        return refuse_option(option, accepted);
-    errno = 0;
-    value = strtoull(text, &end, 10);
-    if (errno != 0 || *end != '\0' || value > max)
-        return refuse_option(option, accepted);
-    *ret_value = value;
-    return 0;
-}
-
 /* ---- breaker.static ---- */
 
-static int read_headers(const option_t *option, breaker_view_config_t *config)
+static int read_headers(const breaker__option_t *option, breaker_view_config_t *config)
 {
     static const char accepted[] = "a sequence of at most 32 strings \"Name: value\"";
     const yoml_sequence_t *sequence = &option->node->data.sequence;
     const char **headers;
 
     if (option->node->type != YOML_TYPE_SEQUENCE || sequence->size > BREAKER_VIEW_HEADERS_MAX)
-        return refuse_option(option, accepted);
+        return breaker__option_refuse(option, accepted);
     headers = h2o_mem_alloc(sizeof(headers[0]) * (sequence->size + 1));
     for (size_t i = 0; i != sequence->size; ++i) {
         if (sequence->elements[i]->type != YOML_TYPE_SCALAR) {
             free(headers);
-            return refuse_option(option, accepted);
+            return breaker__option_refuse(option, accepted);
         }
         headers[i] = sequence->elements[i]->data.scalar;
     }
@@ -137,11 +55,11 @@ static int read_headers(const option_t *option, breaker_view_config_t *config)
     return 0;
 }
 
-static int read_directory(const option_t *option, const char **ret_directory)
+static int read_directory(const breaker__option_t *option, const char **ret_directory)
 {
     struct stat st;
 
-    if (read_text(option, ret_directory) != 0)
+    if (breaker__option_text(option, ret_directory) != 0)
         return -1;
     if (stat(*ret_directory, &st) != 0) {
         h2o_configurator_errprintf(option->cmd, option->node,
@@ -150,57 +68,58 @@ static int read_directory(const option_t *option, const char **ret_directory)
         return -1;
     }
     if (!S_ISDIR(st.st_mode))
-        return refuse_option(option, "an existing directory");
+        return breaker__option_refuse(option, "an existing directory");
     return 0;
 }
 
-static int read_retry_after(const option_t *option, breaker_view_config_t *config)
+static int read_retry_after(const breaker__option_t *option, breaker_view_config_t *config)
 {
     static const char accepted[] = "seconds, 1 to 3600";
     uint64_t value;
 
-    if (read_number(option, 3600, accepted, &value) != 0)
+    if (breaker__option_number(option, 3600, accepted, &value) != 0)
         return -1;
     if (value < 1)
-        return refuse_option(option, accepted);
+        return breaker__option_refuse(option, accepted);
     config->retry_after_s = (uint32_t)value;
     return 0;
 }
 
-static int read_option(const option_t *option, breaker_view_config_t *config)
+static int read_option(const breaker__option_t *option, breaker_view_config_t *config)
 {
     const char *key = option->key;
 
     if (strcmp(key, "name") == 0)
-        return read_text(option, &config->name);
+        return breaker__option_text(option, &config->name);
     if (strcmp(key, "path") == 0)
         return read_directory(option, &config->directory);
     if (strcmp(key, "cache-max-age") == 0)
-        return read_number(option, 315360000, "seconds, 0 to 315360000", &config->cache_max_age_s);
+        return breaker__option_number(option, 315360000, "seconds, 0 to 315360000",
+                                      &config->cache_max_age_s);
     if (strcmp(key, "redirect-max-age") == 0)
-        return read_number(option, 31536000, "seconds, 0 (no-store) to 31536000",
-                           &config->redirect_max_age_s);
+        return breaker__option_number(option, 31536000, "seconds, 0 (no-store) to 31536000",
+                                      &config->redirect_max_age_s);
     if (strcmp(key, "retry-after") == 0)
         return read_retry_after(option, config);
     if (strcmp(key, "allow-origin") == 0)
-        return read_optional(option, &config->allow_origin);
+        return breaker__option_optional(option, &config->allow_origin);
     if (strcmp(key, "timing-allow-origin") == 0)
-        return read_optional(option, &config->timing_allow_origin);
+        return breaker__option_optional(option, &config->timing_allow_origin);
     if (strcmp(key, "resource-policy") == 0)
-        return read_optional(option, &config->resource_policy);
+        return breaker__option_optional(option, &config->resource_policy);
     if (strcmp(key, "headers") == 0)
         return read_headers(option, config);
     if (strcmp(key, "index") == 0)
-        return read_optional(option, &config->index);
+        return breaker__option_optional(option, &config->index);
     if (strcmp(key, "dotfiles") == 0)
-        return read_switch(option, &config->dotfiles);
+        return breaker__option_switch(option, &config->dotfiles);
     if (strcmp(key, "encodings") == 0)
-        return read_switch(option, &config->encodings);
+        return breaker__option_switch(option, &config->encodings);
     if (strcmp(key, "memory-file-limit") == 0)
-        return read_number(option, UINT64_MAX, "bytes", &config->memory_file_limit);
+        return breaker__option_number(option, UINT64_MAX, "bytes", &config->memory_file_limit);
     if (strcmp(key, "memory-limit") == 0)
-        return read_number(option, UINT64_MAX, "bytes", &config->memory_limit);
-    return refuse_option(option, "as a key one of " OPTION_KEYS);
+        return breaker__option_number(option, UINT64_MAX, "bytes", &config->memory_limit);
+    return breaker__option_refuse(option, "as a key one of " OPTION_KEYS);
 }
 
 static int read_options(h2o_configurator_command_t *cmd, yoml_t *node,
@@ -208,7 +127,7 @@ static int read_options(h2o_configurator_command_t *cmd, yoml_t *node,
 {
     for (size_t i = 0; i != node->data.mapping.size; ++i) {
         yoml_t *key = node->data.mapping.elements[i].key;
-        option_t option = {cmd, NULL, node->data.mapping.elements[i].value};
+        breaker__option_t option = {cmd, NULL, node->data.mapping.elements[i].value};
         if (key->type != YOML_TYPE_SCALAR) {
             h2o_configurator_errprintf(cmd, key, "a key must be one of " OPTION_KEYS);
             return -1;
@@ -272,7 +191,7 @@ static int on_config_view(h2o_configurator_command_t *cmd, h2o_configurator_cont
 
     if (node->type != YOML_TYPE_MAPPING) {
         h2o_configurator_errprintf(cmd, node, "got `%s`, accepted: a mapping with " OPTION_KEYS,
-                                   describe(node));
+                                   breaker__option_describe(node));
         return -1;
     }
     breaker_view_config_init(&config);
@@ -330,10 +249,10 @@ static int on_config_rewrite(h2o_configurator_command_t *cmd, h2o_configurator_c
                              yoml_t *node)
 {
     breaker_configurator_t *self = (void *)cmd->configurator;
-    option_t option = {cmd, "breaker.rewrite", node};
+    breaker__option_t option = {cmd, "breaker.rewrite", node};
     (void)ctx;
 
-    return read_switch(&option, &self->vars->rewrite);
+    return breaker__option_switch(&option, &self->vars->rewrite);
 }
 
 static int on_enter(h2o_configurator_t *_self, h2o_configurator_context_t *ctx, yoml_t *node)
@@ -357,7 +276,7 @@ static int on_exit_level(h2o_configurator_t *_self, h2o_configurator_context_t *
     --self->vars;
     if (ctx->pathconf == NULL)
         return 0;
-    breaker__framing_register(ctx->pathconf);
+    breaker__guard_register(ctx->pathconf);
     if (rewrite && (err = breaker_h2o_rewrite_register(ctx->pathconf, self->node)) != 0)
         h2o_configurator_errprintf(NULL, node, "breaker.rewrite: %s", breaker_err_message(err));
     return err != 0 ? -1 : 0;

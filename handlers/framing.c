@@ -53,21 +53,3 @@ bool breaker__framing_is_ambiguous(h2o_req_t *req)
     return fields.num_lengths + fields.num_codings > 1 ||
            (req->version < 0x101 && fields.num_codings != 0);
 }
-
-static int on_req(h2o_handler_t *self, h2o_req_t *req)
-{
-    (void)self;
-
-    if (req->entity.base == NULL || !breaker__framing_is_ambiguous(req))
-        return -1;
-    req->http1_is_persistent = 0;
-    return breaker__respond_bad_request(req);
-}
-
-void breaker__framing_register(h2o_pathconf_t *pathconf)
-{
-    h2o_handler_t *self = h2o_create_handler(pathconf, sizeof(*self));
-
-    self->on_req = on_req;
-    breaker__handler_to_front(pathconf);
-}

@@ -86,8 +86,10 @@ int breaker__asset_send(h2o_req_t *req, const breaker_asset_t *asset, bool encod
  */
 bool breaker__framing_is_ambiguous(h2o_req_t *req);
 
+/* ---- guard.c ---- */
+
 /** Registers a handler that answers ambiguous framing with 400 and passes everything else on. */
-void breaker__framing_register(h2o_pathconf_t *pathconf);
+void breaker__guard_register(h2o_pathconf_t *pathconf);
 
 /* ---- lease.c: a thread's snapshot, and how requests hold on to it ---- */
 

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "release/store.h"
+#include "words.h"
 
 __extension__ typedef unsigned __int128 product_t;
 
@@ -25,34 +26,6 @@ static inline uint64_t fold(uint64_t a, uint64_t b)
     return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
-static inline uint64_t load64(const char *p)
-{
-    uint64_t value;
-
-    memcpy(&value, p, sizeof(value));
-    return value;
-}
-
-static inline uint32_t load32(const char *p)
-{
-    uint32_t value;
-
-    memcpy(&value, p, sizeof(value));
-    return value;
-}
-
-/** Fewer than eight bytes as one number, without reading beyond them. */
-static inline uint64_t load_short(const char *p, size_t len)
-{
-    assert(len < 8);
-    if (len >= 4)
-        return (uint64_t)load32(p) << 32 | load32(p + len - 4);
-    if (len == 0)
-        return 0;
-    return (uint64_t)(unsigned char)p[0] << 16 | (uint64_t)(unsigned char)p[len / 2] << 8 |
-           (unsigned char)p[len - 1];
-}
-
 /** The keys come from the operator's tree, so the hash needs no secret. */
 static inline uint64_t hash_path(const char *path, size_t len)
 {
@@ -60,21 +33,10 @@ static inline uint64_t hash_path(const char *path, size_t len)
     uint64_t hash = len * k0;
 
     for (; len > 16; path += 16, len -= 16)
-        hash = fold(load64(path) ^ k1, load64(path + 8) ^ hash);
+        hash = fold(breaker__load64(path) ^ k1, breaker__load64(path + 8) ^ hash);
     if (len < 8)
-        return fold(load_short(path, len) ^ k1, hash ^ k0);
-    return fold(load64(path) ^ k1, load64(path + len - 8) ^ hash ^ k0);
-}
-
-/** memcmp without the call, which costs as much as the rest of a lookup. */
-static inline bool is_same(const char *a, const char *b, size_t len)
-{
-    if (len < 8)
-        return load_short(a, len) == load_short(b, len);
-    for (size_t at = 0; at + 8 < len; at += 8)
-        if (load64(a + at) != load64(b + at))
-            return false;
-    return load64(a + len - 8) == load64(b + len - 8);
+        return fold(breaker__load_short(path, len) ^ k1, hash ^ k0);
+    return fold(breaker__load64(path) ^ k1, breaker__load64(path + len - 8) ^ hash ^ k0);
 }
 
 static inline uint16_t tag_of(uint64_t hash)
@@ -93,7 +55,7 @@ static inline const breaker__slot_t *find_slot(const breaker_store_t *store, con
 
         if (slot->path == NULL)
             return NULL;
-        if (slot->tag == tag_of(hash) && slot->len == len && is_same(slot->path, path, len))
+        if (slot->tag == tag_of(hash) && slot->len == len && breaker__same(slot->path, path, len))
             return slot;
     }
 }
