@@ -342,6 +342,30 @@ static void a_saved_token_is_used_at_once_and_asserted_with_its_history(void **s
     end(&bench);
 }
 
+/* it may be another server, or one that lost everything: nothing is taken for known there */
+static void a_new_connection_begins_with_everything(void **state)
+{
+    breaker_ledger_entry_t all[] = {entry(10, "t10", "other"), entry(30, "t30", "mine")};
+    bench_t bench;
+    breaker_poll_t poll;
+
+    (void)state;
+    bench_init(&bench);
+    begin(&bench, NULL, 0);
+    up(&bench);
+    answer(&bench, 'a', all, 2);
+    down(&bench);
+    wake(&bench);
+    up(&bench);
+    poll = poll_of(&bench);
+    assert_string_equal(poll.digest, "");
+    assert_int_equal(poll.num_entries, 2);
+    /* and an answer that refers to what is forgotten is none */
+    answer_unchanged(&bench, 'a');
+    assert_true(bench.last.hang_up);
+    end(&bench);
+}
+
 static void what_redis_lost_goes_out_with_the_next_poll(void **state)
 {
     breaker_ledger_entry_t all[] = {entry(10, "t10", "other"), entry(30, "t30", "mine")};
@@ -743,6 +767,7 @@ int main(void)
         cmocka_unit_test(a_redis_that_never_gives_a_token_is_not_waited_for_for_ever),
         cmocka_unit_test(the_policy_decides_how_long_a_start_waits),
         cmocka_unit_test(a_saved_token_is_used_at_once_and_asserted_with_its_history),
+        cmocka_unit_test(a_new_connection_begins_with_everything),
         cmocka_unit_test(what_redis_lost_goes_out_with_the_next_poll),
         cmocka_unit_test(a_larger_token_of_my_release_is_adopted_and_a_smaller_one_ignored),
         cmocka_unit_test(a_token_that_went_to_another_release_is_left_for_the_fresh_one),
