@@ -34,8 +34,9 @@ BREAKER_EXPORT void breaker_h2o_add_types(h2o_mimemap_t *mimemap);
 
 /**
  * Sets the limits of a server that faces the internet, where libh2o's defaults are lax: request
- * bodies, delegations, handshake, request and idle timeouts, HTTP/2 streams and graceful shutdown.
- * Call it after `h2o_config_init` and override what you want afterwards.
+ * bodies (4,096 bytes: nobody uploads to static files, but raise it in front of an application),
+ * delegations, handshake, request and idle timeouts, HTTP/2 streams and graceful shutdown. Call it
+ * after `h2o_config_init` and override what you want afterwards.
  */
 BREAKER_EXPORT void breaker_h2o_set_limits(h2o_globalconf_t *globalconf);
 
@@ -60,8 +61,9 @@ BREAKER_EXPORT int breaker_h2o_static_register(h2o_pathconf_t *pathconf, breaker
  * Registers the rewriting of pages at a path of h2o: in text/html responses of the handlers there
  * the literal "/static/{breaker}/" of every view of the node becomes the current prefix, ETag,
  * Last-Modified and Content-Length are mended, and handlers registered at the path see the request
- * headers X-Breaker-Token and X-Breaker-Prefix (see handlers/README.md). Register it after the
- * other handlers and filters of the path: it puts itself in front. Configuring thread.
+ * headers X-Breaker-Token and X-Breaker-Prefix (see handlers/README.md). It puts itself behind the
+ * views and in front of every other handler of the path, whenever it is registered. Returns 0 or a
+ * negative error. Configuring thread.
  */
 BREAKER_EXPORT int breaker_h2o_rewrite_register(h2o_pathconf_t *pathconf, breaker_node_t *node);
 
