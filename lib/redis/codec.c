@@ -128,9 +128,12 @@ static void *create_integer(const redisReadTask *task, long long value)
 
 static void *create_nil(const redisReadTask *task)
 {
-    breaker_reply_t *made = malloc(sizeof(*made));
+    breaker_reply_t *made;
 
-    if (made != NULL)
+    /* In RESP2 a string or an array is nil. */
+    if (task->type != REDIS_REPLY_STRING && task->type != REDIS_REPLY_ARRAY)
+        return refuse(task, "a type of RESP3 was not asked for");
+    if ((made = malloc(sizeof(*made))) != NULL)
         *made = (breaker_reply_t){.type = BREAKER_REPLY_NIL};
     return place(task, made);
 }

@@ -165,21 +165,28 @@ class Hostile(LinkTest):
         else:
             self.assertEqual(event, ["reply", wanted])
 
-    def run_all(self, moment, scheme=""):
+    def run_all(self, moment):
+        """Every case, by a link with little patience where running out of it is what is expected,
+        and by one with much where it is not."""
         server = self.scripted(self.script)
-        probe = self.probe("-c", "400", "-r", "400",
-                           "redis://:%s@127.0.0.1:%d" % (SECRET, server.port), patient=False)
-        before = probe.fds()
+        url = "redis://:%s@127.0.0.1:%d" % (SECRET, server.port)
+        short = ["-c", "15000", "-r", "400"] if moment == "command" else ["-c", "400"]
+        probes = {True: self.probe(*short, url, patient=False), False: self.probe(url)}
+        before = {which: probe.fds() for which, probe in probes.items()}
         for name, (act, at_auth, at_command) in CASES.items():
+            wanted = at_command if moment == "command" else at_auth
+            which = isinstance(wanted, str) and "in time" in wanted
+            probe = probes[which]
             with self.subTest(name):
                 self.act = (moment, act)
-                self.check(probe, moment, at_command if moment == "command" else at_auth)
+                self.check(probe, moment, wanted)
                 probe.ask("hang_up")
                 probe.ask("peer")
                 while probe.next()[0] != "peer":
                     pass
-                self.assertEqual(probe.fds(), before)
-        self.assertEqual(probe.close(), "")
+                self.assertEqual(probe.fds(), before[which])
+        for probe in probes.values():
+            self.assertEqual(probe.close(), "")
 
     def test_everything_before_it_is_asked_anything(self):
         self.run_all("connect")
@@ -256,18 +263,16 @@ class Hostile(LinkTest):
     def test_redirections_that_are_slow_end_in_time(self):
         def script(connection):
             connection.recv(4096)
-            time.sleep(0.3)
+            time.sleep(0.1)
             connection.sendall(b"-MOVED 7 127.0.0.1:%d\r\n" % server.port)
             wait_for_the_end(connection)
         server = self.scripted(script)
         url = "redis://127.0.0.1:%d" % server.port
-        probe = self.probe("-c", "400", "-r", "400", *[url] * 16, patient=False)
+        probe = self.probe("-c", "600", "-r", "600", *[url] * 16, patient=False)
         probe.dial()
         probe.ask("command", "GET", "k")
-        # 16 seeds with five hops each would take half a minute
-        begin = time.monotonic()
+        # 16 seeds with five hops each would end otherwise, and only after ten seconds
         self.assertIn("redirections took too long", probe.expect("down"))
-        self.assertLess(time.monotonic() - begin, 15)
 
     def test_redirections_that_are_none_are_replies(self):
         for text in (b"MOVED", b"MOVED ", b"MOVED 7", b"MOVED 7 ", b"MOVED x a:1", b"MOVED 7 a",

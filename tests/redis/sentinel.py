@@ -59,7 +59,7 @@ class Sentinel(LinkTest):
         self.know_each_other()
         wait_until(lambda: "master_link_status:up" in self.replica.cli("INFO", "replication"),
                    "the replica to follow", 60)
-        probe = self.probe("-s", "mymaster", "-p", "right", "-c", "1000", "-r", "1000",
+        probe = self.probe("-s", "mymaster", "-p", "right", "-c", "5000", "-r", "5000",
                            *self.urls(), patient=False)
         self.assertEqual(probe.dial(), "127.0.0.1:%d" % self.master.port)
         self.assertEqual(probe.command("SET", "k", "v"), {"status": "OK"})
