@@ -3,7 +3,7 @@
 -- to repeat, so a lost reply costs nothing. Redis is only a meeting point: a node that finds an
 -- entry missing sends it again. Nothing here expires and no key is ever deleted.
 --
--- EVAL <this> 2 {app}:breaker {app}:breaker:nodes ARGV…
+-- EVAL <this> 2 {app}:breaker {app}:breaker:nodes ARGV...
 --   KEYS[1]  sorted set, score = order, member = "<token> <release>", the newest 32
 --   KEYS[2]  sorted set, score = last seen (Redis's ms), member = "<release> <address> <node id>",
 --            and "@birth": when the key was made
@@ -18,7 +18,7 @@
 --   ARGV[8]  dead-after in ms; 0: a silent release is never overtaken
 --   ARGV[9]  the digest that the last answer had, or ""
 --   ARGV[10] "nodes" to be told the nodes, or ""
---   ARGV[11…] "<order> <token> <release>", decimal: what is to be merged, the caller's own first
+--   ARGV[11...] "<order> <token> <release>", decimal: what is to be merged, the caller's own first
 --
 -- Answer: an array of four
 --   [1]  the digest of the ledger, 40 hexadecimal digits
@@ -187,8 +187,9 @@ end
 
 local function update()
     local clock_ms, dead_ms, conflict = tonumber(ARGV[7]), tonumber(ARGV[8]), nil
-    if not (is_order(clock_ms) and is_order(dead_ms) and is_name(release) and #ARGV[2] > 0 and #ARGV[2] <= 280 and #ARGV[3] <= 64 and
-        not string.find(ARGV[2] .. ARGV[3], '%s')) then
+    local is_node = #ARGV[2] > 0 and #ARGV[2] <= 280 and #ARGV[3] <= 64 and
+        not string.find(ARGV[2] .. ARGV[3], '%s')
+    if not (is_node and is_order(clock_ms) and is_order(dead_ms) and is_name(release)) then
         return redis.error_reply('ERR breaker: malformed arguments')
     end
     for i = 11, #ARGV do
