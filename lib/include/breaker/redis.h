@@ -117,8 +117,10 @@ BREAKER_EXPORT void breaker_redis_hang_up(breaker_redis_t *redis);
  * name of a server is being looked up, until that is over. Takes NULL.
  */
 BREAKER_EXPORT void breaker_redis_free(breaker_redis_t *redis);
-/** What the link talks to now, "10.0.0.5:6379", or did last, or "" before the first dial; for
- * logs, no secrets. Borrowed until the next call. */
+/**
+ * What the link talks to now, "10.0.0.5:6379", or did last, or "" before the first dial; for logs,
+ * no secrets. Borrowed, and changed by whatever connects.
+ */
 BREAKER_EXPORT const char *breaker_redis_peer(const breaker_redis_t *redis);
 
 #ifdef __cplusplus
