@@ -168,11 +168,16 @@ class Server:
         self.stderr_path = self.scratch("stderr")
         environment = dict(ENVIRONMENT, NOTIFY_SOCKET=self.notify.path)
         environment.update(env or {})
-        with open(self.stderr_path, "wb") as stderr:
-            self.process = subprocess.Popen(
-                [*wrap, os.path.join(BIN, PROGRAMS[flavour]), "-c", self.config_path, *args],
-                stdin=subprocess.DEVNULL, stdout=stderr, stderr=stderr, env=environment,
-                cwd=self.scratch.path)
+        command = [*wrap, os.path.join(BIN, PROGRAMS[flavour]), "-c", self.config_path, *args]
+        try:
+            with open(self.stderr_path, "wb") as stderr:
+                self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=stderr,
+                                                stderr=stderr, env=environment,
+                                                cwd=self.scratch.path)
+        except OSError:
+            self.notify.close()
+            self.scratch.remove()
+            raise
         self.pid = self.process.pid
         self.exit_stderr = None
         self.is_ending = False
