@@ -3,9 +3,13 @@
  * is something to say. The loop runs only inside these calls, and one timer limits all of them
  * together, whatever name servers, sentinels and redirections there are.
  */
-#include <assert.h>
 #include <string.h>
 #include "ctl_link.h"
+
+enum {
+    /* after which closed handles are gone, if nothing but they keep the loop */
+    LATE_ROUNDS_MAX = 8,
+};
 
 /* ---- what comes from the loop ---- */
 
@@ -110,15 +114,13 @@ const char *breaker__ctl_link_peer(const breaker__ctl_link_t *link)
 
 void breaker__ctl_link_close(breaker__ctl_link_t *link)
 {
-    int err;
+    bool is_busy = true;
 
     breaker_redis_free(link->redis);
     uv_close((uv_handle_t *)&link->limit, NULL);
-    /* a name that is being looked up would hold us; the process ends soon and takes it along */
-    if (link->is_late)
-        return;
-    uv_run(&link->loop, UV_RUN_DEFAULT);
-    err = uv_loop_close(&link->loop);
-    assert(err == 0);
-    (void)err;
+    /* a name that is still being looked up would hold us; the end of the process takes it along */
+    for (int i = 0; is_busy && (!link->is_late || i != LATE_ROUNDS_MAX); ++i)
+        is_busy = uv_run(&link->loop, link->is_late ? UV_RUN_NOWAIT : UV_RUN_DEFAULT) != 0;
+    if (!is_busy)
+        uv_loop_close(&link->loop);
 }
