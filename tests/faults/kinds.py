@@ -1,0 +1,273 @@
+"""The kinds of faults. A fault of Redis or of the way to it is a pair: how it breaks, and how it is
+mended; what happens to nodes happens at once. Everything random comes from the schedule's seed."""
+
+import os
+import time
+
+import fleet as fleets
+import store
+
+CLOCKS = ["+10s", "-10s", "+3y", "-3y"]
+
+
+class World:
+    """What faults act on."""
+
+    def __init__(self, rng, fleet, redis, proxy=None, with_clocks=True):
+        self.rng = rng
+        self.fleet = fleet
+        self.redis = redis
+        self.proxy = proxy
+        self.with_clocks = with_clocks
+        self.hits = 0
+
+    def nodes(self, number):
+        return self.rng.sample(self.fleet.nodes, number)
+
+    def some_lanes(self):
+        half = max(1, len(self.proxy.lanes) // 2)
+        return self.rng.sample(self.proxy.lanes, half)
+
+    def release(self):
+        return self.rng.randrange(len(self.fleet.releases.trees))
+
+
+# ---- Redis and the way to it: generators that break, yield, and mend ----
+
+def redis_killed(world):
+    world.redis.save()
+    world.redis.kill()
+    yield
+    world.redis.start()
+
+
+def redis_emptied(world):
+    world.redis.kill()
+    world.redis.drop_dump()
+    yield
+    world.redis.start()
+
+
+def flushall(world):
+    world.redis.ask("FLUSHALL")
+    yield
+
+
+def keys_deleted(world):
+    keys = world.rng.choice(([store.LEDGER], [store.NODES], [store.LEDGER, store.NODES]))
+    world.redis.ask("DEL", *keys)
+    yield
+
+
+def old_dump(world):
+    """Redis comes back as it was some faults ago."""
+    world.redis.kill()
+    world.redis.bring_old_dump()
+    yield
+    world.redis.start()
+    world.redis.keep_dump()
+
+
+def redis_stopped(world):
+    world.redis.pause()
+    yield
+    world.redis.go_on()
+
+
+def clients_killed(world):
+    for _ in range(world.rng.randrange(1, 5)):
+        world.redis.ask("CLIENT", "KILL", "TYPE", "normal")
+    yield
+
+
+def half_partitioned(world):
+    for lane in world.some_lanes():
+        lane.is_silent = True
+    yield
+    world.proxy.mend()
+
+
+def all_partitioned(world):
+    for lane in world.proxy.lanes:
+        lane.is_silent = True
+    yield
+    world.proxy.mend()
+
+
+def connections_cut(world):
+    world.proxy.cut(world.some_lanes() if world.rng.random() < 0.5 else world.proxy.lanes)
+    yield
+    world.proxy.mend()
+
+
+def latency(world):
+    for lane in world.proxy.lanes:
+        lane.delay_s = world.rng.uniform(0.02, 1.2)
+    yield
+    world.proxy.mend()
+
+
+def wrong_password(world):
+    world.redis.ask("ACL", "SETUSER", "default", "resetpass", ">other")
+    store.ask(world.redis.port, "CLIENT", "KILL", "TYPE", "normal", password="other")
+    yield
+    store.ask(world.redis.port, "ACL", "SETUSER", "default", "resetpass", ">" + store.PASSWORD,
+              password="other")
+
+
+def read_only(world):
+    world.redis.ask("REPLICAOF", "127.0.0.1", "1")
+    yield
+    world.redis.ask("REPLICAOF", "NO", "ONE")
+
+
+def wrong_type(world):
+    key = world.rng.choice((store.LEDGER, store.NODES))
+    world.redis.ask("SET", key, "not a sorted set")
+    yield
+    world.redis.ask("DEL", key)
+
+
+def out_of_memory(world):
+    world.redis.ask("CONFIG", "SET", "maxmemory", "1")
+    yield
+    world.redis.ask("CONFIG", "SET", "maxmemory", "0")
+
+
+def evicted(world):
+    world.redis.ask("CONFIG", "SET", "maxmemory", "1", "maxmemory-policy", "allkeys-random")
+    yield
+    world.redis.ask("CONFIG", "SET", "maxmemory", "0", "maxmemory-policy", "noeviction")
+
+
+# ---- sentinels; a failover is over when the old master follows the new one, because nodes may ----
+# ---- write to the old one until a sentinel tells it, some ten seconds later                   ----
+
+def failover_with_lost_writes(world):
+    """The replica falls behind, the master takes a write and dies."""
+    guarded = world.redis
+    guarded.wait_whole()
+    master, replica = guarded.by_role("master"), guarded.by_role("slave")
+    replica.ask("CONFIG", "SET", "masterauth", "wrong")
+    replica.ask("CLIENT", "KILL", "TYPE", "master")
+    roll_out(world)
+    master.kill()
+    yield
+    wait_named(world, replica)
+    replica.ask("CONFIG", "SET", "masterauth", store.PASSWORD)
+    master.start()
+    guarded.wait_whole()
+
+
+def failover(world):
+    guarded = world.redis
+    guarded.wait_whole()
+    master, replica = guarded.by_role("master"), guarded.by_role("slave")
+    master.kill()
+    yield
+    wait_named(world, replica)
+    master.start()
+    guarded.wait_whole()
+
+
+def failover_asked_for(world):
+    guarded = world.redis
+    guarded.wait_whole()
+    replica = guarded.by_role("slave")
+    world.rng.choice(guarded.sentinels).ask("SENTINEL", "FAILOVER", "shop")
+    yield
+    wait_named(world, replica)
+    guarded.wait_whole()
+
+
+def master_stopped(world):
+    """It stops, another takes its place, and it wakes in the belief that it is the master."""
+    guarded = world.redis
+    guarded.wait_whole()
+    master, replica = guarded.by_role("master"), guarded.by_role("slave")
+    master.pause()
+    yield
+    wait_named(world, replica)
+    master.go_on()
+    guarded.wait_whole()
+
+
+def wait_named(world, redis):
+    fleets.harness.wait_until(
+        lambda: redis.ask("ROLE")[0] == "master" and world.redis.is_named(redis),
+        "the failover", 60)
+
+
+# ---- nodes ----
+
+def clock_of(world):
+    if world.with_clocks and world.rng.random() < 0.25:
+        return world.rng.choice(CLOCKS)
+    return None
+
+
+def node_killed(world):
+    for node in world.nodes(world.rng.randrange(1, 3)):
+        node.kill()
+        node.start(clock=clock_of(world))
+
+
+def node_without_state(world):
+    """A node comes back on another machine."""
+    (node,) = world.nodes(1)
+    node.kill()
+    if os.path.exists(node.state):
+        os.unlink(node.state)
+    node.start(clock=clock_of(world))
+
+
+def state_file_torn(world):
+    (node,) = world.nodes(1)
+    node.kill()
+    if os.path.exists(node.state):
+        size = os.path.getsize(node.state)
+        os.truncate(node.state, world.rng.randrange(size))
+    node.start()
+
+
+def node_killed_saving(world):
+    """A strange entry makes every node write; one dies in the act."""
+    (node,) = world.nodes(1)
+    creations = fleets.Creations(node.directory)
+    try:
+        newest = world.redis.ask("ZRANGE", store.LEDGER, "-1", "-1", "WITHSCORES")
+        order = int(float(newest[1])) - world.rng.randrange(1, 1000) if newest else 1000
+        world.redis.ask("ZADD", store.LEDGER, "NX", order, "%012d stranger" % order)
+        if creations.wait(3):
+            world.hits += 1
+            time.sleep(world.rng.uniform(0, 0.004))
+    except (store.Down, store.Refused):
+        pass
+    finally:
+        creations.close()
+    node.kill()
+    node.start()
+
+
+def clock_off(world):
+    (node,) = world.nodes(1)
+    node.stop()
+    node.start(clock=world.rng.choice(CLOCKS))
+
+
+def roll_out(world):
+    """Another release, which may be an earlier one, on some nodes."""
+    release = world.release()
+    for node in world.nodes(world.rng.randrange(1, len(world.fleet.nodes) + 1)):
+        if world.rng.random() < 0.5:
+            node.stop()
+        else:
+            node.kill()
+        node.start(release=release, clock=clock_of(world))
+
+
+REDIS = [redis_killed, redis_emptied, flushall, keys_deleted, old_dump, redis_stopped,
+         clients_killed, half_partitioned, all_partitioned, connections_cut, latency,
+         wrong_password, read_only, wrong_type, out_of_memory, evicted]
+GUARDED = [failover_with_lost_writes, failover, failover_asked_for, master_stopped]
+NODES = [node_killed, node_without_state, state_file_torn, node_killed_saving, clock_off, roll_out]
