@@ -23,6 +23,7 @@ breaker.cluster:
   password-file: @password@
   poll: @poll@ms
   dead-after: @dead@ms
+  adopt: @adopt@
 hosts:
   default:
     paths:
@@ -79,7 +80,7 @@ class Node:
         return harness.expand(
             CONFIG, port=self.port, state=self.state, app=store.APP, urls=fleet.urls(self.at),
             sentinel="sentinel: shop" if fleet.has_sentinels else "", password=fleet.password,
-            poll=fleet.poll_ms, dead=fleet.dead_ms, tree=fleet.releases.trees[self.release],
+            poll=fleet.poll_ms, dead=fleet.dead_ms, adopt=fleet.adopt, tree=fleet.releases.trees[self.release],
             pages=fleet.pages)
 
     def start(self, release=None, clock=None):
@@ -122,14 +123,14 @@ class Node:
 
 class Fleet:
     def __init__(self, flavour, number, releases, scratch, lanes=None, sentinels=None, poll_ms=1000,
-                 dead_ms=30000):
+                 dead_ms=30000, adopt="release"):
         self.flavour = flavour
         self.releases = releases
         self.scratch = scratch
         self.lanes = lanes
         self.has_sentinels = sentinels is not None
         self.sentinels = sentinels
-        self.poll_ms, self.dead_ms = poll_ms, dead_ms
+        self.poll_ms, self.dead_ms, self.adopt = poll_ms, dead_ms, adopt
         self.pages = scratch.tree("pages", {"index.html": PAGE})
         self.password = scratch.write("password", store.PASSWORD + "\n")
         self.nodes = [Node(self, at) for at in range(number)]

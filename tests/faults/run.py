@@ -67,7 +67,8 @@ class Run:
             proxy = proxies.Proxy(ports, redis.port)
             fleet = fleets.Fleet(self.options.flavour, self.options.nodes,
                                  fleets.Releases(scratch, 4), scratch, lanes=proxy.lanes,
-                                 poll_ms=self.options.poll, dead_ms=self.options.dead_after)
+                                 poll_ms=self.options.poll, dead_ms=self.options.dead_after,
+                                 adopt=self.options.adopt)
             world = kinds.World(self.rng, fleet, redis, proxy, self.options.clocks)
             self.phase(world, self.schedule(self.pool(), number), redis)
         finally:
@@ -90,7 +91,8 @@ class Run:
             fleet = fleets.Fleet(self.options.flavour, self.options.nodes,
                                  fleets.Releases(scratch, 4), scratch,
                                  sentinels=[each.port for each in guarded.sentinels],
-                                 poll_ms=self.options.poll, dead_ms=self.options.dead_after)
+                                 poll_ms=self.options.poll, dead_ms=self.options.dead_after,
+                                 adopt=self.options.adopt)
             world = kinds.World(self.rng, fleet, guarded, with_clocks=self.options.clocks)
             self.phase(world, self.schedule(kinds.GUARDED, number), None)
         finally:
@@ -274,6 +276,8 @@ def main():
     parser.add_argument("--failovers", type=int, default=4,
                         help="as many more faults, behind sentinels")
     parser.add_argument("--no-clocks", dest="clocks", action="store_false")
+    parser.add_argument("--adopt", choices=("release", "any"), default="release",
+                        help="`any` is wrong here, so that breaches of P4 must be found")
     parser.add_argument("--verbose", action="store_true")
     options = parser.parse_args()
     if options.clocks:
