@@ -1,6 +1,6 @@
 # shellcheck shell=sh disable=SC2034
 # The Debian packages that h2o-breaker is built, tried, tested and measured with, and the one
-# function that installs what is missing of them. Sourced by deploy/quickstart.sh, tests/run.sh and
+# function that installs what is missing of them. Sourced by deploy/*.sh, tests/run.sh and
 # bench/run.sh; POSIX sh.
 #
 # BREAKER_INSTALL=no installs nothing and names what is missing.
@@ -11,6 +11,9 @@ PACKAGES_BUILD="gcc libc6-dev make cmake pkg-config
 
 # deploy/quickstart.sh prints curl commands, and asks its own server with it
 PACKAGES_QUICKSTART="curl"
+
+# deploy/cluster.sh and deploy/redis/sentinels.sh start Redis servers of their own
+PACKAGES_CLUSTER="redis-server redis-tools"
 
 PACKAGES_TEST="libcmocka-dev spin valgrind clang-format mandoc
     curl nghttp2-client openssl redis-server redis-sentinel
