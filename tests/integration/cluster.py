@@ -136,7 +136,10 @@ class ClusterCase(FlavourCase):
         return redis.start() if start else redis
 
     def node(self, redis, site="a", options=(), lines=(), ready=True, env=None):
-        tree = self.scratch.tree("site-" + site, {"css/a.css": b"a{content:'%s'}" % site.encode()})
+        tree = self.scratch("site-" + site)
+        # nodes that are about to load it must not see it written anew
+        if not os.path.exists(tree):
+            self.scratch.tree("site-" + site, {"css/a.css": b"a{content:'%s'}" % site.encode()})
         options = {"poll": "200ms", "dead-after": "30s", **dict(options)}
         port = harness.free_port()
         text = expand(CONFIG, port=port, redis=redis.port, site=quoted(tree),
