@@ -13,6 +13,7 @@
 #include <breaker/node.h>
 #include <breaker/release.h>
 #include <breaker/snapshot.h>
+#include <breaker/state.h>
 #include <breaker/store.h>
 #include <breaker/token.h>
 #include <breaker/url.h>
