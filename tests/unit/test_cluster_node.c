@@ -354,6 +354,7 @@ static void an_entry_of_the_release_becomes_the_token_of_all_views(void **state)
                           "*2\r\n$8\r\n40 v0 r0\r\n$8\r\n50 v1 r1\r\n"
                           "*2\r\n$14\r\n999000 r0 - 01\r\n$14\r\n999000 r1 - 02\r\n");
     use_server(world, &server);
+    world->config.start = BREAKER_START_STRICT;
     world->config.state_path = world->state_path;
     cluster = start(world);
     wait_ready(world);
@@ -381,6 +382,7 @@ static void where_all_share_all_files_any_release_is_this_one(void **state)
     start_server(&server, "*4\r\n$40\r\n" DIGEST "\r\n:1000000\r\n"
                           "*2\r\n$9\r\n40 v0 any\r\n$9\r\n50 v1 any\r\n$-1\r\n");
     use_server(world, &server);
+    world->config.start = BREAKER_START_STRICT;
     world->config.adopt_any = true;
     cluster = start(world);
     wait_ready(world);
@@ -431,6 +433,7 @@ static void a_wanted_refresh_is_a_poll_out_of_turn(void **state)
 
     start_server(&server, "*4\r\n$40\r\n" DIGEST "\r\n:1000000\r\n*1\r\n$8\r\n50 v1 r1\r\n$-1\r\n");
     use_server(world, &server);
+    world->config.start = BREAKER_START_STRICT;
     world->config.poll_ms = BREAKER_POLL_MAX_MS;
     world->config.dead_after_ms = 0;
     cluster = start(world);
@@ -439,7 +442,7 @@ static void a_wanted_refresh_is_a_poll_out_of_turn(void **state)
     wanted_ms = now_ms();
     breaker_node_want_refresh(world->node);
     WAIT_UNTIL(breaker_node_freshness(world->node).answered_ms >= wanted_ms);
-    assert_int_equal(atomic_load(&server.num_polls), 2);
+    assert_true(atomic_load(&server.num_polls) >= 2);
     breaker_cluster_stop(cluster);
     stop_server(&server);
 }
@@ -456,6 +459,7 @@ static void an_embedders_loop_carries_the_cluster_and_is_empty_after_it(void **s
     assert_int_equal(uv_loop_init(&loop), 0);
     start_server(&server, "*4\r\n$40\r\n" DIGEST "\r\n:1000000\r\n*1\r\n$8\r\n50 v1 r1\r\n$-1\r\n");
     use_server(world, &server);
+    world->config.start = BREAKER_START_STRICT;
     world->config.loop = &loop;
     cluster = start(world);
     for (uint64_t end = now_ms() + DEADLINE_MS; atomic_load(&world->num_ready) == 0;) {
