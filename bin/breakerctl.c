@@ -76,9 +76,12 @@ static void print_help(void)
         "be reached or refuses.\n");
 }
 
+/* shows a value up to what is no word: a URL in the wrong place may hold a password */
 static void refuse_usage(const char *what, const char *value)
 {
-    fprintf(stderr, "breakerctl: %s%s; try --help\n", what, value);
+    size_t len = strspn(value, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-");
+
+    fprintf(stderr, "breakerctl: %s%.*s; try --help\n", what, (int)len, value);
     exit(STATUS_USAGE);
 }
 

@@ -111,9 +111,12 @@ breaker__ctl_naming_t breaker__ctl_naming_of(const breaker_ledger_entry_t *entry
 static bool take_word(const char **at, const char *end, bool is_last, char *dst, size_t size)
 {
     const char *space = memchr(*at, ' ', (size_t)(end - *at));
-    size_t len = (size_t)((is_last ? end : space) - *at);
+    size_t len;
 
-    if ((space == NULL) != is_last || len == 0 || len >= size)
+    if ((space == NULL) != is_last)
+        return false;
+    len = (size_t)((is_last ? end : space) - *at);
+    if (len == 0 || len >= size)
         return false;
     for (size_t i = 0; i != len; ++i)
         if ((*at)[i] <= ' ' || (*at)[i] > '~')
@@ -139,11 +142,14 @@ static bool read_number(const char *text, uint64_t *ret_number)
 
 static bool read_node(const breaker_reply_t *reply, breaker__ctl_node_t *node)
 {
-    const char *at = reply->base, *end = reply->base + reply->len;
     char number[DIGITS_MAX + 1], release[BREAKER_TOKEN_MAX + 1];
+    const char *at, *end;
 
-    return reply->type == BREAKER_REPLY_STRING &&
-           take_word(&at, end, false, number, sizeof(number)) &&
+    if (reply->type != BREAKER_REPLY_STRING)
+        return false;
+    at = reply->base;
+    end = reply->base + reply->len;
+    return take_word(&at, end, false, number, sizeof(number)) &&
            read_number(number, &node->seen_ms) &&
            take_word(&at, end, false, release, sizeof(release)) &&
            breaker_token_parse(release, strlen(release), &node->release) == 0 &&

@@ -3,62 +3,81 @@
  * is something to say. The loop runs only inside these calls, and one timer limits all of them
  * together, whatever name servers, sentinels and redirections there are.
  */
+#include <assert.h>
+#include <stdio.h>
 #include <string.h>
 #include "ctl_link.h"
 
 enum {
     /* after which closed handles are gone, if nothing but they keep the loop */
     LATE_ROUNDS_MAX = 8,
+    /* of what Redis says is wrong */
+    ERROR_SHOWN_MAX = 500,
 };
 
 /* ---- what comes from the loop ---- */
 
-static void end_wait(breaker__ctl_link_t *link, int err)
+/* what comes first counts: a server that closes after its answer has answered */
+static void end_wait(breaker__ctl_link_t *link, int err, const char *reason)
 {
-    link->err = err;
+    if (!link->is_waiting)
+        return;
+    link->is_waiting = false;
+    link->err = err == 0 ? 0 : breaker_error_set(link->error, err, "%s", reason);
     uv_stop(&link->loop);
 }
 
 static void on_up(void *data)
 {
-    end_wait(data, 0);
+    breaker__ctl_link_t *link = data;
+
+    link->is_up = true;
+    end_wait(link, 0, "");
 }
 
 static void on_down(void *data, const char *reason)
 {
     breaker__ctl_link_t *link = data;
 
-    end_wait(link, breaker_error_set(link->error, BREAKER_ERR_STATE, "%s", reason));
+    link->is_up = false;
+    snprintf(link->reason, sizeof(link->reason), "%s", reason);
+    end_wait(link, BREAKER_ERR_STATE, reason);
 }
 
 static void on_reply(void *data, const breaker_reply_t *reply)
 {
     breaker__ctl_link_t *link = data;
-    int err = 0;
+    char reason[900];
 
+    if (reply->type != BREAKER_REPLY_ERROR && breaker__ctl_read(reply, link->cluster)) {
+        end_wait(link, 0, "");
+        return;
+    }
     if (reply->type == BREAKER_REPLY_ERROR)
-        err = breaker_error_set(link->error, BREAKER_ERR_STATE, "%s: %.*s",
-                                breaker_redis_peer(link->redis),
-                                (int)(reply->len < 500 ? reply->len : 500), reply->base);
-    else if (!breaker__ctl_read(reply, link->cluster))
-        err = breaker_error_set(link->error, BREAKER_ERR_STATE,
-                                "%s: the answer is not what the script answers",
-                                breaker_redis_peer(link->redis));
-    end_wait(link, err);
+        snprintf(reason, sizeof(reason), "%s: %.*s", breaker_redis_peer(link->redis),
+                 (int)(reply->len < ERROR_SHOWN_MAX ? reply->len : ERROR_SHOWN_MAX), reply->base);
+    else
+        snprintf(reason, sizeof(reason), "%s: the answer is not what the script answers",
+                 breaker_redis_peer(link->redis));
+    end_wait(link, BREAKER_ERR_STATE, reason);
 }
 
 static void on_late(uv_timer_t *limit)
 {
     breaker__ctl_link_t *link = limit->data;
 
+    link->is_up = false;
     link->is_late = true;
-    end_wait(link, breaker_error_set(link->error, BREAKER_ERR_STATE, "%s: no answer within %g s",
-                                     breaker_redis_peer(link->redis), link->timeout_ms / 1000.0));
+    snprintf(link->reason, sizeof(link->reason), "%s: no answer within %g s",
+             breaker_redis_peer(link->redis), link->timeout_ms / 1000.0);
+    end_wait(link, BREAKER_ERR_STATE, link->reason);
 }
 
 static int wait(breaker__ctl_link_t *link)
 {
+    link->is_waiting = true;
     uv_run(&link->loop, UV_RUN_DEFAULT);
+    assert(!link->is_waiting);
     return link->err;
 }
 
@@ -101,6 +120,8 @@ int breaker__ctl_link_open(breaker__ctl_link_t *link, breaker_redis_config_t *co
 int breaker__ctl_link_ask(breaker__ctl_link_t *link, const breaker__ctl_question_t *question,
                           breaker__ctl_cluster_t *ret_cluster, breaker_error_t *error)
 {
+    if (!link->is_up)
+        return breaker_error_set(error, BREAKER_ERR_STATE, "%s", link->reason);
     link->error = error;
     link->cluster = ret_cluster;
     breaker_redis_command(link->redis, BREAKER__CTL_WORDS, question->argv, question->argv_len);

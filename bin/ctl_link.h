@@ -15,7 +15,9 @@ typedef struct st_breaker__ctl_link_t {
     uv_timer_t limit;
     breaker_redis_t *redis; /* owned */
     uint32_t timeout_ms;
-    bool is_late;
+    bool is_up, is_late, is_waiting;
+    /** why it is not up any more */
+    char reason[512];
     /** how the wait under way ends, and where its answer goes */
     int err;
     breaker_error_t *error;          /* borrowed */

@@ -183,6 +183,8 @@ class CommandLine(CtlCase):
                 ([*where, "status", "--force"], "--force is for promote"),
                 ([*where, "status", "--colour"], "unknown option --colour"),
                 ([*where, "status", "-x"], "unknown option -x"),
+                ([*where, "status", "--urls=redis://:hunter2@a"], "unknown option --urls;"),
+                ([*where, "redis://:hunter2@a"], "unknown command redis;"),
                 ([*where, "status", "--sentinel"], "missing for --sentinel"),
                 ([*where, "status", "--timeout", "0"], "--timeout: got `0`"),
                 ([*where, "status", "--timeout", "1s"], "--timeout: got `1s`"),
@@ -266,6 +268,46 @@ class Trouble(CtlCase):
         self.assertEqual((status, stdout), (REDIS, ""))
         self.assertIn(where, stderr)
         self.assertLess(time.monotonic() - began, DEADLINE_S)
+
+    def answer(self, reply):
+        """What comes of `status` when the answer to it is these bytes and the end."""
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            listener.settimeout(DEADLINE_S)
+            process = self.start("--redis", "redis://127.0.0.1:%d" % listener.getsockname()[1],
+                                 "--app", "shop", "status")
+            with listener.accept()[0] as sock:
+                sock.settimeout(DEADLINE_S)
+                asked = b""
+                while not asked.endswith(b"nodes\r\n"):
+                    got = sock.recv(65536)
+                    self.assertNotEqual(got, b"")
+                    asked += got
+                sock.sendall(reply)
+        return self.end(process)
+
+    def test_answers_that_the_script_does_not_give(self):
+        digest, entry, node = b"$40\r\n" + b"0" * 40, b"$8\r\n1 000 r1", b"$8\r\n1 r1 - a"
+        good = b"*4\r\n%s\r\n:5\r\n*1\r\n%s\r\n*1\r\n%s\r\n" % (digest, entry, node)
+        status, stdout, stderr = self.answer(good)
+        self.assertEqual((status, stderr), (OK, ""))
+        self.assertIn("token 000, release r1", stdout)
+        for reply in (b"+OK\r\n", b"*0\r\n", good.replace(b"*4", b"*3"), b":1\r\n", b"$-1\r\n",
+                      good.replace(entry, b"$-1"), good.replace(entry, b":1"),
+                      good.replace(entry, b"$8\r\nx 000 r1"), good.replace(b":5", b":-5"),
+                      good.replace(b"*1\r\n" + entry, b"$-1"),
+                      good.replace(b"*1\r\n" + node, b"$-1"),
+                      b"-ERR \x1b[2J" + b"x" * 3000 + b"\r\n", good[:-10], b"", b"HTTP/1.1 200\r\n"):
+            status, stdout, stderr = self.answer(reply)
+            with self.subTest(reply):
+                self.assertEqual((status, stdout), (REDIS, ""), stderr)
+                self.assertNotIn("\x1b", stderr)
+                self.assertEqual(stderr.count("\n"), 1)
+        # what no node wrote is left out
+        for other in (b"$-1", b":1", b"$2\r\n1 ", b"$8\r\n1 r1 - \x1b", b"$9\r\n1 r1 - a "):
+            status, stdout, stderr = self.answer(good.replace(node, other))
+            with self.subTest(other):
+                self.assertEqual((status, stderr), (OK, ""))
+                self.assertNotIn("NODE", stdout)
 
     def test_one_server_that_says_nothing_leaves_time_for_the_next(self):
         redis = self.redis()
