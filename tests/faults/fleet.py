@@ -70,7 +70,6 @@ class Node:
         os.chmod(self.directory, 0o777)
         self.state = os.path.join(self.directory, "state")
         self.release = 0
-        self.clock = None
         self.server = None
         self.life = 0
         self.is_up = False
@@ -80,15 +79,14 @@ class Node:
         return harness.expand(
             CONFIG, port=self.port, state=self.state, app=store.APP, urls=fleet.urls(self.at),
             sentinel="sentinel: shop" if fleet.has_sentinels else "", password=fleet.password,
-            poll=fleet.poll_ms, dead=fleet.dead_ms, adopt=fleet.adopt, tree=fleet.releases.trees[self.release],
-            pages=fleet.pages)
+            poll=fleet.poll_ms, dead=fleet.dead_ms, adopt=fleet.adopt,
+            tree=fleet.releases.trees[self.release], pages=fleet.pages)
 
     def start(self, release=None, clock=None):
         """Starts a process; returns when it says that it is ready."""
         assert self.server is None
         if release is not None:
             self.release = release
-        self.clock = clock
         env = {}
         if clock is not None:
             env = {"LD_PRELOAD": faketime_library(), "FAKETIME": clock,

@@ -5,6 +5,7 @@ import os
 import time
 
 import fleet as fleets
+import harness
 import store
 
 CLOCKS = ["+10s", "-10s", "+3y", "-3y"]
@@ -140,8 +141,9 @@ def evicted(world):
     world.redis.ask("CONFIG", "SET", "maxmemory", "0", "maxmemory-policy", "noeviction")
 
 
-# ---- sentinels; a failover is over when the old master follows the new one, because nodes may ----
-# ---- write to the old one until a sentinel tells it, some ten seconds later                   ----
+# ---- sentinels: a failover is over when the old master follows the new one; until a sentinel tells
+# ---- it to, some ten seconds later, nodes may still write to it
+
 
 def failover_with_lost_writes(world):
     """The replica falls behind, the master takes a write and dies."""
@@ -193,7 +195,7 @@ def master_stopped(world):
 
 
 def wait_named(world, redis):
-    fleets.harness.wait_until(
+    harness.wait_until(
         lambda: redis.ask("ROLE")[0] == "master" and world.redis.is_named(redis),
         "the failover", 60)
 

@@ -7,11 +7,10 @@ polled, the nodes of one release have one token, and Redis has it as the newest 
 import argparse
 import collections
 import json
+import os
 import random
 import sys
 import time
-
-import os
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "integration"))

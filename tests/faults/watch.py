@@ -71,7 +71,8 @@ class Watch:
                 if node.is_up and node.life == life:
                     time.sleep(0.2)
                     if node.is_up and node.life == life:
-                        self.breach("P5", "node %d, release %d: %s" % (node.at, seen.release, error))
+                        self.breach("P5", "node %d, release %d: %s"
+                                    % (node.at, seen.release, error))
 
 
 class Seen:
