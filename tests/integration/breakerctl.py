@@ -409,9 +409,12 @@ class Status(CtlCase):
         going.signal(signal.SIGKILL)
         going.wait_exit()
         wait_until(lambda: count() == (1, 1), "one silent node")
-        said = self.ctl(redis, "--dead-after", "1", "status")
-        self.assertRegex(said, r"(?m)^  live +127\.0\.0\.1:%d " % staying.port)
-        self.assertRegex(said, r"(?m)^  silent +127\.0\.0\.1:%d " % going.port)
+
+        def shown():
+            rows = self.ctl(redis, "--dead-after", "1", "status").splitlines()[-2:]
+            return [tuple(row.split()[:2]) for row in rows]
+        wait_until(lambda: shown() == [("live", "127.0.0.1:%d" % staying.port),
+                                       ("silent", "127.0.0.1:%d" % going.port)], "both to be shown")
         staying.stop()
 
 
