@@ -11,7 +11,7 @@ from server import Failure, Server
 from workloads import Answer, Workload
 
 CONNECTIONS = 64
-WRK_LUA = Path(__file__).resolve().parent / "wrk.lua"
+HERE = Path(__file__).resolve().parent
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,9 @@ def prepare(server: Server, workload: Workload) -> Request:
     header = ""
     if workload.unless_unchanged:
         directory = workload.target.rsplit("/", 1)[0]
-        full = _ask(server, f"{directory}/{workload.unless_unchanged}", "", times=1)[0]
+        full = ask(server, f"{directory}/{workload.unless_unchanged}", "", times=1)[0]
         header = f"If-None-Match: {full.headers.get('etag', '')}"
-    answers = _ask(server, workload.target, header, times=2)
+    answers = ask(server, workload.target, header, times=2)
     wrong = []
     if len(answers) != 2 or answers[0].size != answers[1].size:
         wrong.append("the second answer on a connection is not like the first")
@@ -49,7 +49,7 @@ def prepare(server: Server, workload: Workload) -> Request:
     return Request(workload, server.port, header, answers[0].size)
 
 
-def _ask(server: Server, target: str, header: str, times: int) -> list[Answer]:
+def ask(server: Server, target: str, header: str, times: int) -> list[Answer]:
     lines = [f"GET {target} HTTP/1.1", f"Host: 127.0.0.1:{server.port}"]
     message = "\r\n".join([*lines, *([header] if header else []), "", ""]).encode()
     try:
@@ -88,18 +88,24 @@ class Run:
     requests: int
     wall_s: float
     waited_s: float
+    # only a workload that is followed has them
+    redirects: int
 
 
 def run_wrk(request: Request, core: int, seconds: int) -> Run:
     """Loads a server; fails when wrk saw anything unexpected."""
     command = ["taskset", "--cpu-list", str(core), "wrk", "--threads", "1"]
     command += ["--connections", str(CONNECTIONS), "--duration", f"{seconds}s"]
-    command += ["--timeout", "10s", "--script", str(WRK_LUA)]
+    command += ["--timeout", "10s", "--script"]
+    command += [str(HERE / ("follow.lua" if request.workload.followed else "wrk.lua"))]
     if request.header:
         command += ["--header", request.header]
+    command += [request.url]
+    if request.workload.followed:
+        command += [str(request.workload.followed)]
     waited = 0
     with subprocess.Popen(
-        [*command, request.url], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:
         while True:
             try:
@@ -114,7 +120,8 @@ def run_wrk(request: Request, core: int, seconds: int) -> Run:
     wrong = _unexpected(request, summary)
     if wrong:
         raise Failure(f"{request.workload.name!r} on {request.url}: {wrong}")
-    return Run(summary["requests"], summary["microseconds"] / 1e6, waited / 1e9)
+    redirects = summary.get("redirected", 0)
+    return Run(summary["requests"], summary["microseconds"] / 1e6, waited / 1e9, redirects)
 
 
 def _unexpected(request: Request, summary: dict[str, int]) -> str:
@@ -131,7 +138,19 @@ def _unexpected(request: Request, summary: dict[str, int]) -> str:
     refusals = summary["requests"] if request.workload.status >= 400 else 0
     if summary["status"] != refusals:
         return f"{summary['status']} statuses of 400 and more, not {refusals}"
+    if request.workload.followed:
+        return _unexpected_on_the_way(summary)
     surplus = summary["bytes"] - summary["requests"] * request.answer_size
     if not 0 <= surplus <= CONNECTIONS * request.answer_size:
         return f"answers of another length than {request.answer_size} bytes"
+    return ""
+
+
+def _unexpected_on_the_way(summary: dict[str, int]) -> str:
+    """Here wrk looked at every answer itself: the right bytes, a redirect, or wrong."""
+    if summary["wrong"] != 0:
+        first = summary["first_wrong"]
+        return f"{summary['wrong']} wrong answers, the first one a {first}"
+    if summary["right"] + summary["redirected"] != summary["requests"]:
+        return "not every answer was looked at"
     return ""

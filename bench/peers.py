@@ -14,6 +14,7 @@ from server import Failure
 from workloads import OLDER, TOKEN
 
 CONF = Path(__file__).resolve().parent / "conf"
+RELEASE = "bench"
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,12 @@ class Peer:
     # what the template's @USER@ becomes for root, who could otherwise not read the site
     user: str = "user: root"
     settings: dict[str, str] = field(default_factory=dict)
+    # the product that it is compared with
+    baseline: str = "nginx"
+    # the cluster's name in Redis, or none
+    app: str = ""
+    # whether the token moves while it is measured
+    moves: bool = False
 
     def command(self, conf: Path) -> list[str]:
         return [self.program, *self.arguments, str(conf)]
@@ -54,6 +61,7 @@ class Peer:
             "TOKEN": TOKEN,
             "OLDER": OLDER,
             "OLDER_THAN_CURRENT": older_than(TOKEN),
+            "RELEASE": RELEASE,
             "USER": self.user if os.geteuid() == 0 else "",
             **self.settings,
         }
@@ -102,3 +110,29 @@ def peers(build: Path) -> list[Peer]:
         Peer("h2o-breaker", "h2o-breaker", str(build / "bin/h2o-breaker"), **ours),
         Peer("h2o-breaker-uv", "h2o-breaker-uv", str(build / "bin/h2o-breaker-uv"), **ours),
     ]
+
+
+def nodes(build: Path, redis_port: int) -> list[Peer]:
+    """Each flavour on a node of its own: alone, in a cluster, in a cluster whose token moves."""
+
+    def node(program: str, mode: str, poll: str) -> Peer:
+        name = f"{program}, {mode}"
+        app = re.sub(r"[^a-z0-9]+", "-", name) if poll else ""
+        redis = f"redis: redis://127.0.0.1:{redis_port}"
+        cluster = f"breaker.cluster: {{app: {app}, {redis}, poll: {poll}}}"
+        return Peer(
+            name,
+            name,
+            str(build / "bin" / program),
+            "node.conf",
+            ("-c",),
+            ("--version",),
+            settings={"CLUSTER": cluster if poll else ""},
+            baseline=f"{program}, alone",
+            app=app,
+            moves=mode == "moving",
+        )
+
+    modes = (("alone", ""), ("cluster", "1s"), ("moving", "100ms"))
+    programs = ("h2o-breaker", "h2o-breaker-uv")
+    return [node(program, mode, poll) for program in programs for mode, poll in modes]

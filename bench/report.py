@@ -10,7 +10,6 @@ from pathlib import Path
 from peers import Peer
 from workloads import Workload
 
-BASELINE = "nginx"
 # of the measured time; below, the medians take care of it
 DOUBTFUL_SHARE = 0.02
 
@@ -27,6 +26,10 @@ class Sample:
     server_cpu_s: float
     server_waited_s: float
     load_waited_s: float
+    # of a workload that is followed
+    redirects: int
+    # how often the node was seen with another token, where it moves
+    token_changes_per_s: float = 0.0
 
     @property
     def per_cpu_s(self) -> float:
@@ -68,14 +71,16 @@ class Result:
     def per_s(self, peer: str, workload: str) -> Figure:
         return figure([sample.per_s for sample in self.of(peer, workload)])
 
-    def best_baseline(self, workload: str) -> str:
-        """The baseline's setting that does best in this workload; empty when it is not measured."""
-        names = [peer.name for peer in self.peers if peer.product == BASELINE]
+    def best_baseline(self, peer: str, workload: str) -> str:
+        """The setting of a peer's baseline that does best in this workload; empty when there is
+        none among what is measured."""
+        baseline = next(other.baseline for other in self.peers if other.name == peer)
+        names = [other.name for other in self.peers if other.product == baseline]
         return max(names, key=lambda name: self.per_cpu_s(name, workload).median, default="")
 
     def ratio(self, peer: str, workload: str) -> Figure | None:
         """To the baseline's best setting, round by round: what slows both does not count."""
-        best = self.best_baseline(workload)
+        best = self.best_baseline(peer, workload)
         if not best:
             return None
         pairs = zip(self.of(peer, workload), self.of(best, workload), strict=True)
@@ -117,9 +122,9 @@ def table(title: str, columns: list[str], rows: list[list[str]]) -> str:
     return "\n".join(lines)
 
 
-def as_text(result: Result) -> str:
+def as_text(result: Result, baseline: str) -> str:
     names = [peer.name for peer in result.peers]
-    others = [peer.name for peer in result.peers if peer.product != BASELINE]
+    others = [peer.name for peer in result.peers if peer.product != peer.baseline]
 
     def rows(cell, columns):
         return [
@@ -142,8 +147,7 @@ def as_text(result: Result) -> str:
     if len(others) < len(names) and others:
         tables.append(
             table(
-                "Per second of server CPU, against nginx's better setting:"
-                " median of rounds (lowest–highest)",
+                f"Per second of server CPU, against {baseline}: median of rounds (lowest–highest)",
                 others,
                 rows(lambda peer, workload: ratio_text(result.ratio(peer, workload)), others),
             )
@@ -168,8 +172,8 @@ def machine() -> dict[str, object]:
 def write_json(path: Path, result: Result, facts: dict[str, object]) -> None:
     cells = []
     for workload in result.workloads:
-        best = result.best_baseline(workload.name)
         for peer in result.peers:
+            best = result.best_baseline(peer.name, workload.name)
             ratio = result.ratio(peer.name, workload.name)
             cells.append(
                 {

@@ -2,9 +2,10 @@
 # Measures h2o-breaker, both flavours, beside nginx and the packaged h2o, and prints a table;
 # bench/README.md says what the figures mean.
 #
-#   sh bench/run.sh            several minutes
-#   sh bench/run.sh --quick    under three minutes, with a wider spread
-#   sh bench/run.sh --help     everything else
+#   sh bench/run.sh              several minutes
+#   sh bench/run.sh --quick      under three minutes, with a wider spread
+#   sh bench/run.sh --cluster    nodes alone against nodes of a cluster; --quick: under two minutes
+#   sh bench/run.sh --help       everything else
 #
 # Installs the peers and wrk with apt-get where they are missing (see deploy/packages.sh), builds
 # into build/, listens on 127.0.0.1 only. BREAKER_BUILD names another build directory.

@@ -49,6 +49,8 @@ class Workload:
     check: Callable[[Answer], list[str]]
     # the asset whose entity tag the request carries in If-None-Match, or none
     unless_unchanged: str = ""
+    # wrk goes where it is redirected, and compares every 200 with this file; or None
+    followed: Path | None = None
 
 
 def cached_for_a_year(answer: Answer) -> list[str]:
@@ -64,11 +66,13 @@ def never_cached_for_long(answer: Answer) -> list[str]:
     return []
 
 
+def is_same_bytes(name: str, answer: Answer) -> list[str]:
+    return [] if answer.body == asset(name) else [f"the body is not {name}"]
+
+
 def is_asset(name: str) -> Callable[[Answer], list[str]]:
     def check(answer: Answer) -> list[str]:
-        wrong = cached_for_a_year(answer)
-        if answer.body != asset(name):
-            wrong.append(f"the body is not {name}")
+        wrong = cached_for_a_year(answer) + is_same_bytes(name, answer)
         if "content-encoding" in answer.headers:
             wrong.append("encoded without having been asked")
         if "javascript" not in answer.headers.get("content-type", ""):
