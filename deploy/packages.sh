@@ -16,7 +16,7 @@ PACKAGES_QUICKSTART="curl"
 PACKAGES_CLUSTER="redis-server redis-tools"
 
 PACKAGES_TEST="libcmocka-dev spin valgrind clang-format mandoc
-    curl nghttp2-client openssl redis-server redis-sentinel
+    curl nghttp2-client openssl redis-server redis-sentinel faketime
     python3 python3-h2 python3-hpack python3-brotli python3-zstandard
     chromium chromium-driver
     python3-doc libjs-bootstrap5 libjs-katex libjs-mathjax fonts-font-awesome"

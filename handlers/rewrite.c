@@ -10,9 +10,13 @@
 #include <string.h>
 #include "rewrite.h"
 
+/* how soon to come back while there is no token yet; agreeing takes a second or two */
+enum { RETRY_AFTER_S = 3 };
+
 typedef struct st_rewrite_handler_t {
     h2o_handler_t super;
     breaker_node_t *node; /* borrowed: outlives the h2o configuration */
+    breaker__retry_t retry;
 } rewrite_handler_t;
 
 /* of one handler on one thread */
@@ -94,17 +98,21 @@ static breaker__page_t *add_note(h2o_req_t *req, h2o_handler_t *handler, breaker
 
 /* ---- the handler ---- */
 
-static int on_req(h2o_handler_t *self, h2o_req_t *req)
+static int on_req(h2o_handler_t *_self, h2o_req_t *req)
 {
-    rewrite_context_t *ctx = h2o_context_get_handler_context(req->conn->ctx, self);
+    rewrite_handler_t *self = (void *)_self;
+    rewrite_context_t *ctx = h2o_context_get_handler_context(req->conn->ctx, _self);
     breaker__plan_t *plan = refresh(ctx);
-    breaker__page_t *page = find_note(req, self);
+    breaker__page_t *page = find_note(req, _self);
 
-    if (plan == NULL)
-        return -1;
+    if (plan == NULL && page == NULL) {
+        /* a page with the bare placeholder is a broken page, and might be kept */
+        bool awaits_token = ctx->held == NULL && breaker_node_num_views(self->node) != 0;
+        return awaits_token ? breaker__respond_retry(req, &self->retry) : -1;
+    }
     /* a request keeps the plan that it began with */
     if (page == NULL)
-        page = add_note(req, self, plan);
+        page = add_note(req, _self, plan);
     page->pathconf = req->pathconf;
     page->num_redirected = count_redirections(req);
     breaker__page_prepare_request(page, req);
@@ -153,6 +161,7 @@ int breaker_h2o_rewrite_register(h2o_pathconf_t *pathconf, breaker_node_t *node)
     self->super.on_context_dispose = on_context_dispose;
     self->super.on_req = on_req;
     self->node = node;
+    breaker__retry_init(&self->retry, RETRY_AFTER_S);
     breaker__handler_to_front(pathconf);
     return 0;
 }

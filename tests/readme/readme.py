@@ -24,6 +24,15 @@ README = (ROOT / "README.md").read_text()
 BUILD = pathlib.Path(os.environ["BREAKER_README_BUILD"]).resolve()
 SERVER = pathlib.Path(os.environ["BREAKER_BIN"]).resolve() / "h2o-breaker"
 DEADLINE_S = 600
+# what makes a configuration whole that shows some directives only
+REST = """
+listen: 8080
+hosts:
+  default:
+    paths:
+      "/":
+        breaker.static: {name: "static/{breaker}", path: %s}
+"""
 
 
 def blocks(language):
@@ -42,6 +51,15 @@ def free_port():
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         return sock.getsockname()[1]
+
+
+def is_free(port):
+    with socket.socket() as sock:
+        try:
+            sock.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 def wait_for(condition, what):
@@ -94,6 +112,17 @@ class Commands(unittest.TestCase):
             self.assertEqual(response.headers["cache-control"],
                              "public, max-age=31536000, immutable")
 
+    def serve_a_cluster(self, command):
+        """Three nodes on neighbouring ports, and a Redis."""
+        ports = range(0)
+        while not ports or not all(is_free(port) for port in ports):
+            first = free_port()
+            ports = range(first, min(first + 3, 65533))
+        self.environment["PORT"] = str(ports[0])
+        self.environment["REDIS_PORT"] = str(next(
+            port for port in iter(free_port, None) if port not in ports))
+        self.serve(command)
+
     def runs_these_tests(self, command):
         """The command that this test is a part of."""
         self.assertTrue((ROOT / command.split()[1]).exists())
@@ -114,7 +143,7 @@ class Commands(unittest.TestCase):
 
     TABLE = {
         "sh deploy/quickstart.sh": serve,
-        "sh deploy/cluster.sh": runs_these_tests,
+        "sh deploy/cluster.sh": serve_a_cluster,
         "sh tests/run.sh": runs_these_tests,
         'cmake -B build && cmake --build build -j"$(nproc)"': configure_and_build,
         "cmake --install build --prefix /usr/local": install,
@@ -153,6 +182,9 @@ class Configurations(unittest.TestCase):
             pathlib.Path(path).write_text("secret\n")
         for path in re.findall(r"state-file: (%s\S+)" % scratch, block):
             os.makedirs(os.path.dirname(path), exist_ok=True)
+        if "hosts:" not in block:  # a part of a file
+            (scratch / "srv").mkdir()
+            block += REST % (scratch / "srv")
         (scratch / "h2o.conf").write_text(block)
         result = subprocess.run([SERVER, "-t", "-c", scratch / "h2o.conf"], capture_output=True,
                                 text=True, timeout=60)

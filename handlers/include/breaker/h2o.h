@@ -62,8 +62,9 @@ BREAKER_EXPORT int breaker_h2o_static_register(h2o_pathconf_t *pathconf, breaker
  * the literal "/static/{breaker}/" of every view of the node becomes the current prefix, ETag,
  * Last-Modified and Content-Length are mended, and handlers registered at the path see the request
  * headers X-Breaker-Token and X-Breaker-Prefix (see handlers/README.md). It puts itself behind the
- * views and in front of every other handler of the path, whenever it is registered. Returns 0 or a
- * negative error. Configuring thread.
+ * views and in front of every other handler of the path, whenever it is registered. While the node
+ * has views but no token yet, the path answers 503. Returns 0 or a negative error. Configuring
+ * thread.
  */
 BREAKER_EXPORT int breaker_h2o_rewrite_register(h2o_pathconf_t *pathconf, breaker_node_t *node);
 
