@@ -167,5 +167,5 @@ class Mover:
                 redis.assert_newer_token(self._app)
                 self.moves += 1
             redis.close()
-        except (Failure, OSError) as error:
+        except (Failure, OSError, ValueError) as error:
             self._error = error
