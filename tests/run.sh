@@ -60,7 +60,7 @@ begin "build"
 build dev build
 
 # What is only possibly lost are the stacks that glibc keeps for the next thread.
-valgrind="valgrind -q --vgdb=no --leak-check=full --show-leak-kinds=definite
+valgrind="valgrind -q --vgdb=no --fair-sched=try --leak-check=full --show-leak-kinds=definite
     --errors-for-leak-kinds=definite --error-exitcode=9 --suppressions=tests/valgrind.supp"
 
 begin "valgrind: unit tests"

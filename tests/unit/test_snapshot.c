@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <string.h>
@@ -277,6 +278,9 @@ static void *read_until_stopped(void *data)
                 ++reader->num_wrong;
             last = held->generation;
             atomic_fetch_add(&reader->num_seen, 1);
+        } else {
+            /* where threads take turns, the publisher wants one too */
+            sched_yield();
         }
     }
     breaker_snapshot_unref(held);
