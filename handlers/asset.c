@@ -1,9 +1,9 @@
 /*
- * Sends an asset: picks the encoding, judges conditions and ranges, hands over what was prepared.
- * The common answer, a whole body in memory, is one call with no allocation of ours. Everything
- * else is a list of segments that a generator sends in pieces: bodies on disk, because reading them
- * at once would hold the thread; bodies under TLS on HTTP/1, because OpenSSL would encrypt and
- * keep all of it at once; multipart bodies, because they have many parts.
+ * Sends an asset through libh2o, as judge.c decided. The common answer, a whole body in memory, is
+ * one call with no allocation of ours. Everything else is a list of segments that a generator sends
+ * in pieces: bodies on disk, because reading them at once would hold the thread; bodies under TLS
+ * on HTTP/1, because OpenSSL would encrypt and keep all of it at once; multipart bodies, because
+ * they have many parts.
  */
 #include <assert.h>
 #include <inttypes.h>
@@ -13,15 +13,6 @@
 
 /* how much of a body is read, or encrypted, at a time */
 enum { PIECE_LEN = 65536 };
-
-/* request fields that change how an asset is answered */
-typedef struct st_fields_t {
-    breaker_conditions_t conditions;
-    breaker_field_t range;
-    breaker_field_t if_range;
-    breaker_field_t accept_encoding;
-    bool any_condition;
-} fields_t;
 
 /* a part of a body: text of ours, or `len` bytes of the variant from `offset` on */
 typedef struct st_segment_t {
@@ -40,20 +31,7 @@ typedef struct st_body_t {
 
 /* ---- fields ---- */
 
-/* A field that comes in several lines is one list (RFC 9110 §5.3). */
-static void add_line(h2o_req_t *req, breaker_field_t *field, h2o_iovec_t value)
-{
-    h2o_iovec_t joined;
-
-    if (field->base != NULL) {
-        joined = h2o_concat(&req->pool, h2o_iovec_init(field->base, field->len),
-                            h2o_iovec_init(H2O_STRLIT(", ")), value);
-        value = joined;
-    }
-    *field = (breaker_field_t){value.base, value.len};
-}
-
-static breaker_field_t *field_of(fields_t *fields, const h2o_iovec_t *name)
+static breaker_field_t *field_of(breaker__fields_t *fields, const h2o_iovec_t *name)
 {
     if (name == &H2O_TOKEN_ACCEPT_ENCODING->buf)
         return &fields->accept_encoding;
@@ -72,36 +50,27 @@ static breaker_field_t *field_of(fields_t *fields, const h2o_iovec_t *name)
     return NULL;
 }
 
-static void collect(h2o_req_t *req, fields_t *fields)
+/* A field that comes in several lines is one list (RFC 9110 §5.3). */
+static void add_line(h2o_req_t *req, breaker_field_t *field, h2o_iovec_t value)
 {
-    memset(fields, 0, sizeof(*fields));
-    for (size_t i = 0; i != req->headers.size; ++i) {
-        breaker_field_t *field = field_of(fields, req->headers.entries[i].name);
-        if (field == NULL)
-            continue;
-        add_line(req, field, req->headers.entries[i].value);
-        if (field >= &fields->conditions.if_match &&
-            field <= &fields->conditions.if_unmodified_since)
-            fields->any_condition = true;
+    h2o_iovec_t joined;
+
+    if (field->base != NULL) {
+        joined = h2o_concat(&req->pool, h2o_iovec_init(field->base, field->len),
+                            h2o_iovec_init(H2O_STRLIT(", ")), value);
+        value = joined;
     }
+    *field = (breaker_field_t){value.base, value.len};
 }
 
-/* browsers send one Accept-Encoding, so a thread nearly always finds the answer of last time */
-static const breaker_acceptable_t *negotiate(breaker__negotiated_t *last, breaker_field_t field)
+static void collect(h2o_req_t *req, breaker__fields_t *fields)
 {
-    static const breaker_acceptable_t identity = {1, {BREAKER_ENCODING_IDENTITY}};
-
-    if (field.base == NULL)
-        return &identity;
-    if (last->valid && last->len == field.len && memcmp(last->text, field.base, field.len) == 0)
-        return &last->acceptable;
-    breaker_encoding_negotiate(field.base, field.len, &last->acceptable);
-    last->valid = field.len <= sizeof(last->text);
-    if (last->valid) {
-        memcpy(last->text, field.base, field.len);
-        last->len = field.len;
+    breaker__fields_init(fields);
+    for (size_t i = 0; i != req->headers.size; ++i) {
+        breaker_field_t *field = field_of(fields, req->headers.entries[i].name);
+        if (field != NULL)
+            add_line(req, field, req->headers.entries[i].value);
     }
-    return &last->acceptable;
 }
 
 /* ---- bodies in pieces ---- */
@@ -297,67 +266,45 @@ static int64_t now_of(h2o_req_t *req)
     return (int64_t)h2o_get_timestamp(req->conn->ctx, NULL, NULL)->tv_sec;
 }
 
-static int send_ranged(h2o_req_t *req, const breaker_asset_t *asset,
-                       const breaker_variant_t *variant, const fields_t *fields)
+static int send_partial(h2o_req_t *req, const breaker_asset_t *asset,
+                        const breaker__judgement_t *judgement)
 {
-    breaker_range_t ranges[BREAKER_RANGES_MAX];
-    size_t num = 0;
-    breaker_range_verdict_t verdict = BREAKER_RANGE_IGNORE;
-
-    if (breaker_if_range(fields->if_range, variant->etag, BREAKER_ETAG_LEN, asset->last_modified_s,
-                         now_of(req)))
-        verdict =
-            breaker_range_parse(fields->range.base, fields->range.len, variant->len, ranges, &num);
-    switch (verdict) {
-    case BREAKER_RANGE_IGNORE:
-        return send_whole(req, variant);
-    case BREAKER_RANGE_UNSATISFIABLE:
-        return breaker__respond_unsatisfiable(req, variant->len);
-    case BREAKER_RANGE_PARTIAL:
-        break;
-    }
     req->res.status = 206;
     req->res.reason = "Partial Content";
-    if (num == 1)
-        return send_single_range(req, variant, ranges[0]);
-    return send_ranges(req, asset, variant, ranges, num);
-}
-
-static const breaker_variant_t *choose(const breaker_asset_t *asset, bool encodings,
-                                       const fields_t *fields, breaker__negotiated_t *negotiated)
-{
-    if (!encodings)
-        return breaker_asset_variant(asset, BREAKER_ENCODING_IDENTITY);
-    return breaker_asset_choose(asset, negotiate(negotiated, fields->accept_encoding));
+    if (judgement->num_ranges == 1)
+        return send_single_range(req, judgement->variant, judgement->ranges[0]);
+    return send_ranges(req, asset, judgement->variant, judgement->ranges, judgement->num_ranges);
 }
 
 int breaker__asset_send(h2o_req_t *req, const breaker_asset_t *asset, bool encodings,
                         breaker__negotiated_t *negotiated)
 {
-    const breaker_variant_t *variant;
+    breaker__judgement_t judgement;
     breaker__prepared_t *prepared;
-    fields_t fields;
+    breaker__fields_t fields;
 
     collect(req, &fields);
-    if ((variant = choose(asset, encodings, &fields, negotiated)) == NULL)
+    breaker__judge(&judgement, asset, encodings ? negotiated : NULL, &fields, breaker__is_head(req),
+                   now_of(req));
+    if (judgement.kind == BREAKER__JUDGED_NOT_ACCEPTABLE)
         return breaker__respond_not_acceptable(req);
-    prepared = variant->prepared;
+    prepared = judgement.variant->prepared;
     req->res.mime_attr = &prepared->mime_attr;
     req->compress_hint = H2O_COMPRESS_HINT_DISABLE;
-
-    if (fields.any_condition) {
-        switch (breaker_precondition(&fields.conditions, variant->etag, BREAKER_ETAG_LEN,
-                                     asset->last_modified_s, now_of(req))) {
-        case BREAKER_PRECONDITION_PROCEED:
-            break;
-        case BREAKER_PRECONDITION_NOT_MODIFIED:
-            return send_not_modified(req, variant);
-        case BREAKER_PRECONDITION_FAILED:
-            return breaker__respond_precondition_failed(req);
-        }
+    switch (judgement.kind) {
+    case BREAKER__JUDGED_WHOLE:
+        return send_whole(req, judgement.variant);
+    case BREAKER__JUDGED_PARTIAL:
+        return send_partial(req, asset, &judgement);
+    case BREAKER__JUDGED_NOT_MODIFIED:
+        return send_not_modified(req, judgement.variant);
+    case BREAKER__JUDGED_PRECONDITION_FAILED:
+        return breaker__respond_precondition_failed(req);
+    case BREAKER__JUDGED_UNSATISFIABLE:
+        return breaker__respond_unsatisfiable(req, judgement.variant->len);
+    case BREAKER__JUDGED_NOT_ACCEPTABLE:
+        break;
     }
-    /* Range is defined for GET alone (RFC 9110 §14.2) */
-    if (fields.range.base != NULL && !breaker__is_head(req))
-        return send_ranged(req, asset, variant, &fields);
-    return send_whole(req, variant);
+    assert(!"a judgement outside its enum");
+    return -1;
 }
