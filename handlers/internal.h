@@ -14,8 +14,9 @@
 /* ---- prepared.c: the header arrays of a variant, made once when it is loaded ---- */
 
 /**
- * The answer to a variant, ready to be handed to h2o. The headers that 304 carries as well come
- * first, so one array serves both. Read-only and shared by all threads.
+ * The answer to a variant, ready to be handed to h2o, and the same as libh2o would write it on
+ * HTTP/1. The headers that 304 carries as well come first, so one array and one text serve both.
+ * Read-only and shared by all threads.
  */
 typedef struct st_breaker__prepared_t {
     h2o_mime_attributes_t mime_attr;
@@ -23,8 +24,31 @@ typedef struct st_breaker__prepared_t {
     size_t num_shared;
     /** how many a 200 has */
     size_t num_headers;
+    /**
+     * What follows "Connection" in a 200: Content-Length up to `server_at`, the server's name if it
+     * has one, the shared headers up to `shared_end`, the others, an empty line
+     */
+    const char *text;
+    size_t server_at, shared_end, text_len;
     h2o_header_t headers[];
 } breaker__prepared_t;
+
+/* ---- http1_text.c: heads as libh2o writes them on HTTP/1 ---- */
+
+/** The bytes that `breaker__http1_put_headers` needs. */
+size_t breaker__http1_headers_len(const h2o_header_t *headers, size_t num);
+/** Writes headers, a line each, and returns the end. */
+char *breaker__http1_put_headers(char *dst, const h2o_header_t *headers, size_t num);
+
+/** the bytes that `breaker__http1_put_length` may need */
+#define BREAKER__HTTP1_LENGTH_MAX (sizeof("Content-Length: 18446744073709551615\r\n") - 1)
+/** Writes a Content-Length line and returns the end. */
+char *breaker__http1_put_length(char *dst, uint64_t len);
+
+/** The bytes that `breaker__http1_put_server` needs: none where the server has no name. */
+size_t breaker__http1_server_len(const h2o_globalconf_t *globalconf);
+/** Writes the Server line, if there is one, and returns the end. */
+char *breaker__http1_put_server(char *dst, const h2o_globalconf_t *globalconf);
 
 /* ---- respond.c: statuses without an asset, and the last step of those with one ---- */
 
@@ -37,9 +61,19 @@ void breaker__respond_headers(h2o_req_t *req, const h2o_header_t *headers, size_
 /** Tells whether the request asks for headers only. */
 bool breaker__is_head(const h2o_req_t *req);
 
+/** An answer that is the same for every request; everything in it outlives the handler. */
+typedef struct st_breaker__fixed_t {
+    int status;
+    const char *reason;
+    const h2o_header_t *headers;
+    size_t num_headers;
+    h2o_iovec_t body;
+} breaker__fixed_t;
+
 /** The short refusals: text/plain, no-store, nosniff, no body for HEAD. They return 0. */
 int breaker__respond_bad_request(h2o_req_t *req);
 int breaker__respond_not_found(h2o_req_t *req);
+breaker__fixed_t breaker__not_found(void);
 int breaker__respond_not_allowed(h2o_req_t *req);
 int breaker__respond_not_acceptable(h2o_req_t *req);
 int breaker__respond_precondition_failed(h2o_req_t *req);
@@ -55,6 +89,7 @@ typedef struct st_breaker__retry_t {
 void breaker__retry_init(breaker__retry_t *retry, uint32_t retry_after_s);
 /** 503 with Retry-After; `retry` lives as long as the handler. */
 int breaker__respond_retry(h2o_req_t *req, const breaker__retry_t *retry);
+breaker__fixed_t breaker__retry_later(const breaker__retry_t *retry);
 /**
  * 301 to `prefix` followed by the raw path from the byte behind `asset_at` of the normalised path,
  * query included. `cache_control` lives as long as the handler.

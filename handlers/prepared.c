@@ -1,8 +1,8 @@
 /*
  * Makes a variant's answer once, when it is loaded: the header array that h2o writes, with names
  * that point at h2o's tokens (its HTTP/2 encoder finds their static index by address) and values
- * that live as long as the store. `Vary` is the exception: as a token, libh2o turns it into
- * `Cache-Control: private` for user agents that call themselves MSIE.
+ * that live as long as the store, and the same as text for HTTP/1. `Vary` is the exception: as a
+ * token, libh2o turns it into `Cache-Control: private` for user agents that call themselves MSIE.
  */
 #include <assert.h>
 #include <inttypes.h>
@@ -79,9 +79,33 @@ static void push_named(header_list_t *list, h2o_iovec_t *name, const char *value
         (h2o_header_t){.name = name, .value = h2o_iovec_init(value, strlen(value))};
 }
 
+/* the head of a 200 on HTTP/1, from Content-Length on */
+static void write_text(breaker__prepared_t *prepared, const h2o_globalconf_t *globalconf,
+                       uint64_t body_len)
+{
+    const h2o_header_t *headers = prepared->headers;
+    size_t size = BREAKER__HTTP1_LENGTH_MAX + breaker__http1_server_len(globalconf) +
+                  breaker__http1_headers_len(headers, prepared->num_headers) + sizeof("\r\n") - 1;
+    char *text = h2o_mem_alloc(size), *at;
+
+    prepared->text = text;
+    at = breaker__http1_put_length(text, body_len);
+    prepared->server_at = (size_t)(at - text);
+    at = breaker__http1_put_server(at, globalconf);
+    at = breaker__http1_put_headers(at, headers, prepared->num_shared);
+    prepared->shared_end = (size_t)(at - text);
+    at = breaker__http1_put_headers(at, headers + prepared->num_shared,
+                                    prepared->num_headers - prepared->num_shared);
+    *at++ = '\r';
+    *at++ = '\n';
+    prepared->text_len = (size_t)(at - text);
+    assert(prepared->text_len <= size);
+}
+
 static void *prepare(void *data, const breaker_view_t *view, const breaker_asset_t *asset,
                      const breaker_variant_t *variant)
 {
+    const h2o_globalconf_t *globalconf = data;
     const breaker_view_config_t *config = breaker_view_config(view);
     size_t max_headers = MAX_OWN_HEADERS + config->num_headers;
     char cache_control[64];
@@ -90,7 +114,6 @@ static void *prepare(void *data, const breaker_view_t *view, const breaker_asset
     header_list_t list;
     h2o_iovec_t *names;
     char *storage;
-    (void)data;
 
     cache_control_len =
         (size_t)snprintf(cache_control, sizeof(cache_control),
@@ -122,12 +145,16 @@ static void *prepare(void *data, const breaker_view_t *view, const breaker_asset
         push(&list, H2O_TOKEN_CONTENT_ENCODING, breaker_encoding_name(variant->encoding));
     assert(list.num <= max_headers);
     prepared->num_headers = list.num;
+    write_text(prepared, globalconf, variant->len);
     return prepared;
 }
 
-static void unprepare(void *data, void *prepared)
+static void unprepare(void *data, void *_prepared)
 {
+    breaker__prepared_t *prepared = _prepared;
     (void)data;
+
+    free((void *)(uintptr_t)prepared->text);
     free(prepared);
 }
 

@@ -59,14 +59,38 @@ static int send_text(h2o_req_t *req, h2o_iovec_t body)
     return 0;
 }
 
-static int refuse(h2o_req_t *req, int status, const char *reason, h2o_iovec_t body)
+static int send_fixed(h2o_req_t *req, const breaker__fixed_t *fixed)
+{
+    req->res.status = fixed->status;
+    req->res.reason = fixed->reason;
+    breaker__respond_headers(req, fixed->headers, fixed->num_headers);
+    return send_text(req, fixed->body);
+}
+
+static breaker__fixed_t refusal(int status, const char *reason, h2o_iovec_t body)
 {
     static const h2o_header_t headers[] = {REFUSAL_HEADERS};
 
-    req->res.status = status;
-    req->res.reason = reason;
-    breaker__respond_headers(req, headers, sizeof(headers) / sizeof(headers[0]));
-    return send_text(req, body);
+    return (breaker__fixed_t){status, reason, headers, sizeof(headers) / sizeof(headers[0]), body};
+}
+
+static int refuse(h2o_req_t *req, int status, const char *reason, h2o_iovec_t body)
+{
+    breaker__fixed_t fixed = refusal(status, reason, body);
+
+    return send_fixed(req, &fixed);
+}
+
+breaker__fixed_t breaker__not_found(void)
+{
+    return refusal(404, "Not Found", h2o_iovec_init(H2O_STRLIT("not found\n")));
+}
+
+breaker__fixed_t breaker__retry_later(const breaker__retry_t *retry)
+{
+    return (breaker__fixed_t){503, "Service Unavailable", retry->headers,
+                              sizeof(retry->headers) / sizeof(retry->headers[0]),
+                              h2o_iovec_init(H2O_STRLIT("not on this node yet, try again\n"))};
 }
 
 int breaker__respond_bad_request(h2o_req_t *req)
@@ -76,7 +100,9 @@ int breaker__respond_bad_request(h2o_req_t *req)
 
 int breaker__respond_not_found(h2o_req_t *req)
 {
-    return refuse(req, 404, "Not Found", h2o_iovec_init(H2O_STRLIT("not found\n")));
+    breaker__fixed_t fixed = breaker__not_found();
+
+    return send_fixed(req, &fixed);
 }
 
 int breaker__respond_not_acceptable(h2o_req_t *req)
@@ -101,10 +127,11 @@ int breaker__respond_not_allowed(h2o_req_t *req)
     static const h2o_header_t headers[] = {
         REFUSAL_HEADERS, {&H2O_TOKEN_ALLOW->buf, NULL, {H2O_STRLIT("GET, HEAD")}}};
 
-    req->res.status = 405;
-    req->res.reason = "Method Not Allowed";
-    breaker__respond_headers(req, headers, sizeof(headers) / sizeof(headers[0]));
-    return send_text(req, h2o_iovec_init(H2O_STRLIT("method not allowed\n")));
+    breaker__fixed_t fixed = {405, "Method Not Allowed", headers,
+                              sizeof(headers) / sizeof(headers[0]),
+                              h2o_iovec_init(H2O_STRLIT("method not allowed\n"))};
+
+    return send_fixed(req, &fixed);
 }
 
 void breaker__retry_init(breaker__retry_t *retry, uint32_t retry_after_s)
@@ -121,11 +148,9 @@ void breaker__retry_init(breaker__retry_t *retry, uint32_t retry_after_s)
 
 int breaker__respond_retry(h2o_req_t *req, const breaker__retry_t *retry)
 {
-    req->res.status = 503;
-    req->res.reason = "Service Unavailable";
-    breaker__respond_headers(req, retry->headers,
-                             sizeof(retry->headers) / sizeof(retry->headers[0]));
-    return send_text(req, h2o_iovec_init(H2O_STRLIT("not on this node yet, try again\n")));
+    breaker__fixed_t fixed = breaker__retry_later(retry);
+
+    return send_fixed(req, &fixed);
 }
 
 int breaker__respond_unsatisfiable(h2o_req_t *req, uint64_t size)

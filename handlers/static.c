@@ -8,44 +8,28 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "internal.h"
+#include "static.h"
 
-/* longer request targets get 414, as from most servers */
-enum { TARGET_MAX = 8192 };
+typedef breaker__static_t static_handler_t;
+typedef breaker__static_context_t static_context_t;
 
-/* what answers of one view need and the snapshot does not say */
-typedef struct st_view_texts_t {
-    h2o_iovec_t redirect_cache_control;
-    char redirect_storage[48];
-    breaker__retry_t retry;
-} view_texts_t;
-
-typedef struct st_static_handler_t {
-    h2o_handler_t super;
-    breaker_node_t *node;   /* borrowed: outlives the h2o configuration */
-    breaker_views_t *views; /* owned */
-    view_texts_t *texts;    /* owned; by the views' indexes in the node */
-} static_handler_t;
-
-/* of one handler on one thread */
-typedef struct st_static_context_t {
-    static_handler_t *handler; /* borrowed */
-    breaker__lease_t lease;
-    breaker__negotiated_t negotiated;
-    breaker__lot_t lot; /* of a node of a cluster */
-} static_context_t;
+h2o_iovec_t breaker__redirect_cache_control(const breaker__static_t *self,
+                                            const breaker_snapshot_t *snapshot,
+                                            const breaker_view_t *view)
+{
+    /* an old node may still hand out the older URL: a cached redirect would outlive that */
+    if (snapshot->older_alive)
+        return h2o_iovec_init(H2O_STRLIT("no-store"));
+    return self->texts[breaker_view_index(view)].redirect_cache_control;
+}
 
 static int redirect(static_handler_t *self, const breaker_snapshot_t *snapshot, h2o_req_t *req,
                     const breaker_verdict_t *verdict)
 {
     const breaker_snapshot_view_t *view = verdict->view;
-    h2o_iovec_t cache_control = self->texts[breaker_view_index(view->view)].redirect_cache_control;
 
-    /* an old node may still hand out the older URL: a cached redirect would outlive that */
-    if (snapshot->older_alive)
-        cache_control = h2o_iovec_init(H2O_STRLIT("no-store"));
     return breaker__respond_redirect(req, view->prefix, view->prefix_len, verdict->match.asset_at,
-                                     cache_control);
+                                     breaker__redirect_cache_control(self, snapshot, view->view));
 }
 
 static int retry(static_handler_t *self, h2o_req_t *req, const breaker_view_t *view)
@@ -107,7 +91,7 @@ static int refuse(h2o_req_t *req)
         if (breaker__framing_is_ambiguous(req))
             return breaker__respond_bad_request(req);
     }
-    if (req->path.len > TARGET_MAX)
+    if (req->path.len > BREAKER__TARGET_MAX)
         return breaker__respond_uri_too_long(req);
     if (!h2o_memis(req->method.base, req->method.len, H2O_STRLIT("GET")) &&
         !h2o_memis(req->method.base, req->method.len, H2O_STRLIT("HEAD")))
@@ -215,7 +199,7 @@ static void on_dispose(h2o_handler_t *_self)
     free(self->texts);
 }
 
-static void init_texts(view_texts_t *texts, const breaker_view_config_t *config)
+static void init_texts(breaker__view_texts_t *texts, const breaker_view_config_t *config)
 {
     int len;
 
@@ -228,12 +212,17 @@ static void init_texts(view_texts_t *texts, const breaker_view_config_t *config)
     breaker__retry_init(&texts->retry, config->retry_after_s);
 }
 
+bool breaker__is_static(const h2o_handler_t *handler)
+{
+    return handler->on_req == on_req;
+}
+
 void breaker__handler_to_front(h2o_pathconf_t *pathconf)
 {
     size_t last = pathconf->handlers.size - 1, at = 0;
     h2o_handler_t **entries = pathconf->handlers.entries, *moved = entries[last];
 
-    while (at != last && entries[at]->on_req == on_req)
+    while (at != last && breaker__is_static(entries[at]))
         ++at;
     memmove(entries + at + 1, entries + at, (last - at) * sizeof(entries[0]));
     entries[at] = moved;
