@@ -73,13 +73,13 @@ static candidate_t *list_candidates(breaker_release_t *release, size_t *ret_num)
     return candidates;
 }
 
-/** The encoded bytes in an allocation that fits them, or NULL when they are not worth having. */
+/** The encoded bytes in an allocation of their own, or NULL when they are not worth having. */
 static char *encode_bytes(const candidate_t *candidate, breaker_encoding_t encoding,
                           const atomic_bool *stop, size_t *ret_len)
 {
     const breaker_variant_t *identity = identity_of(candidate->asset);
     uint64_t room = breaker__store_room(candidate->store);
-    char *base, *fitting;
+    char *base;
 
     if (room >= identity->len)
         room = identity->len - 1;
@@ -90,8 +90,20 @@ static char *encode_bytes(const candidate_t *candidate, breaker_encoding_t encod
         return NULL;
     }
     assert(*ret_len != 0 && *ret_len <= room);
-    fitting = realloc(base, *ret_len);
-    return fitting != NULL ? fitting : base;
+    return base;
+}
+
+/** Moves encoded bytes, which it takes over, to where they stay: into memory that fits them. */
+static bool settle_bytes(breaker_store_t *store, breaker_variant_t *variant, char *bytes,
+                         size_t len)
+{
+    char *dst;
+
+    variant->len = len;
+    if ((dst = breaker__store_begin_body(store, variant)) != NULL)
+        memcpy(dst, bytes, len);
+    free(bytes);
+    return dst != NULL;
 }
 
 /** Makes one encoding of an asset and lets it be seen, if it is of use. */
@@ -100,19 +112,22 @@ static void encode_asset(const candidate_t *candidate, breaker_encoding_t encodi
 {
     breaker_variant_t *variant;
     uint8_t digest[BREAKER_DIGEST_LEN];
+    char *bytes;
     size_t len = 0;
 
-    if ((variant = breaker__variant_create(encoding)) == NULL)
+    if ((bytes = encode_bytes(candidate, encoding, stop, &len)) == NULL)
         return;
-    variant->base = encode_bytes(candidate, encoding, stop, &len);
-    variant->len = len;
-    variant->owns_base = variant->base != NULL;
-    if (variant->base == NULL || breaker__hash(hasher, variant->base, len, digest) != 0) {
+    if ((variant = breaker__variant_create(encoding)) == NULL) {
+        free(bytes);
+        return;
+    }
+    if (!settle_bytes(candidate->store, variant, bytes, len) ||
+        breaker__hash(hasher, variant->base, len, digest) != 0) {
         breaker__variant_free(variant);
         return;
     }
     breaker__etag_format(digest, variant->etag);
-    breaker__store_add_body(candidate->store, len);
+    breaker__store_keep_body(candidate->store, variant);
     breaker__store_publish(candidate->store, candidate->asset, variant);
 }
 
@@ -134,4 +149,8 @@ void breaker_release_encode(breaker_release_t *release, const atomic_bool *stop)
         }
     free(candidates);
     breaker__hasher_dispose(&hasher);
+    if (atomic_load_explicit(stop, memory_order_relaxed))
+        return;
+    for (size_t i = 0; i != release->num_stores; ++i)
+        breaker__sealed_finish(&release->stores[i]->sealed);
 }

@@ -49,25 +49,22 @@ static int read_fully(int fd, char *dst, size_t len)
     return 0;
 }
 
-/** Returns like `read_fully`, ENOMEM included. */
-static int read_to_memory(breaker__reader_t *reader, int fd, breaker_variant_t *variant,
-                          uint8_t *digest)
+/** Returns like `read_fully`, ENOMEM included. What is hashed is what will be sent. */
+static int read_to_memory(breaker__reader_t *reader, int fd, breaker_store_t *store,
+                          breaker_variant_t *variant, uint8_t *digest)
 {
-    char *base = NULL;
+    char *dst;
     int failure;
 
-    if (variant->len != 0 && (base = malloc(variant->len)) == NULL)
-        return ENOMEM;
-    if ((failure = read_fully(fd, base, variant->len)) == 0 &&
-        breaker__hash(&reader->hasher, base, variant->len, digest) != 0)
-        failure = ENOMEM;
-    if (failure != 0) {
-        free(base);
-        return failure;
+    if (variant->len == 0) {
+        variant->base = "";
+    } else {
+        if ((dst = breaker__store_begin_body(store, variant)) == NULL)
+            return ENOMEM;
+        if ((failure = read_fully(fd, dst, variant->len)) != 0)
+            return failure;
     }
-    variant->base = base != NULL ? base : "";
-    variant->owns_base = base != NULL;
-    return 0;
+    return breaker__hash(&reader->hasher, variant->base, variant->len, digest) != 0 ? ENOMEM : 0;
 }
 
 /** Returns like `read_to_memory`. */
@@ -106,18 +103,9 @@ static bool belongs_in_memory(const breaker_store_t *store, uint64_t len)
            len <= breaker__store_room(store);
 }
 
-static void drop_body(breaker_variant_t *variant)
-{
-    if (variant->owns_base)
-        free((void *)(uintptr_t)variant->base);
-    variant->base = NULL;
-    variant->owns_base = false;
-}
-
 /** One attempt; `variant` is filled on success only. */
-static int try_read(breaker__reader_t *reader, const breaker__tree_t *tree,
-                    const breaker_store_t *store, breaker_asset_t *asset,
-                    breaker_variant_t *variant, breaker_error_t *error)
+static int try_read(breaker__reader_t *reader, const breaker__tree_t *tree, breaker_store_t *store,
+                    breaker_asset_t *asset, breaker_variant_t *variant, breaker_error_t *error)
 {
     breaker_variant_t made = *variant;
     bool in_memory;
@@ -127,7 +115,7 @@ static int try_read(breaker__reader_t *reader, const breaker__tree_t *tree,
         return ret;
     made.len = (uint64_t)made.stamp.size;
     in_memory = belongs_in_memory(store, made.len);
-    failure = in_memory ? read_to_memory(reader, fd, &made, asset->digest)
+    failure = in_memory ? read_to_memory(reader, fd, store, &made, asset->digest)
                         : read_on_disk(reader, fd, made.len, asset->digest);
     if (failure == 0 && !is_unchanged(fd, &made.stamp))
         failure = -1;
@@ -139,7 +127,7 @@ static int try_read(breaker__reader_t *reader, const breaker__tree_t *tree,
         *variant = made;
         return 0;
     }
-    drop_body(&made);
+    breaker__store_drop_body(&made);
     if (failure > 0)
         return breaker__tree_fail_io(tree, failure, asset->path, error);
     return breaker__tree_fail(tree, BREAKER_ERR_CHANGED, asset->path,
@@ -158,7 +146,7 @@ int breaker__read_file(breaker__reader_t *reader, const breaker__tree_t *tree,
         (ret = try_read(reader, tree, store, asset, variant, error)) != 0)
         return ret;
     breaker__etag_format(asset->digest, variant->etag);
-    if (variant->base != NULL)
-        breaker__store_add_body(store, variant->len);
+    if (variant->base != NULL && variant->len != 0)
+        breaker__store_keep_body(store, variant);
     return 0;
 }

@@ -74,8 +74,10 @@ static int fill_store(loader_t *loader, const breaker__tree_t *tree, breaker__no
             return ret;
     if (breaker__store_index(store) != 0)
         return fail_memory(loader, store->view);
-    if (!breaker_view_config(store->view)->encodings)
+    if (!breaker_view_config(store->view)->encodings) {
+        breaker__sealed_finish(&store->sealed);
         return 0;
+    }
     return breaker__adopt_siblings(store, tree, notices, loader->error);
 }
 

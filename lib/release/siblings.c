@@ -39,6 +39,8 @@ static int adopt(breaker_store_t *store, const breaker__tree_t *tree, breaker_as
         return breaker__tree_fail_io(tree, failure, sibling->path, error);
     }
     variant->base = bytes->base;
+    variant->memory_fd = bytes->memory_fd;
+    variant->memory_offset = bytes->memory_offset;
     variant->len = bytes->len;
     variant->stamp = bytes->stamp;
     memcpy(variant->etag, bytes->etag, sizeof(variant->etag));

@@ -149,6 +149,7 @@ int breaker__store_create(const breaker_view_t *view, const breaker_release_hook
         store->assets[i].path_len = listing->paths[i].len;
         store->identities[i].encoding = BREAKER_ENCODING_IDENTITY;
         store->identities[i].fd = -1;
+        store->identities[i].memory_fd = -1;
     }
     store->num_assets = num;
     store->arena = *arena;
@@ -199,6 +200,43 @@ void breaker__store_add_body(breaker_store_t *store, uint64_t len)
     store->memory += (size_t)len;
 }
 
+char *breaker__store_begin_body(breaker_store_t *store, breaker_variant_t *variant)
+{
+    char *dst;
+
+    assert(variant->base == NULL && variant->len != 0);
+    assert(variant->len <= breaker__store_room(store));
+    if (variant->len >= BREAKER_SENDFILE_MIN &&
+        breaker__sealed_span(variant->len) <= breaker__store_room(store) &&
+        (dst = breaker__sealed_begin(&store->sealed, variant->len, variant)) != NULL)
+        return dst;
+    if ((dst = malloc(variant->len)) == NULL)
+        return NULL;
+    variant->base = dst;
+    variant->owns_base = true;
+    return dst;
+}
+
+void breaker__store_keep_body(breaker_store_t *store, const breaker_variant_t *variant)
+{
+    if (variant->memory_fd < 0) {
+        breaker__store_add_body(store, variant->len);
+        return;
+    }
+    breaker__sealed_keep(&store->sealed, variant->len);
+    breaker__store_add_body(store, breaker__sealed_span(variant->len));
+}
+
+void breaker__store_drop_body(breaker_variant_t *variant)
+{
+    if (variant->owns_base)
+        free((void *)(uintptr_t)variant->base);
+    variant->base = NULL;
+    variant->owns_base = false;
+    variant->memory_fd = -1;
+    variant->memory_offset = 0;
+}
+
 breaker_variant_t *breaker__variant_create(breaker_encoding_t encoding)
 {
     breaker_variant_t *variant = calloc(1, sizeof(*variant));
@@ -207,6 +245,7 @@ breaker_variant_t *breaker__variant_create(breaker_encoding_t encoding)
         return NULL;
     variant->encoding = encoding;
     variant->fd = -1;
+    variant->memory_fd = -1;
     return variant;
 }
 
@@ -271,6 +310,7 @@ void breaker__store_free(breaker_store_t *store)
     free(store->types);
     free(store->identities);
     free(store->assets);
+    breaker__sealed_dispose(&store->sealed);
     breaker__arena_dispose(&store->arena);
     free(store);
 }

@@ -8,6 +8,7 @@
 #include <breaker/release.h>
 #include <breaker/store.h>
 #include "release/arena.h"
+#include "release/sealed.h"
 #include "release/tree.h"
 
 /**
@@ -41,7 +42,10 @@ struct st_breaker_store_t {
     /** owned array of texts in the arena, all different */
     const char **types;
     size_t num_types, types_capacity;
-    /** bytes of bodies in memory; read and written by the loading or encoding thread */
+    /** owned: large bodies; written to by the loading or encoding thread */
+    breaker__sealed_t sealed;
+    /** bytes of bodies in memory, whole pages of those in files; read and written by the loading or
+     * encoding thread */
     uint64_t bodies;
     /** all memory; read by any thread */
     atomic_size_t memory;
@@ -67,6 +71,18 @@ const char *breaker__store_intern(breaker_store_t *store, const char *type);
 uint64_t breaker__store_room(const breaker_store_t *store);
 /** Counts a body in memory. */
 void breaker__store_add_body(breaker_store_t *store, uint64_t len);
+
+/**
+ * Makes room for the bytes of a variant whose length is known: in the store's memory files if it is
+ * BREAKER_SENDFILE_MIN bytes or more, else, or where that is refused, in an allocation that the
+ * variant owns. Returns where the bytes are to be written; they are read at `variant->base`.
+ * `breaker__store_drop_body` undoes it, `breaker__store_keep_body` keeps and counts it; one of the
+ * two comes before the next body is begun. The length is not 0 and within the store's room. Returns
+ * NULL without memory.
+ */
+char *breaker__store_begin_body(breaker_store_t *store, breaker_variant_t *variant);
+void breaker__store_keep_body(breaker_store_t *store, const breaker_variant_t *variant);
+void breaker__store_drop_body(breaker_variant_t *variant);
 
 /**
  * Makes an empty variant that is not yet to be seen; `breaker__variant_free` frees it again.

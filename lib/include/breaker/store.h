@@ -22,6 +22,9 @@
 /** bytes of a SHA-256 */
 #define BREAKER_DIGEST_LEN 32
 
+/** bodies in memory of at least this many bytes can be sent by sendfile(2) as well */
+#define BREAKER_SENDFILE_MIN 32768
+
 /** What tells that a file on disk is no longer the one that was loaded. */
 typedef struct st_breaker_stamp_t {
     dev_t dev;
@@ -40,6 +43,16 @@ typedef struct st_breaker_variant_t {
     /** the bytes, or NULL when they are sent from `fd` */
     const char *base;
     uint64_t len;
+    /**
+     * A descriptor and an offset in it at which the same `len` bytes as at `base` are found, for
+     * sendfile(2); -1 when there is none. Bodies in memory of BREAKER_SENDFILE_MIN bytes and more
+     * have one, wherever the system has memory files (memfd_create(2)) and seals for them (Linux
+     * 5.1). Many bodies share the descriptor: it is the store's, lives as long as the store, and
+     * its file offset is not to be used. What is behind it is immutable: sealed against write(2),
+     * growing and shrinking. Any thread, any number of sends at a time.
+     */
+    int memory_fd;
+    uint64_t memory_offset;
     /** an open descriptor for positioned reads, or -1 when the bytes are in memory */
     int fd;
     /** of the file behind `fd`; see `breaker_variant_read` */

@@ -1,0 +1,190 @@
+/*
+ * Large bodies in anonymous memory files, so that the bytes which are read at an address can be
+ * sent by sendfile(2) as well, without being copied.
+ *
+ * A file has its whole length from the beginning, all of it a hole, so that it is sealed against
+ * growing, shrinking and write(2) before its first byte is written, and so that its mappings never
+ * move. Bytes come in through a window, the one mapping for writing that was made before the seals
+ * and that cannot be made again. The mapping for reading is a private one: a shared one would
+ * count as a possible writer and stand in the way of the last seal.
+ *
+ * Pages are allocated before they are written: without memory that is an error here, and would be
+ * a SIGBUS there.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
+#include "release/sealed.h"
+
+/* Linux 5.1 has it, older headers have not */
+#ifndef F_SEAL_FUTURE_WRITE
+#define F_SEAL_FUTURE_WRITE 0x0010
+#endif
+
+static uint64_t page_size(void)
+{
+    return (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+uint64_t breaker__sealed_span(uint64_t len)
+{
+    uint64_t page = page_size();
+
+    return (len + page - 1) / page * page;
+}
+
+/* Beyond a limit of file size the kernel sends a signal; where address space is rationed, reserving
+ * half a gigabyte would take it from others. */
+static bool is_allowed(uint64_t size)
+{
+    struct rlimit file, space;
+
+    return getrlimit(RLIMIT_FSIZE, &file) == 0 && file.rlim_cur >= size &&
+           getrlimit(RLIMIT_AS, &space) == 0 && space.rlim_cur == RLIM_INFINITY;
+}
+
+static void unmap(const char *base, uint64_t size)
+{
+    int ret = munmap((void *)(uintptr_t)base, size);
+
+    assert(ret == 0);
+}
+
+static bool map_file(breaker__sealed_file_t *file)
+{
+    void *window, *base;
+
+    window = mmap(NULL, file->size, PROT_READ | PROT_WRITE, MAP_SHARED, file->fd, 0);
+    if (window == MAP_FAILED)
+        return false;
+    base = mmap(NULL, file->size, PROT_READ, MAP_PRIVATE, file->fd, 0);
+    if (base == MAP_FAILED) {
+        unmap(window, file->size);
+        return false;
+    }
+    file->window = window;
+    file->base = base;
+    return true;
+}
+
+/** Closes the window of a file, and the last way to open one. */
+static void close_window(breaker__sealed_file_t *file)
+{
+    if (file->window == NULL)
+        return;
+    unmap(file->window, file->size);
+    file->window = NULL;
+    /* refused while a page is being sent; the seals that the file has keep writers out as well */
+    fcntl(file->fd, F_ADD_SEALS, F_SEAL_WRITE);
+    fcntl(file->fd, F_ADD_SEALS, F_SEAL_SEAL);
+}
+
+static void close_file(breaker__sealed_file_t *file)
+{
+    if (file->window != NULL)
+        unmap(file->window, file->size);
+    unmap(file->base, file->size);
+    close(file->fd);
+}
+
+static bool open_file(breaker__sealed_file_t *file, uint64_t size)
+{
+    *file = (breaker__sealed_file_t){.fd = -1, .size = size};
+    if (!is_allowed(size) ||
+        (file->fd = memfd_create("breaker-bodies", MFD_CLOEXEC | MFD_ALLOW_SEALING)) < 0)
+        return false;
+    if (ftruncate(file->fd, (off_t)size) != 0 || !map_file(file)) {
+        close(file->fd);
+        return false;
+    }
+    if (fcntl(file->fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE) == 0)
+        return true;
+    close_file(file);
+    return false;
+}
+
+static breaker__sealed_file_t *last_file(const breaker__sealed_t *sealed)
+{
+    return sealed->num_files != 0 ? sealed->files + sealed->num_files - 1 : NULL;
+}
+
+/** The file that a body of `span` bytes goes to. NULL when there is none. */
+static breaker__sealed_file_t *file_for(breaker__sealed_t *sealed, uint64_t span)
+{
+    breaker__sealed_file_t *file = last_file(sealed), *files;
+    uint64_t size = sealed->file_size != 0 ? sealed->file_size : BREAKER_SEALED_FILE;
+
+    if (file != NULL && file->window != NULL && span <= file->size - file->used)
+        return file;
+    files = realloc(sealed->files, (sealed->num_files + 1) * sizeof(*files));
+    if (files == NULL)
+        return NULL;
+    sealed->files = files;
+    if (!open_file(files + sealed->num_files, span > size ? span : size))
+        return NULL;
+    if (sealed->num_files != 0)
+        close_window(files + sealed->num_files - 1);
+    ++sealed->num_files;
+    return files + sealed->num_files - 1;
+}
+
+/** Has the system find the pages for the body that comes next. */
+static bool allocate(const breaker__sealed_file_t *file, uint64_t span)
+{
+    int ret;
+
+    do {
+        ret = fallocate(file->fd, 0, (off_t)file->used, (off_t)span);
+    } while (ret != 0 && errno == EINTR);
+    return ret == 0;
+}
+
+char *breaker__sealed_begin(breaker__sealed_t *sealed, uint64_t len, breaker_variant_t *variant)
+{
+    uint64_t span = breaker__sealed_span(len);
+    breaker__sealed_file_t *file;
+
+    assert(len != 0 && span >= len);
+    if (sealed->refused)
+        return NULL;
+    if ((file = file_for(sealed, span)) == NULL || !allocate(file, span)) {
+        sealed->refused = true;
+        return NULL;
+    }
+    variant->base = file->base + file->used;
+    variant->memory_fd = file->fd;
+    variant->memory_offset = file->used;
+    return file->window + file->used;
+}
+
+void breaker__sealed_keep(breaker__sealed_t *sealed, uint64_t len)
+{
+    uint64_t span = breaker__sealed_span(len);
+    breaker__sealed_file_t *file = last_file(sealed);
+
+    assert(file != NULL && file->window != NULL);
+    assert(span <= file->size - file->used);
+    /* the pages stay in the file; what goes is that the process counts them twice */
+    madvise(file->window + file->used, span, MADV_DONTNEED);
+    file->used += span;
+}
+
+void breaker__sealed_finish(breaker__sealed_t *sealed)
+{
+    breaker__sealed_file_t *file = last_file(sealed);
+
+    if (file != NULL)
+        close_window(file);
+}
+
+void breaker__sealed_dispose(breaker__sealed_t *sealed)
+{
+    for (size_t i = 0; i != sealed->num_files; ++i)
+        close_file(sealed->files + i);
+    free(sealed->files);
+    *sealed = (breaker__sealed_t){0};
+}

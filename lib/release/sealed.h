@@ -1,0 +1,56 @@
+#ifndef BREAKER_RELEASE_SEALED_H
+#define BREAKER_RELEASE_SEALED_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <breaker/store.h>
+
+/**
+ * The length of a memory file, in bytes; a body that is longer gets a file of its length. Only
+ * what is written takes memory, so this costs address space (twice) and saves descriptors: two
+ * files that follow each other hold more than one such length between them.
+ */
+#define BREAKER_SEALED_FILE (UINT64_C(256) << 20)
+
+/** One memory file; bodies lie in it one behind the other, each from a page's beginning on. */
+typedef struct st_breaker__sealed_file_t {
+    int fd;           /* owned */
+    const char *base; /* owned: `size` bytes mapped for reading; never moves */
+    char *window;     /* owned: the same, for writing; NULL once nothing is written any more */
+    uint64_t size, used;
+} breaker__sealed_file_t;
+
+/**
+ * The memory files of a store, all but the last one complete. A plain value, zeroed at first. One
+ * thread at a time; the bytes of bodies that were kept are read by any.
+ */
+typedef struct st_breaker__sealed_t {
+    breaker__sealed_file_t *files; /* owned */
+    size_t num_files;
+    /** the length of a file, or 0 for BREAKER_SEALED_FILE; whole pages */
+    uint64_t file_size;
+    /** the system would not make a file: bodies have allocations of their own from then on */
+    bool refused;
+} breaker__sealed_t;
+
+/** What a body of this length takes of memory: whole pages. */
+uint64_t breaker__sealed_span(uint64_t len);
+
+/**
+ * Makes room for a body of `len` bytes, more than 0, and returns where they are to be written, all
+ * of them, before they are read. Sets `base`, `memory_fd` and `memory_offset` of `variant`, where
+ * they are read from then on. The next call gives the same room again unless
+ * `breaker__sealed_keep` came between. Returns NULL and leaves `variant` alone when the system has
+ * no memory files, or none any more.
+ */
+char *breaker__sealed_begin(breaker__sealed_t *sealed, uint64_t len, breaker_variant_t *variant);
+/** Keeps what was begun last, for as long as the files live. */
+void breaker__sealed_keep(breaker__sealed_t *sealed, uint64_t len);
+
+/** Says that nothing is written for now: no way to write is left in this process or out of it. */
+void breaker__sealed_finish(breaker__sealed_t *sealed);
+/** Unmaps and closes; takes a zeroed one as well. */
+void breaker__sealed_dispose(breaker__sealed_t *sealed);
+
+#endif
