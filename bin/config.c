@@ -118,6 +118,13 @@ static int on_config_shutdown_timeout(h2o_configurator_command_t *cmd,
     return 0;
 }
 
+static int on_config_fast_path(h2o_configurator_command_t *cmd, h2o_configurator_context_t *ctx,
+                               yoml_t *node)
+{
+    (void)ctx;
+    return breaker__read_switch(node, cmd->name, &config_of(cmd)->fast_path) ? 0 : -1;
+}
+
 static void define_ours(breaker__config_t *config)
 {
     static const struct {
@@ -132,6 +139,7 @@ static void define_ours(breaker__config_t *config)
         {"num-threads", H2O_CONFIGURATOR_FLAG_GLOBAL, on_config_num_threads},
         {"max-connections", H2O_CONFIGURATOR_FLAG_GLOBAL, on_config_max_connections},
         {"shutdown-timeout", H2O_CONFIGURATOR_FLAG_GLOBAL, on_config_shutdown_timeout},
+        {"breaker.fast-path", H2O_CONFIGURATOR_FLAG_GLOBAL, on_config_fast_path},
     };
     configurator_t *ours = (void *)h2o_configurator_create(&config->globalconf, sizeof(*ours));
 
@@ -168,6 +176,7 @@ void breaker__config_init(breaker__config_t *config)
     memset(config, 0, sizeof(*config));
     config->num_threads = breaker__process_num_cpus();
     config->shutdown_timeout_s = SHUTDOWN_TIMEOUT_S;
+    config->fast_path = true;
     h2o_hostinfo_max_threads = NAME_LOOKUPS;
 
     h2o_config_init(&config->globalconf);

@@ -29,6 +29,7 @@
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+#include <breaker/h2o.h>
 #include "loop.h"
 #include "worker.h"
 
@@ -43,8 +44,9 @@ typedef struct st_worker_t worker_t;
 typedef struct st_door_t {
     worker_t *worker; /* borrowed */
     h2o_accept_ctx_t accept_ctx;
-    breaker__watch_t *watch; /* owned; NULL once closed */
-    int fd;                  /* of the watch */
+    breaker_h2o_fastpath_t *fastpath; /* owned; NULL where it is turned off */
+    breaker__watch_t *watch;          /* owned; NULL once closed */
+    int fd;                           /* of the watch */
 } door_t;
 
 struct st_worker_t {
@@ -169,7 +171,10 @@ static bool accept_one(door_t *door)
     ++worker->num_connections;
     sock->on_close.cb = on_connection_closed;
     sock->on_close.data = worker;
-    h2o_accept(&door->accept_ctx, sock);
+    if (door->fastpath != NULL)
+        breaker_h2o_fastpath_accept(door->fastpath, sock);
+    else
+        h2o_accept(&door->accept_ctx, sock);
     return true;
 }
 
@@ -226,6 +231,9 @@ static int on_draining_request(h2o_req_t *req, void *spares_fresh)
 
 static void end_idle(worker_t *worker, bool spares_fresh)
 {
+    for (size_t i = 0; i != worker->workers->config->listeners.size; ++i)
+        if (worker->doors[i].fastpath != NULL)
+            breaker_h2o_fastpath_end_idle(worker->doors[i].fastpath, spares_fresh);
     worker->ctx.globalconf->http1.callbacks.foreach_request(&worker->ctx, on_draining_request,
                                                             &spares_fresh);
 }
@@ -282,6 +290,8 @@ static void open_doors(worker_t *worker)
         door->accept_ctx.ssl_ctx =
             listener->tls != NULL ? breaker__tls_context(listener->tls) : NULL;
         door->accept_ctx.expect_proxy_line = listener->proxy_protocol;
+        if (config->fast_path)
+            door->fastpath = breaker_h2o_fastpath_create(&door->accept_ctx);
         door->fd = breaker__listener_take(listener, worker->index);
         door->watch = breaker__watch_create(worker->loop, door->fd, on_acceptable, door);
     }
@@ -310,6 +320,8 @@ static void dispose(worker_t *worker)
     /* libh2o leaves it linked, and then asserts that the list is empty */
     h2o_timeout_unlink(&worker->ctx.http2._graceful_shutdown_timeout);
     h2o_multithread_unregister_receiver(worker->ctx.queue, &worker->wakeups);
+    for (size_t i = 0; i != worker->workers->config->listeners.size; ++i)
+        breaker_h2o_fastpath_free(worker->doors[i].fastpath);
     h2o_context_dispose(&worker->ctx);
     breaker__loop_end(worker->loop);
     free(worker->doors);

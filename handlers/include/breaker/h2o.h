@@ -86,6 +86,45 @@ BREAKER_EXPORT const breaker_cluster_config_t *
 breaker_h2o_cluster_config(h2o_globalconf_t *globalconf);
 
 /**
+ * The fast path of one listener on one thread: HTTP/1.1 connections in cleartext whose requests for
+ * assets are answered without libh2o's HTTP/1, which costs several times what an answer does. The
+ * answers are the same, byte for byte. A request that is not a plain GET or HEAD of an asset (a
+ * page, another method, a body, an upgrade or HTTP/2, a path with percent-encoding …) takes its
+ * connection to libh2o's HTTP/1, where it stays. So does everything at paths with filters or
+ * loggers, behind several hosts, with TLS or with the PROXY protocol: there the fast path does
+ * nothing.
+ */
+typedef struct st_breaker_h2o_fastpath_t breaker_h2o_fastpath_t;
+
+/**
+ * Makes the fast path of a listener. `accept_ctx` is complete but for what `h2o_accept` itself
+ * sets, and outlives it; its context is initialised. On the context's thread, like all functions of
+ * the fast path. Never NULL.
+ */
+BREAKER_EXPORT breaker_h2o_fastpath_t *breaker_h2o_fastpath_create(h2o_accept_ctx_t *accept_ctx);
+
+/** Frees it; takes NULL. Its connections are gone, its context is not yet disposed of. */
+BREAKER_EXPORT void breaker_h2o_fastpath_free(breaker_h2o_fastpath_t *fastpath);
+
+/**
+ * Takes a connection that was just accepted, in the place of `h2o_accept`. The fast path, and later
+ * libh2o, owns the socket; its `on_close` is left alone. Limits are the context's: a connection
+ * that is idle, or sends a request slowly, for `http1.req_timeout` is closed. The process ignores
+ * SIGPIPE, as with libh2o.
+ */
+BREAKER_EXPORT void breaker_h2o_fastpath_accept(breaker_h2o_fastpath_t *fastpath,
+                                                h2o_socket_t *sock);
+
+/**
+ * Ends idle connections of the fast path, after `h2o_context_request_shutdown`: their input is shut
+ * down, so a request that has reached the kernel is still answered, as the connection's last.
+ * `spares_fresh` leaves those alone that have not carried a request yet; call it again for them.
+ * Connections in the middle of an answer end behind it by themselves.
+ */
+BREAKER_EXPORT void breaker_h2o_fastpath_end_idle(breaker_h2o_fastpath_t *fastpath,
+                                                  bool spares_fresh);
+
+/**
  * The URL of an asset under the current token, for a handler that writes pages:
  * `breaker_static_url` by the newest snapshot, in memory of `pool`. Returns {NULL, 0} when the path
  * cannot be a URL of the view. Any thread.

@@ -1,0 +1,437 @@
+/*
+ * Whose a connection is: it stays on the fast path as long as its requests are plain, and is
+ * libh2o's from the first other one on. libh2o's list of its HTTP/1 connections tells. What the
+ * answers say is compared with libh2o's own in tests/integration/fastpath.py.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+#include <cmocka.h>
+#include <breaker/h2o.h>
+#include "loopback.h"
+#include "tree.h"
+
+#define TOKEN "1718539201234"
+#define DEADLINE_S 20
+#define GET(target) "GET " target " HTTP/1.1\r\nHost: localhost\r\n\r\n"
+#define ASSET GET("/static/" TOKEN "/css/site.css")
+#define CSS "body{color:#123}\n"
+
+enum { LARGE_LEN = 4 << 20 };
+
+typedef struct st_fixture_t {
+    tree_t tree;
+    loopback_server_t server;
+    breaker_node_t *node;
+    h2o_accept_ctx_t accept_ctx;
+    breaker_h2o_fastpath_t *fastpath;
+    size_t num_closed;
+} fixture_t;
+
+/* ---- sockets ---- */
+
+static void on_close(void *data)
+{
+    ++*(size_t *)data;
+}
+
+#if H2O_USE_LIBUV
+static h2o_socket_t *adopt(h2o_loop_t *loop, int fd)
+{
+    uv_tcp_t *tcp = h2o_mem_alloc(sizeof(*tcp));
+
+    assert_int_equal(uv_tcp_init(loop, tcp), 0);
+    assert_int_equal(uv_tcp_open(tcp, fd), 0);
+    return h2o_uv_socket_create((uv_stream_t *)tcp, (uv_close_cb)free);
+}
+#else
+static h2o_socket_t *adopt(h2o_loop_t *loop, int fd)
+{
+    return h2o_evloop_socket_create(loop, fd, H2O_SOCKET_FLAG_IS_ACCEPTED_CONNECTION);
+}
+#endif
+
+/* a connection that the fast path has accepted; returns the client's end */
+static int dial(fixture_t *fixture)
+{
+    h2o_socket_t *sock;
+    int fds[2];
+
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
+    sock = adopt(fixture->server.loop, fds[0]);
+    sock->on_close.cb = on_close;
+    sock->on_close.data = &fixture->num_closed;
+    breaker_h2o_fastpath_accept(fixture->fastpath, sock);
+    return fds[1];
+}
+
+static void say(int fd, const char *text)
+{
+    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+}
+
+/* reads what is there, once; 0 at the end, -1 for nothing yet */
+static ssize_t read_some(int fd, char *dst, size_t size)
+{
+    ssize_t got = read(fd, dst, size);
+
+    assert_true(got >= 0 || errno == EAGAIN || errno == ECONNRESET);
+    return got < 0 && errno == ECONNRESET ? 0 : got;
+}
+
+/* runs the loop until `len` bytes have come or the connection has ended; returns how many came */
+static size_t receive(fixture_t *fixture, int fd, char *dst, size_t len)
+{
+    time_t end = time(NULL) + DEADLINE_S;
+    size_t have = 0;
+
+    while (have != len) {
+        ssize_t got = read_some(fd, dst + have, len - have);
+        if (got == 0)
+            break;
+        if (got > 0) {
+            have += (size_t)got;
+            continue;
+        }
+        assert_true(time(NULL) < end);
+        loopback_turn(&fixture->server);
+    }
+    return have;
+}
+
+/* takes the head of an answer */
+static void expect_head(fixture_t *fixture, int fd, const char *status)
+{
+    char text[2048];
+    size_t len = 0;
+
+    while (len < 4 || memcmp(text + len - 4, "\r\n\r\n", 4) != 0)
+        assert_int_equal(receive(fixture, fd, text + len++, 1), 1);
+    assert_memory_equal(text, status, strlen(status));
+}
+
+/* takes an answer whose body is known, and checks both */
+static void expect(fixture_t *fixture, int fd, const char *status, const char *body)
+{
+    char text[2048];
+
+    expect_head(fixture, fd, status);
+    assert_int_equal(receive(fixture, fd, text, strlen(body)), strlen(body));
+    assert_memory_equal(text, body, strlen(body));
+}
+
+static bool libh2o_has_connections(const fixture_t *fixture)
+{
+    return !h2o_linklist_is_empty((h2o_linklist_t *)&fixture->server.ctx.http1._conns);
+}
+
+/* ---- the server ---- */
+
+static int on_page(h2o_handler_t *self, h2o_req_t *req)
+{
+    (void)self;
+    req->res.status = 200;
+    req->res.content_length = strlen("page");
+    h2o_send_inline(req, H2O_STRLIT("page"));
+    return 0;
+}
+
+static void write_large(const fixture_t *fixture)
+{
+    char *text = malloc(LARGE_LEN + 1);
+
+    for (size_t i = 0; i != LARGE_LEN; ++i)
+        text[i] = (char)('a' + (i * 7 + i / 251) % 26);
+    text[LARGE_LEN] = '\0';
+    tree_write(&fixture->tree, "large.bin", text);
+    free(text);
+}
+
+/* everything but the start */
+static fixture_t *prepare(void)
+{
+    fixture_t *fixture = calloc(1, sizeof(*fixture));
+    breaker_view_config_t view_config;
+    breaker_node_config_t node_config;
+    const breaker_view_t *view;
+
+    tree_create(&fixture->tree);
+    tree_write(&fixture->tree, "css/site.css", CSS);
+    write_large(fixture);
+    loopback_server_init(&fixture->server);
+    breaker_h2o_node_config_init(&node_config, &fixture->server.config);
+    assert_int_equal(breaker_node_create(&node_config, &fixture->node), 0);
+    assert_int_equal(breaker_node_set_token(fixture->node, TOKEN, strlen(TOKEN)), 0);
+    breaker_view_config_init(&view_config);
+    view_config.name = "static/{breaker}";
+    view_config.directory = fixture->tree.path;
+    assert_int_equal(breaker_node_add_view(fixture->node, &view_config, &view), 0);
+    h2o_create_handler(fixture->server.path, sizeof(h2o_handler_t))->on_req = on_page;
+    assert_int_equal(breaker_h2o_static_register(fixture->server.path, fixture->node, &view, 1), 0);
+    return fixture;
+}
+
+static void start(fixture_t *fixture)
+{
+    breaker_error_t error;
+
+    assert_int_equal(breaker_node_load(fixture->node, &error), 0);
+    loopback_server_start(&fixture->server);
+    fixture->accept_ctx.ctx = &fixture->server.ctx;
+    fixture->accept_ctx.hosts = fixture->server.config.hosts;
+    fixture->fastpath = breaker_h2o_fastpath_create(&fixture->accept_ctx);
+}
+
+static int setup(void **state)
+{
+    fixture_t *fixture = prepare();
+
+    start(fixture);
+    *state = fixture;
+    return 0;
+}
+
+/* every connection is closed by its client before */
+static int teardown(void **state)
+{
+    fixture_t *fixture = *state;
+
+    breaker_h2o_fastpath_free(fixture->fastpath);
+    loopback_server_dispose(&fixture->server);
+    breaker_node_free(fixture->node);
+    tree_remove(&fixture->tree);
+    free(fixture);
+    return 0;
+}
+
+static void end_of(fixture_t *fixture)
+{
+    void *state = fixture;
+
+    teardown(&state);
+}
+
+static void hang_up(fixture_t *fixture, int fd)
+{
+    size_t before = fixture->num_closed;
+    time_t end = time(NULL) + DEADLINE_S;
+
+    close(fd);
+    while (fixture->num_closed == before) {
+        assert_true(time(NULL) < end);
+        loopback_turn(&fixture->server);
+    }
+}
+
+/* ---- tests ---- */
+
+static void plain_requests_never_reach_libh2o(void **state)
+{
+    fixture_t *fixture = *state;
+    int fd = dial(fixture);
+
+    for (int i = 0; i != 3; ++i) {
+        say(fd, ASSET);
+        expect(fixture, fd, "HTTP/1.1 200 OK", CSS);
+        say(fd, GET("/static/" TOKEN "/none"));
+        expect(fixture, fd, "HTTP/1.1 404 Not Found", "not found\n");
+        say(fd, GET("/static/1/css/site.css"));
+        expect(fixture, fd, "HTTP/1.1 301 Moved Permanently", "");
+        say(fd, GET("/static/9718539201234/none"));
+        expect(fixture, fd, "HTTP/1.1 503 Service Unavailable",
+               "not on this node yet, try again\n");
+        assert_false(libh2o_has_connections(fixture));
+    }
+    hang_up(fixture, fd);
+}
+
+static void another_request_takes_its_connection_to_libh2o(void **state)
+{
+    fixture_t *fixture = *state;
+    int fd = dial(fixture), other = dial(fixture);
+
+    say(fd, ASSET GET("/page") ASSET);
+    expect(fixture, fd, "HTTP/1.1 200 OK", CSS);
+    expect(fixture, fd, "HTTP/1.1 200 OK", "page");
+    expect(fixture, fd, "HTTP/1.1 200 OK", CSS);
+    assert_true(libh2o_has_connections(fixture));
+    say(other, ASSET);
+    expect(fixture, other, "HTTP/1.1 200 OK", CSS);
+    hang_up(fixture, fd);
+    assert_false(libh2o_has_connections(fixture));
+    hang_up(fixture, other);
+}
+
+static void half_a_request_takes_its_connection_to_libh2o(void **state)
+{
+    fixture_t *fixture = *state;
+    int fd = dial(fixture);
+    time_t end = time(NULL) + DEADLINE_S;
+
+    say(fd, "GET /static/" TOKEN);
+    while (!libh2o_has_connections(fixture)) {
+        assert_true(time(NULL) < end);
+        loopback_turn(&fixture->server);
+    }
+    say(fd, "/css/site.css HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    expect(fixture, fd, "HTTP/1.1 200 OK", CSS);
+    hang_up(fixture, fd);
+}
+
+static void a_client_that_stops_reading_gets_the_rest_when_it_goes_on(void **state)
+{
+    static char body[LARGE_LEN];
+    fixture_t *fixture = *state;
+    int fd = dial(fixture);
+
+    say(fd, GET("/static/" TOKEN "/large.bin") ASSET);
+    for (int i = 0; i != 5; ++i)
+        loopback_turn(&fixture->server);
+    expect_head(fixture, fd, "HTTP/1.1 200 OK");
+    assert_int_equal(receive(fixture, fd, body, LARGE_LEN), LARGE_LEN);
+    for (size_t i = 0; i != LARGE_LEN; ++i)
+        if (body[i] != (char)('a' + (i * 7 + i / 251) % 26))
+            fail_msg("byte %zu is wrong", i);
+    expect(fixture, fd, "HTTP/1.1 200 OK", CSS);
+    assert_false(libh2o_has_connections(fixture));
+    hang_up(fixture, fd);
+}
+
+static void a_client_that_goes_away_in_the_middle_leaves_nothing(void **state)
+{
+    fixture_t *fixture = *state;
+    int fd = dial(fixture);
+    char text[100];
+
+    say(fd, GET("/static/" TOKEN "/large.bin"));
+    assert_int_equal(receive(fixture, fd, text, sizeof(text)), sizeof(text));
+    hang_up(fixture, fd);
+}
+
+static void an_idle_connection_is_closed_in_time(void **state)
+{
+    fixture_t *fixture = prepare();
+    char byte;
+    int fds[2];
+    (void)state;
+
+    fixture->server.config.http1.req_timeout = 50;
+    start(fixture);
+    fds[0] = dial(fixture);
+    fds[1] = dial(fixture);
+    say(fds[1], ASSET);
+    expect(fixture, fds[1], "HTTP/1.1 200 OK", CSS);
+    for (int i = 0; i != 2; ++i) {
+        assert_int_equal(receive(fixture, fds[i], &byte, 1), 0);
+        close(fds[i]);
+    }
+    assert_int_equal(fixture->num_closed, 2);
+    end_of(fixture);
+}
+
+static void at_the_end_idle_connections_end_and_requests_are_answered(void **state)
+{
+    fixture_t *fixture = *state;
+    int idle = dial(fixture), fresh = dial(fixture), asking = dial(fixture);
+    char byte;
+
+    say(idle, ASSET);
+    expect(fixture, idle, "HTTP/1.1 200 OK", CSS);
+    say(asking, ASSET);
+    expect(fixture, asking, "HTTP/1.1 200 OK", CSS);
+    say(asking, ASSET);
+    h2o_context_request_shutdown(&fixture->server.ctx);
+    breaker_h2o_fastpath_end_idle(fixture->fastpath, true);
+    assert_int_equal(receive(fixture, idle, &byte, 1), 0);
+    expect(fixture, asking, "HTTP/1.1 200 OK", CSS);
+    assert_int_equal(receive(fixture, asking, &byte, 1), 0);
+    assert_int_equal(fixture->num_closed, 2);
+    breaker_h2o_fastpath_end_idle(fixture->fastpath, false);
+    assert_int_equal(receive(fixture, fresh, &byte, 1), 0);
+    assert_int_equal(fixture->num_closed, 3);
+    close(idle);
+    close(fresh);
+    close(asking);
+    /* libh2o leaves it linked, and then asserts that the list is empty */
+    h2o_timeout_unlink(&fixture->server.ctx.http2._graceful_shutdown_timeout);
+}
+
+typedef void (*spoil_t)(fixture_t *fixture);
+
+static void on_log(h2o_logger_t *self, h2o_req_t *req)
+{
+    (void)self, (void)req;
+}
+
+static void add_logger(fixture_t *fixture)
+{
+    h2o_create_logger(fixture->server.path, sizeof(h2o_logger_t))->log_access = on_log;
+}
+
+static void on_setup_ostream(h2o_filter_t *self, h2o_req_t *req, h2o_ostream_t **slot)
+{
+    (void)self;
+    h2o_setup_next_ostream(req, slot);
+}
+
+static void add_filter(fixture_t *fixture)
+{
+    h2o_create_filter(fixture->server.path, sizeof(h2o_filter_t))->on_setup_ostream =
+        on_setup_ostream;
+}
+
+static void add_host(fixture_t *fixture)
+{
+    h2o_config_register_host(&fixture->server.config, h2o_iovec_init(H2O_STRLIT("other")), 65535);
+}
+
+static void what_is_behind_filters_loggers_and_hosts_is_libh2os(void **state)
+{
+    static const spoil_t spoils[] = {add_logger, add_filter, add_host};
+    (void)state;
+
+    for (size_t i = 0; i != sizeof(spoils) / sizeof(spoils[0]); ++i) {
+        fixture_t *fixture = prepare();
+        int fd;
+
+        spoils[i](fixture);
+        start(fixture);
+        fd = dial(fixture);
+        assert_true(libh2o_has_connections(fixture));
+        say(fd, ASSET);
+        expect(fixture, fd, "HTTP/1.1 200 OK", CSS);
+        hang_up(fixture, fd);
+        end_of(fixture);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(plain_requests_never_reach_libh2o, setup, teardown),
+        cmocka_unit_test_setup_teardown(another_request_takes_its_connection_to_libh2o, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(half_a_request_takes_its_connection_to_libh2o, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_client_that_stops_reading_gets_the_rest_when_it_goes_on,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(a_client_that_goes_away_in_the_middle_leaves_nothing, setup,
+                                        teardown),
+        cmocka_unit_test(an_idle_connection_is_closed_in_time),
+        cmocka_unit_test_setup_teardown(at_the_end_idle_connections_end_and_requests_are_answered,
+                                        setup, teardown),
+        cmocka_unit_test(what_is_behind_filters_loggers_and_hosts_is_libh2os),
+    };
+    /* as every server on libh2o does */
+    signal(SIGPIPE, SIG_IGN);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
