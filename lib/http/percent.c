@@ -9,6 +9,10 @@
 #include <assert.h>
 #include <stdint.h>
 #include <breaker/http/percent.h>
+#include "words.h"
+
+/* one byte, eight times */
+#define EIGHT(byte) (UINT64_C(0x0101010101010101) * (byte))
 
 /* P may stand in a decoded path (RFC 3986 §3.3: pchar and "/"), R may stand in the raw path and
  * query of a request, B in both. */
@@ -59,12 +63,40 @@ size_t breaker_percent_repair(const char *src, size_t len, char *dst)
     return encode_all_but(src, len, R, dst);
 }
 
+/* bits in the bytes of the word that are below 0x20 (and perhaps in bytes above such a one) */
+static uint64_t controls_of(uint64_t word)
+{
+    return (word - EIGHT(0x20)) & ~word & EIGHT(0x80);
+}
+
+/* likewise for the bytes that are `c` */
+static uint64_t places_of(uint64_t word, unsigned char c)
+{
+    uint64_t differences = word ^ EIGHT(c);
+
+    return (differences - EIGHT(1)) & ~differences & EIGHT(0x80);
+}
+
+static bool is_clean_word(uint64_t word)
+{
+    return (controls_of(word) | places_of(word, 0x7f) | places_of(word, '\\')) == 0;
+}
+
+static bool is_clean_byte(unsigned char c)
+{
+    return c >= 0x20 && c != 0x7f && c != '\\';
+}
+
 bool breaker_path_is_clean(const char *path, size_t len)
 {
-    for (size_t i = 0; i < len; ++i) {
-        unsigned char c = (unsigned char)path[i];
-        if (c < 0x20 || c == 0x7f || c == '\\')
-            return false;
+    if (len >= 8) {
+        for (size_t at = 0; at + 8 < len; at += 8)
+            if (!is_clean_word(breaker__load64(path + at)))
+                return false;
+        return is_clean_word(breaker__load64(path + len - 8));
     }
+    for (size_t i = 0; i != len; ++i)
+        if (!is_clean_byte((unsigned char)path[i]))
+            return false;
     return true;
 }

@@ -122,6 +122,25 @@ static void paths_are_clean_without_control_bytes_and_backslashes(void **state)
     }
 }
 
+static void a_byte_counts_wherever_it_stands(void **state)
+{
+    (void)state;
+
+    for (size_t len = 1; len <= 25; ++len) {
+        char *path = guarded_alloc(len);
+        for (size_t at = 0; at != len; ++at) {
+            for (int byte = 0; byte != 256; ++byte) {
+                memset(path, 0xff, len);
+                path[at] = (char)byte;
+                if (breaker_path_is_clean(path, len) !=
+                    (byte >= 0x20 && byte != 0x7f && byte != '\\'))
+                    fail_msg("byte 0x%02x at %zu of %zu", byte, at, len);
+            }
+        }
+        guarded_free(path, len);
+    }
+}
+
 static void the_empty_path_is_clean(void **state)
 {
     char *path = guarded_alloc(0);
@@ -139,6 +158,7 @@ int main(void)
         cmocka_unit_test(paths_are_encoded),
         cmocka_unit_test(raw_paths_and_queries_are_repaired),
         cmocka_unit_test(paths_are_clean_without_control_bytes_and_backslashes),
+        cmocka_unit_test(a_byte_counts_wherever_it_stands),
         cmocka_unit_test(the_empty_path_is_clean),
     };
 
