@@ -5,6 +5,7 @@
 #   sh bench/run.sh              several minutes
 #   sh bench/run.sh --quick      under three minutes, with a wider spread
 #   sh bench/run.sh --cluster    nodes alone against nodes of a cluster; --quick: under two minutes
+#   sh bench/run.sh --micro      instructions, system calls, parts of lib/: bench/micro/README.md
 #   sh bench/run.sh --help       everything else
 #
 # Installs the peers and wrk with apt-get where they are missing (see deploy/packages.sh), builds
@@ -16,6 +17,10 @@ root=$(CDPATH= cd -- "$(dirname -- "$0")/.." && pwd)
 build=${BREAKER_BUILD:-$root/build}
 # shellcheck source=deploy/packages.sh
 . "$root/deploy/packages.sh"
+
+case " $* " in
+*" --micro "*) exec sh "$root/bench/micro/run.sh" "$@" ;;
+esac
 
 build_servers() {
     log=$build/bench.log

@@ -21,7 +21,8 @@ PACKAGES_TEST="libcmocka-dev spin valgrind clang-format mandoc
     chromium chromium-driver
     python3-doc libjs-bootstrap5 libjs-katex libjs-mathjax fonts-font-awesome"
 
-PACKAGES_BENCH="nginx-light h2o nghttp2-client wrk curl python3 redis-server"
+PACKAGES_BENCH="nginx-light h2o nghttp2-client wrk curl python3 redis-server
+    valgrind strace"
 
 # missing_packages PACKAGE…: those of them that are not installed.
 missing_packages() {

@@ -52,7 +52,7 @@ for page in bin/*.[0-9]; do
 done
 
 begin "shell scripts"
-for script in deploy/*.sh deploy/*/*.sh tests/*.sh tests/*/*.sh bench/*.sh; do
+for script in deploy/*.sh deploy/*/*.sh tests/*.sh tests/*/*.sh bench/*.sh bench/*/*.sh; do
     [ ! -e "$script" ] || sh -n "$script"
 done
 
