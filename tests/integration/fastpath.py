@@ -324,4 +324,5 @@ class Shutdown(Twins):
 
 
 if __name__ == "__main__":
+    harness.trace_allocations()
     harness.main()
