@@ -245,6 +245,28 @@ static int on_config_release(h2o_configurator_command_t *cmd, h2o_configurator_c
     return -1;
 }
 
+static int on_config_encoding_cpu(h2o_configurator_command_t *cmd, h2o_configurator_context_t *ctx,
+                                  yoml_t *node)
+{
+    static const char accepted[] = "percent of one processor, 1 to 100";
+    breaker_configurator_t *self = (void *)cmd->configurator;
+    breaker__option_t option = {cmd, cmd->name, node};
+    breaker_encoding_config_t config = *breaker_node_encoding(self->node);
+    uint64_t percent;
+    int err;
+    (void)ctx;
+
+    if (breaker__option_number(&option, 100, accepted, &percent) != 0)
+        return -1;
+    if (percent == 0)
+        return breaker__option_refuse(&option, accepted);
+    config.cpu_percent = (unsigned)percent;
+    if ((err = breaker_node_set_encoding(self->node, &config)) == 0)
+        return 0;
+    h2o_configurator_errprintf(cmd, node, "%s", breaker_err_message(err));
+    return -1;
+}
+
 static int on_config_rewrite(h2o_configurator_command_t *cmd, h2o_configurator_context_t *ctx,
                              yoml_t *node)
 {
@@ -300,6 +322,9 @@ void breaker_h2o_register_configurator(h2o_globalconf_t *globalconf, breaker_nod
     h2o_configurator_define_command(
         &self->super, "breaker.release",
         H2O_CONFIGURATOR_FLAG_GLOBAL | H2O_CONFIGURATOR_FLAG_EXPECT_SCALAR, on_config_release);
+    h2o_configurator_define_command(
+        &self->super, "breaker.encoding-cpu",
+        H2O_CONFIGURATOR_FLAG_GLOBAL | H2O_CONFIGURATOR_FLAG_EXPECT_SCALAR, on_config_encoding_cpu);
     h2o_configurator_define_command(
         &self->super, "breaker.static",
         H2O_CONFIGURATOR_FLAG_PATH | H2O_CONFIGURATOR_FLAG_EXPECT_SEQUENCE |

@@ -24,6 +24,7 @@ struct st_breaker_node_t {
     breaker_token_t token;
     breaker_release_id_t release_id;
     breaker_release_hooks_t hooks;
+    breaker_encoding_config_t encoding;
     breaker_view_t *views[BREAKER_VIEWS_MAX]; /* owned */
     breaker_token_t tokens[BREAKER_VIEWS_MAX];
     size_t num_views;
@@ -93,14 +94,19 @@ int breaker_node_create(const breaker_node_config_t *config, breaker_node_t **re
         return err;
     }
     node->minted = node->token = minted;
-    if (config != NULL)
-        node->hooks = config->hooks;
     node->wanted_fd = -1;
     atomic_init(&node->stop, false);
     atomic_init(&node->answered_ms, 0);
     atomic_init(&node->reachable, false);
     atomic_init(&node->wanted, false);
     atomic_init(&node->num_parked, 0);
+    if (config != NULL) {
+        node->hooks = config->hooks;
+        if ((err = breaker_node_set_encoding(node, &config->encoding)) != 0) {
+            breaker_node_free(node);
+            return err;
+        }
+    }
     *ret_node = node;
     return 0;
 }
@@ -163,6 +169,21 @@ int breaker_node_set_state_path(breaker_node_t *node, const char *path)
     free(node->state_path);
     node->state_path = copy;
     return 0;
+}
+
+int breaker_node_set_encoding(breaker_node_t *node, const breaker_encoding_config_t *config)
+{
+    if (node->release != NULL)
+        return BREAKER_ERR_STATE;
+    if (config->cpu_percent > 100)
+        return BREAKER_ERR_RANGE;
+    node->encoding = *config;
+    return 0;
+}
+
+const breaker_encoding_config_t *breaker_node_encoding(const breaker_node_t *node)
+{
+    return &node->encoding;
 }
 
 static bool is_taken(const breaker_node_t *node, const breaker_view_t *view)
@@ -239,7 +260,7 @@ static void *run_encoder(void *data)
     breaker_node_t *node = data;
 
     lower_priority();
-    breaker_release_encode(node->release, &node->stop);
+    breaker_release_encode_with(node->release, &node->encoding, &node->stop);
     pthread_mutex_lock(&node->lock);
     node->encoded = true;
     pthread_cond_broadcast(&node->encoded_cond);

@@ -1,18 +1,18 @@
 #ifndef BREAKER_RELEASE_CODING_H
 #define BREAKER_RELEASE_CODING_H
 
-#include <stdatomic.h>
 #include <stddef.h>
 #include <breaker/http/encoding.h>
 #include <breaker/store.h>
+#include "release/pace.h"
 
 /**
  * Encodes `len` bytes into at most `dst_size`, in the same way for the same input on every node.
- * Fails with BREAKER_ERR_TOO_LONG when they do not fit, with BREAKER_ERR_STATE soon after `*stop`
- * became true, and with BREAKER_ERR_NO_MEMORY. `encoding` is not identity.
+ * Fails with BREAKER_ERR_TOO_LONG when they do not fit, with BREAKER_ERR_STATE when `pace`
+ * says not to go on, and with BREAKER_ERR_NO_MEMORY. `encoding` is not identity.
  */
 int breaker__encode(breaker_encoding_t encoding, const char *src, size_t len, char *dst,
-                    size_t dst_size, const atomic_bool *stop, size_t *ret_len);
+                    size_t dst_size, breaker__pace_t *pace, size_t *ret_len);
 
 /**
  * Tells whether `encoded`, whose bytes are in `encoding`, decodes to the bytes of `expected`: both

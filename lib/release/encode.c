@@ -1,9 +1,9 @@
 /*
  * Encoding of bodies that lie in memory. The output has a limit from the start: a coding that does
- * not become smaller is given up as soon as that shows. Input goes in by pieces, between which a
- * stop is noticed. At their best qualities brotli (a millisecond for a kilobyte) and zstd work on
- * all that they hold at once, so there each piece is flushed, which costs 1 to 3 % of the size and
- * bounds the wait to some 50 ms for text.
+ * not become smaller is given up as soon as that shows. Input goes in by pieces, between which the
+ * thread keeps its pace and a stop is noticed. At their best qualities brotli (a millisecond for a
+ * kilobyte) and zstd work on all that they hold at once, so there each piece is flushed, which
+ * costs 1 to 3 % of the size and bounds the wait to some 50 ms for text.
  *
  * The output depends on nothing but the input, so that entity tags agree between nodes.
  */
@@ -29,13 +29,8 @@ typedef struct st_progress_t {
     size_t src_left;
     char *dst;
     size_t dst_left;
-    const atomic_bool *stop;
+    breaker__pace_t *pace; /* borrowed */
 } progress_t;
-
-static bool is_stopped(const progress_t *progress)
-{
-    return atomic_load_explicit(progress->stop, memory_order_relaxed);
-}
 
 static size_t next_piece(const progress_t *progress, size_t piece)
 {
@@ -82,8 +77,8 @@ static int encode_brotli(progress_t *progress)
 
         if (piece == progress->src_left)
             operation = BROTLI_OPERATION_FINISH;
-        ret = is_stopped(progress) ? BREAKER_ERR_STATE
-                                   : feed_brotli(state, progress, piece, operation);
+        ret = breaker__pace_go_on(progress->pace) ? feed_brotli(state, progress, piece, operation)
+                                                  : BREAKER_ERR_STATE;
     }
     BrotliEncoderDestroyInstance(state);
     return ret;
@@ -98,7 +93,7 @@ static int run_zstd(ZSTD_CCtx *context, progress_t *progress, ZSTD_EndDirective 
     while (left != 0) {
         bool last;
 
-        if (is_stopped(progress))
+        if (!breaker__pace_go_on(progress->pace))
             return BREAKER_ERR_STATE;
         if (in.pos == in.size)
             in.size += progress->src_left - in.size < PIECE ? progress->src_left - in.size : PIECE;
@@ -172,16 +167,17 @@ static int encode_gzip(progress_t *progress)
         stream.avail_in = (uInt)piece;
         progress->src += piece;
         progress->src_left -= piece;
-        ret = is_stopped(progress) ? BREAKER_ERR_STATE : feed_gzip(&stream, progress, last);
+        ret = breaker__pace_go_on(progress->pace) ? feed_gzip(&stream, progress, last)
+                                                  : BREAKER_ERR_STATE;
     }
     deflateEnd(&stream);
     return ret;
 }
 
 int breaker__encode(breaker_encoding_t encoding, const char *src, size_t len, char *dst,
-                    size_t dst_size, const atomic_bool *stop, size_t *ret_len)
+                    size_t dst_size, breaker__pace_t *pace, size_t *ret_len)
 {
-    progress_t progress = {src, len, dst, dst_size, stop};
+    progress_t progress = {src, len, dst, dst_size, pace};
     int ret = BREAKER_ERR_RANGE;
 
     switch (encoding) {

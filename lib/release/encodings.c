@@ -8,6 +8,7 @@
 #include <string.h>
 #include "release/coding.h"
 #include "release/digest.h"
+#include "release/pace.h"
 #include "release/release.h"
 #include "release/store.h"
 
@@ -75,7 +76,7 @@ static candidate_t *list_candidates(breaker_release_t *release, size_t *ret_num)
 
 /** The encoded bytes in an allocation of their own, or NULL when they are not worth having. */
 static char *encode_bytes(const candidate_t *candidate, breaker_encoding_t encoding,
-                          const atomic_bool *stop, size_t *ret_len)
+                          breaker__pace_t *pace, size_t *ret_len)
 {
     const breaker_variant_t *identity = identity_of(candidate->asset);
     uint64_t room = breaker__store_room(candidate->store);
@@ -85,7 +86,7 @@ static char *encode_bytes(const candidate_t *candidate, breaker_encoding_t encod
         room = identity->len - 1;
     if (room == 0 || (base = malloc(room)) == NULL)
         return NULL;
-    if (breaker__encode(encoding, identity->base, identity->len, base, room, stop, ret_len) != 0) {
+    if (breaker__encode(encoding, identity->base, identity->len, base, room, pace, ret_len) != 0) {
         free(base);
         return NULL;
     }
@@ -108,14 +109,14 @@ static bool settle_bytes(breaker_store_t *store, breaker_variant_t *variant, cha
 
 /** Makes one encoding of an asset and lets it be seen, if it is of use. */
 static void encode_asset(const candidate_t *candidate, breaker_encoding_t encoding,
-                         breaker__hasher_t *hasher, const atomic_bool *stop)
+                         breaker__hasher_t *hasher, breaker__pace_t *pace)
 {
     breaker_variant_t *variant;
     uint8_t digest[BREAKER_DIGEST_LEN];
     char *bytes;
     size_t len = 0;
 
-    if ((bytes = encode_bytes(candidate, encoding, stop, &len)) == NULL)
+    if ((bytes = encode_bytes(candidate, encoding, pace, &len)) == NULL)
         return;
     if ((variant = breaker__variant_create(encoding)) == NULL) {
         free(bytes);
@@ -131,26 +132,41 @@ static void encode_asset(const candidate_t *candidate, breaker_encoding_t encodi
     breaker__store_publish(candidate->store, candidate->asset, variant);
 }
 
-void breaker_release_encode(breaker_release_t *release, const atomic_bool *stop)
+/** Makes every encoding that is missing. Returns whether it came to the end. */
+static bool encode_all(const candidate_t *candidates, size_t num, breaker__hasher_t *hasher,
+                       breaker__pace_t *pace)
 {
+    for (size_t i = 0; i != num; ++i)
+        for (int e = 0; e != BREAKER_ENCODING_IDENTITY; ++e) {
+            if (!breaker__pace_go_on(pace))
+                return false;
+            if (breaker_asset_variant(candidates[i].asset, (breaker_encoding_t)e) == NULL)
+                encode_asset(candidates + i, (breaker_encoding_t)e, hasher, pace);
+        }
+    return true;
+}
+
+void breaker_release_encode_with(breaker_release_t *release,
+                                 const breaker_encoding_config_t *config, const atomic_bool *stop)
+{
+    unsigned percent = config != NULL && config->cpu_percent != 0 ? config->cpu_percent : 100;
     breaker__hasher_t hasher;
+    breaker__pace_t pace;
     candidate_t *candidates;
     size_t num = 0;
 
     if (breaker__hasher_init(&hasher) != 0)
         return;
+    breaker__pace_init(&pace, stop, percent);
     candidates = list_candidates(release, &num);
-    for (size_t i = 0; i != num; ++i)
-        for (int e = 0; e != BREAKER_ENCODING_IDENTITY; ++e) {
-            if (atomic_load_explicit(stop, memory_order_relaxed))
-                break;
-            if (breaker_asset_variant(candidates[i].asset, (breaker_encoding_t)e) == NULL)
-                encode_asset(candidates + i, (breaker_encoding_t)e, &hasher, stop);
-        }
+    if (encode_all(candidates, num, &hasher, &pace))
+        for (size_t i = 0; i != release->num_stores; ++i)
+            breaker__sealed_finish(&release->stores[i]->sealed);
     free(candidates);
     breaker__hasher_dispose(&hasher);
-    if (atomic_load_explicit(stop, memory_order_relaxed))
-        return;
-    for (size_t i = 0; i != release->num_stores; ++i)
-        breaker__sealed_finish(&release->stores[i]->sealed);
+}
+
+void breaker_release_encode(breaker_release_t *release, const atomic_bool *stop)
+{
+    breaker_release_encode_with(release, NULL, stop);
 }

@@ -90,6 +90,12 @@ VALUES = (
     ("the placeholder as a token", spoilt(0, 'breaker.token: "{breaker}"'), 1,
      ("breaker.token", "{breaker}")),
     ("a release with a slash", spoilt(0, "breaker.release: a/b"), 1, ("breaker.release", "a/b")),
+    ("no share of a processor", spoilt(0, "breaker.encoding-cpu: 0"), 1,
+     ("breaker.encoding-cpu", "0", "1 to 100")),
+    ("more than a processor", spoilt(0, "breaker.encoding-cpu: 101"), 1,
+     ("breaker.encoding-cpu", "101", "1 to 100")),
+    ("half of a processor in words", spoilt(0, "breaker.encoding-cpu: 50%"), 1,
+     ("breaker.encoding-cpu", "50%", "1 to 100")),
     ("rewrite as a word", spoilt(9, "        breaker.rewrite: perhaps"), 9,
      ("breaker.rewrite", "perhaps", "ON", "OFF")),
 )

@@ -21,6 +21,7 @@ static const breaker_encoding_t encodings[] = {BREAKER_ENCODING_BROTLI, BREAKER_
 enum { NUM_ENCODINGS = 3 };
 
 static const atomic_bool go_on = false;
+static breaker__pace_t unhurried = {.stop = &go_on, .percent = 100};
 
 /** Bytes in memory that a variant borrows. */
 typedef struct st_bytes_t {
@@ -80,8 +81,8 @@ static bytes_t encode(breaker_encoding_t encoding, const char *src, size_t len)
     bytes_t encoded = {malloc(room), 0};
 
     assert_non_null(encoded.base);
-    assert_int_equal(breaker__encode(encoding, src, len, encoded.base, room, &go_on, &encoded.len),
-                     0);
+    assert_int_equal(
+        breaker__encode(encoding, src, len, encoded.base, room, &unhurried, &encoded.len), 0);
     return encoded;
 }
 
@@ -197,9 +198,9 @@ static void what_does_not_fit_is_given_up(void **state)
             for (size_t r = 0; r != sizeof(rooms) / sizeof(rooms[0]); ++r) {
                 char *dst = guarded_alloc(rooms[r]);
 
-                assert_int_equal(
-                    breaker__encode(encodings[e], text.base, text.len, dst, rooms[r], &go_on, &len),
-                    BREAKER_ERR_TOO_LONG);
+                assert_int_equal(breaker__encode(encodings[e], text.base, text.len, dst, rooms[r],
+                                                 &unhurried, &len),
+                                 BREAKER_ERR_TOO_LONG);
                 assert_int_equal(len, 4711);
                 guarded_free(dst, rooms[r]);
             }
@@ -218,9 +219,9 @@ static void noise_does_not_become_smaller(void **state)
     for (size_t e = 0; e != NUM_ENCODINGS; ++e) {
         char *dst = guarded_alloc(noise.len - 1);
 
-        assert_int_equal(
-            breaker__encode(encodings[e], noise.base, noise.len, dst, noise.len - 1, &go_on, &len),
-            BREAKER_ERR_TOO_LONG);
+        assert_int_equal(breaker__encode(encodings[e], noise.base, noise.len, dst, noise.len - 1,
+                                         &unhurried, &len),
+                         BREAKER_ERR_TOO_LONG);
         guarded_free(dst, noise.len - 1);
     }
     free(noise.base);
@@ -230,13 +231,14 @@ static void a_stop_is_noticed(void **state)
 {
     bytes_t text = make_text(1000000);
     atomic_bool stop = true;
+    breaker__pace_t pace = {.stop = &stop, .percent = 100};
     char *dst = malloc(text.len);
     size_t len;
 
     (void)state;
     for (size_t e = 0; e != NUM_ENCODINGS; ++e)
         assert_int_equal(
-            breaker__encode(encodings[e], text.base, text.len, dst, text.len, &stop, &len),
+            breaker__encode(encodings[e], text.base, text.len, dst, text.len, &pace, &len),
             BREAKER_ERR_STATE);
     free(dst);
     free(text.base);

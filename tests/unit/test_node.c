@@ -490,6 +490,27 @@ static void freeing_a_node_ends_its_background_early(void **state)
     tree_remove(&tree);
 }
 
+static void how_encodings_are_made_is_set_until_the_load(void **state)
+{
+    breaker_node_config_t config = {.now_ms = minted_ms, .encoding = {.cpu_percent = 101}};
+    breaker_encoding_config_t encoding = {.cpu_percent = 30};
+    breaker_node_t *node;
+
+    (void)state;
+    assert_int_equal(breaker_node_create(&config, &node), BREAKER_ERR_RANGE);
+    config.encoding.cpu_percent = 100;
+    assert_int_equal(breaker_node_create(&config, &node), 0);
+    assert_int_equal(breaker_node_encoding(node)->cpu_percent, 100);
+    assert_int_equal(breaker_node_set_encoding(node, &encoding), 0);
+    encoding.cpu_percent = 101;
+    assert_int_equal(breaker_node_set_encoding(node, &encoding), BREAKER_ERR_RANGE);
+    assert_int_equal(breaker_node_encoding(node)->cpu_percent, 30);
+    load(node);
+    encoding.cpu_percent = 10;
+    assert_int_equal(breaker_node_set_encoding(node, &encoding), BREAKER_ERR_STATE);
+    breaker_node_free(node);
+}
+
 static void *wait_encoded(void *data)
 {
     breaker_node_wait_encoded(data);
@@ -536,6 +557,7 @@ int main(void)
         cmocka_unit_test(a_node_without_views_loads),
         cmocka_unit_test(encodings_follow_in_the_background_at_low_priority),
         cmocka_unit_test(freeing_a_node_ends_its_background_early),
+        cmocka_unit_test(how_encodings_are_made_is_set_until_the_load),
         cmocka_unit_test(several_threads_may_wait_for_the_encodings),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

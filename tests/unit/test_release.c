@@ -706,11 +706,12 @@ static void write_sibling(const scratch_t *scratch, const char *path, const char
                           breaker_encoding_t encoding)
 {
     static const atomic_bool go_on = false;
+    breaker__pace_t pace = {.stop = &go_on, .percent = 100};
     size_t len = strlen(text), room = len + len / 8 + 1024, encoded_len;
     char *encoded = malloc(room), name[128];
 
     assert_non_null(encoded);
-    assert_int_equal(breaker__encode(encoding, text, len, encoded, room, &go_on, &encoded_len), 0);
+    assert_int_equal(breaker__encode(encoding, text, len, encoded, room, &pace, &encoded_len), 0);
     snprintf(name, sizeof(name), "%s%s", path, breaker_encoding_suffix(encoding));
     scratch_write(scratch, name, encoded, encoded_len);
     free(encoded);

@@ -31,11 +31,15 @@ typedef struct st_breaker_node_config_t {
     uint64_t now_ms;
     /** see release.h; copied */
     breaker_release_hooks_t hooks;
+    /** how encodings are made, see release.h; checked and copied as by `breaker_node_set_encoding`
+     */
+    breaker_encoding_config_t encoding;
 } breaker_node_config_t;
 
 /**
  * Makes a node and mints its token. `config` may be NULL. The caller owns it until
- * `breaker_node_free`.
+ * `breaker_node_free`. Fails with BREAKER_ERR_RANGE when the moment cannot be minted,
+ * with BREAKER_ERR_NO_MEMORY, and like `breaker_node_set_encoding`.
  */
 BREAKER_EXPORT int breaker_node_create(const breaker_node_config_t *config,
                                        breaker_node_t **ret_node);
@@ -93,6 +97,15 @@ BREAKER_EXPORT breaker_release_t *breaker_node_release(const breaker_node_t *nod
  * BREAKER_ERR_NO_MEMORY. Configuring thread.
  */
 BREAKER_EXPORT int breaker_node_set_state_path(breaker_node_t *node, const char *path);
+
+/**
+ * Sets how the background makes encodings (release.h). Fails with BREAKER_ERR_RANGE when
+ * `cpu_percent` is above 100, and with BREAKER_ERR_STATE once loaded. Configuring thread.
+ */
+BREAKER_EXPORT int breaker_node_set_encoding(breaker_node_t *node,
+                                             const breaker_encoding_config_t *config);
+/** What is set. Borrowed; good until it is set again. Configuring thread. */
+BREAKER_EXPORT const breaker_encoding_config_t *breaker_node_encoding(const breaker_node_t *node);
 
 /** Waits until the background has made every encoding. Any thread; loaded nodes only. */
 BREAKER_EXPORT void breaker_node_wait_encoded(breaker_node_t *node);

@@ -66,12 +66,29 @@ typedef struct st_breaker_release_t breaker_release_t;
 BREAKER_EXPORT int breaker_release_load(const breaker_release_config_t *config,
                                         breaker_release_t **ret_release, breaker_error_t *error);
 
+/** How encodings are made. Zeroed, it says what `breaker_release_encode` does. */
+typedef struct st_breaker_encoding_config_t {
+    /**
+     * the share of one processor that the thread may use over time, in percent, 1 to 100; 0 means
+     * 100, no limit. What it used too much it sleeps off between two pieces of work, each of which
+     * takes some 50 ms at most.
+     */
+    unsigned cpu_percent;
+} breaker_encoding_config_t;
+
 /**
  * Makes the encodings that are missing and smaller than the identity bytes, one asset after
  * another, and lets each be seen as soon as it is prepared. Blocking, meant for a background thread
  * of low priority; returns early when `*stop` becomes true. At most one thread per release.
  */
 BREAKER_EXPORT void breaker_release_encode(breaker_release_t *release, const atomic_bool *stop);
+/**
+ * The same in the way that `config` says; NULL is a zeroed one. `cpu_percent` is at most 100. A
+ * sleeping thread notices `*stop` within some 20 ms.
+ */
+BREAKER_EXPORT void breaker_release_encode_with(breaker_release_t *release,
+                                                const breaker_encoding_config_t *config,
+                                                const atomic_bool *stop);
 
 /** Takes a reference and returns its argument. */
 BREAKER_EXPORT breaker_release_t *breaker_release_ref(breaker_release_t *release);
