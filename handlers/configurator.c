@@ -245,6 +245,65 @@ static int on_config_release(h2o_configurator_command_t *cmd, h2o_configurator_c
     return -1;
 }
 
+/** Reads a directory, alone or in a mapping with `max-size`. */
+static int read_encoding_cache(const breaker__option_t *option, breaker_encoding_config_t *config)
+{
+    static const char accepted[] = "a directory, or a mapping with path, max-size";
+    const yoml_t *node = option->node;
+
+    if (node->type == YOML_TYPE_SCALAR)
+        return breaker__option_text(option, &config->cache_directory);
+    if (node->type != YOML_TYPE_MAPPING)
+        return breaker__option_refuse(option, accepted);
+    for (size_t i = 0; i != node->data.mapping.size; ++i) {
+        const yoml_t *key = node->data.mapping.elements[i].key;
+        breaker__option_t inner = {option->cmd, breaker__option_describe(key),
+                                   node->data.mapping.elements[i].value};
+        int ret;
+
+        if (strcmp(inner.key, "path") == 0)
+            ret = breaker__option_text(&inner, &config->cache_directory);
+        else if (strcmp(inner.key, "max-size") == 0)
+            ret = breaker__option_number(&inner, UINT64_MAX, "bytes, at least 1048576",
+                                         &config->cache_max_size);
+        else
+            ret = breaker__option_refuse(&inner, "as a key path or max-size");
+        if (ret != 0)
+            return -1;
+        if (strcmp(inner.key, "max-size") == 0 && config->cache_max_size < 1048576)
+            return breaker__option_refuse(&inner, "bytes, at least 1048576");
+    }
+    if (config->cache_directory != NULL)
+        return 0;
+    h2o_configurator_errprintf(option->cmd, option->node, "the mandatory key `path` is missing");
+    return -1;
+}
+
+static int set_encoding(h2o_configurator_command_t *cmd, yoml_t *node,
+                        const breaker_encoding_config_t *config)
+{
+    breaker_configurator_t *self = (void *)cmd->configurator;
+    int err = breaker_node_set_encoding(self->node, config);
+
+    if (err != 0)
+        h2o_configurator_errprintf(cmd, node, "%s", breaker_err_message(err));
+    return err != 0 ? -1 : 0;
+}
+
+static int on_config_encoding_cache(h2o_configurator_command_t *cmd,
+                                    h2o_configurator_context_t *ctx, yoml_t *node)
+{
+    breaker_configurator_t *self = (void *)cmd->configurator;
+    breaker__option_t option = {cmd, cmd->name, node};
+    breaker_encoding_config_t config = *breaker_node_encoding(self->node);
+    (void)ctx;
+
+    config.cache_directory = NULL;
+    if (read_encoding_cache(&option, &config) != 0)
+        return -1;
+    return set_encoding(cmd, node, &config);
+}
+
 static int on_config_encoding_cpu(h2o_configurator_command_t *cmd, h2o_configurator_context_t *ctx,
                                   yoml_t *node)
 {
@@ -253,7 +312,6 @@ static int on_config_encoding_cpu(h2o_configurator_command_t *cmd, h2o_configura
     breaker__option_t option = {cmd, cmd->name, node};
     breaker_encoding_config_t config = *breaker_node_encoding(self->node);
     uint64_t percent;
-    int err;
     (void)ctx;
 
     if (breaker__option_number(&option, 100, accepted, &percent) != 0)
@@ -261,10 +319,7 @@ static int on_config_encoding_cpu(h2o_configurator_command_t *cmd, h2o_configura
     if (percent == 0)
         return breaker__option_refuse(&option, accepted);
     config.cpu_percent = (unsigned)percent;
-    if ((err = breaker_node_set_encoding(self->node, &config)) == 0)
-        return 0;
-    h2o_configurator_errprintf(cmd, node, "%s", breaker_err_message(err));
-    return -1;
+    return set_encoding(cmd, node, &config);
 }
 
 static int on_config_rewrite(h2o_configurator_command_t *cmd, h2o_configurator_context_t *ctx,
@@ -322,6 +377,8 @@ void breaker_h2o_register_configurator(h2o_globalconf_t *globalconf, breaker_nod
     h2o_configurator_define_command(
         &self->super, "breaker.release",
         H2O_CONFIGURATOR_FLAG_GLOBAL | H2O_CONFIGURATOR_FLAG_EXPECT_SCALAR, on_config_release);
+    h2o_configurator_define_command(&self->super, "breaker.encoding-cache",
+                                    H2O_CONFIGURATOR_FLAG_GLOBAL, on_config_encoding_cache);
     h2o_configurator_define_command(
         &self->super, "breaker.encoding-cpu",
         H2O_CONFIGURATOR_FLAG_GLOBAL | H2O_CONFIGURATOR_FLAG_EXPECT_SCALAR, on_config_encoding_cpu);

@@ -24,7 +24,7 @@ struct st_breaker_node_t {
     breaker_token_t token;
     breaker_release_id_t release_id;
     breaker_release_hooks_t hooks;
-    breaker_encoding_config_t encoding;
+    breaker_encoding_config_t encoding;       /* its directory is owned */
     breaker_view_t *views[BREAKER_VIEWS_MAX]; /* owned */
     breaker_token_t tokens[BREAKER_VIEWS_MAX];
     size_t num_views;
@@ -135,6 +135,7 @@ void breaker_node_free(breaker_node_t *node)
         breaker_view_free(node->views[i]);
     pthread_cond_destroy(&node->encoded_cond);
     pthread_mutex_destroy(&node->lock);
+    free((void *)(uintptr_t)node->encoding.cache_directory);
     free(node->state_path);
     free(node);
 }
@@ -173,11 +174,18 @@ int breaker_node_set_state_path(breaker_node_t *node, const char *path)
 
 int breaker_node_set_encoding(breaker_node_t *node, const breaker_encoding_config_t *config)
 {
+    char *directory = NULL, *before;
+
     if (node->release != NULL)
         return BREAKER_ERR_STATE;
     if (config->cpu_percent > 100)
         return BREAKER_ERR_RANGE;
+    if (config->cache_directory != NULL && (directory = strdup(config->cache_directory)) == NULL)
+        return BREAKER_ERR_NO_MEMORY;
+    before = (char *)(uintptr_t)node->encoding.cache_directory;
     node->encoding = *config;
+    node->encoding.cache_directory = directory;
+    free(before);
     return 0;
 }
 

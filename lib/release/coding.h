@@ -6,6 +6,15 @@
 #include <breaker/store.h>
 #include "release/pace.h"
 
+/** bytes of the longest recipe, NUL included */
+#define BREAKER_RECIPE_MAX 32
+
+/**
+ * Writes what the bytes of an encoding depend on besides the input, "1.0.9-q11.9-1": the version of
+ * the library and how it is used. At most BREAKER_RECIPE_MAX bytes of A-Z a-z 0-9 . -.
+ */
+void breaker__encode_recipe(breaker_encoding_t encoding, char *dst);
+
 /**
  * Encodes `len` bytes into at most `dst_size`, in the same way for the same input on every node.
  * Fails with BREAKER_ERR_TOO_LONG when they do not fit, with BREAKER_ERR_STATE when `pace`

@@ -8,6 +8,8 @@
  * The output depends on nothing but the input, so that entity tags agree between nodes.
  */
 #include <assert.h>
+#include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 #include <brotli/encode.h>
 #include <zlib.h>
@@ -20,6 +22,13 @@
 #define PIECE (64 * 1024)
 #define PIECE_BROTLI_BEST (32 * 1024)
 #define PIECE_GZIP (16 * 1024)
+#define BROTLI_BEST 11
+#define BROTLI_GOOD 9
+#define ZSTD_BEST 19
+#define ZSTD_GOOD 12
+#define GZIP_BEST 9
+/** to be raised when anything else changes on which the output depends: pieces, flushes, windows */
+#define RECIPE 1
 /** 4 MiB: what every decoder has to take, for brotli and (RFC 9659) for zstd */
 #define WINDOW_LOG 22
 
@@ -66,7 +75,7 @@ static int encode_brotli(progress_t *progress)
 
     if (state == NULL)
         return BREAKER_ERR_NO_MEMORY;
-    BrotliEncoderSetParameter(state, BROTLI_PARAM_QUALITY, best ? 11 : 9);
+    BrotliEncoderSetParameter(state, BROTLI_PARAM_QUALITY, best ? BROTLI_BEST : BROTLI_GOOD);
     BrotliEncoderSetParameter(state, BROTLI_PARAM_LGWIN, WINDOW_LOG);
     BrotliEncoderSetParameter(state, BROTLI_PARAM_SIZE_HINT,
                               progress->src_left < UINT32_MAX ? (uint32_t)progress->src_left
@@ -119,7 +128,8 @@ static int encode_zstd(progress_t *progress)
 
     if (context == NULL)
         return BREAKER_ERR_NO_MEMORY;
-    if (ZSTD_isError(ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, best ? 19 : 12)) ||
+    if (ZSTD_isError(ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel,
+                                            best ? ZSTD_BEST : ZSTD_GOOD)) ||
         ZSTD_isError(ZSTD_CCtx_setParameter(context, ZSTD_c_windowLog, WINDOW_LOG)) ||
         ZSTD_isError(ZSTD_CCtx_setPledgedSrcSize(context, progress->src_left)))
         ret = BREAKER_ERR_NO_MEMORY;
@@ -157,7 +167,7 @@ static int encode_gzip(progress_t *progress)
     bool last = false;
 
     memset(&stream, 0, sizeof(stream));
-    if (deflateInit2(&stream, 9, Z_DEFLATED, MAX_WBITS + 16, 9, Z_DEFAULT_STRATEGY) != Z_OK)
+    if (deflateInit2(&stream, GZIP_BEST, Z_DEFLATED, MAX_WBITS + 16, 9, Z_DEFAULT_STRATEGY) != Z_OK)
         return BREAKER_ERR_NO_MEMORY;
     while (ret == 0 && !last) {
         size_t piece = next_piece(progress, PIECE_GZIP);
@@ -172,6 +182,31 @@ static int encode_gzip(progress_t *progress)
     }
     deflateEnd(&stream);
     return ret;
+}
+
+void breaker__encode_recipe(breaker_encoding_t encoding, char *dst)
+{
+    uint32_t brotli = BrotliEncoderVersion();
+
+    switch (encoding) {
+    case BREAKER_ENCODING_BROTLI:
+        snprintf(dst, BREAKER_RECIPE_MAX, "%u.%u.%u-q%d.%d-%d", brotli >> 24, brotli >> 12 & 0xfff,
+                 brotli & 0xfff, BROTLI_BEST, BROTLI_GOOD, RECIPE);
+        break;
+    case BREAKER_ENCODING_ZSTD:
+        snprintf(dst, BREAKER_RECIPE_MAX, "%.16s-q%d.%d-%d", ZSTD_versionString(), ZSTD_BEST,
+                 ZSTD_GOOD, RECIPE);
+        break;
+    case BREAKER_ENCODING_GZIP:
+        snprintf(dst, BREAKER_RECIPE_MAX, "%.16s-q%d-%d", zlibVersion(), GZIP_BEST, RECIPE);
+        break;
+    case BREAKER_ENCODING_IDENTITY:
+        dst[0] = '\0';
+        break;
+    }
+    for (; *dst != '\0'; ++dst)
+        if (!isalnum((unsigned char)*dst) && *dst != '.' && *dst != '-')
+            *dst = '-';
 }
 
 int breaker__encode(breaker_encoding_t encoding, const char *src, size_t len, char *dst,

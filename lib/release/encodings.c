@@ -1,13 +1,16 @@
 /*
- * The encodings that no sibling brought. They are made in the background, smallest asset first, so
- * that most of a page is compressed early and a stop loses little. Readers see a variant when it is
- * finished, or not at all; nothing that they may hold is ever replaced.
+ * The encodings that no sibling brought. They are made, or found in the cache, in the background,
+ * smallest asset first, so that most of a page is compressed early and a stop loses little. Readers
+ * see a variant when it is finished, or not at all; nothing that they may hold is ever replaced.
  */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+#include "release/cache.h"
 #include "release/coding.h"
 #include "release/digest.h"
+#include "release/file.h"
 #include "release/pace.h"
 #include "release/release.h"
 #include "release/store.h"
@@ -74,74 +77,175 @@ static candidate_t *list_candidates(breaker_release_t *release, size_t *ret_num)
     return candidates;
 }
 
-/** The encoded bytes in an allocation of their own, or NULL when they are not worth having. */
-static char *encode_bytes(const candidate_t *candidate, breaker_encoding_t encoding,
-                          breaker__pace_t *pace, size_t *ret_len)
+/** What one run of the background shares. */
+typedef struct st_encoder_t {
+    breaker__hasher_t hasher; /* owned */
+    breaker__cache_t cache;   /* owned */
+    breaker__pace_t pace;
+} encoder_t;
+
+/** Has a variant be seen whose bytes were begun and are complete. Takes it over. */
+static bool publish(encoder_t *encoder, const candidate_t *candidate, breaker_variant_t *variant)
 {
-    const breaker_variant_t *identity = identity_of(candidate->asset);
-    uint64_t room = breaker__store_room(candidate->store);
-    char *base;
-
-    if (room >= identity->len)
-        room = identity->len - 1;
-    if (room == 0 || (base = malloc(room)) == NULL)
-        return NULL;
-    if (breaker__encode(encoding, identity->base, identity->len, base, room, pace, ret_len) != 0) {
-        free(base);
-        return NULL;
-    }
-    assert(*ret_len != 0 && *ret_len <= room);
-    return base;
-}
-
-/** Moves encoded bytes, which it takes over, to where they stay: into memory that fits them. */
-static bool settle_bytes(breaker_store_t *store, breaker_variant_t *variant, char *bytes,
-                         size_t len)
-{
-    char *dst;
-
-    variant->len = len;
-    if ((dst = breaker__store_begin_body(store, variant)) != NULL)
-        memcpy(dst, bytes, len);
-    free(bytes);
-    return dst != NULL;
-}
-
-/** Makes one encoding of an asset and lets it be seen, if it is of use. */
-static void encode_asset(const candidate_t *candidate, breaker_encoding_t encoding,
-                         breaker__hasher_t *hasher, breaker__pace_t *pace)
-{
-    breaker_variant_t *variant;
     uint8_t digest[BREAKER_DIGEST_LEN];
-    char *bytes;
-    size_t len = 0;
 
-    if ((bytes = encode_bytes(candidate, encoding, pace, &len)) == NULL)
-        return;
-    if ((variant = breaker__variant_create(encoding)) == NULL) {
-        free(bytes);
-        return;
-    }
-    if (!settle_bytes(candidate->store, variant, bytes, len) ||
-        breaker__hash(hasher, variant->base, len, digest) != 0) {
+    if (breaker__hash(&encoder->hasher, variant->base, variant->len, digest) != 0) {
         breaker__variant_free(variant);
-        return;
+        return false;
     }
     breaker__etag_format(digest, variant->etag);
     breaker__store_keep_body(candidate->store, variant);
     breaker__store_publish(candidate->store, candidate->asset, variant);
+    return true;
 }
 
-/** Makes every encoding that is missing. Returns whether it came to the end. */
-static bool encode_all(const candidate_t *candidates, size_t num, breaker__hasher_t *hasher,
-                       breaker__pace_t *pace)
+/* ---- from the cache ---- */
+
+/** Reads an encoding and checks it. Returns 0, BREAKER_ERR_NOT_ENCODED, or what went wrong. */
+static int read_encoding(const candidate_t *candidate, int fd, breaker_variant_t *variant)
+{
+    char *dst = breaker__store_begin_body(candidate->store, variant);
+
+    if (dst == NULL)
+        return BREAKER_ERR_NO_MEMORY;
+    if (breaker__read_fully(fd, dst, variant->len) != 0)
+        return BREAKER_ERR_NOT_ENCODED;
+    return breaker__decodes_to(variant->encoding, variant, identity_of(candidate->asset));
+}
+
+/** Uses an encoding that was found, if it is one. Returns whether it is seen now. */
+static bool use_found(encoder_t *encoder, const candidate_t *candidate, breaker_encoding_t encoding,
+                      int fd, uint64_t len)
+{
+    breaker_variant_t *variant = breaker__variant_create(encoding);
+    int ret;
+
+    if (variant == NULL)
+        return false;
+    variant->len = len;
+    if ((ret = read_encoding(candidate, fd, variant)) == 0)
+        return publish(encoder, candidate, variant);
+    breaker__variant_free(variant);
+    if (ret == BREAKER_ERR_NOT_ENCODED)
+        breaker__cache_discard(&encoder->cache, candidate->asset->digest, encoding);
+    return false;
+}
+
+/** Whether the cache answers for an encoding: with its bytes, or that it is not worth having. */
+static bool ask_cache(encoder_t *encoder, const candidate_t *candidate, breaker_encoding_t encoding)
+{
+    uint64_t len = 0;
+    bool answered = false;
+    int fd = -1;
+
+    switch (breaker__cache_find(&encoder->cache, candidate->asset->digest, encoding, candidate->len,
+                                &fd, &len)) {
+    case BREAKER__CACHE_UNKNOWN:
+        return false;
+    case BREAKER__CACHE_NOT_SMALLER:
+        return true;
+    case BREAKER__CACHE_FOUND:
+        break;
+    }
+    /* where there is no room for it, there would be none for what is made */
+    answered = len > breaker__store_room(candidate->store) ||
+               use_found(encoder, candidate, encoding, fd, len);
+    close(fd);
+    return answered;
+}
+
+static void touch_all(encoder_t *encoder, const candidate_t *candidates, size_t num)
+{
+    if (encoder->cache.fd < 0)
+        return;
+    for (size_t i = 0; i != num; ++i)
+        for (int e = 0; e != BREAKER_ENCODING_IDENTITY; ++e) {
+            if (!breaker__pace_go_on(&encoder->pace))
+                return;
+            if (breaker_asset_variant(candidates[i].asset, (breaker_encoding_t)e) == NULL)
+                breaker__cache_touch(&encoder->cache, candidates[i].asset->digest,
+                                     (breaker_encoding_t)e);
+        }
+}
+
+/* ---- making them ---- */
+
+/** Encodes into an allocation that the caller owns. Fails like `breaker__encode`. */
+static int encode_bytes(encoder_t *encoder, const candidate_t *candidate,
+                        breaker_encoding_t encoding, char **ret_base, size_t *ret_len)
+{
+    const breaker_variant_t *identity = identity_of(candidate->asset);
+    uint64_t room = breaker__store_room(candidate->store);
+    bool limited = room < identity->len - 1;
+    char *base;
+    int ret;
+
+    if (!limited)
+        room = identity->len - 1;
+    if (room == 0 || (base = malloc(room)) == NULL)
+        return BREAKER_ERR_NO_MEMORY;
+    ret = breaker__encode(encoding, identity->base, identity->len, base, room, &encoder->pace,
+                          ret_len);
+    if (ret == 0) {
+        assert(*ret_len != 0 && *ret_len <= room);
+        *ret_base = base;
+        return 0;
+    }
+    free(base);
+    /* another time there may be more room */
+    return ret == BREAKER_ERR_TOO_LONG && limited ? BREAKER_ERR_NO_MEMORY : ret;
+}
+
+/** Puts encoded bytes where they stay, in memory that fits them. NULL without memory. */
+static breaker_variant_t *settle_bytes(const candidate_t *candidate, breaker_encoding_t encoding,
+                                       const char *base, size_t len)
+{
+    breaker_variant_t *variant = breaker__variant_create(encoding);
+    char *dst;
+
+    if (variant == NULL)
+        return NULL;
+    variant->len = len;
+    if ((dst = breaker__store_begin_body(candidate->store, variant)) == NULL) {
+        breaker__variant_free(variant);
+        return NULL;
+    }
+    memcpy(dst, base, len);
+    return variant;
+}
+
+/** Makes one encoding of an asset and lets it be seen, if it is of use. */
+static void make_encoding(encoder_t *encoder, const candidate_t *candidate,
+                          breaker_encoding_t encoding)
+{
+    const uint8_t *digest = candidate->asset->digest;
+    breaker_variant_t *variant;
+    char *base;
+    size_t len;
+    int ret = encode_bytes(encoder, candidate, encoding, &base, &len);
+
+    if (ret == BREAKER_ERR_TOO_LONG)
+        breaker__cache_keep(&encoder->cache, digest, encoding, NULL, 0);
+    if (ret != 0)
+        return;
+    if ((variant = settle_bytes(candidate, encoding, base, len)) != NULL &&
+        publish(encoder, candidate, variant))
+        breaker__cache_keep(&encoder->cache, digest, encoding, base, len);
+    free(base);
+}
+
+/** Finds or makes every encoding that is missing. Returns whether it came to the end. */
+static bool encode_all(encoder_t *encoder, const candidate_t *candidates, size_t num)
 {
     for (size_t i = 0; i != num; ++i)
         for (int e = 0; e != BREAKER_ENCODING_IDENTITY; ++e) {
-            if (!breaker__pace_go_on(pace))
+            breaker_encoding_t encoding = (breaker_encoding_t)e;
+
+            if (!breaker__pace_go_on(&encoder->pace))
                 return false;
-            if (breaker_asset_variant(candidates[i].asset, (breaker_encoding_t)e) == NULL)
-                encode_asset(candidates + i, (breaker_encoding_t)e, hasher, pace);
+            if (breaker_asset_variant(candidates[i].asset, encoding) == NULL &&
+                !ask_cache(encoder, candidates + i, encoding))
+                make_encoding(encoder, candidates + i, encoding);
         }
     return true;
 }
@@ -149,21 +253,29 @@ static bool encode_all(const candidate_t *candidates, size_t num, breaker__hashe
 void breaker_release_encode_with(breaker_release_t *release,
                                  const breaker_encoding_config_t *config, const atomic_bool *stop)
 {
-    unsigned percent = config != NULL && config->cpu_percent != 0 ? config->cpu_percent : 100;
-    breaker__hasher_t hasher;
-    breaker__pace_t pace;
+    static const breaker_encoding_config_t plain;
+    encoder_t encoder;
     candidate_t *candidates;
     size_t num = 0;
 
-    if (breaker__hasher_init(&hasher) != 0)
+    if (config == NULL)
+        config = &plain;
+    if (breaker__hasher_init(&encoder.hasher) != 0)
         return;
-    breaker__pace_init(&pace, stop, percent);
+    breaker__pace_init(&encoder.pace, stop, config->cpu_percent != 0 ? config->cpu_percent : 100);
     candidates = list_candidates(release, &num);
-    if (encode_all(candidates, num, &hasher, &pace))
+    breaker__cache_open(&encoder.cache, num != 0 ? config->cache_directory : NULL,
+                        config->cache_max_size != 0 ? config->cache_max_size
+                                                    : BREAKER_ENCODING_CACHE_MAX,
+                        &release->hooks);
+    touch_all(&encoder, candidates, num);
+    breaker__cache_sort_out(&encoder.cache, &encoder.pace);
+    if (encode_all(&encoder, candidates, num))
         for (size_t i = 0; i != release->num_stores; ++i)
             breaker__sealed_finish(&release->stores[i]->sealed);
     free(candidates);
-    breaker__hasher_dispose(&hasher);
+    breaker__cache_close(&encoder.cache);
+    breaker__hasher_dispose(&encoder.hasher);
 }
 
 void breaker_release_encode(breaker_release_t *release, const atomic_bool *stop)

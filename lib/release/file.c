@@ -31,8 +31,7 @@ void breaker__reader_dispose(breaker__reader_t *reader)
     reader->piece = NULL;
 }
 
-/** Reads exactly `len` bytes. Returns 0, an errno, or -1 when the file ends before. */
-static int read_fully(int fd, char *dst, size_t len)
+int breaker__read_fully(int fd, char *dst, size_t len)
 {
     while (len != 0) {
         ssize_t got = read(fd, dst, len);
@@ -49,7 +48,7 @@ static int read_fully(int fd, char *dst, size_t len)
     return 0;
 }
 
-/** Returns like `read_fully`, ENOMEM included. What is hashed is what will be sent. */
+/** Returns like `breaker__read_fully`, ENOMEM included. What is hashed is what will be sent. */
 static int read_to_memory(breaker__reader_t *reader, int fd, breaker_store_t *store,
                           breaker_variant_t *variant, uint8_t *digest)
 {
@@ -61,7 +60,7 @@ static int read_to_memory(breaker__reader_t *reader, int fd, breaker_store_t *st
     } else {
         if ((dst = breaker__store_begin_body(store, variant)) == NULL)
             return ENOMEM;
-        if ((failure = read_fully(fd, dst, variant->len)) != 0)
+        if ((failure = breaker__read_fully(fd, dst, variant->len)) != 0)
             return failure;
     }
     return breaker__hash(&reader->hasher, variant->base, variant->len, digest) != 0 ? ENOMEM : 0;
@@ -77,7 +76,7 @@ static int read_on_disk(breaker__reader_t *reader, int fd, uint64_t len, uint8_t
     while (len != 0) {
         size_t part = len < BREAKER_FILE_PIECE ? (size_t)len : BREAKER_FILE_PIECE;
 
-        if ((failure = read_fully(fd, reader->piece, part)) != 0)
+        if ((failure = breaker__read_fully(fd, reader->piece, part)) != 0)
             return failure;
         if (breaker__hasher_feed(&reader->hasher, reader->piece, part) != 0)
             return ENOMEM;

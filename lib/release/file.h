@@ -20,6 +20,9 @@ typedef struct st_breaker__reader_t {
 int breaker__reader_init(breaker__reader_t *reader);
 void breaker__reader_dispose(breaker__reader_t *reader);
 
+/** Reads exactly `len` bytes. Returns 0, an errno, or -1 when the file ends before. */
+int breaker__read_fully(int fd, char *dst, size_t len);
+
 /**
  * Reads and hashes the file of an asset: fills `asset->digest` and base or fd, length, stamp and
  * entity tag of `variant`, and counts the memory. Whatever fails is tried once more, because the

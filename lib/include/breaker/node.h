@@ -99,8 +99,9 @@ BREAKER_EXPORT breaker_release_t *breaker_node_release(const breaker_node_t *nod
 BREAKER_EXPORT int breaker_node_set_state_path(breaker_node_t *node, const char *path);
 
 /**
- * Sets how the background makes encodings (release.h). Fails with BREAKER_ERR_RANGE when
- * `cpu_percent` is above 100, and with BREAKER_ERR_STATE once loaded. Configuring thread.
+ * Sets how the background makes encodings (release.h), for every load from now on. Copied. Fails
+ * with BREAKER_ERR_RANGE when `cpu_percent` is above 100, with BREAKER_ERR_NO_MEMORY, and with
+ * BREAKER_ERR_STATE once loaded. Configuring thread.
  */
 BREAKER_EXPORT int breaker_node_set_encoding(breaker_node_t *node,
                                              const breaker_encoding_config_t *config);

@@ -35,7 +35,8 @@ typedef struct st_breaker_release_hooks_t {
     void (*unprepare)(void *data, void *prepared);
     /**
      * Hears of files that are left out: a symbolic link out of the tree, a special file, a name
-     * that no URL can carry, a stale sibling. One line without a line end.
+     * that no URL can carry, a stale sibling; and of trouble with the cache of encodings. One line
+     * without a line end.
      */
     void (*on_notice)(void *data, const char *message);
 } breaker_release_hooks_t;
@@ -74,7 +75,22 @@ typedef struct st_breaker_encoding_config_t {
      * takes some 50 ms at most.
      */
     unsigned cpu_percent;
+    /**
+     * The path of a directory in which encodings are kept for the next start, or NULL: they are
+     * made again. Made if only its last part is missing; any number of processes may share it. What
+     * is found in it is used only if it decodes to the bytes of the asset; what makes it unusable
+     * is told to `on_notice` and stops nothing. Needs write permission for the thread's user.
+     */
+    const char *cache_directory;
+    /**
+     * how much the directory may hold in bytes, in blocks of 4 KiB a file; 0 means
+     * BREAKER_ENCODING_CACHE_MAX. What was used longest ago goes first.
+     */
+    uint64_t cache_max_size;
 } breaker_encoding_config_t;
+
+/** the default of `cache_max_size`: 1 GiB */
+#define BREAKER_ENCODING_CACHE_MAX (UINT64_C(1) << 30)
 
 /**
  * Makes the encodings that are missing and smaller than the identity bytes, one asset after
