@@ -17,7 +17,7 @@ typedef struct st_breaker__ctl_link_t {
     uint32_t timeout_ms;
     bool is_up, is_late, is_waiting;
     /** why it is not up any more */
-    char reason[512];
+    char reason[BREAKER_REDIS_REASON_MAX];
     /** how the wait under way ends, and where its answer goes */
     int err;
     breaker_error_t *error;          /* borrowed */

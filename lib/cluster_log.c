@@ -39,7 +39,7 @@ static bool may_say(breaker__log_t *log, uint64_t now_ms, uint64_t hash)
 bool breaker__log(breaker__log_t *log, uint64_t now_ms, breaker_log_level_t level,
                   const char *format, ...)
 {
-    char line[1024];
+    char line[BREAKER__LOG_LINE_MAX];
     va_list args;
 
     if (log->on_log == NULL)

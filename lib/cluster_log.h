@@ -5,10 +5,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <breaker/cluster.h>
+#include <breaker/redis.h>
 
 /** how many different lines are remembered; of more the one said longest ago is forgotten */
 #define BREAKER__LOG_LINES 16
 #define BREAKER__LOG_EVERY_MS 60000
+/** a line with its NUL: a reason of Redis, and what is said around it; longer ones are cut */
+#define BREAKER__LOG_LINE_MAX (BREAKER_REDIS_REASON_MAX + 1024)
 
 typedef struct st_breaker__log_t {
     void *data;

@@ -26,6 +26,7 @@
 #include "redis/codec.h"
 #include "redis/connection.h"
 #include "redis/sentinel.h"
+#include "redis/story.h"
 #include "redis/tls.h"
 #include "redis/transport.h"
 #include "redis/url.h"
@@ -80,7 +81,7 @@ struct st_breaker_redis_t {
     bool redirected, asking, seeds_asked;
 
     char peer[BREAKER__ENDPOINT_TEXT_MAX];
-    char reason[BREAKER__REASON_MAX];
+    breaker__story_t story;
 };
 
 static void try_next_url(breaker_redis_t *redis);
@@ -260,22 +261,18 @@ void breaker_redis_hang_up(breaker_redis_t *redis)
 
 static void go_down(breaker_redis_t *redis)
 {
-    char reason[BREAKER__REASON_MAX];
+    /* The callback may dial, and that begins a new story. */
+    breaker__story_t story = redis->story;
 
     assert(redis->state != STATE_DOWN);
-    /* The callback may dial, and that begins a new story. */
-    memcpy(reason, redis->reason, sizeof(reason));
     breaker_redis_hang_up(redis);
-    redis->callbacks.on_down(redis->callbacks.data, reason);
+    redis->callbacks.on_down(redis->callbacks.data, story.text);
 }
 
 /* Adds to the story of what failed, which names every server that was tried. */
 static void note(breaker_redis_t *redis, const char *why)
 {
-    size_t used = strlen(redis->reason);
-
-    snprintf(redis->reason + used, sizeof(redis->reason) - used, "%s%s: %s", used != 0 ? "; " : "",
-             redis->peer, why);
+    breaker__story_add(&redis->story, redis->peer, why);
 }
 
 static void start_timer(breaker_redis_t *redis, uv_timer_cb callback, uint64_t delay_ms)
@@ -449,7 +446,7 @@ void breaker_redis_dial(breaker_redis_t *redis)
     assert(redis->state == STATE_DOWN);
     assert(redis->connection == NULL);
     redis->state = STATE_DIALING;
-    redis->reason[0] = '\0';
+    breaker__story_begin(&redis->story);
     redis->next_url = 0;
     try_next_url(redis);
 }
@@ -626,7 +623,7 @@ static void on_failed(void *data, const char *reason)
     breaker_redis_t *redis = data;
 
     if (redis->state == STATE_UP)
-        redis->reason[0] = '\0';
+        breaker__story_begin(&redis->story);
     refuse_server(redis, reason);
 }
 
@@ -645,7 +642,7 @@ void breaker_redis_command(breaker_redis_t *redis, size_t argc, const char *cons
     assert(redis->state == STATE_UP);
     assert(redis->command == NULL);
     redis->state = STATE_COMMANDED;
-    redis->reason[0] = '\0';
+    breaker__story_begin(&redis->story);
     redis->hops = 0;
     redis->redirected = redis->asking = redis->seeds_asked = false;
     if ((err = breaker__command_format(argc, argv, argv_len, &redis->command,

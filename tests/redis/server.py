@@ -173,6 +173,16 @@ class Server(LinkTest):
         for part in ("127.0.0.1:%d: " % dead, "/no/such.sock: no such file", str(server.port)):
             self.assertIn(part.split(": ")[0], reason)
 
+    def test_of_many_servers_that_failed_the_last_one_is_told_whole(self):
+        seeds = ["unix:///" + "no/such/directory/" * 4 + "seed-%d.sock" % n for n in range(15)]
+        dead = free_port()
+        reason = self.probe(*seeds, "redis://127.0.0.1:%d" % dead).down()
+        self.assertTrue(reason.startswith("...; /no/such/"), reason)
+        self.assertIn("seed-14.sock: it could not be connected to: no such file", reason)
+        self.assertNotIn("seed-0.sock", reason)
+        self.assertTrue(reason.endswith("127.0.0.1:%d: it could not be connected to: "
+                                        "connection refused" % dead), reason)
+
     def test_a_killed_server_is_noticed_idle_and_inside_a_command(self):
         server = self.redis()
         probe = self.probe("redis://127.0.0.1:%d" % server.port)

@@ -25,6 +25,8 @@ typedef struct st_breaker_redis_t breaker_redis_t;
 /** the most elements of one reply, those of arrays inside arrays included, and its most bytes */
 #define BREAKER_REDIS_ELEMENTS_MAX 1024
 #define BREAKER_REDIS_REPLY_MAX (256 * 1024)
+/** a reason, with its NUL, is no longer */
+#define BREAKER_REDIS_REASON_MAX 1024
 
 /** Where Redis is. Texts are NUL-ended and copied. */
 typedef struct st_breaker_redis_config_t {
@@ -74,7 +76,9 @@ typedef struct st_breaker_reply_t {
 typedef void (*breaker_redis_up_cb)(void *data);
 /**
  * It is closed, or could not be made; when nothing was asked, it broke by itself. `reason` is one
- * line without secrets that names every server that was tried; borrowed during the callback.
+ * line without secrets that names the servers that were tried, "server: why" and "; " between them,
+ * the last one, which decided, always whole. A line of too many begins with "...; " in place of the
+ * first ones. Borrowed during the callback.
  */
 typedef void (*breaker_redis_down_cb)(void *data, const char *reason);
 /** The reply to the last command; errors of Redis are replies of type ERROR. */
