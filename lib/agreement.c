@@ -253,9 +253,8 @@ static bool propose(const breaker_agreement_t *agreement, uint64_t wall_ms,
     bool is_fixed_free = find_token(&agreement->ledger, &agreement->config.fixed) == NULL;
     breaker_ledger_entry_t proposal = {.release = agreement->config.release};
 
-    proposal.order = at_most(wall_ms, ORDER_END - 1);
-    if (newest != NULL)
-        proposal.order = at_least(proposal.order, newest->order + 1);
+    proposal.order = breaker__ledger_next_order(at_most(wall_ms, ORDER_END - 1), newest,
+                                                &agreement->config.release);
     /* every turn meets another entry of the ledger, so there are at most 33 */
     for (; proposal.order < ORDER_END; ++proposal.order) {
         token_of_order(agreement, proposal.order, is_fixed_free, &proposal.token);

@@ -191,3 +191,23 @@ const breaker_ledger_entry_t *breaker_ledger_find(const breaker_ledger_t *ledger
     }
     return NULL;
 }
+
+/* ---- minting ---- */
+
+/* Products and sums are exact in Lua's numbers too. */
+static uint64_t spread_of(const breaker_release_id_t *release)
+{
+    uint32_t hash = 0;
+
+    for (size_t i = 0; i != release->len; ++i)
+        hash = (hash * 131 + (unsigned char)release->text[i]) % 999983;
+    return hash % BREAKER__SPREAD_END;
+}
+
+uint64_t breaker__ledger_next_order(uint64_t clock_ms, const breaker_ledger_entry_t *newest,
+                                    const breaker_release_id_t *release)
+{
+    if (newest == NULL || clock_ms > newest->order)
+        return clock_ms;
+    return newest->order + 1 + spread_of(release);
+}

@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include <breaker/state.h>
+#include "ledger.h"
 #include "release/digest.h"
 
 #define FIRST_LINE "h2o-breaker state 1\n"
@@ -327,8 +328,7 @@ int breaker_state_settle(const char *path, const breaker_release_id_t *release, 
         return err;
     }
     newest = breaker_ledger_newest(&ledger, NULL);
-    if (newest != NULL && newest->order >= order)
-        own.order = newest->order + 1;
+    own.order = breaker__ledger_next_order(order, newest, release);
     if (breaker_token_mint(own.order, &own.token) != 0) {
         own.order = order;
         if (breaker_token_mint(order, &own.token) != 0)

@@ -426,7 +426,8 @@ class Promote(CtlCase):
         self.assertIn("knows no release r2", said)
         self.assertEqual(self.ledger(redis), [("4102444800000", "r1")])
         token = self.ctl(redis, "promote", "--force", "r2").strip()
-        self.assertEqual(token, "4102444800001")
+        # the next order, and r2's spread of 984
+        self.assertEqual(token, "4102444800985")
         self.assertEqual(self.ledger(redis), [("4102444800000", "r1"), (token, "r2")])
         # to force a known one is no different from not forcing it
         token = self.ctl(redis, "promote", "--force", "r1").strip()
@@ -450,18 +451,19 @@ class Promote(CtlCase):
         self.assertGreater(said["newest"]["order"], 2000)
 
     def test_new_tokens_look_like_the_release_s_others(self):
+        # of another release: r1 mints the next order and its spread of 983
         later = "4102444800000"
         for token, order, expected in (
-                ("1718539201234", "1718539201234", "4102444800001"),
-                ("1718539201234-a1b2c3d4", "1718539201234", "4102444800001-a1b2c3d4"),
-                ("000000001000", "1000", "4102444800001"),
-                ("v1.2.3", "1718539201234", "v1.2.3.4102444800001"),
-                ("v1.2.3.1718539201234", "1718539201234", "v1.2.3.4102444800001"),
+                ("1718539201234", "1718539201234", "4102444800984"),
+                ("1718539201234-a1b2c3d4", "1718539201234", "4102444800984-a1b2c3d4"),
+                ("000000001000", "1000", "4102444800984"),
+                ("v1.2.3", "1718539201234", "v1.2.3.4102444800984"),
+                ("v1.2.3.1718539201234", "1718539201234", "v1.2.3.4102444800984"),
                 # digits that are not the order are the operator's
-                ("20261123", "1718539201234", "20261123.4102444800001"),
-                (".1718539201234", "1718539201234", ".1718539201234.4102444800001"),
+                ("20261123", "1718539201234", "20261123.4102444800984"),
+                (".1718539201234", "1718539201234", ".1718539201234.4102444800984"),
                 ("1718539201234-" + "x" * 40, "1718539201234",
-                 "1718539201234-" + "x" * 36 + ".4102444800001")):
+                 "1718539201234-" + "x" * 36 + ".4102444800984")):
             redis = self.redis()
             redis("ZADD", LEDGER, order, token + " r1", later, later + " r2")
             with self.subTest(token):

@@ -482,8 +482,9 @@ static void a_proposal_lies_above_all_that_is_known(void **state)
     } cases[] = {
         {"", "", "1718539202734", WALL, 10, WALL + 1500, "t"},
         {"", "-a1b2c3d4", "1718539202734-a1b2c3d4", WALL, 10, WALL + 1500, "t"},
-        /* the clock is behind the state file, and at the beginning of time */
-        {"", "", "1718539299999", WALL, 1718539299998, 1718539299999, "t"},
+        /* the clock is behind the state file (517 is the spread of "mine"), and at the beginning
+         * of time */
+        {"", "", "1718539300516", WALL, 1718539299998, 1718539299998 + 1 + 517, "t"},
         {"", "", "000000001500", 0, 10, 1500, "t"},
         /* an operator chose the token that would be mine */
         {"", "", "1718539202735", WALL, 10, WALL + 1501, "1718539202734"},
