@@ -20,20 +20,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <openssl/crypto.h>
 #include <breaker/redis.h>
 #include "redis/cluster.h"
 #include "redis/codec.h"
 #include "redis/connection.h"
 #include "redis/sentinel.h"
+#include "redis/servers.h"
 #include "redis/story.h"
-#include "redis/tls.h"
-#include "redis/transport.h"
 #include "redis/url.h"
 
 #define DEFAULT_TIMEOUT_MS 1000
-#define TIMEOUT_MAX_MS 600000
-#define SENTINEL_NAME_MAX 255
 /** the most connections that are not gone yet; a look-up of a name keeps one until it is over */
 #define CONNECTIONS_MAX 64
 
@@ -59,17 +55,13 @@ struct st_breaker_redis_t {
     uv_loop_t *loop; /* borrowed: outlives us */
     breaker_redis_callbacks_t callbacks;
 
-    breaker__redis_url_t *urls; /* owned */
-    size_t num_urls;
-    char *sentinel, *user, *password; /* owned; NULL: see the configuration */
-    breaker__tls_context_t *tls;      /* owned; NULL when no URL wants it */
-    uint32_t connect_timeout_ms, reply_timeout_ms;
+    breaker__servers_t servers;
 
     state_t state;
     stage_t stage;
     breaker__connection_t *connection; /* owned until it is closed */
     breaker__endpoint_t endpoint;      /* the connection's */
-    const breaker__redis_url_t *via;   /* whose credentials are in use; into `urls` */
+    const breaker__redis_url_t *via;   /* whose credentials are in use; into the servers' */
     size_t next_url;
     /** a failure to be told, or the limit of all redirections */
     uv_timer_t timer;
@@ -94,23 +86,9 @@ void breaker_redis_config_init(breaker_redis_config_t *config)
                                        .reply_timeout_ms = DEFAULT_TIMEOUT_MS};
 }
 
-static void free_secret(char *text)
-{
-    if (text == NULL)
-        return;
-    OPENSSL_cleanse(text, strlen(text));
-    free(text);
-}
-
 static void dispose(breaker_redis_t *redis)
 {
-    if (redis->urls != NULL)
-        OPENSSL_cleanse(redis->urls, redis->num_urls * sizeof(redis->urls[0]));
-    free(redis->urls);
-    free(redis->sentinel);
-    free_secret(redis->user);
-    free_secret(redis->password);
-    breaker__tls_context_free(redis->tls);
+    breaker__servers_dispose(&redis->servers);
     free(redis);
 }
 
@@ -119,77 +97,6 @@ static void release(breaker_redis_t *redis)
     assert(redis->pending != 0);
     if (--redis->pending == 0)
         dispose(redis);
-}
-
-/* Copies a text if there is one that says something. */
-static int copy_text(const char *text, size_t max, const char *what, char **ret_copy,
-                     breaker_error_t *error)
-{
-    if (text == NULL || text[0] == '\0')
-        return 0;
-    if (strlen(text) > max)
-        return breaker_error_set(error, BREAKER_ERR_RANGE, "%s is longer than %zu bytes", what,
-                                 max);
-    if ((*ret_copy = strdup(text)) == NULL)
-        return breaker_error_set(error, BREAKER_ERR_NO_MEMORY, "no memory for %s", what);
-    return 0;
-}
-
-static int copy_urls(breaker_redis_t *redis, const breaker_redis_config_t *config,
-                     breaker_error_t *error)
-{
-    breaker_error_t why;
-    int err;
-
-    if (config->num_urls == 0 || config->num_urls > BREAKER_REDIS_URLS_MAX)
-        return breaker_error_set(error, BREAKER_ERR_TOO_MANY,
-                                 "%zu URLs of Redis; accepted: 1 to %d", config->num_urls,
-                                 BREAKER_REDIS_URLS_MAX);
-    if ((redis->urls = calloc(config->num_urls, sizeof(redis->urls[0]))) == NULL)
-        return breaker_error_set(error, BREAKER_ERR_NO_MEMORY, "no memory for URLs");
-    redis->num_urls = config->num_urls;
-    for (size_t i = 0; i != config->num_urls; ++i) {
-        const char *url = config->urls[i];
-        if ((err = breaker__redis_url_parse(url, strlen(url), &redis->urls[i], &why)) != 0)
-            return breaker_error_set(error, err, "URL %zu of Redis: %s", i + 1, why.message);
-    }
-    return 0;
-}
-
-static bool wants_tls(const breaker_redis_t *redis)
-{
-    for (size_t i = 0; i != redis->num_urls; ++i)
-        if (redis->urls[i].tls)
-            return true;
-    return false;
-}
-
-static bool is_timeout(uint32_t timeout_ms)
-{
-    return timeout_ms != 0 && timeout_ms <= TIMEOUT_MAX_MS;
-}
-
-static int configure(breaker_redis_t *redis, const breaker_redis_config_t *config,
-                     breaker_error_t *error)
-{
-    int err;
-
-    if (!is_timeout(config->connect_timeout_ms) || !is_timeout(config->reply_timeout_ms))
-        return breaker_error_set(error, BREAKER_ERR_RANGE,
-                                 "timeouts of Redis are 1 to %d milliseconds", TIMEOUT_MAX_MS);
-    redis->connect_timeout_ms = config->connect_timeout_ms;
-    redis->reply_timeout_ms = config->reply_timeout_ms;
-    if ((err = copy_urls(redis, config, error)) != 0 ||
-        (err = copy_text(config->sentinel, SENTINEL_NAME_MAX, "the name of a master",
-                         &redis->sentinel, error)) != 0 ||
-        (err = copy_text(config->user, BREAKER__REDIS_USER_MAX, "the user of Redis", &redis->user,
-                         error)) != 0 ||
-        (err = copy_text(config->password, BREAKER__REDIS_PASSWORD_MAX, "the password of Redis",
-                         &redis->password, error)) != 0)
-        return err;
-    if (config->ca_file == NULL && !wants_tls(redis))
-        return 0;
-    return breaker__tls_context_create(config->ca_file, &redis->tls, error);
 }
 
 int breaker_redis_create(uv_loop_t *loop, const breaker_redis_config_t *config,
@@ -202,7 +109,7 @@ int breaker_redis_create(uv_loop_t *loop, const breaker_redis_config_t *config,
     assert(callbacks->on_up != NULL && callbacks->on_down != NULL && callbacks->on_reply != NULL);
     if (redis == NULL)
         return breaker_error_set(error, BREAKER_ERR_NO_MEMORY, "no memory for a link to Redis");
-    if ((err = configure(redis, config, error)) != 0) {
+    if ((err = breaker__servers_init(&redis->servers, config, error)) != 0) {
         dispose(redis);
         return err;
     }
@@ -313,7 +220,7 @@ static void move_on(breaker_redis_t *redis)
         redis->seeds_asked = true;
         redis->next_url = 0;
     }
-    if (redis->next_url == redis->num_urls)
+    if (redis->next_url == redis->servers.num_urls)
         go_down(redis);
     else
         try_next_url(redis);
@@ -343,7 +250,7 @@ static void ask_sentinel(breaker_redis_t *redis)
 {
     char *base = NULL;
     size_t len = 0;
-    int err = breaker__sentinel_question(redis->sentinel, &base, &len);
+    int err = breaker__sentinel_question(redis->servers.sentinel, &base, &len);
 
     ask_own(redis, STAGE_SENTINEL, err, base, len);
 }
@@ -387,36 +294,14 @@ static void on_reply(void *data, const breaker_reply_t *reply);
 static void on_failed(void *data, const char *reason);
 static void on_gone(void *data);
 
-/* Whose credentials go to whom: sentinels have some of their own, and get ours only if their URL
- * carries some. */
-static void set_credentials(const breaker_redis_t *redis, stage_t stage,
-                            breaker__connection_config_t *config)
-{
-    const breaker__redis_url_t *via = redis->via;
-
-    if (stage == STAGE_SENTINEL && !via->has_user && !via->has_password)
-        return;
-    config->user = redis->user != NULL ? redis->user : via->has_user ? via->user : NULL;
-    config->password = redis->password != NULL ? redis->password
-                       : via->has_password     ? via->password
-                                               : NULL;
-}
-
 static void open_connection(breaker_redis_t *redis, const breaker__endpoint_t *endpoint,
                             stage_t stage)
 {
     breaker__connection_callbacks_t ours = {redis, on_ready, on_reply, on_failed, on_gone};
-    breaker__connection_config_t config = {
-        .endpoint = *endpoint,
-        .tls = redis->via->tls ? redis->tls : NULL,
-        .db = stage != STAGE_SENTINEL ? redis->via->db : 0,
-        .connect_timeout_ms = redis->connect_timeout_ms,
-        .reply_timeout_ms = redis->reply_timeout_ms,
-    };
+    breaker__connection_config_t config =
+        breaker__servers_connection(&redis->servers, redis->via, endpoint, stage == STAGE_SENTINEL);
 
     assert(redis->connection == NULL);
-    assert(!redis->via->tls || redis->tls != NULL);
-    set_credentials(redis, stage, &config);
     redis->stage = stage;
     redis->endpoint = *endpoint;
     breaker__endpoint_print(endpoint, redis->peer);
@@ -433,12 +318,12 @@ static void open_connection(breaker_redis_t *redis, const breaker__endpoint_t *e
 
 static void try_next_url(breaker_redis_t *redis)
 {
-    assert(redis->next_url < redis->num_urls);
-    redis->via = &redis->urls[redis->next_url++];
+    assert(redis->next_url < redis->servers.num_urls);
+    redis->via = &redis->servers.urls[redis->next_url++];
     redis->hops = 0;
     redis->asking = false;
     open_connection(redis, &redis->via->endpoint,
-                    redis->sentinel != NULL ? STAGE_SENTINEL : STAGE_SERVER);
+                    redis->servers.sentinel != NULL ? STAGE_SENTINEL : STAGE_SERVER);
 }
 
 void breaker_redis_dial(breaker_redis_t *redis)
@@ -463,7 +348,8 @@ static void on_redirected_too_long(uv_timer_t *timer)
 
 static void follow(breaker_redis_t *redis, const breaker__redirect_t *redirect)
 {
-    uint64_t limit_ms = (uint64_t)redis->connect_timeout_ms + redis->reply_timeout_ms;
+    uint64_t limit_ms =
+        (uint64_t)redis->servers.connect_timeout_ms + redis->servers.reply_timeout_ms;
 
     if (!redis->redirected)
         start_timer(redis, on_redirected_too_long, limit_ms * BREAKER__HOPS_MAX);
@@ -501,11 +387,12 @@ static void take_command_reply(breaker_redis_t *redis, const breaker_reply_t *re
 {
     breaker__redirect_t redirect;
 
-    if (redis->sentinel != NULL && is_readonly(reply)) {
+    if (redis->servers.sentinel != NULL && is_readonly(reply)) {
         refuse_server(redis, "it is a replica now");
         return;
     }
-    if (redis->sentinel == NULL && breaker__redirect_read(reply, &redis->endpoint, &redirect)) {
+    if (redis->servers.sentinel == NULL &&
+        breaker__redirect_read(reply, &redis->endpoint, &redirect)) {
         follow(redis, &redirect);
         return;
     }
@@ -519,7 +406,8 @@ static void take_command_reply(breaker_redis_t *redis, const breaker_reply_t *re
 static void refuse_with_error(breaker_redis_t *redis, const char *what,
                               const breaker_reply_t *reply)
 {
-    const char *password = redis->password != NULL ? redis->password : redis->via->password;
+    const char *password =
+        redis->servers.password != NULL ? redis->servers.password : redis->via->password;
     char words[160], reason[256];
 
     breaker__error_print(reply, password, words, sizeof(words));

@@ -1,0 +1,131 @@
+/*
+ * The configuration of a link: every text is copied, every limit checked, secrets are wiped when
+ * they go. Who is told which of them is decided here and nowhere else.
+ */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <openssl/crypto.h>
+#include "redis/servers.h"
+
+#define TIMEOUT_MAX_MS 600000
+#define SENTINEL_NAME_MAX 255
+
+/* Copies a text if there is one that says something. */
+static int copy_text(const char *text, size_t max, const char *what, char **ret_copy,
+                     breaker_error_t *error)
+{
+    if (text == NULL || text[0] == '\0')
+        return 0;
+    if (strlen(text) > max)
+        return breaker_error_set(error, BREAKER_ERR_RANGE, "%s is longer than %zu bytes", what,
+                                 max);
+    if ((*ret_copy = strdup(text)) == NULL)
+        return breaker_error_set(error, BREAKER_ERR_NO_MEMORY, "no memory for %s", what);
+    return 0;
+}
+
+static int copy_urls(breaker__servers_t *servers, const breaker_redis_config_t *config,
+                     breaker_error_t *error)
+{
+    breaker_error_t why;
+    int err;
+
+    if (config->num_urls == 0 || config->num_urls > BREAKER_REDIS_URLS_MAX)
+        return breaker_error_set(error, BREAKER_ERR_TOO_MANY,
+                                 "%zu URLs of Redis; accepted: 1 to %d", config->num_urls,
+                                 BREAKER_REDIS_URLS_MAX);
+    if ((servers->urls = calloc(config->num_urls, sizeof(servers->urls[0]))) == NULL)
+        return breaker_error_set(error, BREAKER_ERR_NO_MEMORY, "no memory for URLs");
+    servers->num_urls = config->num_urls;
+    for (size_t i = 0; i != config->num_urls; ++i) {
+        const char *url = config->urls[i];
+        if ((err = breaker__redis_url_parse(url, strlen(url), &servers->urls[i], &why)) != 0)
+            return breaker_error_set(error, err, "URL %zu of Redis: %s", i + 1, why.message);
+    }
+    return 0;
+}
+
+static bool wants_tls(const breaker__servers_t *servers)
+{
+    for (size_t i = 0; i != servers->num_urls; ++i)
+        if (servers->urls[i].tls)
+            return true;
+    return false;
+}
+
+static bool is_timeout(uint32_t timeout_ms)
+{
+    return timeout_ms != 0 && timeout_ms <= TIMEOUT_MAX_MS;
+}
+
+int breaker__servers_init(breaker__servers_t *servers, const breaker_redis_config_t *config,
+                          breaker_error_t *error)
+{
+    int err;
+
+    if (!is_timeout(config->connect_timeout_ms) || !is_timeout(config->reply_timeout_ms))
+        return breaker_error_set(error, BREAKER_ERR_RANGE,
+                                 "timeouts of Redis are 1 to %d milliseconds", TIMEOUT_MAX_MS);
+    servers->connect_timeout_ms = config->connect_timeout_ms;
+    servers->reply_timeout_ms = config->reply_timeout_ms;
+    if ((err = copy_urls(servers, config, error)) != 0 ||
+        (err = copy_text(config->sentinel, SENTINEL_NAME_MAX, "the name of a master",
+                         &servers->sentinel, error)) != 0 ||
+        (err = copy_text(config->user, BREAKER__REDIS_USER_MAX, "the user of Redis", &servers->user,
+                         error)) != 0 ||
+        (err = copy_text(config->password, BREAKER__REDIS_PASSWORD_MAX, "the password of Redis",
+                         &servers->password, error)) != 0)
+        return err;
+    if (config->ca_file == NULL && !wants_tls(servers))
+        return 0;
+    return breaker__tls_context_create(config->ca_file, &servers->tls, error);
+}
+
+static void free_secret(char *text)
+{
+    if (text == NULL)
+        return;
+    OPENSSL_cleanse(text, strlen(text));
+    free(text);
+}
+
+void breaker__servers_dispose(breaker__servers_t *servers)
+{
+    if (servers->urls != NULL)
+        OPENSSL_cleanse(servers->urls, servers->num_urls * sizeof(servers->urls[0]));
+    free(servers->urls);
+    free(servers->sentinel);
+    free_secret(servers->user);
+    free_secret(servers->password);
+    breaker__tls_context_free(servers->tls);
+}
+
+/* Sentinels have credentials of their own, and get ours only if their URL carries some. */
+static void set_credentials(const breaker__servers_t *servers, const breaker__redis_url_t *via,
+                            breaker__connection_config_t *config)
+{
+    config->user = servers->user != NULL ? servers->user : via->has_user ? via->user : NULL;
+    config->password = servers->password != NULL ? servers->password
+                       : via->has_password       ? via->password
+                                                 : NULL;
+}
+
+breaker__connection_config_t breaker__servers_connection(const breaker__servers_t *servers,
+                                                         const breaker__redis_url_t *via,
+                                                         const breaker__endpoint_t *endpoint,
+                                                         bool is_sentinel)
+{
+    breaker__connection_config_t config = {
+        .endpoint = *endpoint,
+        .tls = via->tls ? servers->tls : NULL,
+        .db = is_sentinel ? 0 : via->db,
+        .connect_timeout_ms = servers->connect_timeout_ms,
+        .reply_timeout_ms = servers->reply_timeout_ms,
+    };
+
+    assert(!via->tls || servers->tls != NULL);
+    if (!is_sentinel || via->has_user || via->has_password)
+        set_credentials(servers, via, &config);
+    return config;
+}

@@ -1,0 +1,40 @@
+#ifndef BREAKER_REDIS_SERVERS_H
+#define BREAKER_REDIS_SERVERS_H
+
+/* The servers that a link may talk to, and as whom: its configuration, checked and copied. Not
+ * installed. */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <breaker/redis.h>
+#include "redis/connection.h"
+#include "redis/tls.h"
+#include "redis/url.h"
+
+typedef struct st_breaker__servers_t {
+    breaker__redis_url_t *urls; /* owned */
+    size_t num_urls;
+    char *sentinel, *user, *password; /* owned; NULL: see the configuration */
+    breaker__tls_context_t *tls;      /* owned; NULL when no URL wants it */
+    uint32_t connect_timeout_ms, reply_timeout_ms;
+} breaker__servers_t;
+
+/**
+ * Fills a zeroed one, which is to be disposed of even where this fails: with what
+ * `breaker_redis_create` refuses, the place in `error`.
+ */
+int breaker__servers_init(breaker__servers_t *servers, const breaker_redis_config_t *config,
+                          breaker_error_t *error);
+/** Frees what it owns, secrets wiped. Connections to its servers must be gone. */
+void breaker__servers_dispose(breaker__servers_t *servers);
+
+/**
+ * What a connection to `endpoint` needs, which the URL `via` led to; `is_sentinel`: it is asked for
+ * a master. Borrows from the servers.
+ */
+breaker__connection_config_t breaker__servers_connection(const breaker__servers_t *servers,
+                                                         const breaker__redis_url_t *via,
+                                                         const breaker__endpoint_t *endpoint,
+                                                         bool is_sentinel);
+
+#endif
