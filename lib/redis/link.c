@@ -1,6 +1,7 @@
 /*
  * The link: which server to talk to, and when to give up. What is said to one server is the
- * connection's; what sentinels and clusters answer is read in their own files.
+ * connection's; what sentinels and clusters answer is read in their own files, and the lookout asks
+ * sentinels again while the link is up.
  *
  *   DOWN ─dial─▶ DIALING ─▶ UP ─command─▶ COMMANDED ─▶ UP
  *     ▲             │        │                │
@@ -24,12 +25,14 @@
 #include "redis/cluster.h"
 #include "redis/codec.h"
 #include "redis/connection.h"
+#include "redis/lookout.h"
 #include "redis/sentinel.h"
 #include "redis/servers.h"
 #include "redis/story.h"
 #include "redis/url.h"
 
 #define DEFAULT_TIMEOUT_MS 1000
+#define DEFAULT_SENTINEL_INTERVAL_MS 30000
 /** the most connections that are not gone yet; a look-up of a name keeps one until it is over */
 #define CONNECTIONS_MAX 64
 
@@ -65,6 +68,8 @@ struct st_breaker_redis_t {
     size_t next_url;
     /** a failure to be told, or the limit of all redirections */
     uv_timer_t timer;
+    /** runs while up by sentinels */
+    breaker__lookout_t lookout;
     unsigned pending;
 
     char *command; /* owned; NULL when none is under way */
@@ -77,13 +82,16 @@ struct st_breaker_redis_t {
 };
 
 static void try_next_url(breaker_redis_t *redis);
+static void on_moved(void *data, const breaker__endpoint_t *master);
+static void on_gone(void *data);
 
 /* ---- making and freeing ---- */
 
 void breaker_redis_config_init(breaker_redis_config_t *config)
 {
     *config = (breaker_redis_config_t){.connect_timeout_ms = DEFAULT_TIMEOUT_MS,
-                                       .reply_timeout_ms = DEFAULT_TIMEOUT_MS};
+                                       .reply_timeout_ms = DEFAULT_TIMEOUT_MS,
+                                       .sentinel_interval_ms = DEFAULT_SENTINEL_INTERVAL_MS};
 }
 
 static void dispose(breaker_redis_t *redis)
@@ -118,7 +126,9 @@ int breaker_redis_create(uv_loop_t *loop, const breaker_redis_config_t *config,
     redis->stage = STAGE_IDLE;
     uv_timer_init(loop, &redis->timer);
     redis->timer.data = redis;
-    redis->pending = 1;
+    breaker__lookout_init(&redis->lookout, loop, &redis->servers,
+                          &(breaker__lookout_callbacks_t){redis, on_moved, on_gone});
+    redis->pending = 2;
     *ret_redis = redis;
     return 0;
 }
@@ -133,6 +143,7 @@ void breaker_redis_free(breaker_redis_t *redis)
     if (redis == NULL)
         return;
     breaker_redis_hang_up(redis);
+    breaker__lookout_close(&redis->lookout);
     uv_close((uv_handle_t *)&redis->timer, on_timer_closed);
 }
 
@@ -162,6 +173,7 @@ void breaker_redis_hang_up(breaker_redis_t *redis)
     close_connection(redis);
     forget_command(redis);
     uv_timer_stop(&redis->timer);
+    breaker__lookout_stop(&redis->lookout);
     redis->state = STATE_DOWN;
     redis->stage = STAGE_IDLE;
 }
@@ -284,6 +296,8 @@ static void become_up(breaker_redis_t *redis)
 {
     redis->state = STATE_UP;
     redis->stage = STAGE_IDLE;
+    if (redis->servers.sentinel != NULL)
+        breaker__lookout_start(&redis->lookout, &redis->endpoint);
     redis->callbacks.on_up(redis->callbacks.data);
 }
 
@@ -292,7 +306,6 @@ static void become_up(breaker_redis_t *redis)
 static void on_ready(void *data);
 static void on_reply(void *data, const breaker_reply_t *reply);
 static void on_failed(void *data, const char *reason);
-static void on_gone(void *data);
 
 static void open_connection(breaker_redis_t *redis, const breaker__endpoint_t *endpoint,
                             stage_t stage)
@@ -518,6 +531,21 @@ static void on_failed(void *data, const char *reason)
 static void on_gone(void *data)
 {
     release(data);
+}
+
+/* ---- callback of the lookout ---- */
+
+static void on_moved(void *data, const breaker__endpoint_t *master)
+{
+    breaker_redis_t *redis = data;
+    char named[BREAKER__ENDPOINT_TEXT_MAX], why[sizeof(named) + 64];
+
+    assert(redis->state == STATE_UP || redis->state == STATE_COMMANDED);
+    breaker__endpoint_print(master, named);
+    snprintf(why, sizeof(why), "sentinels name %s now", named);
+    breaker__story_begin(&redis->story);
+    note(redis, why);
+    go_down(redis);
 }
 
 /* ---- commands ---- */

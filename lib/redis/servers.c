@@ -64,9 +64,11 @@ int breaker__servers_init(breaker__servers_t *servers, const breaker_redis_confi
 {
     int err;
 
-    if (!is_timeout(config->connect_timeout_ms) || !is_timeout(config->reply_timeout_ms))
+    if (!is_timeout(config->connect_timeout_ms) || !is_timeout(config->reply_timeout_ms) ||
+        !is_timeout(config->sentinel_interval_ms))
         return breaker_error_set(error, BREAKER_ERR_RANGE,
                                  "timeouts of Redis are 1 to %d milliseconds", TIMEOUT_MAX_MS);
+    servers->sentinel_interval_ms = config->sentinel_interval_ms;
     servers->connect_timeout_ms = config->connect_timeout_ms;
     servers->reply_timeout_ms = config->reply_timeout_ms;
     if ((err = copy_urls(servers, config, error)) != 0 ||

@@ -16,7 +16,7 @@ typedef struct st_breaker__servers_t {
     size_t num_urls;
     char *sentinel, *user, *password; /* owned; NULL: see the configuration */
     breaker__tls_context_t *tls;      /* owned; NULL when no URL wants it */
-    uint32_t connect_timeout_ms, reply_timeout_ms;
+    uint32_t connect_timeout_ms, reply_timeout_ms, sentinel_interval_ms;
 } breaker__servers_t;
 
 /**

@@ -225,6 +225,8 @@ class Scripted:
             pass
 
     def stop(self):
+        if self.listener.fileno() < 0:
+            return
         self.listener.shutdown(socket.SHUT_RDWR)
         self.listener.close()
         self.thread.join(DEADLINE_S)

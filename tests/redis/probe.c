@@ -3,7 +3,8 @@
  * it on stdout, one JSON value a line, and ends itself with a message when the link breaks its
  * promises: a callback inside the call that asks, a second one, one that nobody asked for.
  *
- *   probe [-s MASTER] [-u USER] [-p PASSWORD] [-a CA_FILE] [-c CONNECT_MS] [-r REPLY_MS] URL…
+ *   probe [-s MASTER] [-u USER] [-p PASSWORD] [-a CA_FILE] [-c CONNECT_MS] [-r REPLY_MS]
+ *         [-i SENTINEL_INTERVAL_MS] URL…
  *
  * Lines, words separated by tabs: dial · command WORD… · hang_up · free · peer · fds ·
  * inside EVENT LINE… (does that line inside the next callback of that event: up, down, reply) ·
@@ -373,7 +374,7 @@ static void read_options(int argc, char **argv, breaker_redis_config_t *config)
     int option;
 
     breaker_redis_config_init(config);
-    while ((option = getopt(argc, argv, "s:u:p:a:c:r:")) != -1) {
+    while ((option = getopt(argc, argv, "s:u:p:a:c:r:i:")) != -1) {
         if (option == 's')
             config->sentinel = optarg;
         else if (option == 'u')
@@ -386,6 +387,8 @@ static void read_options(int argc, char **argv, breaker_redis_config_t *config)
             config->connect_timeout_ms = (uint32_t)atoi(optarg);
         else if (option == 'r')
             config->reply_timeout_ms = (uint32_t)atoi(optarg);
+        else if (option == 'i')
+            config->sentinel_interval_ms = (uint32_t)atoi(optarg);
         else
             exit(2);
     }

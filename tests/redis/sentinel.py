@@ -147,6 +147,102 @@ class Sentinel(LinkTest):
         told = self.probe("-s", "mymaster", *self.urls(":right@"))
         self.assertIn("AUTH: the server has no password", told.down())
 
+    # ---- while the link is up ----
+
+    def listing(self, named):
+        """A sentinel that names the port of this moment, named[0], and counts how often it did."""
+        def script(connection):
+            while connection.recv(4096):
+                port = b"%d" % named[0]
+                connection.sendall(b"*2\r\n$9\r\n127.0.0.1\r\n$%d\r\n%s\r\n" % (len(port), port))
+                named.append(named[0])
+        return self.scripted(script)
+
+    def test_a_master_that_stands_still_is_left_once_sentinels_name_another(self):
+        self.know_each_other()
+        wait_until(lambda: "master_link_status:up" in self.replica.cli("INFO", "replication"),
+                   "the replica to follow", 60)
+        probe = self.probe("-i", "200", "-s", "mymaster", "-p", "right", *self.urls())
+        self.assertEqual(probe.dial(), "127.0.0.1:%d" % self.master.port)
+        # Nothing is asked of it, so that nothing else can tell.
+        os.kill(self.master.process.pid, signal.SIGSTOP)
+        self.addCleanup(os.kill, self.master.process.pid, signal.SIGCONT)
+        self.assertEqual(probe.expect("down", 90),
+                         "127.0.0.1:%d: sentinels name 127.0.0.1:%d now" % (
+                             self.master.port, self.replica.port))
+        self.assertEqual(probe.dial(), "127.0.0.1:%d" % self.replica.port)
+        self.assertEqual(probe.command("SET", "k", "v"), {"status": "OK"})
+
+    def test_a_command_under_way_ends_when_another_master_is_named(self):
+        other = self.redis("--requirepass", "right")
+        named = [self.master.port]
+        probe = self.probe("-i", "50", "-s", "mymaster", "-p", "right", "-r", "15000",
+                           *self.urls(sentinels=[self.listing(named)]))
+        probe.dial()
+        probe.ask("command", "BLPOP", "never", "0")
+        named[0] = other.port
+        self.assertIn("sentinels name 127.0.0.1:%d now" % other.port, probe.expect("down"))
+        self.assertEqual(probe.dial(), "127.0.0.1:%d" % other.port)
+
+    def check_undisturbed(self, probe, named, rounds=5):
+        """The link is as it was after some more answers of a sentinel."""
+        probe.dial()
+        before, after = probe.fds(), len(named) + rounds
+        wait_until(lambda: len(named) >= after, "the sentinels to be asked again")
+        self.assertEqual(probe.command("PING"), {"status": "PONG"})
+        wait_until(lambda: probe.fds() <= before, "connections to sentinels to be closed")
+
+    def test_who_is_no_master_is_not_gone_to(self):
+        wait_until(lambda: "role:slave" in self.replica.cli("INFO", "replication"), "the replica")
+        for port in (self.replica.port, free_port(), self.sentinels[0].port):
+            named = [self.master.port]
+            probe = self.probe("-i", "30", "-s", "mymaster", "-p", "right",
+                               *self.urls(sentinels=[self.listing(named)]))
+            probe.dial()
+            named[0] = port
+            after = len(named) + 5
+            wait_until(lambda n=named, a=after: len(n) >= a, "the sentinel to be asked again")
+            self.assertEqual(probe.command("PING"), {"status": "PONG"})
+            probe.close()
+
+    def test_sentinels_that_cannot_be_asked_disturb_nobody(self):
+        named = [self.master.port]
+        listing = self.listing(named)
+        for first in ([], [self.scripted(self.naming(b"", b"0"))],
+                      [self.scripted(lambda connection: connection.close())],
+                      [self.scripted(lambda connection: connection.sendall(b"+HELLO\r\n"))]):
+            probe = self.probe("-i", "30", "-s", "mymaster", "-p", "right",
+                               *self.urls(sentinels=first + [listing]))
+            self.check_undisturbed(probe, named)
+            probe.close()
+
+    def test_without_any_sentinel_the_master_is_kept(self):
+        listing = self.listing([self.master.port])
+        closing = self.scripted(lambda connection: connection.close())
+        probe = self.probe("-i", "30", "-s", "mymaster", "-p", "right",
+                           *self.urls(sentinels=[listing, closing]))
+        probe.dial()
+        before, asked = probe.fds(), len(closing.connections)
+        listing.stop()
+        wait_until(lambda: len(closing.connections) >= asked + 5, "rounds in vain")
+        self.assertEqual(probe.command("PING"), {"status": "PONG"})
+        wait_until(lambda: probe.fds() <= before, "connections to sentinels to be closed")
+
+    def test_links_come_and_go_while_sentinels_are_asked(self):
+        named = [self.master.port]
+        url = self.urls(sentinels=[self.listing(named)])
+        probe = self.probe("-i", "1", "-s", "mymaster", "-p", "right", *url)
+        before = probe.fds()
+        for _ in range(100):
+            probe.dial()
+            self.assertEqual(probe.command("PING"), {"status": "PONG"})
+            probe.ask("hang_up")
+        wait_until(lambda: probe.fds() <= before, "connections to sentinels to be closed")
+        for _ in range(20):
+            probe = self.probe("-i", "1", "-s", "mymaster", "-p", "right", *url)
+            probe.dial()
+            probe.close()
+
     def test_the_database_of_the_url_is_the_masters(self):
         url = self.urls()[0] + "/5"
         probe = self.probe("-s", "mymaster", "-p", "right", url)

@@ -52,6 +52,12 @@ typedef struct st_breaker_redis_config_t {
      * sentinels each master too; a command that is redirected may take five times both.
      */
     uint32_t connect_timeout_ms, reply_timeout_ms;
+    /**
+     * 1 to 600000; 30000 by default, other values are for tests. How often sentinels are asked
+     * again while the link is up, on a connection of its own. When they name another server that
+     * says it is a master, the link goes down; sentinels that cannot be asked change nothing.
+     */
+    uint32_t sentinel_interval_ms;
 } breaker_redis_config_t;
 
 /** A reply, as RESP2 has them; borrowed during the callback. */
@@ -75,7 +81,8 @@ typedef struct st_breaker_reply_t {
 /** The link stands: authenticated, database selected, a master when sentinels were asked. */
 typedef void (*breaker_redis_up_cb)(void *data);
 /**
- * It is closed, or could not be made; when nothing was asked, it broke by itself. `reason` is one
+ * It is closed, or could not be made; when nothing was asked, it broke by itself, or sentinels name
+ * another master. `reason` is one
  * line without secrets that names the servers that were tried, "server: why" and "; " between them,
  * the last one, which decided, always whole. A line of too many begins with "...; " in place of the
  * first ones. Borrowed during the callback.
