@@ -18,6 +18,10 @@ enum {
     /* dead-after spans at least so many polls, or live releases would overtake each other */
     DEAD_POLLS = 3,
     WANTED_MS = 1000,
+    /* after a connection is made: every quarter of a poll, this at most, ... */
+    HURRIED_POLL_MS = 250,
+    /* ... until the slowest peer has dialed again, and for so long more */
+    HURRIED_MS = 1000,
     TIMER_MAX_MS = 86400000,
     DIGEST_LEN = 40,
 };
@@ -49,6 +53,8 @@ struct st_breaker_agreement_t {
     /* when to dial while down, when to poll while up */
     uint64_t due_ms;
     uint64_t ceiling_ms;
+    /* when the dial was begun, and until when polls follow each other faster */
+    uint64_t dialed_ms, hurried_ms;
     /* since when every answer was good; unset after trouble */
     bool is_good;
     uint64_t good_ms;
@@ -71,7 +77,7 @@ void breaker_agreement_config_init(breaker_agreement_config_t *config)
         .start = BREAKER_START_OPEN,
         .poll_ms = 1000,
         .backoff_min_ms = 100,
-        .backoff_max_ms = 2000,
+        .backoff_max_ms = 1500,
         .forgive_after_ms = 5000,
         .grace_ms = 1500,
         .start_timeout_ms = 30000,
@@ -309,9 +315,17 @@ static uint64_t link_due_ms(const breaker_agreement_t *agreement)
     return agreement->due_ms;
 }
 
+/* whoever lost the same server comes back later, and what it knows is to be seen soon */
+static uint64_t interval_ms(const breaker_agreement_t *agreement, uint64_t now_ms)
+{
+    uint64_t poll_ms = agreement->config.poll_ms;
+
+    return now_ms < agreement->hurried_ms ? at_most(poll_ms / 4, HURRIED_POLL_MS) : poll_ms;
+}
+
 static void send_poll(breaker_agreement_t *agreement, uint64_t now_ms, breaker_actions_t *actions)
 {
-    uint64_t poll_ms = agreement->config.poll_ms, fifth = poll_ms / 5;
+    uint64_t poll_ms = interval_ms(agreement, now_ms), fifth = poll_ms / 5;
 
     if (agreement->is_wanted)
         agreement->wanted_ms = now_ms + WANTED_MS;
@@ -335,6 +349,7 @@ static breaker_actions_t run_timers(breaker_agreement_t *agreement, breaker_mome
             send_poll(agreement, now.mono_ms, &actions);
         } else {
             agreement->link = LINK_DIALING;
+            agreement->dialed_ms = now.mono_ms;
             actions.dial = true;
         }
     }
@@ -447,11 +462,21 @@ static void hasten_settling(breaker_agreement_t *agreement, uint64_t now_ms)
 
 /* ---- the link ---- */
 
+/* since when there was trouble: a timeout has made us wait already */
+static uint64_t trouble_ms(const breaker_agreement_t *agreement, uint64_t now_ms)
+{
+    if (agreement->link == LINK_DIALING)
+        return agreement->dialed_ms;
+    return agreement->link == LINK_POLLING ? agreement->asked_ms : now_ms;
+}
+
 static void back_off(breaker_agreement_t *agreement, uint64_t now_ms)
 {
+    uint64_t wait_ms = 1 + random_below(agreement, agreement->ceiling_ms);
+
+    agreement->due_ms = at_least(now_ms + 1, trouble_ms(agreement, now_ms) + wait_ms);
     agreement->link = LINK_DOWN;
     agreement->is_good = false;
-    agreement->due_ms = now_ms + 1 + random_below(agreement, agreement->ceiling_ms);
     agreement->ceiling_ms = at_most(2 * agreement->ceiling_ms, agreement->config.backoff_max_ms);
     if (agreement->state == BREAKER_AGREEMENT_SYNCED)
         agreement->state = BREAKER_AGREEMENT_STALE;
@@ -492,6 +517,7 @@ breaker_actions_t breaker_agreement_on_up(breaker_agreement_t *agreement, breake
     assert(agreement->link == LINK_DIALING);
     agreement->link = LINK_UP;
     agreement->due_ms = now.mono_ms;
+    agreement->hurried_ms = now.mono_ms + agreement->config.backoff_max_ms + HURRIED_MS;
     /* it may be another server, or the same one without its data */
     agreement->is_heard = false;
     agreement->digest[0] = '\0';

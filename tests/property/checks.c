@@ -232,6 +232,9 @@ void check_world(world_t *world)
     uint64_t two_polls_ms = 2 * (world->poll_ms + world->poll_ms / 5) + 4 * CALM_LATENCY_MS;
 
     check_independence(world);
+    if (world->is_calm && world->now_ms > world->calm_ms + RECOVERY_MS &&
+        world->now_ms > world->renewed_ms + two_polls_ms)
+        check_agreed(world, false);
     if (!world->is_calm || world->now_ms < world->calm_ms + REPLY_TIMEOUT_MS + 2000 + two_polls_ms)
         return;
     if (quiet_ms > two_polls_ms)

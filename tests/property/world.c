@@ -159,11 +159,11 @@ static void land(world_t *world, flight_t flight)
         world_claim(world, flight.poll.entries + i, false, true);
     if (minute.minted.token.len != 0) {
         ++world->num_mints;
-        world->unsettled_ms = world->now_ms;
+        world->unsettled_ms = world->renewed_ms = world->now_ms;
         world_claim(world, &minute.minted, false, true);
     }
     if (!is_awaited)
-        world->unsettled_ms = world->now_ms;
+        world->unsettled_ms = world->renewed_ms = world->now_ms;
     if (is_awaited && !flight.is_reply_lost && back_ms < node->outcome_ms) {
         node->answer = answer;
         expect(node, OUTCOME_ANSWER, back_ms);
@@ -199,7 +199,7 @@ static void configure(world_t *world, node_t *node)
 static void boot(world_t *world, node_t *node)
 {
     node->boot_ms = NEVER;
-    node->booted_ms = world->unsettled_ms = world->now_ms;
+    node->booted_ms = world->unsettled_ms = world->renewed_ms = world->now_ms;
     node->id = ++world->num_lives;
     node->own = (breaker_ledger_entry_t){.order = 0};
     node->ledger = node->file;

@@ -19,6 +19,8 @@ enum {
     REPLY_TIMEOUT_MS = 1000,
     CONNECT_TIMEOUT_MS = 1000,
     CALM_LATENCY_MS = 20,
+    /** how long after all faults nodes may be of two minds */
+    RECOVERY_MS = 3000,
 };
 
 #define NEVER UINT64_MAX
@@ -112,6 +114,8 @@ typedef struct st_world_t {
     bool is_collided;
     /** since when nothing happened that nodes must agree on anew */
     uint64_t unsettled_ms;
+    /** the same, but that nodes come back with what they had does not count */
+    uint64_t renewed_ms;
     bool is_calm;
     uint64_t calm_ms;
     unsigned num_events, num_mints, num_polls, num_violations_allowed;

@@ -138,6 +138,19 @@ static void check_own(const bench_t *bench, const char *text)
     assert_string_equal(own->release.text, "mine");
 }
 
+/* answers, as the last time, until polls do not follow each other faster any more */
+static void let_hurry_pass(bench_t *bench, char mark)
+{
+    uint64_t until = bench->now.mono_ms + 2500;
+
+    while (bench->now.mono_ms < until || !bench->last.poll)
+        if (bench->last.poll)
+            answer_unchanged(bench, mark);
+        else
+            wake(bench);
+    answer_unchanged(bench, mark);
+}
+
 static void a_new_node_dials_polls_and_adopts_its_releases_token(void **state)
 {
     breaker_ledger_entry_t there[] = {entry(10, "t10", "other"), entry(20, "t20", "mine")};
@@ -199,6 +212,7 @@ static void a_wanted_poll_goes_out_at_most_once_a_second(void **state)
     begin(&bench, NULL, 0);
     up(&bench);
     answer(&bench, 'a', &there, 1);
+    let_hurry_pass(&bench, 'a');
     assert_false(bench.last.poll);
     pass(&bench, 10);
     wanted(&bench);
@@ -526,7 +540,7 @@ static void without_an_order_left_a_start_waits_on(void **state)
 
 static void a_broken_connection_keeps_the_token_and_backs_off_with_jitter(void **state)
 {
-    static const uint64_t ceilings[] = {100, 200, 400, 800, 1600, 2000, 2000};
+    static const uint64_t ceilings[] = {100, 200, 400, 800, 1500, 1500, 1500};
     breaker_ledger_entry_t there = entry(20, "t20", "mine");
     bench_t bench;
 
@@ -553,13 +567,104 @@ static void a_broken_connection_keeps_the_token_and_backs_off_with_jitter(void *
     }
 }
 
+/* a dial or a poll that hung has cost its timeout already: peers wait for what this node knows */
+static void the_wait_is_counted_from_the_beginning_of_what_failed(void **state)
+{
+    breaker_ledger_entry_t there = entry(20, "t20", "mine");
+    uint64_t longest = 0, failed, began;
+    bench_t bench;
+
+    (void)state;
+    for (uint64_t seed = 0; seed != 200; ++seed) {
+        bench_init(&bench);
+        bench.config.seed = seed;
+        begin(&bench, &there, 1);
+        stay_down_until(&bench, START_MS + 20000);
+        while (!bench.last.dial)
+            wake(&bench);
+        began = bench.now.mono_ms;
+        pass(&bench, 1000);
+        down(&bench);
+        assert_in_range(bench.last.wake_ms, bench.now.mono_ms + 1, began + 1500);
+        if (bench.last.wake_ms - began > longest)
+            longest = bench.last.wake_ms - began;
+        while (!bench.last.dial)
+            wake(&bench);
+        up(&bench);
+        assert_true(bench.last.poll);
+        began = bench.now.mono_ms;
+        pass(&bench, 1600);
+        down(&bench);
+        assert_int_equal(bench.last.wake_ms, bench.now.mono_ms + 1);
+        end(&bench);
+    }
+    assert_in_range(longest, 1400, 1500);
+    /* what broke while nothing was asked of it breaks for all nodes at once */
+    failed = 0;
+    for (uint64_t seed = 0; seed != 200; ++seed) {
+        bench_init(&bench);
+        bench.config.seed = seed;
+        begin(&bench, &there, 1);
+        up(&bench);
+        answer(&bench, 'a', &there, 1);
+        pass(&bench, 150);
+        down(&bench);
+        if (bench.last.wake_ms - bench.now.mono_ms > failed)
+            failed = bench.last.wake_ms - bench.now.mono_ms;
+        end(&bench);
+    }
+    assert_in_range(failed, 90, 100);
+}
+
+static void check_polls_after_a_connection(uint32_t poll_ms, uint64_t hurried_ms)
+{
+    breaker_ledger_entry_t there = entry(20, "t20", "mine");
+    uint64_t since, last, gap;
+    bench_t bench;
+
+    bench_init(&bench);
+    bench.config.poll_ms = poll_ms;
+    bench.config.dead_after_ms = 0;
+    begin(&bench, &there, 1);
+    for (int connection = 0; connection != 2; ++connection) {
+        up(&bench);
+        since = last = bench.now.mono_ms;
+        answer(&bench, connection == 0 ? 'a' : 'b', &there, 1);
+        while (last < since + 6000 || last == since) {
+            while (!bench.last.poll)
+                wake(&bench);
+            gap = bench.now.mono_ms - last;
+            if (last < since + 1500 + 1000)
+                assert_in_range(gap, hurried_ms * 8 / 10, hurried_ms * 12 / 10);
+            else
+                assert_in_range(gap, poll_ms * UINT64_C(8) / 10, poll_ms * UINT64_C(12) / 10);
+            last = bench.now.mono_ms;
+            answer_unchanged(&bench, connection == 0 ? 'a' : 'b');
+        }
+        down(&bench);
+        while (!bench.last.dial)
+            wake(&bench);
+    }
+    end(&bench);
+}
+
+/* a peer that is slower to come back is seen a quarter of a poll later */
+static void after_a_connection_polls_follow_each_other_faster_for_a_while(void **state)
+{
+    (void)state;
+    check_polls_after_a_connection(1000, 250);
+    check_polls_after_a_connection(100, 25);
+    check_polls_after_a_connection(400, 100);
+    check_polls_after_a_connection(60000, 250);
+}
+
 /* the longest of many waits shows which ceiling they had */
 static void the_backoff_is_forgotten_after_five_good_seconds(void **state)
 {
     static const struct {
         uint64_t good_ms;
         uint64_t at_least_ms, at_most_ms;
-    } cases[] = {{3000, 1000, 2000}, {8000, 50, 100}};
+    } cases[] = {{3000, 750, 1500}, {8000, 50, 100}};
 
     (void)state;
     for (size_t i = 0; i != 2; ++i) {
@@ -672,6 +777,7 @@ static void polls_are_a_fifth_around_their_time(void **state)
     begin(&bench, NULL, 0);
     up(&bench);
     answer(&bench, 'a', &there, 1);
+    let_hurry_pass(&bench, 'a');
     for (int i = 0; i != 1000; ++i) {
         uint64_t sent = bench.now.mono_ms, gap;
         wake(&bench);
@@ -726,7 +832,7 @@ static void timers_and_names_out_of_bounds_are_refused(void **state)
         CASE(poll_ms, BREAKER_POLL_MIN_MS - 1),
         CASE(poll_ms, BREAKER_POLL_MAX_MS + 1),
         CASE(backoff_min_ms, 0),
-        CASE(backoff_min_ms, 2001),
+        CASE(backoff_min_ms, 1501),
         CASE(backoff_max_ms, 86400001),
         CASE(forgive_after_ms, UINT32_MAX),
         CASE(grace_ms, UINT32_MAX),
@@ -777,6 +883,8 @@ int main(void)
         cmocka_unit_test(a_proposal_lies_above_all_that_is_known),
         cmocka_unit_test(without_an_order_left_a_start_waits_on),
         cmocka_unit_test(a_broken_connection_keeps_the_token_and_backs_off_with_jitter),
+        cmocka_unit_test(the_wait_is_counted_from_the_beginning_of_what_failed),
+        cmocka_unit_test(after_a_connection_polls_follow_each_other_faster_for_a_while),
         cmocka_unit_test(the_backoff_is_forgotten_after_five_good_seconds),
         cmocka_unit_test(a_silence_of_three_polls_is_stale),
         cmocka_unit_test(a_refusal_hangs_up),

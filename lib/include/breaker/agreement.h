@@ -26,6 +26,24 @@ extern "C" {
  *     │ grace over (policy open), start timeout over (policy wait)
  *     └────────────────────────────────────▶ LOCAL ── answer ──▶ SYNCED
  *
+ * and the link below it, in any state:
+ *
+ *   event                       what follows
+ *   ──────────────────────────  ────────────────────────────────────────────────────────────────
+ *   connected                   poll at once; then every quarter of a poll, 250 ms at most, until
+ *                               `backoff_max_ms` + 1 s have passed: peers that lost the same
+ *                               server are back by then, and what they bring is seen soon
+ *   answered                    poll again after `poll_ms`; every wait between polls is ±20 %
+ *   it broke, timed out, was    back off: dial again a random time after the moment at which that
+ *   refused, or was not made    poll or dial began, or after a break in between; at once if it
+ *                               took longer to fail. The ceiling of that time doubles from
+ *                               `backoff_min_ms` to `backoff_max_ms`, and is forgotten after
+ *                               `forgive_after_ms` of good answers
+ *
+ * So once Redis can be reached every node has polled within `backoff_max_ms`, or the timeout of a
+ * dial that hung, and one round trip; a node that never lost it sees what they bring a poll later:
+ * 1.5 s + 1.2 s at most by default, 1.5 s + 0.3 s where all of them lost it.
+ *
  * Kept always: the order of this node's token never decreases (P3), only an operator's token takes
  * the place of its earliest registration once that is heard of; what was handed out is in every
  * poll (P4, P6); a proposal that nobody saw is dropped; a node that can reach Redis hands out a
@@ -74,7 +92,7 @@ typedef struct st_breaker_agreement_config_t {
     /** all in milliseconds; `breaker_agreement_config_init` sets the defaults given here */
     uint32_t poll_ms;          /* 1000, each poll ±20 % */
     uint32_t backoff_min_ms;   /* 100, full jitter */
-    uint32_t backoff_max_ms;   /* 2000 */
+    uint32_t backoff_max_ms;   /* 1500: with a poll of up to 1200 less than three seconds */
     uint32_t forgive_after_ms; /* 5000 of good answers until the backoff is forgotten */
     uint32_t grace_ms;         /* 1500: how long START waits for a first answer (policy open) */
     uint32_t start_timeout_ms; /* 30000: the same for policy wait */
