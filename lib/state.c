@@ -17,6 +17,7 @@
 #include <breaker/state.h>
 #include "ledger.h"
 #include "release/digest.h"
+#include "replace.h"
 
 #define FIRST_LINE "h2o-breaker state 1\n"
 #define OWN "own "
@@ -28,7 +29,6 @@ enum {
     END_LEN = sizeof(END) - 1 + DIGEST_CHARS + 1,
     /* "entry ", an order below 2^53, two tokens, spaces and a line end */
     LINE_MAX_LEN = 6 + 16 + 2 * (1 + BREAKER_TOKEN_MAX) + 1,
-    PATH_LEN_MAX = 4096,
 };
 
 /* the text of a file, while it is written or read */
@@ -102,73 +102,15 @@ static int fail_io(breaker_error_t *error, const char *what, const char *path)
     return breaker_error_set(error, BREAKER_ERR_IO, "%s %s: %s", what, path, strerror(errno));
 }
 
-static int write_whole(int fd, const text_t *text)
-{
-    for (size_t at = 0; at != text->len;) {
-        ssize_t put = write(fd, text->base + at, text->len - at);
-        if (put < 0 && errno == EINTR)
-            continue;
-        if (put < 0)
-            return -1;
-        at += (size_t)put;
-    }
-    return fsync(fd);
-}
-
-static int write_temporary(const char *path, const text_t *text, breaker_error_t *error)
-{
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644), err = 0;
-
-    if (fd < 0)
-        return fail_io(error, "cannot create", path);
-    if (write_whole(fd, text) != 0)
-        err = fail_io(error, "cannot write", path);
-    if (close(fd) != 0 && err == 0)
-        err = fail_io(error, "cannot write", path);
-    if (err != 0)
-        unlink(path);
-    return err;
-}
-
-/* the new name is on the disk only when its directory is */
-static int sync_directory(const char *path, breaker_error_t *error)
-{
-    char directory[PATH_LEN_MAX];
-    const char *slash = strrchr(path, '/');
-    size_t len = slash != NULL ? (size_t)(slash - path) + 1 : 0;
-    int fd, err = 0;
-
-    memcpy(directory, slash != NULL ? path : ".", slash != NULL ? len : 1);
-    directory[slash != NULL ? len : 1] = '\0';
-    if ((fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
-        return fail_io(error, "cannot open", directory);
-    if (fsync(fd) != 0)
-        err = fail_io(error, "cannot sync", directory);
-    close(fd);
-    return err;
-}
-
 int breaker_state_save(const char *path, const breaker_ledger_entry_t *own,
                        const breaker_ledger_t *ledger, breaker_error_t *error)
 {
-    char temporary[PATH_LEN_MAX];
     text_t text;
-    int len, err;
+    int err;
 
-    /* a process that starts while the old one ends has a name of its own */
-    len = snprintf(temporary, sizeof(temporary), "%s.%ld", path, (long)getpid());
-    if (len < 0 || (size_t)len >= sizeof(temporary))
-        return breaker_error_set(error, BREAKER_ERR_IO, "the path of the state file is too long");
     if ((err = compose(&text, own, ledger)) != 0)
         return breaker_error_set(error, err, "%s: %s", path, breaker_err_message(err));
-    if ((err = write_temporary(temporary, &text, error)) != 0)
-        return err;
-    if (rename(temporary, path) != 0) {
-        err = fail_io(error, "cannot replace", path);
-        unlink(temporary);
-        return err;
-    }
-    return sync_directory(path, error);
+    return breaker__replace_file(path, text.base, text.len, error);
 }
 
 /* ---- reading ---- */

@@ -29,11 +29,12 @@ extern "C" {
 #define BREAKER_STATE_MAX (16 * 1024)
 
 /**
- * Writes the file: a temporary one in the same directory, which takes the place of the old one when
- * it is on the disk. `own` is the node's entry (NULL: none) and stands in the file even where the
- * ledger has dropped it; `ledger` may be NULL. Blocking, up to two fsyncs. Fails with
- * BREAKER_ERR_IO, the place in `error`; the old file is then untouched. One thread at a time for
- * one path.
+ * Writes the file: a temporary one in the same directory, "state.new-" and sixteen hexadecimal
+ * digits, which takes the place of the old one when it is on the disk. `own` is the node's entry
+ * (NULL: none) and stands in the file even where the ledger has dropped it; `ledger` may be NULL.
+ * Blocking, up to two fsyncs. Several processes may save to one path at once, as the old and the
+ * new one do in a restart: the last one's file stays, whole; what killed ones left is removed.
+ * Fails with BREAKER_ERR_IO, the place in `error`; the old file is then untouched.
  */
 BREAKER_EXPORT int breaker_state_save(const char *path, const breaker_ledger_entry_t *own,
                                       const breaker_ledger_t *ledger, breaker_error_t *error);
