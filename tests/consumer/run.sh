@@ -1,7 +1,8 @@
 #!/bin/sh
 # Installs a build tree into an empty prefix, builds the small server of this directory against
 # nothing but that prefix, in both flavours, shared and static, through CMake and through
-# pkg-config, and checks what each of the eight programs serves.
+# pkg-config, and checks what each of the eight programs serves: alone, and as a node of a cluster
+# whose other node is the installed h2o-breaker, by the library's thread and on a loop of its own.
 #
 #   sh tests/consumer/run.sh BUILD_DIR [COMPILER]
 
@@ -11,18 +12,30 @@ here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 build=$(CDPATH='' cd -- "$1" && pwd)
 cc=${2:-cc}
 work=$(mktemp -d)
+# h2o-breaker serves as nobody where root starts it
+chmod 755 "$work"
 # Not the prefix that the build was configured for: the installed files must not depend on it.
 prefix="$work/elsewhere"
 server=
+peer=
+redis=
+
+# end PID: its status stays in $status.
+end() {
+    status=0
+    [ -z "$1" ] || kill "$1" 2>/dev/null || :
+    [ -z "$1" ] || wait "$1" 2>/dev/null || status=$?
+}
 
 end_server() {
-    [ -z "$server" ] || kill "$server" 2>/dev/null || :
-    [ -z "$server" ] || wait "$server" 2>/dev/null || :
+    end "$server"
     server=
 }
 
 clean_up() {
     end_server
+    end "$peer"
+    end "$redis"
     rm -rf "$work"
 }
 trap clean_up EXIT
@@ -106,16 +119,19 @@ check_linkage() {
     esac
 }
 
+# start_server PROGRAM [REDIS_URL thread|loop]
 start_server() {
+    program=$1
+    shift
     : >"$work/out"
-    "$1" "$work/site" >"$work/out" &
+    "$program" "$work/site" "$@" >"$work/out" &
     server=$!
     port=
     tries=0
     until port=$(sed -n 's/^listening on //p' "$work/out") && [ -n "$port" ]; do
-        kill -0 "$server" 2>/dev/null || fail "$1 ended at once"
+        kill -0 "$server" 2>/dev/null || fail "$program ended at once"
         tries=$((tries + 1))
-        [ "$tries" -lt 300 ] || fail "$1 does not listen after 30 s"
+        [ "$tries" -lt 300 ] || fail "$program does not listen after 30 s"
         sleep 0.1
     done
     base=http://127.0.0.1:$port
@@ -160,6 +176,90 @@ check_answers() {
     expect 405 'allow: get, head' 'cache-control: no-store'
 }
 
+# ---- a cluster ----
+
+free_port() {
+    python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
+
+# wait_for WHAT COMMAND…
+wait_for() {
+    what=$1
+    shift
+    tries=0
+    until "$@"; do
+        tries=$((tries + 1))
+        [ "$tries" -lt 300 ] || fail "waited 30 s for $what: $(cat "$work/peer.log")"
+        sleep 0.1
+    done
+}
+
+ask_redis() {
+    redis-cli -s "$work/redis.sock" "$@"
+}
+
+start_redis() {
+    redis-server --port 0 --unixsocket "$work/redis.sock" --unixsocketperm 777 --save '' --dir "$work" \
+        >"$work/redis.log" &
+    redis=$!
+    wait_for redis-server ask_redis PING >/dev/null 2>&1
+}
+
+# The installed server with the same files.
+start_peer() {
+    peer_base=http://127.0.0.1:$peer_port
+    "$prefix/sbin/h2o-breaker" -c "$work/peer.conf" 2>"$work/peer.log" &
+    peer=$!
+}
+
+configure_peer() {
+    peer_port=$(free_port)
+    cat >"$work/peer.conf" <<END
+num-threads: 1
+listen: {host: 127.0.0.1, port: $peer_port}
+breaker.cluster: {app: shop, redis: "unix://$work/redis.sock"}
+hosts:
+  default:
+    paths:
+      "/":
+        breaker.static: {name: "static/{breaker}", path: $work/site}
+END
+}
+
+# token_at BASE: the token that the node redirects to, or nothing.
+token_at() {
+    curl --silent --noproxy '*' --max-time 20 --output /dev/null --dump-header - \
+        "$1/static/0/css/a%20site.css" | sed -n 's|^[Ll]ocation: /static/\([^/]*\)/.*|\1|p'
+}
+
+# Both have the one token that Redis has, and Redis knows both (and when it began to).
+is_agreed() {
+    token=$(token_at "$base") && [ -n "$token" ] &&
+        [ "$token" = "$(token_at "$peer_base")" ] &&
+        [ "$(ask_redis ZRANGE '{shop}:breaker' -1 -1 | cut -d ' ' -f 1)" = "$token" ] &&
+        [ "$(ask_redis ZCARD '{shop}:breaker:nodes')" -eq 3 ]
+}
+
+# check_cluster PROGRAM thread|loop first|second: whoever starts first makes the token.
+check_cluster() {
+    ask_redis FLUSHALL >/dev/null
+    [ "$3" = first ] || start_peer
+    [ "$3" = first ] || wait_for "a token of h2o-breaker" ask_redis_has_token
+    start_server "$1" "unix://$work/redis.sock" "$2"
+    [ "$3" = second ] || wait_for "a token of $1" ask_redis_has_token
+    [ "$3" = second ] || start_peer
+    wait_for "$1 and h2o-breaker to agree" is_agreed
+    check_answers
+    end_server
+    [ "$status" -eq 0 ] || fail "$1 ended with $status in a cluster ($2)"
+    end "$peer"
+    peer=
+}
+
+ask_redis_has_token() {
+    [ "$(ask_redis ZCARD '{shop}:breaker')" -eq 1 ]
+}
+
 make_site
 install_build
 build_with_cmake
@@ -168,6 +268,8 @@ for link in shared static; do
     build_with_pkg_config libh2o-breaker-evloop $link
 done
 
+start_redis
+configure_peer
 checked=0
 for program in "$work"/cmake/cmake-h2o* "$work"/pkg-config-*; do
     [ -x "$program" ] || continue
@@ -175,6 +277,8 @@ for program in "$work"/cmake/cmake-h2o* "$work"/pkg-config-*; do
     start_server "$program"
     check_answers
     end_server
+    check_cluster "$program" thread first
+    check_cluster "$program" loop second
     checked=$((checked + 1))
     echo "ok ${program##*/}"
 done

@@ -194,8 +194,9 @@ class Configurations(unittest.TestCase):
 class Text(unittest.TestCase):
     def test_the_code_is_what_the_consumer_compiles(self):
         source = (ROOT / "tests/consumer/server.c").read_text()
-        begin, end = "/* embedding: begin */\n", "/* embedding: end */"
-        self.assertIn(source[source.index(begin) + len(begin):source.index(end)], blocks("c"))
+        for part in ("embedding", "joining"):
+            begin, end = "/* %s: begin */\n" % part, "/* %s: end */" % part
+            self.assertIn(source[source.index(begin) + len(begin):source.index(end)], blocks("c"))
 
     def test_what_it_points_to_is_there(self):
         for target in re.findall(r"\]\(([^)#:]+)\)", README):
