@@ -25,7 +25,7 @@ enum {
     PATH_LEN_MAX = 4096,
     DIGITS = 16,
     /* names that are taken, or files that somebody took for left ones */
-    TRIES = 8,
+    TRIES = 64,
     /* of one directory */
     LOOKED_AT_MAX = 4096,
 };

@@ -84,10 +84,13 @@ static int make_world(void **state)
     return 0;
 }
 
+static void end_all(void);
+
 static int free_world(void **state)
 {
     world_t *world = *state;
 
+    end_all();
     tree_remove(&world->tree);
     return 0;
 }
@@ -141,14 +144,32 @@ static const char *check_whole(const world_t *world, size_t num)
     return writer.text;
 }
 
+static pid_t spawned[8];
+static size_t num_spawned;
+
+/* what a test that failed has left running would write into the directory while it is removed */
+static void end_all(void)
+{
+    size_t num = sizeof(spawned) / sizeof(spawned[0]);
+
+    for (size_t i = 0; i != num_spawned && i != num; ++i)
+        if (waitpid(spawned[i], NULL, WNOHANG) == 0) {
+            kill(spawned[i], SIGKILL);
+            waitpid(spawned[i], NULL, 0);
+        }
+    num_spawned = 0;
+}
+
 /* a process that saves until its end, or until `strike` ends it */
 static pid_t spawn(const world_t *world, const char *writer, size_t times)
 {
     pid_t pid = fork();
 
     assert_true(pid >= 0);
-    if (pid != 0)
+    if (pid != 0) {
+        spawned[num_spawned++ % (sizeof(spawned) / sizeof(spawned[0]))] = pid;
         return pid;
+    }
     for (size_t i = 0; i != times; ++i)
         if (save(world, writer, BREAKER_LEDGER_MAX) != 0)
             _exit(1);
