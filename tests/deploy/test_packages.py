@@ -43,10 +43,10 @@ class Packages(unittest.TestCase):
         path.write_text("#!/bin/sh\n" + text.strip() + "\n")
         path.chmod(0o755)
 
-    def install(self, *names, **environment):
+    def install(self, *names, function="install_packages", **environment):
         self.calls.write_text("")
         result = subprocess.run(
-            ["/bin/sh", "-euc", f'. {ROOT}/deploy/packages.sh; install_packages "$@"', "sh", *names],
+            ["/bin/sh", "-euc", f'. {ROOT}/deploy/packages.sh; {function} "$@"', "sh", *names],
             env={"PATH": str(self.dir), "CALLS": str(self.calls), **environment},
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
         return result, self.calls.read_text().splitlines()
@@ -88,6 +88,45 @@ class Packages(unittest.TestCase):
         result, calls = self.install("gcc", BREAKER_INSTALL="no", HAVE="")
         self.assertEqual((result.returncode, calls), (0, []))
         self.assertIn("gcc", result.stdout)
+
+    def install_asleep(self, *names, **environment):
+        """apt-get writes down whether a service may be started, and the policy is left as it was."""
+        for name in ("rm", "chmod", "tee"):
+            if not (self.dir / name).exists():
+                (self.dir / name).symlink_to(f"/usr/bin/{name}")
+        policy = self.dir / "policy-rc.d"
+        self.add_tool("apt-get", f"""
+if [ -x {policy} ]; then {policy} nginx start; echo "policy $?"; else echo "policy none"; fi >>"$CALLS"
+exit "${{INSTALL_STATUS:-0}}\"""")
+        result, calls = self.install(*names, function="install_packages_asleep",
+                                     BREAKER_POLICY_RC_D=str(policy), **environment)
+        return result, calls, policy
+
+    def test_services_are_not_started_and_the_policy_goes_away(self):
+        result, calls, policy = self.install_asleep("nginx", HAVE="")
+        self.assertEqual(result.returncode, 0, result.stdout)
+        self.assertEqual(calls, ["policy 101"] * 2)
+        self.assertFalse(policy.exists())
+
+    def test_the_policy_goes_away_when_the_installation_fails(self):
+        result, calls, policy = self.install_asleep("nginx", HAVE="", INSTALL_STATUS="100")
+        self.assertNotEqual(result.returncode, 0)
+        self.assertIn("policy 101", calls)
+        self.assertFalse(policy.exists())
+
+    def test_a_policy_that_was_there_stays(self):
+        (self.dir / "policy-rc.d").write_text("#!/bin/sh\nexit 7\n")
+        (self.dir / "policy-rc.d").chmod(0o755)
+        result, calls, policy = self.install_asleep("nginx", HAVE="")
+        self.assertEqual((result.returncode, calls), (0, ["policy 7"] * 2))
+        self.assertIn("exit 7", policy.read_text())
+
+    def test_a_policy_that_was_left_behind_refuses_nothing(self):
+        """A kill -9 leaves it; the process that it names is gone."""
+        self.add_tool("rm", "exit 0")
+        result, calls, policy = self.install_asleep("nginx", HAVE="")
+        self.assertEqual((result.returncode, calls), (0, ["policy 101"] * 2))
+        self.assertEqual(subprocess.run([policy, "nginx", "start"], check=False).returncode, 0)
 
     def test_every_list_names_each_package_once(self):
         for name in ("BUILD", "QUICKSTART", "TEST", "BENCH"):
