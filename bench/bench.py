@@ -1,31 +1,39 @@
-"""Measures servers side by side: requests per second of server CPU.
+"""Measures servers side by side: what a request costs, how long it takes, what memory it needs.
 
-All servers run at once, each pinned to the same core; wrk, pinned to another, loads one of them at
-a time. In every round each workload visits all servers, starting with another one each round, so
-that whatever drifts on the machine drifts for all alike. Run it through bench/run.sh.
+All servers of a suite run at once, each pinned to the same cores; the load generator, pinned to
+another, loads one of them at a time. In every round each workload visits all servers, starting with
+another one each round, so that whatever drifts on the machine drifts for all alike. Run it through
+bench/run.sh.
 """
 
 import argparse
-import contextlib
 import os
 import re
 import signal
 import sys
-from dataclasses import dataclass, replace
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import cluster
 import cpu
+import plots
 import report
-from load import CONNECTIONS, Request, prepare, run_wrk
-from peers import Peer, nodes, peers
-from report import Result, Sample
-from server import Failure, Server, free_port
-from workloads import WORKLOADS, Workload, write_site
+from figures import Result, doubts
+from peers import Peer, all_peers, nodes
+from runner import Settings, run_suites
+from server import Failure, check_known
+from site_files import FILES, copy_documentation, make_certificate, write_assets
+from suites import GROUPS, SUITES, Suite
+from targets import targets
+from workloads import WORKLOADS, Workload
 
-FULL = {"rounds": 9, "seconds": 2}
-QUICK = {"rounds": 3, "seconds": 1}
-WARM_UP_S = 1
+FULL = {"rounds": 7, "seconds": 2}
+QUICK = {"rounds": 2, "seconds": 1}
+CHECK = {"rounds": 1, "seconds": 1}
+# so low that it is kept up with on any machine
+CHECK_RATE = 500
+CHECKED = ("h2o-breaker", "bare epoll")
 
 
 def positive(text: str) -> int:
@@ -38,189 +46,167 @@ def positive(text: str) -> int:
 def read_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="sh bench/run.sh", description=__doc__.split("\n\n")[0])
     parser.add_argument("--build", type=Path, required=True, help=argparse.SUPPRESS)
-    parser.add_argument("--quick", action="store_true", help="under three minutes")
+    parser.add_argument("--quick", action="store_true", help="the core of it, under three minutes")
+    parser.add_argument(
+        "--only", action="append", choices=GROUPS, help="only these suites (may be repeated)"
+    )
     parser.add_argument(
         "--cluster", action="store_true", help="nodes alone against nodes of a cluster"
     )
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="h2o-breaker and the bare loop only, shortly: whether the benchmark itself works",
+    )
     parser.add_argument("--rounds", type=positive, help="how often everything is measured")
-    parser.add_argument("--seconds", type=positive, help="how long each run of wrk takes")
+    parser.add_argument("--seconds", type=positive, help="how long each run takes")
     parser.add_argument("--peer", action="append", help="only this peer (may be repeated)")
     parser.add_argument("--workload", action="append", help="only this workload (may be repeated)")
+    parser.add_argument(
+        "--publish", action="store_true", help="write the README's plots into bench/plots/ as well"
+    )
     arguments = parser.parse_args()
-    for name, value in (QUICK if arguments.quick else FULL).items():
+    defaults = CHECK if arguments.check else QUICK if arguments.quick else FULL
+    for name, value in defaults.items():
         if getattr(arguments, name) is None:
             setattr(arguments, name, value)
     return arguments
 
 
-def chosen(what: str, table: list, names: list[str] | None) -> list:
-    unknown = set(names or []) - {row.name for row in table}
-    if unknown:
-        known = "; ".join(row.name for row in table)
-        raise Failure(f"no such {what}: {', '.join(sorted(unknown))}; there are {known}")
+def named(what: str, table: list, names: list[str] | None) -> list:
+    check_known(what, [row.name for row in table], names or [])
     return [row for row in table if not names or row.name in names]
 
 
-def start(peer: Peer, directory: Path, site: Path, core: int) -> Server:
-    own = directory / re.sub(r"[^a-z0-9]+", "-", peer.name)
-    port = free_port()
-    conf = peer.configure(own, site, port)
-    return Server(peer.name, peer.command(conf), port, core, own)
+def chosen_suites(arguments: argparse.Namespace) -> list[Suite]:
+    known = {w.name: w for suite in SUITES for w in suite.workloads}
+    wanted = {w.name for w in named("workload", list(known.values()), arguments.workload)}
+    found = []
+    for suite in SUITES:
+        names = wanted
+        if arguments.check:
+            names = wanted & set(suite.check)
+        elif arguments.quick:
+            names = wanted & set(suite.quick)
+        workloads = tuple(w for w in suite.workloads if w.name in names)
+        if workloads and (not arguments.only or suite.group in arguments.only):
+            found.append(replace(suite, workloads=workloads))
+    if not found:
+        raise Failure("nothing is left to be measured")
+    return found
 
 
-def start_redis(port: int, directory: Path, core: int) -> Server:
-    own = directory / "redis"
-    own.mkdir(parents=True, exist_ok=True)
-    return Server("redis-server", cluster.redis_command(port), port, core, own)
+def chosen_peers(arguments: argparse.Namespace, build: Path) -> list[Peer]:
+    table = all_peers(build)
+    if arguments.peer:
+        return named("peer", table, arguments.peer)
+    if arguments.check:
+        return named("peer", table, list(CHECKED))
+    return [peer for peer in table if peer.quick or not arguments.quick]
 
 
-@dataclass(frozen=True)
-class Target:
-    """A server with what it is asked, checked beforehand."""
-
-    peer: Peer
-    server: Server
-    requests: list[Request]
-    # 0: without Redis
-    redis_port: int
-
-
-def prepare_target(
-    peer: Peer, server: Server, arguments: argparse.Namespace, site: Path, redis_port: int
-) -> Target:
-    if peer.app:
-        cluster.join(redis_port, peer, server)
-    workloads = WORKLOADS
-    if arguments.cluster:
-        workloads = cluster.workloads_at(cluster.token_of(server), site)
-    workloads = chosen("workload", workloads, arguments.workload)
-    return Target(peer, server, [prepare(server, w) for w in workloads], redis_port)
-
-
-def measure(server: Server, request: Request, turn: int, core: int, seconds: int) -> Sample:
-    before = server.time_when_idle()
-    load = run_wrk(request, core, seconds)
-    spent = server.time_when_idle().since(before)
-    server.check_alive()
-    return Sample(
-        peer=server.name,
-        workload=request.workload.name,
-        round=turn,
-        requests=load.requests,
-        wall_s=load.wall_s,
-        server_cpu_s=spent.busy / 1e9,
-        server_waited_s=spent.waiting / 1e9,
-        load_waited_s=load.waited_s,
-        redirects=load.redirects,
+def prepare_settings(arguments: argparse.Namespace, workloads: list[Workload]) -> Settings:
+    build = arguments.build.resolve()
+    directory = build / ("bench/check" if arguments.check else "bench")
+    if re.search(r"[^\w./+-]", str(directory)):
+        raise Failure(f"{directory} has characters that configuration files may misread")
+    certificate, key = make_certificate(directory / "tls")
+    settings = Settings(
+        build=build,
+        directory=directory,
+        certificate=certificate,
+        key=key,
+        assets=directory / "files/assets",
+        documentation=directory / "files/documentation",
+        rounds=arguments.rounds,
+        seconds=arguments.seconds,
+        warm_up=not (arguments.quick or arguments.check),
+        rate_max=CHECK_RATE if arguments.check else None,
     )
-
-
-def measure_target(target: Target, at: int, turn: int, core: int, seconds: int) -> Sample:
-    request = target.requests[at]
-    if not target.peer.moves:
-        sample = measure(target.server, request, turn, core, seconds)
-        most = 0
-    else:
-        with cluster.Mover(target.redis_port, target.peer, target.server) as mover:
-            sample = measure(target.server, request, turn, core, seconds)
-        sample = replace(sample, token_changes_per_s=mover.changes / mover.seconds)
-        # each connection once a move, and once from the token of the preparation
-        most = CONNECTIONS * (mover.moves + 1)
-    if sample.redirects > most:
-        story = f"redirected {sample.redirects} times, {most} at most were expected"
-        raise Failure(f"{sample.peer}, {sample.workload!r}: {story}")
-    return sample
-
-
-def run_rounds(targets: list[Target], core: int, rounds: int, seconds: int) -> list[Sample]:
-    print("every server answers every workload rightly; warming up", flush=True)
-    for target in targets:
-        run_wrk(target.requests[0], core, WARM_UP_S)
-    samples = []
-    for turn in range(rounds):
-        print(f"round {turn + 1} of {rounds}", flush=True)
-        first = turn % len(targets)
-        for at in range(len(targets[0].requests)):
-            for target in targets[first:] + targets[:first]:
-                samples.append(measure_target(target, at, turn, core, seconds))
-    return samples
+    write_assets(settings.assets, {w.file for w in workloads} & set(FILES))
+    if any(workload.mixed for workload in workloads):
+        copy_documentation(settings.documentation)
+    # what this program does between the runs is kept off the servers' core
+    os.sched_setaffinity(0, {cpu.choose_cores(1).load})
+    return settings
 
 
 def run(arguments: argparse.Namespace) -> None:
-    build = arguments.build.resolve()
-    directory = build / "bench"
-    if re.search(r"[^\w./+-]", str(directory)):
-        raise Failure(f"{directory} has characters that configuration files may misread")
-    site = directory / "site"
-    write_site(site)
-    redis_port = free_port() if arguments.cluster else 0
-    table = nodes(build, redis_port) if arguments.cluster else peers(build)
-    chosen_peers = chosen("peer", table, arguments.peer)
-    server_core, load_core = cpu.choose_cores()
-    # what this program does between the runs is kept off the servers' core
-    os.sched_setaffinity(0, {load_core})
-    facts = {
+    started = time.monotonic()
+    suites = chosen_suites(arguments)
+    peers = chosen_peers(arguments, arguments.build.resolve())
+    settings = prepare_settings(arguments, [w for suite in suites for w in suite.workloads])
+    facts = describe(peers, arguments)
+    introduce(facts)
+    results: list[Result] = []
+    care = []
+    for runner, result in run_suites(suites, peers, settings):
+        results.append(result)
+        found = doubts(result, runner.stolen_s, runner.cores.shared)
+        care.extend(f"{result.name}: {doubt}" for doubt in found)
+    facts["seconds_in_all"] = round(time.monotonic() - started)
+    facts["doubts"] = care
+    reached = targets(results)
+    path = settings.directory / "result.json"
+    report.write_json(path, results, reached, facts)
+    for result in results:
+        print("\n" + report.as_text(result))
+    if reached:
+        print("\n" + report.targets_text(reached))
+    finish(facts, path)
+    for plot in plots.draw(results, facts, settings.directory / "plots", arguments.publish):
+        print(plot)
+
+
+def run_cluster(arguments: argparse.Namespace) -> None:
+    started = time.monotonic()
+    settings = prepare_settings(arguments, named("workload", WORKLOADS, ["200, 1 KiB"]))
+    facts = describe([p for p in nodes(settings.build, 0) if not p.app], arguments)
+    introduce(facts)
+    result, care, path = cluster.run(settings, arguments.workload or [], arguments.peer or [])
+    facts["seconds_in_all"] = round(time.monotonic() - started)
+    facts["doubts"] = care
+    report.write_json(path, [result], [], facts)
+    print("\n" + cluster.as_text(result))
+    finish(facts, path)
+
+
+def finish(facts: dict, path: Path) -> None:
+    for doubt in facts["doubts"]:
+        print(f"Take these figures with care: {doubt}.")
+    print(f"\n{facts['seconds_in_all']} s in all; {path}")
+
+
+def describe(peers: list[Peer], arguments: argparse.Namespace) -> dict[str, object]:
+    return {
+        "date": time.strftime("%Y-%m-%d"),
         "machine": report.machine(),
-        "server_core": server_core,
-        "load_core": load_core,
-        "connections": CONNECTIONS,
         "rounds": arguments.rounds,
         "seconds": arguments.seconds,
-        "versions": {peer.name: peer.version() for peer in chosen_peers},
+        "versions": {
+            product: next(p.version() for p in peers if p.product == product)
+            for product in dict.fromkeys(peer.product for peer in peers)
+        },
     }
-    with contextlib.ExitStack() as stack:
-        if arguments.cluster:
-            redis = start_redis(redis_port, directory, load_core)
-            stack.callback(redis.end)
-            redis.wait_until_listening()
-        servers = []
-        for peer in chosen_peers:
-            server = start(peer, directory, site, server_core)
-            stack.callback(server.end)
-            servers.append(server)
-        for server in servers:
-            server.wait_until_listening()
-        targets = [
-            prepare_target(peer, server, arguments, site, redis_port)
-            for peer, server in zip(chosen_peers, servers)
-        ]
-        stolen_before_s = cpu.stolen_s(server_core)
-        samples = run_rounds(targets, load_core, arguments.rounds, arguments.seconds)
-        facts["stolen_s"] = cpu.stolen_s(server_core) - stolen_before_s
-    workloads = [request.workload for request in targets[0].requests]
-    result = Result(chosen_peers, workloads, samples)
-    path = directory / ("cluster.json" if arguments.cluster else "result.json")
-    report.write_json(path, result, facts)
-    baseline = "the node alone" if arguments.cluster else "nginx's better setting"
-    print_result(result, facts, path, baseline)
 
 
-def print_result(result: Result, facts: dict, path: Path, baseline: str) -> None:
+def introduce(facts: dict) -> None:
     about = facts["machine"]
-    print(f"\n{about['cpu']}, {about['cores']} cores, Linux {about['kernel']}, {about['system']}")
-    for name, version in facts["versions"].items():
-        print(f"{name}: {version}")
-    print(
-        f"HTTP/1.1, {facts['connections']} connections kept alive, {facts['rounds']} rounds of"
-        f" {facts['seconds']} s; servers on core {facts['server_core']},"
-        f" wrk on core {facts['load_core']}\n"
-    )
-    print(report.as_text(result, baseline))
-    moving = [s.token_changes_per_s for s in result.samples if s.token_changes_per_s]
-    if moving:
-        print(f"\nMoving: the nodes changed their token {min(moving):.1f} to {max(moving):.1f}"
-              " times a second.")
-    doubts = result.doubts(facts["stolen_s"], facts["server_core"] == facts["load_core"])
-    if doubts:
-        print(f"\nTake these figures with care: {'; '.join(doubts)}.")
-    print(f"\n{path}")
+    print(f"{about['cpu']}, {about['cores']} cores, Linux {about['kernel']}, {about['system']}")
+    for product, version in facts["versions"].items():
+        print(f"{product}: {version}")
+    print(f"{facts['rounds']} rounds of {facts['seconds']} s")
 
 
 def main() -> int:
     # an ended benchmark ends its servers
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     try:
-        run(read_arguments())
+        arguments = read_arguments()
+        if arguments.cluster:
+            run_cluster(arguments)
+        else:
+            run(arguments)
     except Failure as failure:
         print(f"bench: {failure}", file=sys.stderr)
         return 1

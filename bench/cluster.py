@@ -1,19 +1,26 @@
-"""What --cluster measures besides peers.py: its workloads, its Redis, and the token that moves.
+"""What --cluster measures: its workloads, its Redis, the token that moves, its rounds.
 
 The nodes are real ones, the Redis is real, and the token moves as it does in a cluster: somebody
 of the same release asserts a newer one through lib/redis/agree.lua, and the node finds it at its
 next poll.
 """
 
+import contextlib
 import re
 import socket
 import threading
 import time
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from load import ask
-from peers import RELEASE, Peer
-from server import Failure, Server
+import cpu
+import report
+from ask import Request, ask, prepare
+from figures import Result, Sample, doubts
+from load import Load, run_load
+from peers import RELEASE, Peer, Place, nodes
+from runner import Settings, measure, start
+from server import Failure, Server, check_known, free_port
 from workloads import OLDER, Answer, Workload, is_asset, is_redirect, is_same_bytes
 
 SCRIPT = Path(__file__).resolve().parent.parent / "lib/redis/agree.lua"
@@ -169,3 +176,113 @@ class Mover:
             redis.close()
         except (Failure, OSError, ValueError) as error:
             self._error = error
+
+
+@dataclass(frozen=True)
+class Node:
+    """A node with what it is asked, checked beforehand."""
+
+    peer: Peer
+    server: Server
+    requests: list[Request]
+
+
+def run(settings: Settings, names: list[str], peers: list[str]) -> tuple[Result, list[str], Path]:
+    """Measures the nodes: what was found, what speaks against it, where it was written.
+
+    `names` and `peers` narrow it down to some workloads and nodes; empty means all of them.
+    """
+    cores = cpu.choose_cores(1)
+    redis_port = free_port()
+    load = Load(seconds=settings.seconds, core=cores.load)
+    table = nodes(settings.build, redis_port)
+    check_known("node", [peer.name for peer in table], peers)
+    table = [peer for peer in table if not peers or peer.name in peers]
+    with contextlib.ExitStack() as stack:
+        _start_redis(stack, settings, redis_port, cores)
+        targets = []
+        for peer in table:
+            server = start(peer, _place(settings, peer), cores.servers)
+            stack.callback(server.end)
+            targets.append((peer, server))
+        found = [_prepare(peer, server, settings, redis_port, names) for peer, server in targets]
+        stolen_before_s = sum(map(cpu.stolen_s, cores.servers))
+        workloads = [request.workload for request in found[0].requests]
+        result = Result("cluster", "A node alone and in a cluster", table, workloads)
+        result.samples = _rounds(found, settings, load, redis_port)
+        stolen_s = sum(map(cpu.stolen_s, cores.servers)) - stolen_before_s
+    path = settings.directory / "cluster.json"
+    return result, doubts(result, stolen_s, cores.shared), path
+
+
+def _start_redis(
+    stack: contextlib.ExitStack, settings: Settings, port: int, cores: cpu.Cores
+) -> None:
+    own = settings.directory / "servers/redis"
+    own.mkdir(parents=True, exist_ok=True)
+    redis = Server("redis-server", redis_command(port), port, [cores.load], own)
+    stack.callback(redis.end)
+    redis.wait_until_listening()
+
+
+def _place(settings: Settings, peer: Peer) -> Place:
+    return Place(
+        directory=settings.directory / "servers/cluster" / peer.directory_name,
+        site=settings.assets,
+        port=free_port(),
+        protocol="HTTP/1.1",
+        threads=1,
+        certificate=settings.certificate,
+        key=settings.key,
+    )
+
+
+def _prepare(
+    peer: Peer, server: Server, settings: Settings, redis_port: int, names: list[str]
+) -> Node:
+    server.wait_until_listening()
+    if peer.app:
+        join(redis_port, peer, server)
+    workloads = workloads_at(token_of(server), settings.assets)
+    check_known("workload", [workload.name for workload in workloads], names)
+    chosen = [workload for workload in workloads if not names or workload.name in names]
+    return Node(peer, server, [prepare(server, workload) for workload in chosen])
+
+
+def _rounds(found: list[Node], settings: Settings, load: Load, redis_port: int) -> list[Sample]:
+    print("every node answers rightly; warming up", flush=True)
+    for node in found:
+        run_load(node.requests[0], replace(load, seconds=1))
+    samples = []
+    for turn in range(settings.rounds):
+        print(f"round {turn + 1} of {settings.rounds}", flush=True)
+        first = turn % len(found)
+        for at in range(len(found[0].requests)):
+            for node in found[first:] + found[:first]:
+                samples.append(_measure(node, node.requests[at], turn, load, redis_port))
+    return samples
+
+
+def _measure(node: Node, request: Request, turn: int, load: Load, redis_port: int) -> Sample:
+    most = 0
+    if not node.peer.moves:
+        sample = measure(node.server, request, turn, load)
+    else:
+        with Mover(redis_port, node.peer, node.server) as mover:
+            sample = measure(node.server, request, turn, load)
+        sample = replace(sample, token_changes_per_s=mover.changes / mover.seconds)
+        # each connection once a move, and once from the token of the preparation
+        most = load.connections * (mover.moves + 1)
+    if sample.redirects > most:
+        story = f"redirected {sample.redirects} times, {most} at most were expected"
+        raise Failure(f"{sample.peer}, {sample.workload!r}: {story}")
+    return sample
+
+
+def as_text(result: Result) -> str:
+    text = report.as_text(result)
+    moving = [s.token_changes_per_s for s in result.samples if s.token_changes_per_s]
+    if moving:
+        text += f"\n\nMoving: the nodes changed their token {min(moving):.1f} to"
+        text += f" {max(moving):.1f} times a second."
+    return text

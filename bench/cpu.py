@@ -1,4 +1,5 @@
-"""What the kernel says about processors: who used them, who waited for them, which to use.
+"""What the kernel says: who used the processors, who waited for them, which to use; memory,
+connections.
 
 Processor time comes from /proc/PID/task/TID/schedstat, in nanoseconds, user and system together,
 for every thread of every process. The ticks of /proc/PID/stat, 10 ms each, would be too coarse for
@@ -8,6 +9,10 @@ short runs.
 import os
 from dataclasses import dataclass
 from pathlib import Path
+
+
+# taken at the start: later this program keeps to the load's core
+_ALLOWED = os.sched_getaffinity(0)
 
 
 @dataclass(frozen=True)
@@ -44,8 +49,26 @@ def _family(pid: int) -> list[int]:
 def _read(path: Path) -> str:
     try:
         return path.read_text()
-    except (FileNotFoundError, ProcessLookupError):
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
         return ""
+
+
+def memory_of(pid: int) -> int:
+    """The proportional set size of a process and its descendants, in bytes."""
+    kib = 0
+    for process in _family(pid):
+        for line in _read(Path(f"/proc/{process}/smaps_rollup")).splitlines():
+            if line.startswith("Pss:"):
+                kib += int(line.split()[1])
+    return kib * 1024
+
+
+def established(port: int) -> int:
+    """How many TCP connections over IPv4 are open at a local port, on the server's side."""
+    local, state = f":{port:04X}", "01"
+    lines = (line.split() for line in _read(Path("/proc/net/tcp")).splitlines()[1:])
+    # a table that changes while it is read may show a connection twice
+    return len({words[2] for words in lines if words[1].endswith(local) and words[3] == state})
 
 
 def stolen_s(core: int) -> float:
@@ -57,14 +80,33 @@ def stolen_s(core: int) -> float:
     return 0.0
 
 
-def choose_cores() -> tuple[int, int]:
-    """The servers' core and the load generator's: not two threads of one core, if that can be."""
-    cores = sorted(os.sched_getaffinity(0))
-    servers = cores[-1]
-    siblings = _siblings(servers)
-    others = [core for core in cores if core not in siblings]
-    others = others or [core for core in cores if core != servers] or [servers]
-    return servers, others[-1]
+@dataclass(frozen=True)
+class Cores:
+    """Where servers run, and where the load comes from."""
+
+    servers: list[int]
+    load: int
+
+    @property
+    def shared(self) -> bool:
+        return self.load in self.servers
+
+
+def choose_cores(threads: int) -> Cores:
+    """As many cores for the servers as they have threads, and one for the load.
+
+    No two of them are threads of one physical core, if that can be; where there are not enough,
+    servers share theirs with the load.
+    """
+    cores = sorted(_ALLOWED, reverse=True)
+    chosen: list[int] = []
+    taken: set[int] = set()
+    for distinct in (True, False):
+        for core in cores:
+            if len(chosen) <= threads and core not in chosen and not (distinct and core in taken):
+                chosen.append(core)
+                taken |= _siblings(core)
+    return Cores(chosen[:threads], chosen[-1])
 
 
 def _siblings(core: int) -> set[int]:

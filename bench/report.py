@@ -1,158 +1,150 @@
-"""From samples to figures: medians, spreads, ratios; the table and the JSON file."""
+"""What the figures look like: tables for the terminal, the JSON file."""
 
 import json
 import os
 import platform
-import statistics
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
-from peers import Peer
-from workloads import Workload
+from figures import PERCENTILES, Figure, Result
+from peers import NODE
+from targets import Target, summary
 
-# of the measured time; below, the medians take care of it
-DOUBTFUL_SHARE = 0.02
-
-
-@dataclass(frozen=True)
-class Sample:
-    """One run of wrk against one server."""
-
-    peer: str
-    workload: str
-    round: int
-    requests: int
-    wall_s: float
-    server_cpu_s: float
-    server_waited_s: float
-    load_waited_s: float
-    # of a workload that is followed
-    redirects: int
-    # how often the node was seen with another token, where it moves
-    token_changes_per_s: float = 0.0
-
-    @property
-    def per_cpu_s(self) -> float:
-        return self.requests / self.server_cpu_s
-
-    @property
-    def per_s(self) -> float:
-        return self.requests / self.wall_s
+MIB = 2**20
 
 
-@dataclass(frozen=True)
-class Figure:
-    median: float
-    # median absolute deviation from the median
-    deviation: float
-    lowest: float
-    highest: float
+def value_text(value: Figure | None) -> str:
+    """A figure in thousands, with three digits or a few more."""
+    if not value:
+        return "-"
+    digits = 1 if value.median >= 10_000 else 2
+    return f"{value.median / 1000:.{digits}f} ±{100 * value.deviation / value.median:.0f}%"
 
 
-def figure(values: list[float]) -> Figure:
-    median = statistics.median(values)
-    deviation = statistics.median(abs(value - median) for value in values)
-    return Figure(median, deviation, min(values), max(values))
-
-
-class Result:
-    def __init__(self, peers: list[Peer], workloads: list[Workload], samples: list[Sample]):
-        self.peers = peers
-        self.workloads = workloads
-        self.samples = samples
-
-    def of(self, peer: str, workload: str) -> list[Sample]:
-        found = [s for s in self.samples if s.peer == peer and s.workload == workload]
-        return sorted(found, key=lambda sample: sample.round)
-
-    def per_cpu_s(self, peer: str, workload: str) -> Figure:
-        return figure([sample.per_cpu_s for sample in self.of(peer, workload)])
-
-    def per_s(self, peer: str, workload: str) -> Figure:
-        return figure([sample.per_s for sample in self.of(peer, workload)])
-
-    def best_baseline(self, peer: str, workload: str) -> str:
-        """The setting of a peer's baseline that does best in this workload; empty when there is
-        none among what is measured."""
-        baseline = next(other.baseline for other in self.peers if other.name == peer)
-        names = [other.name for other in self.peers if other.product == baseline]
-        return max(names, key=lambda name: self.per_cpu_s(name, workload).median, default="")
-
-    def ratio(self, peer: str, workload: str) -> Figure | None:
-        """To the baseline's best setting, round by round: what slows both does not count."""
-        best = self.best_baseline(peer, workload)
-        if not best:
-            return None
-        pairs = zip(self.of(peer, workload), self.of(best, workload), strict=True)
-        return figure([ours.per_cpu_s / theirs.per_cpu_s for ours, theirs in pairs])
-
-    def doubts(self, stolen_s: float, one_core: bool) -> list[str]:
-        """What speaks against the figures: the machine did something else at the same time."""
-        wall_s = sum(sample.wall_s for sample in self.samples)
-        shares = {
-            "the servers waited for their core": sum(s.server_waited_s for s in self.samples),
-            "wrk waited for its core": sum(s.load_waited_s for s in self.samples),
-            "the hypervisor took the servers' core away": stolen_s,
-        }
-        found = ["servers and wrk shared the only core"] if one_core else []
-        for what, seconds in shares.items():
-            if seconds > DOUBTFUL_SHARE * wall_s:
-                found.append(f"{what} for {seconds / wall_s:.0%} of the time")
-        return found
-
-
-def thousands(value: Figure) -> str:
-    return f"{value.median / 1000:.1f} ±{100 * value.deviation / value.median:.0f}%"
+def median_text(value: Figure | None) -> str:
+    return f"{value.median / 1000:.{1 if value.median >= 10_000 else 2}f}" if value else "-"
 
 
 def ratio_text(value: Figure | None) -> str:
     return f"{value.median:.2f} ({value.lowest:.2f}–{value.highest:.2f})" if value else "-"
 
 
-def table(title: str, columns: list[str], rows: list[list[str]]) -> str:
+def table(title: str, columns: list[str], rows: list[list[str]], left: int = 1) -> str:
+    """The first `left` columns are words, the others numbers."""
     cells = [["", *columns], *rows]
     widths = [max(len(row[at]) for row in cells) for at in range(len(cells[0]))]
     lines = [title]
     for row in cells:
-        first, *rest = (
-            cell.ljust(width) if at == 0 else cell.rjust(width)
+        padded = (
+            cell.ljust(width) if at < left else cell.rjust(width)
             for at, (cell, width) in enumerate(zip(row, widths))
         )
-        lines.append("  ".join([first, *rest]).rstrip())
+        lines.append("  ".join(padded).rstrip())
     return "\n".join(lines)
 
 
-def as_text(result: Result, baseline: str) -> str:
-    names = [peer.name for peer in result.peers]
-    others = [peer.name for peer in result.peers if peer.product != peer.baseline]
+def as_text(result: Result) -> str:
+    parts = [result.title, "=" * len(result.title)]
+    if result.rates:
+        parts.append(_latency_tables(result))
+    else:
+        parts.append(_rate_tables(result))
+    if ratios := _ratio_table(result):
+        parts.append(ratios)
+    if result.kept_bytes:
+        parts.append(_memory_table(result))
+    return "\n".join(parts[:2]) + "\n\n" + "\n\n".join(parts[2:])
 
-    def rows(cell, columns):
-        return [
-            [workload.name, *(cell(column, workload.name) for column in columns)]
-            for workload in result.workloads
-        ]
 
-    tables = [
-        table(
-            "Requests per second of server CPU, thousands: median ± median deviation",
-            names,
-            rows(lambda peer, workload: thousands(result.per_cpu_s(peer, workload)), names),
-        ),
-        table(
-            "Requests per second, thousands, one worker on one core",
-            names,
-            rows(lambda peer, workload: thousands(result.per_s(peer, workload)), names),
-        ),
-    ]
-    if len(others) < len(names) and others:
-        tables.append(
+def _rate_tables(result: Result) -> str:
+    workloads = [workload.name for workload in result.workloads]
+
+    def rows(cell) -> list[list[str]]:
+        return [[p.name, *(cell(p.name, workload) for workload in workloads)] for p in result.peers]
+
+    return "\n\n".join(
+        [
             table(
-                f"Per second of server CPU, against {baseline}: median of rounds (lowest–highest)",
-                others,
-                rows(lambda peer, workload: ratio_text(result.ratio(peer, workload)), others),
-            )
-        )
+                "Requests per second of server CPU, thousands: median ± median deviation",
+                workloads,
+                rows(lambda peer, workload: value_text(result.per_cpu_s(peer, workload))),
+            ),
+            table(
+                "Requests per second, thousands",
+                workloads,
+                rows(lambda peer, workload: median_text(result.per_s(peer, workload))),
+            ),
+        ]
+    )
+
+
+def _latency_tables(result: Result) -> str:
+    tables = []
+    for workload in result.workloads:
+        rows = [
+            [
+                peer.name,
+                *(
+                    f"{value.median:.0f} ±{value.deviation:.0f}"
+                    if (value := result.latency(peer.name, workload.name, percentile))
+                    else "-"
+                    if workload.name in peer.cannot
+                    else "does not keep up"
+                    for percentile in PERCENTILES
+                ),
+            ]
+            for peer in result.peers
+        ]
+        rate = result.rates.get(workload.name, 0)
+        title = f"{workload.name}, {rate:,} requests per second: latency in microseconds"
+        tables.append(table(title, list(PERCENTILES.values()), rows))
     return "\n\n".join(tables)
+
+
+def _ratio_table(result: Result) -> str:
+    """Ours to the best peer and to the bare loop; nodes to the node alone."""
+    ours = result.compared()
+    rows = []
+    for workload in result.workloads:
+        for peer in ours:
+            other = result.baseline(peer, workload.name)
+            ratio = result.ratio(peer.name, other, workload.name) if other else None
+            limit = result.ratio(peer.name, result.limit(peer), workload.name)
+            rows.append(
+                [workload.name, peer.name, other or "-", ratio_text(ratio), ratio_text(limit)]
+            )
+    if not any(row[3] != "-" or row[4] != "-" for row in rows):
+        return ""
+    title = "Per second of server CPU, round by round: median (lowest–highest)"
+    columns = ["", "best peer", "ratio to it", "to the bare loop"]
+    if ours[0].role == NODE:
+        columns[1] = "the node alone"
+    if all(row[4] == "-" for row in rows):
+        columns, rows = columns[:-1], [row[:-1] for row in rows]
+    return table(title, columns, rows, left=3)
+
+
+def _memory_table(result: Result) -> str:
+    rows = []
+    for name, memory in result.memory_bytes.items():
+        kept = result.kept_bytes.get(name)
+        rows.append(
+            [
+                name,
+                f"{memory / MIB:.1f}",
+                f"{kept / MIB:.1f}" if kept else "-",
+                f"{memory / kept:.2f}" if kept else "-",
+            ]
+        )
+    title = "Memory after the last round, MiB (proportional set size; the page cache not included)"
+    return table(title, ["memory", "bytes kept", "ratio"], rows)
+
+
+def targets_text(found: list[Target]) -> str:
+    rows = [[t.text, t.peer, t.other or "-", t.measured, t.reached] for t in found]
+    title = "Targets"
+    text = table(title, ["", "against", "measured", "reached"], rows, left=5)
+    return text + "\n\n" + "\n".join(summary(found))
 
 
 def machine() -> dict[str, object]:
@@ -169,23 +161,53 @@ def machine() -> dict[str, object]:
     }
 
 
-def write_json(path: Path, result: Result, facts: dict[str, object]) -> None:
+def _cells(result: Result) -> list[dict[str, object]]:
     cells = []
     for workload in result.workloads:
         for peer in result.peers:
-            best = result.best_baseline(peer.name, workload.name)
-            ratio = result.ratio(peer.name, workload.name)
+            if not result.of(peer.name, workload.name):
+                continue
+            other = result.baseline(peer, workload.name)
+            limit = result.limit(peer)
             cells.append(
                 {
                     "peer": peer.name,
                     "workload": workload.name,
-                    "requests_per_server_cpu_second": asdict(
+                    "requests_per_server_cpu_second": _dict(
                         result.per_cpu_s(peer.name, workload.name)
                     ),
-                    "requests_per_second": asdict(result.per_s(peer.name, workload.name)),
-                    "ratio": asdict(ratio) if ratio else None,
-                    "ratio_to": best or None,
+                    "requests_per_second": _dict(result.per_s(peer.name, workload.name)),
+                    "latency_us": {
+                        name: _dict(result.latency(peer.name, workload.name, percentile))
+                        for percentile, name in PERCENTILES.items()
+                        if result.rates
+                    },
+                    "ratio": _dict(result.ratio(peer.name, other, workload.name)),
+                    "ratio_to": other or None,
+                    "ratio_to_bare_loop": _dict(result.ratio(peer.name, limit, workload.name)),
                 }
             )
-    document = {**facts, "figures": cells, "samples": [asdict(s) for s in result.samples]}
+    return cells
+
+
+def _dict(value: Figure | None) -> dict[str, float] | None:
+    return asdict(value) if value else None
+
+
+def write_json(
+    path: Path, results: list[Result], found: list[Target], facts: dict[str, object]
+) -> None:
+    suites = [
+        {
+            "name": result.name,
+            "title": result.title,
+            "rates": result.rates,
+            "memory_bytes": result.memory_bytes,
+            "kept_bytes": result.kept_bytes,
+            "figures": _cells(result),
+            "samples": [asdict(sample) for sample in result.samples],
+        }
+        for result in results
+    ]
+    document = {**facts, "suites": suites, "targets": [asdict(target) for target in found]}
     path.write_text(json.dumps(document, indent=1) + "\n")

@@ -1,15 +1,18 @@
 #!/bin/sh
-# Measures h2o-breaker, both flavours, beside nginx and the packaged h2o, and prints a table;
-# bench/README.md says what the figures mean.
+# Measures h2o-breaker, both flavours, beside nginx, lighttpd, Caddy, Varnish, the packaged h2o and
+# two bare loops; bench/README.md says what the figures mean.
 #
-#   sh bench/run.sh              several minutes
-#   sh bench/run.sh --quick      under three minutes, with a wider spread
+#   sh bench/run.sh              everything, with a table of targets; about two hours
+#   sh bench/run.sh --quick      the core of it, under three minutes, with a wider spread
+#   sh bench/run.sh --only http1 one suite (http1, http2, tls, threads, connections, latency, site)
+#   sh bench/run.sh --publish    writes the README's plots into bench/plots/ as well
 #   sh bench/run.sh --cluster    nodes alone against nodes of a cluster; --quick: under two minutes
 #   sh bench/run.sh --micro      instructions, system calls, parts of lib/: bench/micro/README.md
 #   sh bench/run.sh --help       everything else
 #
-# Installs the peers and wrk with apt-get where they are missing (see deploy/packages.sh), builds
-# into build/, listens on 127.0.0.1 only. BREAKER_BUILD names another build directory.
+# Installs the peers and load generators with apt-get where they are missing (deploy/packages.sh);
+# their services are not started. Builds into build/, listens on 127.0.0.1 only. BREAKER_BUILD names
+# another build directory.
 
 set -eu
 
@@ -28,7 +31,8 @@ build_servers() {
     echo "building into $build …"
     if ! {
         cmake -S "$root" -B "$build" -DCMAKE_BUILD_TYPE=Release -DBREAKER_TESTS=OFF &&
-            cmake --build "$build" --target h2o-breaker h2o-breaker-uv -j"$(nproc)"
+            cmake --build "$build" --target h2o-breaker h2o-breaker-uv bench-bare \
+                -j"$(nproc)"
     } >"$log" 2>&1; then
         tail -n 30 "$log" >&2
         echo "bench: the build failed, see $log" >&2
@@ -40,9 +44,9 @@ case " $* " in
 *" --help "* | *" -h "*) ;;
 *)
     # shellcheck disable=SC2086 # lists of names
-    install_packages $PACKAGES_BUILD $PACKAGES_BENCH
+    install_packages_asleep $PACKAGES_BUILD $PACKAGES_BENCH
     build_servers
     ;;
 esac
-# Debian's own interpreter, and nothing beyond its standard library.
-exec /usr/bin/python3 "$root/bench/bench.py" --build "$build" "$@"
+# Debian's own interpreter, for which its modules are packaged.
+exec /usr/bin/python3 -B "$root/bench/bench.py" --build "$build" "$@"

@@ -1,5 +1,7 @@
-"""A server under measurement: started on one core, asked for its processor time, ended."""
+"""A server under measurement: started on its cores, asked for its time and memory, ended."""
 
+import copy
+import os
 import signal
 import socket
 import subprocess
@@ -11,28 +13,53 @@ import cpu
 START_S = 30
 END_S = 20
 SETTLE_S = 1
+QUIET_S = 300
 # what a server may use in 10 ms and still count as idle: its timers
 IDLE_NS = 50_000
+# and in the quarter of a second after which it counts as having finished its preparations
+QUIET_NS = 2_500_000
 
 
 class Failure(Exception):
     """Something that makes the figures worthless; its text is for the terminal."""
 
 
+def check_known(what: str, known: list[str], names: list[str]) -> None:
+    """Fails when somebody asked for a name that is in no table."""
+    unknown = sorted(set(names) - set(known))
+    if unknown:
+        raise Failure(f"no such {what}: {', '.join(unknown)}; there are {'; '.join(known)}")
+
+
 class Server:
-    def __init__(self, name: str, command: list[str], port: int, core: int, directory: Path):
+    def __init__(
+        self,
+        name: str,
+        command: list[str],
+        port: int,
+        cores: list[int],
+        directory: Path,
+        environment: dict[str, str] | None = None,
+    ):
         self.name = name
         self.port = port
         self._log = directory / "output.log"
         with open(self._log, "wb") as output:
             self._process = subprocess.Popen(
-                ["taskset", "--cpu-list", str(core), *command],
+                ["taskset", "--cpu-list", ",".join(map(str, cores)), *command],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
+                env={**os.environ, **(environment or {})},
                 # Ctrl-C reaches the benchmark only, which then ends its servers
                 start_new_session=True,
             )
+
+    def at_port(self, port: int) -> "Server":
+        """The same process, seen at another port of it."""
+        view = copy.copy(self)
+        view.port = port
+        return view
 
     def wait_until_listening(self) -> None:
         deadline = time.monotonic() + START_S
@@ -46,6 +73,19 @@ class Server:
                     raise Failure(f"{self.name} does not listen: {self._words()}") from None
                 time.sleep(0.02)
 
+    def wait_until_quiet(self) -> None:
+        """Returns when what it does in the background after its start (encodings) is done."""
+        deadline = time.monotonic() + QUIET_S
+        before = cpu.time_of(self._process.pid)
+        while True:
+            time.sleep(0.25)
+            now = cpu.time_of(self._process.pid)
+            if now.since(before).busy < QUIET_NS:
+                return
+            if time.monotonic() > deadline:
+                raise Failure(f"{self.name} is still busy {QUIET_S} s after its start")
+            before = now
+
     def time_when_idle(self) -> cpu.Time:
         """Its time once the connections of the last run are taken down."""
         deadline = time.monotonic() + SETTLE_S
@@ -56,6 +96,10 @@ class Server:
             if now.since(before).busy < IDLE_NS:
                 break
         return now
+
+    def memory_bytes(self) -> int:
+        """Its proportional set size: what is shared with others counts for its share."""
+        return cpu.memory_of(self._process.pid)
 
     def check_alive(self) -> None:
         if self._process.poll() is not None:

@@ -21,8 +21,11 @@ PACKAGES_TEST="libcmocka-dev spin valgrind clang-format mandoc
     chromium chromium-driver
     python3-doc libjs-bootstrap5 libjs-katex libjs-mathjax fonts-font-awesome"
 
-PACKAGES_BENCH="nginx-light h2o nghttp2-client wrk curl python3 redis-server
-    valgrind strace"
+# nginx takes brotli siblings with a module, lighttpd a 503 of one's own from its Lua
+PACKAGES_BENCH="nginx-light libnginx-mod-http-brotli-static
+    lighttpd lighttpd-mod-deflate lighttpd-mod-openssl lighttpd-modules-lua
+    caddy varnish h2o nghttp2-client wrk redis-server openssl valgrind strace
+    python3 python3-brotli python3-h2 python3-doc gnuplot-nox fonts-dejavu-core"
 
 # missing_packages PACKAGE…: those of them that are not installed.
 missing_packages() {
