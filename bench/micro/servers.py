@@ -1,6 +1,7 @@
 """The servers whose requests are counted: those of bench/peers.py with the same configurations,
 each in one process, which somebody else (valgrind) may start for us."""
 
+import os
 import subprocess
 import time
 from pathlib import Path
@@ -19,8 +20,13 @@ IDLE_NS = 5_000_000
 OURS = ("h2o-breaker", "h2o-breaker-uv")
 
 
+# those that the comparison is with
+OTHERS = ("nginx, read", "nginx, sendfile", "h2o")
+
+
 def table(build: Path) -> dict[str, peers.Peer]:
-    return {peer.name: peer for peer in peers.peers(build)}
+    known = {peer.name: peer for peer in peers.all_peers(build)}
+    return {name: known[name] for name in (*OTHERS, *OURS)}
 
 
 class Process:
@@ -29,8 +35,10 @@ class Process:
     def __init__(self, peer: peers.Peer, directory: Path, site: Path, starter: list[str]):
         self._name = peer.name
         self.port = free_port()
-        conf = peer.configure(directory, site, self.port)
-        command = [*starter, *peer.command(conf)]
+        nothing = Path()
+        place = peers.Place(directory, site, self.port, peers.H1, 1, nothing, nothing)
+        command, environment = peer.configure(place)
+        command = [*starter, *command]
         if peer.product == "nginx":
             command += ["-g", "master_process off;"]
         self._log = directory / "output.log"
@@ -41,6 +49,7 @@ class Process:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                env={**os.environ, **environment},
             )
         self.pid = self._process.pid
 
