@@ -5,17 +5,16 @@
  * second, written into its place in the first line of each status.
  */
 #include <assert.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <breaker/http/percent.h>
 #include "fastpath.h"
 
-#define LOCATION "location: "
-#define CACHE_CONTROL "\r\ncache-control: "
 #define END "\r\n\r\n"
-#define CONTENT_RANGE "content-range: bytes "
+
+/* a Location and a Cache-Control, or two lines about a range, but for the server's name */
+enum { SCRATCH_LEN = BREAKER_VIEW_PREFIX_MAX + 3 * BREAKER__TARGET_MAX + 256 };
 
 /* "HTTP/1.1 200 OK", the date, "Connection: keep-alive" */
 typedef struct st_opening_t {
@@ -62,10 +61,9 @@ struct st_breaker__routes_t {
     opening_t openings[NUM_STATUSES];
     time_t date_s; /* of the openings */
     fixed_text_t not_found;
-    char *server; /* owned: the Server line, or empty */
-    size_t server_len;
-    /* of the answer in the making: a Location, or a range */
-    char scratch[BREAKER_VIEW_PREFIX_MAX + 3 * BREAKER__TARGET_MAX + 256];
+    size_t server_len; /* of the Server line, 0 without one */
+    /* of the answer in the making: what is its own */
+    char scratch[];
 };
 
 /* ---- texts ---- */
@@ -142,21 +140,19 @@ breaker__routes_t *breaker__routes_create(h2o_context_t *ctx, h2o_hostconf_t *co
 {
     const h2o_globalconf_t *globalconf = ctx->globalconf;
     breaker__fixed_t not_found = breaker__not_found();
+    size_t server_len = breaker__http1_server_len(globalconf), num_stages = 0;
     breaker__routes_t *routes;
-    size_t num_stages = 0;
 
     if (hosts[0] == NULL || hosts[1] != NULL)
         return NULL;
-    routes = h2o_mem_alloc(sizeof(*routes));
+    routes = h2o_mem_alloc(sizeof(*routes) + server_len + SCRATCH_LEN);
     memset(routes, 0, sizeof(*routes));
     routes->ctx = ctx;
     routes->entries = h2o_mem_alloc(sizeof(routes->entries[0]) * (hosts[0]->paths.size + 1));
     for (size_t i = 0; i != NUM_STATUSES; ++i)
         init_opening(routes->openings + i, status_lines[i]);
     fix(&routes->not_found, globalconf, &not_found);
-    routes->server_len = breaker__http1_server_len(globalconf);
-    routes->server = h2o_mem_alloc(routes->server_len + 1);
-    breaker__http1_put_server(routes->server, globalconf);
+    routes->server_len = server_len;
     for (size_t i = 0; i != hosts[0]->paths.size; ++i) {
         add_route(routes, hosts[0]->paths.entries + i);
         num_stages += routes->entries[i].num_stages;
@@ -185,7 +181,6 @@ void breaker__routes_free(breaker__routes_t *routes)
     }
     free(routes->entries);
     free(routes->not_found.text);
-    free(routes->server);
     free(routes);
 }
 
@@ -246,19 +241,14 @@ static bool answer_redirect(breaker__routes_t *routes, const stage_t *stage,
     size_t at = verdict->match.asset_at;
     char *dst = breaker__http1_put_length(routes->scratch, 0);
 
-    memcpy(dst, routes->server, routes->server_len);
-    dst += routes->server_len;
-    memcpy(dst, LOCATION, sizeof(LOCATION) - 1);
-    dst += sizeof(LOCATION) - 1;
-    memcpy(dst, view->prefix, view->prefix_len);
-    dst += view->prefix_len;
+    dst = breaker__http1_put_server(dst, routes->ctx->globalconf);
+    dst = breaker__http1_put(dst, H2O_STRLIT("location: "));
+    dst = breaker__http1_put(dst, view->prefix, view->prefix_len);
     dst += breaker_percent_repair(plain->target + at, plain->target_len - at, dst);
-    memcpy(dst, CACHE_CONTROL, sizeof(CACHE_CONTROL) - 1);
-    dst += sizeof(CACHE_CONTROL) - 1;
-    memcpy(dst, cache_control.base, cache_control.len);
-    dst += cache_control.len;
-    memcpy(dst, END, sizeof(END) - 1);
-    dst += sizeof(END) - 1;
+    dst = breaker__http1_put(dst, H2O_STRLIT("\r\ncache-control: "));
+    dst = breaker__http1_put(dst, cache_control.base, cache_control.len);
+    dst = breaker__http1_put(dst, H2O_STRLIT(END));
+    assert((size_t)(dst - routes->scratch) <= SCRATCH_LEN + routes->server_len);
     open_answer(routes, STATUS_301, answer);
     add_piece(answer, routes->scratch, (size_t)(dst - routes->scratch));
     return true;
@@ -277,18 +267,22 @@ static void add_range(breaker__routes_t *routes, const breaker_variant_t *varian
                       breaker_range_t range, breaker__plain_answer_t *answer)
 {
     const breaker__prepared_t *prepared = variant->prepared;
-    char *length_end = breaker__http1_put_length(routes->scratch, range.last - range.first + 1);
-    int len;
+    char *at = breaker__http1_put_length(routes->scratch, range.last - range.first + 1), *begin;
 
-    memcpy(length_end, routes->server, routes->server_len);
-    length_end += routes->server_len;
-    add_piece(answer, routes->scratch, (size_t)(length_end - routes->scratch));
+    at = breaker__http1_put_server(at, routes->ctx->globalconf);
+    add_piece(answer, routes->scratch, (size_t)(at - routes->scratch));
     /* all headers of a 200, without the empty line */
     add_piece(answer, prepared->text + prepared->server_at + routes->server_len,
               prepared->text_len - prepared->server_at - routes->server_len - 2);
-    len = sprintf(length_end, CONTENT_RANGE "%" PRIu64 "-%" PRIu64 "/%" PRIu64 END, range.first,
-                  range.last, variant->len);
-    add_piece(answer, length_end, (size_t)len);
+    begin = at;
+    at = breaker__http1_put(at, H2O_STRLIT("content-range: bytes "));
+    at = breaker__http1_put_number(at, range.first);
+    *at++ = '-';
+    at = breaker__http1_put_number(at, range.last);
+    *at++ = '/';
+    at = breaker__http1_put_number(at, variant->len);
+    at = breaker__http1_put(at, H2O_STRLIT(END));
+    add_piece(answer, begin, (size_t)(at - begin));
 }
 
 static bool answer_asset(breaker__routes_t *routes, const stage_t *stage,

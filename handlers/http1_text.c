@@ -6,7 +6,7 @@
 #include <string.h>
 #include "internal.h"
 
-static char *put(char *dst, const char *base, size_t len)
+char *breaker__http1_put(char *dst, const char *base, size_t len)
 {
     memcpy(dst, base, len);
     return dst + len;
@@ -24,24 +24,29 @@ size_t breaker__http1_headers_len(const h2o_header_t *headers, size_t num)
 char *breaker__http1_put_headers(char *dst, const h2o_header_t *headers, size_t num)
 {
     for (size_t i = 0; i != num; ++i) {
-        dst = put(dst, headers[i].name->base, headers[i].name->len);
-        dst = put(dst, H2O_STRLIT(": "));
-        dst = put(dst, headers[i].value.base, headers[i].value.len);
-        dst = put(dst, H2O_STRLIT("\r\n"));
+        dst = breaker__http1_put(dst, headers[i].name->base, headers[i].name->len);
+        dst = breaker__http1_put(dst, H2O_STRLIT(": "));
+        dst = breaker__http1_put(dst, headers[i].value.base, headers[i].value.len);
+        dst = breaker__http1_put(dst, H2O_STRLIT("\r\n"));
     }
     return dst;
 }
 
-char *breaker__http1_put_length(char *dst, uint64_t len)
+char *breaker__http1_put_number(char *dst, uint64_t number)
 {
-    char digits[sizeof("18446744073709551615")], *at = digits + sizeof(digits);
+    char digits[BREAKER__HTTP1_NUMBER_MAX], *at = digits + sizeof(digits);
 
     do
-        *--at = (char)('0' + len % 10);
-    while ((len /= 10) != 0);
-    dst = put(dst, H2O_STRLIT("Content-Length: "));
-    dst = put(dst, at, (size_t)(digits + sizeof(digits) - at));
-    return put(dst, H2O_STRLIT("\r\n"));
+        *--at = (char)('0' + number % 10);
+    while ((number /= 10) != 0);
+    return breaker__http1_put(dst, at, (size_t)(digits + sizeof(digits) - at));
+}
+
+char *breaker__http1_put_length(char *dst, uint64_t len)
+{
+    dst = breaker__http1_put(dst, H2O_STRLIT("Content-Length: "));
+    dst = breaker__http1_put_number(dst, len);
+    return breaker__http1_put(dst, H2O_STRLIT("\r\n"));
 }
 
 size_t breaker__http1_server_len(const h2o_globalconf_t *globalconf)
@@ -55,7 +60,7 @@ char *breaker__http1_put_server(char *dst, const h2o_globalconf_t *globalconf)
 {
     if (globalconf->server_name.len == 0)
         return dst;
-    dst = put(dst, H2O_STRLIT("Server: "));
-    dst = put(dst, globalconf->server_name.base, globalconf->server_name.len);
-    return put(dst, H2O_STRLIT("\r\n"));
+    dst = breaker__http1_put(dst, H2O_STRLIT("Server: "));
+    dst = breaker__http1_put(dst, globalconf->server_name.base, globalconf->server_name.len);
+    return breaker__http1_put(dst, H2O_STRLIT("\r\n"));
 }

@@ -35,10 +35,18 @@ typedef struct st_breaker__prepared_t {
 
 /* ---- http1_text.c: heads as libh2o writes them on HTTP/1 ---- */
 
+/** Writes a text and returns the end. */
+char *breaker__http1_put(char *dst, const char *base, size_t len);
+
 /** The bytes that `breaker__http1_put_headers` needs. */
 size_t breaker__http1_headers_len(const h2o_header_t *headers, size_t num);
 /** Writes headers, a line each, and returns the end. */
 char *breaker__http1_put_headers(char *dst, const h2o_header_t *headers, size_t num);
+
+/** the bytes that `breaker__http1_put_number` may need */
+#define BREAKER__HTTP1_NUMBER_MAX (sizeof("18446744073709551615") - 1)
+/** Writes a number in decimal and returns the end. */
+char *breaker__http1_put_number(char *dst, uint64_t number);
 
 /** the bytes that `breaker__http1_put_length` may need */
 #define BREAKER__HTTP1_LENGTH_MAX (sizeof("Content-Length: 18446744073709551615\r\n") - 1)

@@ -290,13 +290,13 @@ class Pipelines(Twins):
 
 
 class WithAName(Twins):
-    extra = "server-name: twin/1.0"
+    extra = "server-name: twin/1.0" + "-" * 2000
 
     def test_the_server_field_is_where_libh2o_writes_it(self):
         for target in (url("a.txt"), url("none"), url("a.txt", OLDER), url("a.txt", NEWER)):
             for fields in ([], ["Range: bytes=1-2"], ["If-None-Match: *"]):
                 answer = self.assert_same([request(target, *fields)])[0]
-                self.assertIn(b"\r\nServer: twin/1.0\r\n", answer)
+                self.assertIn(b"\r\nServer: twin/1.0", answer)
 
 
 class WithALog(Twins):
