@@ -135,6 +135,22 @@ static void log_transition(breaker_cluster_t *cluster)
     cluster->said_token = own->token;
 }
 
+/* two releases under one token: the operator gave both the same, or they minted alike */
+static void log_conflict(breaker_cluster_t *cluster, const breaker_token_t *token)
+{
+    const breaker_ledger_entry_t *own = breaker_agreement_own(cluster->agreement);
+    const breaker_ledger_entry_t *there =
+        breaker_ledger_find(breaker_agreement_ledger(cluster->agreement), token->text, token->len);
+
+    if (there == NULL || breaker_token_equal(&there->release, &cluster->poller.release))
+        return;
+    breaker__log(&cluster->log, clock_ms(CLOCK_MONOTONIC), BREAKER_LOG_WARNING,
+                 "breaker: cluster app=%s trouble=token-conflict token=%s other-release=%s "
+                 "release=%s moved-on-to=%s",
+                 cluster->app, token->text, there->release.text, cluster->poller.release.text,
+                 own != NULL ? own->token.text : "-");
+}
+
 /* ---- the state file ---- */
 
 static void save(breaker_cluster_t *cluster)
@@ -322,6 +338,21 @@ static void log_refusal(breaker_cluster_t *cluster, const breaker_reply_t *reply
     log_trouble(cluster, "refused", text);
 }
 
+static void take_answer(breaker_cluster_t *cluster, breaker_moment_t now,
+                        const breaker_answer_t *answer)
+{
+    const breaker_ledger_entry_t *own = breaker_agreement_own(cluster->agreement);
+    breaker_token_t before = own != NULL ? own->token : cluster->poller.fixed;
+    breaker_actions_t actions = breaker_agreement_on_answer(cluster->agreement, now, answer);
+
+    if (actions.publish) {
+        log_conflict(cluster, &before);
+        if (!breaker_token_equal(&before, &cluster->poller.fixed))
+            log_conflict(cluster, &cluster->poller.fixed);
+    }
+    carry_out(cluster, now, actions);
+}
+
 static void on_reply(void *data, const breaker_reply_t *reply)
 {
     breaker_cluster_t *cluster = data;
@@ -329,7 +360,7 @@ static void on_reply(void *data, const breaker_reply_t *reply)
     breaker_answer_t answer;
 
     if (breaker__poll_parse(reply, &cluster->poller, &answer, &cluster->alive)) {
-        carry_out(cluster, now, breaker_agreement_on_answer(cluster->agreement, now, &answer));
+        take_answer(cluster, now, &answer);
         return;
     }
     log_refusal(cluster, reply);

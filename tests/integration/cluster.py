@@ -234,6 +234,26 @@ class Agreement(ClusterCase):
         for node in nodes:
             node.stop()
 
+    def test_one_operators_token_on_different_files_is_said_and_the_later_moves_on(self):
+        redis = self.redis()
+        fast = {"poll": "100ms", "dead-after": "1s"}
+        first = self.node(redis, "a", fast, ["breaker.token: v1"])
+        later = self.node(redis, "b", fast, ["breaker.token: v1"])
+        moved = self.token(later)
+        self.assertRegex(moved, r"^v1\.\d{13}$")
+        self.assertEqual(self.token(first), "v1")
+        self.wait_log(later, rb"trouble=token-conflict token=v1 other-release=[0-9a-f]+ "
+                             rb"release=[0-9a-f]+ moved-on-to=" + re.escape(moved.encode()))
+        self.assertNotIn(b"token-conflict", first.stderr())
+        self.assertEqual(self.get(first, "v1").body, b"a{content:'a'}")
+        self.assertEqual(self.get(later, moved).body, b"a{content:'b'}")
+        response = self.get(later, "v1")
+        self.assertEqual((response.status, response.get("location")),
+                         (301, "/static/%s/css/a.css" % moved))
+        wait_until(lambda: self.get(first, moved).status == 503, "503 for the newer token")
+        first.stop()
+        later.stop()
+
     def test_nodes_that_adopt_any_share_a_token_over_different_files(self):
         redis = self.redis()
         nodes = [self.node(redis, site, {"adopt": "any"}) for site in ("a", "b")]
