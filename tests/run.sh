@@ -74,6 +74,14 @@ for source in tests/unit/test_*.c; do
     echo "clean: $test"
 done
 
+begin "valgrind: the link to a hostile Redis"
+BREAKER_PROBE_WRAPPER=$valgrind BREAKER_BIN="$PWD/build/bin" BREAKER_SLOWDOWN=6 \
+    /usr/bin/python3 -B tests/redis/hostile.py >build/run.log 2>&1 || {
+    cat build/run.log
+    false
+}
+echo "clean: redis_probe"
+
 begin "valgrind: a server"
 for program in h2o-breaker h2o-breaker-uv; do
     # shellcheck disable=SC2086

@@ -2,11 +2,14 @@
 and an outage do to them. A node's token is read from where its redirects lead."""
 
 import os
+import random
 import re
 import signal
 import socket
 import subprocess
+import sys
 import threading
+import time
 
 import client
 import harness
@@ -254,6 +257,42 @@ class Agreement(ClusterCase):
         first.stop()
         later.stop()
 
+    def test_eight_nodes_started_in_any_order_end_on_one_token(self):
+        """Some of them before Redis is there, under tokens of their own; whatever any of them handed
+        out leads to the file afterwards, everywhere."""
+        rng = random.Random(8)
+        redis = self.redis(start=False)
+        nodes, handed_out = [], set()
+        for at in rng.sample(range(8), 8):
+            if len(nodes) == 3:
+                for node in nodes[:2]:
+                    node.wait_ready()
+                    handed_out.add(wait_until(lambda n=node: self.token(n), "a token of its own"))
+                redis.start()
+            nodes.append(self.node(redis, ready=False, options={"start": "open"},
+                                   lines=[self.state_line("node-%d" % at)]))
+            time.sleep(rng.choice((0, 0, 0.05, 0.3)))
+        for node in nodes:
+            node.wait_ready()
+
+        def agree():
+            handed_out.update(token for token in map(self.token, nodes) if token is not None)
+            newest = redis.tokens()[-1][0]
+            return all(self.token(node) == newest for node in nodes)
+        wait_until(agree, "eight nodes to agree")
+        self.assertEqual(len({release for _, release in redis.tokens()}), 1)
+        self.assertTrue(handed_out)
+        current = redis.tokens()[-1][0]
+        for node in nodes:
+            for token in handed_out:
+                response = self.get(node, token)
+                if token == current:
+                    self.assertEqual((response.status, response.body), (200, b"a{content:'a'}"))
+                else:
+                    self.assertEqual((response.status, response.get("location")),
+                                     (301, "/static/%s/css/a.css" % current))
+            node.stop()
+
     def test_nodes_that_adopt_any_share_a_token_over_different_files(self):
         redis = self.redis()
         nodes = [self.node(redis, site, {"adopt": "any"}) for site in ("a", "b")]
@@ -347,6 +386,42 @@ class Outage(ClusterCase):
         self.wait_log(node, rb"trouble=state-file")
         self.wait_token(node, redis.tokens()[-1][0])
         node.stop()
+
+    def test_a_hostile_redis_is_lived_through_and_served_through(self):
+        """Whatever a server may do to a link, at the connection or at the script."""
+        sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "redis"))
+        import hostile
+        import link
+        sys.path.pop(0)
+        acts = [act for act, _, _ in hostile.CASES.values()]
+        seen = []
+
+        def script(connection):
+            at = len(seen)
+            seen.append(at)
+            if at % 2:
+                connection.recv(65536)
+            acts[at // 2 % len(acts)](connection)
+        server = link.Scripted(script)
+        self.addCleanup(server.stop)
+        redis = self.redis(start=False)
+        redis.port = server.port
+        node = self.node(redis, options={"poll": "100ms", "dead-after": "1s", "start": "open"},
+                         lines=[self.state_line()])
+        token = self.token(node)
+        traffic = Traffic(node.port, "/static/%s/css/a.css" % token)
+        wait_until(lambda: len(seen) >= 12, "connections", 60)
+        traffic.stop()
+        self.assertEqual(traffic.failures, [])
+        self.assertGreater(traffic.count, 0)
+        self.assertEqual(self.token(node), token)
+        # and the rest of them all at once, by nodes enough
+        others = [self.node(redis, ready=False, options={"poll": "100ms", "dead-after": "1s",
+                                                         "start": "open"}) for _ in range(6)]
+        wait_until(lambda: len(seen) >= 2 * len(acts), "every act", 240)
+        for each in [node, *others]:
+            self.assertEqual(self.get(each, self.token(each)).status, 200)
+            each.stop()
 
     def test_the_strict_policy_serves_nothing_before_the_first_agreement(self):
         redis = self.redis(start=False)
