@@ -172,11 +172,20 @@ def failover(world):
     guarded.wait_whole()
 
 
+def is_accepted(sentinel):
+    """It refuses while it holds the replica for unfit, or a failover for under way."""
+    try:
+        return sentinel.ask("SENTINEL", "FAILOVER", "shop") == "OK"
+    except store.Refused:
+        return False
+
+
 def failover_asked_for(world):
     guarded = world.redis
     guarded.wait_whole()
     replica = guarded.by_role("slave")
-    world.rng.choice(guarded.sentinels).ask("SENTINEL", "FAILOVER", "shop")
+    sentinel = world.rng.choice(guarded.sentinels)
+    harness.wait_until(lambda: is_accepted(sentinel), "a sentinel to agree", 60)
     yield
     wait_named(world, replica)
     guarded.wait_whole()
