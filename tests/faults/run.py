@@ -26,6 +26,8 @@ import store
 import watch as watches
 
 AGREE_LIMIT_S = 10
+MOMENTS = (kinds.flushall, kinds.keys_deleted, kinds.clients_killed, kinds.latency)
+OUTAGES = {kind.__name__ for kind in kinds.REDIS if kind not in MOMENTS}
 
 
 class Run:
@@ -240,7 +242,10 @@ class Run:
         """How long the agreement took after each fault, by its kind, for table.py."""
         times = {}
         for spent, after in self.times:
-            kind = after.split(", ")[-1].split(" with ")[0]
+            kind, _, inner = after.split(", ")[-1].partition(" with ")
+            # nodes that were started while Redis was away are a case of their own
+            if inner and kind in OUTAGES:
+                kind = "start_meanwhile"
             times.setdefault(kind, []).append(round(spent, 3))
         return dict(sorted(times.items()))
 

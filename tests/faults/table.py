@@ -5,12 +5,38 @@ import json
 import statistics
 import sys
 
+# the rows of README.md's table
+ROWS = {
+    "Redis with its data": ["redis_killed"],
+    "Redis empty, flushed": ["redis_emptied", "flushall", "keys_deleted", "evicted"],
+    "an old backup, a lagging replica": ["old_dump", "failover_with_lost_writes"],
+    "nodes cannot reach Redis": ["half_partitioned", "all_partitioned", "connections_cut",
+                                 "clients_killed"],
+    "the connection hangs": ["redis_stopped", "latency"],
+    "a node killed": ["node_killed", "node_killed_saving", "node_without_state",
+                      "state_file_torn"],
+    "a start while Redis is away": ["start_meanwhile"],
+    "another release, wrong clocks": ["roll_out", "clock_off"],
+    "password, read-only, type, memory": ["wrong_password", "read_only", "wrong_type",
+                                          "out_of_memory"],
+    "a sentinel failover": ["failover", "failover_asked_for", "master_stopped"],
+}
+
 
 def read(path):
     """A report; the lines of --verbose before it are passed by."""
     with open(path) as file:
         text = file.read()
     return json.loads(text[text.index("{\n"):])
+
+
+def tell(title, times):
+    print("%-36s %6s %8s %8s" % (title, "times", "median", "worst"))
+    for what, spent in times.items():
+        if spent:
+            print("%-36s %6d %8.2f %8.2f" % (what, len(spent), statistics.median(spent),
+                                             max(spent)))
+    print()
 
 
 def main():
@@ -21,9 +47,9 @@ def main():
     for report in reports:
         for kind, spent in report["times_s"].items():
             times.setdefault(kind, []).extend(spent)
-    print("%-30s %6s %8s %8s" % ("kind", "times", "median", "worst"))
-    for kind, spent in sorted(times.items()):
-        print("%-30s %6d %8.2f %8.2f" % (kind, len(spent), statistics.median(spent), max(spent)))
+    tell("kind", dict(sorted(times.items())))
+    tell("row", {row: sum((times.get(kind, []) for kind in among), [])
+                 for row, among in ROWS.items()})
     every = sorted(sum(times.values(), []))
     p99 = every[min(len(every) - 1, int(0.99 * len(every)))]
     print("%d faults in %d runs, %d requests: median %.2f s, 99th percentile %.2f s, worst %.2f s, "
