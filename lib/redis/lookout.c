@@ -5,10 +5,11 @@
  * only a named and confirmed other master is told.
  */
 #include <assert.h>
+#include <stdbool.h>
 #include <string.h>
 #include "redis/codec.h"
-#include "redis/sentinel.h"
 #include "redis/lookout.h"
+#include "redis/sentinel.h"
 
 /** the most connections that are not gone yet; a look-up of a name keeps one until it is over */
 #define CONNECTIONS_MAX 16
@@ -43,9 +44,11 @@ static void open_connection(breaker__lookout_t *lookout, const breaker__endpoint
 static void take_named(breaker__lookout_t *lookout, const breaker_reply_t *reply)
 {
     breaker__endpoint_t named;
+    const char *wrong = breaker__sentinel_answer(reply, &named);
 
+    /* the reply goes with it */
     close_connection(lookout);
-    if (breaker__sentinel_answer(reply, &named) != NULL)
+    if (wrong != NULL)
         ask_next(lookout);
     else if (!is_master(lookout, &named))
         open_connection(lookout, &named, false);
@@ -53,8 +56,10 @@ static void take_named(breaker__lookout_t *lookout, const breaker_reply_t *reply
 
 static void take_role(breaker__lookout_t *lookout, const breaker_reply_t *reply)
 {
+    bool is_another = breaker__role_is_master(reply);
+
     close_connection(lookout);
-    if (!breaker__role_is_master(reply)) {
+    if (!is_another) {
         ask_next(lookout);
         return;
     }
