@@ -64,15 +64,14 @@ valgrind="valgrind -q --vgdb=no --fair-sched=try --leak-check=full --show-leak-k
     --errors-for-leak-kinds=definite --error-exitcode=9 --suppressions=tests/valgrind.supp"
 
 begin "valgrind: unit tests"
-for source in tests/unit/test_*.c; do
-    test=build/bin/$(basename "$source" .c)
-    # shellcheck disable=SC2086 # a command with its arguments
-    $valgrind "$test" >build/run.log 2>&1 || {
-        cat build/run.log
-        false
+# shellcheck disable=SC2016 # expanded by the shell that xargs starts
+find tests/unit -name 'test_*.c' | sort | xargs -P "$jobs" -n 1 sh -c '
+    test=build/bin/$(basename "$1" .c)
+    $0 "$test" >"$test.log" 2>&1 || {
+        cat "$test.log"
+        exit 255
     }
-    echo "clean: $test"
-done
+    echo "clean: $test"' "$valgrind"
 
 begin "valgrind: the link to a hostile Redis"
 BREAKER_PROBE_WRAPPER=$valgrind BREAKER_BIN="$PWD/build/bin" BREAKER_SLOWDOWN=6 \

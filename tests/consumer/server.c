@@ -66,6 +66,8 @@ static int join_cluster(breaker_node_t *node, const char *redis_url, uv_loop_t *
 static h2o_globalconf_t config;
 static h2o_context_t context;
 static h2o_accept_ctx_t accept_ctx;
+/* in a cluster, so that both ways to accept are tried */
+static breaker_h2o_fastpath_t *fastpath;
 
 static breaker_node_t *node;
 static breaker_cluster_t *cluster;
@@ -82,6 +84,14 @@ static void join_or_exit(uv_loop_t *loop)
     }
 }
 
+static void accept_connection(h2o_socket_t *sock)
+{
+    if (fastpath != NULL)
+        breaker_h2o_fastpath_accept(fastpath, sock);
+    else
+        h2o_accept(&accept_ctx, sock);
+}
+
 #if H2O_USE_LIBUV
 static void on_connection(uv_stream_t *listener, int status)
 {
@@ -96,7 +106,7 @@ static void on_connection(uv_stream_t *listener, int status)
         return;
     }
     uv_tcp_nodelay(connection, 1);
-    h2o_accept(&accept_ctx, h2o_uv_socket_create((uv_stream_t *)connection, (uv_close_cb)free));
+    accept_connection(h2o_uv_socket_create((uv_stream_t *)connection, (uv_close_cb)free));
 }
 
 static void on_term(uv_signal_t *signal, int number)
@@ -113,6 +123,8 @@ static void run(int fd)
 
     uv_loop_init(&loop);
     h2o_context_init(&context, &loop, &config);
+    if (redis_url != NULL)
+        fastpath = breaker_h2o_fastpath_create(&accept_ctx);
     uv_signal_init(&loop, &term);
     uv_signal_start(&term, on_term, SIGTERM);
     uv_tcp_init(&loop, &listener);
@@ -132,7 +144,7 @@ static void on_connection(h2o_socket_t *listener, const char *err)
     h2o_socket_t *connection;
 
     if (err == NULL && (connection = h2o_evloop_socket_accept(listener)) != NULL)
-        h2o_accept(&accept_ctx, connection);
+        accept_connection(connection);
 }
 
 /* ---- a loop of uv, on a thread, beside the one of the connections ---- */
@@ -181,6 +193,8 @@ static void run(int fd)
 
     signal(SIGTERM, on_term);
     h2o_context_init(&context, loop, &config);
+    if (redis_url != NULL)
+        fastpath = breaker_h2o_fastpath_create(&accept_ctx);
     if (on_own_loop) {
         uv_loop_init(&uv_loop);
         uv_async_init(&uv_loop, &leave, on_leave);
