@@ -102,5 +102,5 @@ for sanitizer in asan tsan; do
 done
 
 begin "tests"
-ctest --test-dir build --output-on-failure --no-tests=error --no-label-summary
+ctest --test-dir build --output-on-failure --no-tests=error --no-label-summary -j"$jobs"
 step=
