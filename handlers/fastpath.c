@@ -6,10 +6,11 @@
  *       answer │  │ the kernel took all of it (nearly always at once)
  *              ▼  │
  *             writing: not reading; the lease is held
+ *             resting: not reading, for 100 ms; behind many answers in a row
  *
- * Nothing of a request is kept between two turns of the loop: it is answered when it has come
- * whole, or it is libh2o's, which finds the bytes where they were. Answers are written in the
- * order of their requests, each before the next is looked at.
+ * Nothing of a request is kept between two turns of the loop but its bytes: it is answered when it
+ * has come whole, at once or in two pieces, or it is libh2o's, which finds the bytes where they
+ * were. Answers are written in the order of their requests, each before the next is looked at.
  *
  * Large bodies lie in memory files (release/) and go out by sendfile, without a copy. When the
  * kernel has no room left, the next piece is written from memory through libh2o's socket, whose
@@ -27,6 +28,9 @@
 #include <h2o/http1.h>
 
 enum {
+    /* of one connection in a row, a millisecond or two: a client may pipeline requests faster than
+       they are answered, and others wait meanwhile */
+    ANSWERS_MAX = 256,
     /* up to here copying the pieces together costs less than the kernel's way with several */
     GATHER_MAX = 4096,
     /* from here on the head goes out alone: its reader wakes up while the body is being sent, which
@@ -49,6 +53,11 @@ typedef struct st_connection_t {
     h2o_timeout_entry_t timeout; /* linked while waiting */
     struct timeval connected_at;
     bool has_answered;
+    /* within the turns of the loop that began in this millisecond */
+    unsigned num_answers;
+    uint64_t counted_at_ms;
+    /* for the rest of a request, once: what comes in crumbs is libh2o's */
+    bool has_waited;
     /* while writing: what the kernel has not been given yet */
     bool is_writing;
     char *head; /* owned: a copy, because the next answer reuses the texts; or NULL */
@@ -331,23 +340,65 @@ static bool write_answer(connection_t *conn, const breaker__plain_answer_t *answ
 
 /* ---- requests ---- */
 
+static void on_rested(h2o_timeout_entry_t *entry)
+{
+    connection_t *conn = H2O_STRUCT_FROM_MEMBER(connection_t, timeout, entry);
+
+    conn->timeout.cb = on_timeout;
+    wait_for_request(conn);
+    process(conn);
+}
+
+/* counts an answer; tells whether it was one too many for now, by the clock that a turn has */
+static bool is_too_much(connection_t *conn)
+{
+    uint64_t now_ms = h2o_now(context_of(conn)->loop);
+
+    if (conn->counted_at_ms != now_ms) {
+        conn->counted_at_ms = now_ms;
+        conn->num_answers = 0;
+    }
+    return conn->num_answers++ == ANSWERS_MAX;
+}
+
+/* leaves the thread to the other connections before this one's next request */
+static void rest(connection_t *conn)
+{
+    h2o_context_t *ctx = context_of(conn);
+
+    h2o_socket_read_stop(conn->sock);
+    h2o_timeout_unlink(&conn->timeout);
+    conn->timeout.cb = on_rested;
+    /* libh2o's next shorter one, of no time at all, would call back within this turn of the loop */
+    h2o_timeout_link(ctx->loop, &ctx->hundred_ms_timeout, &conn->timeout);
+}
+
 /* answers what has come whole and is plain, one request after another */
 static void process(connection_t *conn)
 {
     breaker__routes_t *routes = conn->fastpath->routes;
     breaker__plain_answer_t answer;
     breaker__plain_t plain;
-    size_t taken;
+    ssize_t taken;
 
     while (conn->sock->input->size != 0) {
         h2o_buffer_t **input = &conn->sock->input;
-        if (context_of(conn)->shutdown_requested ||
-            (taken = breaker__plain_read((*input)->bytes, (*input)->size, &plain)) == 0 ||
+        if (is_too_much(conn)) {
+            rest(conn);
+            return;
+        }
+        taken = breaker__plain_read((*input)->bytes, (*input)->size, &plain);
+        if (taken == BREAKER__PLAIN_INCOMPLETE && !conn->has_waited) {
+            conn->has_waited = true;
+            return;
+        }
+        if (taken <= 0 || context_of(conn)->shutdown_requested ||
             !breaker__plain_answer(routes, &plain, &answer)) {
             hand_over(conn);
             return;
         }
-        h2o_buffer_consume(input, taken);
+        conn->has_waited = false;
+        h2o_buffer_consume(input, (size_t)taken);
         if (!write_answer(conn, &answer))
             return;
     }

@@ -27,13 +27,16 @@ typedef struct st_breaker__plain_t {
     breaker__fields_t fields;
 } breaker__plain_t;
 
+/** the request may be plain, but its end has not come */
+#define BREAKER__PLAIN_INCOMPLETE (-1)
+
 /**
- * Reads one HTTP/1.1 request. Returns how many bytes it takes, or 0 when it is not plain:
- * incomplete or malformed; of another method or version; with a body, an expectation, an upgrade,
- * or a Connection that is not keep-alive; with a path that has to be normalised; with a field of
- * ours in several lines. Reads nothing behind `len`, changes nothing, allocates nothing.
+ * Reads one HTTP/1.1 request. Returns how many bytes it takes, BREAKER__PLAIN_INCOMPLETE, or 0 when
+ * it is not plain: malformed; of another method or version; with a body, an expectation, an
+ * upgrade, or a Connection that is not keep-alive; with a path that has to be normalised; with a
+ * field of ours in several lines. Reads nothing behind `len`, changes nothing, allocates nothing.
  */
-size_t breaker__plain_read(const char *base, size_t len, breaker__plain_t *ret_plain);
+ssize_t breaker__plain_read(const char *base, size_t len, breaker__plain_t *ret_plain);
 
 /* ---- fastpath_answer.c ---- */
 

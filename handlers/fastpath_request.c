@@ -9,8 +9,12 @@
 #include <strings.h>
 #include "fastpath.h"
 
-/* more fields than browsers send; with more a request is not plain */
-enum { FIELDS_MAX = 48 };
+enum {
+    /* more fields than browsers send; with more a request is not plain */
+    FIELDS_MAX = 48,
+    /* what picohttpparser says of a request whose end has not come */
+    PARTIAL = -2,
+};
 
 /*
  * picohttpparser as libh2o exports it; the packages do not install its header. Part of libh2o's
@@ -106,7 +110,7 @@ static size_t clean_path_len(const char *target, size_t len)
     return path_len;
 }
 
-size_t breaker__plain_read(const char *base, size_t len, breaker__plain_t *ret_plain)
+ssize_t breaker__plain_read(const char *base, size_t len, breaker__plain_t *ret_plain)
 {
     struct phr_header headers[FIELDS_MAX];
     size_t num_headers = FIELDS_MAX, method_len;
@@ -115,7 +119,9 @@ size_t breaker__plain_read(const char *base, size_t len, breaker__plain_t *ret_p
 
     taken = phr_parse_request(base, len, &method, &method_len, &ret_plain->target,
                               &ret_plain->target_len, &minor_version, headers, &num_headers, 0);
-    if (taken <= 0 || minor_version != 1 || !read_method(method, method_len, &ret_plain->is_head))
+    if (taken == PARTIAL)
+        return BREAKER__PLAIN_INCOMPLETE;
+    if (taken < 0 || minor_version != 1 || !read_method(method, method_len, &ret_plain->is_head))
         return 0;
     assert((size_t)taken <= len);
     ret_plain->path_len = clean_path_len(ret_plain->target, ret_plain->target_len);
@@ -125,5 +131,5 @@ size_t breaker__plain_read(const char *base, size_t len, breaker__plain_t *ret_p
     for (size_t i = 0; i != num_headers; ++i)
         if (!read_field(headers + i, &ret_plain->fields))
             return 0;
-    return (size_t)taken;
+    return taken;
 }

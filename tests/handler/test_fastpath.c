@@ -4,6 +4,8 @@
  * answers say is compared with libh2o's own in tests/integration/fastpath.py.
  */
 #include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -60,18 +62,43 @@ static h2o_socket_t *adopt(h2o_loop_t *loop, int fd)
 }
 #endif
 
-/* a connection that the fast path has accepted; returns the client's end */
-static int dial(fixture_t *fixture)
+/* the fast path accepts `fd` */
+static void accept_connection(fixture_t *fixture, int fd)
 {
-    h2o_socket_t *sock;
-    int fds[2];
+    h2o_socket_t *sock = adopt(fixture->server.loop, fd);
 
-    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
-    sock = adopt(fixture->server.loop, fds[0]);
     sock->on_close.cb = on_close;
     sock->on_close.data = &fixture->num_closed;
     breaker_h2o_fastpath_accept(fixture->fastpath, sock);
+}
+
+/* a connection that the fast path has accepted; returns the client's end */
+static int dial(fixture_t *fixture)
+{
+    int fds[2];
+
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
+    accept_connection(fixture, fds[0]);
     return fds[1];
+}
+
+/* the same over TCP, whose buffers hold many small answers */
+static int dial_tcp(fixture_t *fixture)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    socklen_t len = sizeof(address);
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    assert_int_equal(bind(listener, (struct sockaddr *)&address, len), 0);
+    assert_int_equal(listen(listener, 1), 0);
+    assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &len), 0);
+    assert_int_equal(connect(client, (struct sockaddr *)&address, len), 0);
+    assert_int_equal(fcntl(client, F_SETFL, O_NONBLOCK), 0);
+    accept_connection(fixture, accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    close(listener);
+    return client;
 }
 
 static void say(int fd, const char *text)
@@ -271,18 +298,36 @@ static void another_request_takes_its_connection_to_libh2o(void **state)
     hang_up(fixture, other);
 }
 
-static void half_a_request_takes_its_connection_to_libh2o(void **state)
+static void a_request_in_two_pieces_stays(void **state)
+{
+    fixture_t *fixture = *state;
+    int fd = dial(fixture);
+
+    for (int i = 0; i != 2; ++i) {
+        say(fd, "GET /static/" TOKEN);
+        loopback_turn(&fixture->server);
+        say(fd, "/css/site.css HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        expect(fixture, fd, "HTTP/1.1 200 OK", CSS);
+        assert_false(libh2o_has_connections(fixture));
+    }
+    hang_up(fixture, fd);
+}
+
+static void a_request_in_three_pieces_takes_its_connection_to_libh2o(void **state)
 {
     fixture_t *fixture = *state;
     int fd = dial(fixture);
     time_t end = time(NULL) + DEADLINE_S;
 
     say(fd, "GET /static/" TOKEN);
+    loopback_turn(&fixture->server);
+    assert_false(libh2o_has_connections(fixture));
+    say(fd, "/css");
     while (!libh2o_has_connections(fixture)) {
         assert_true(time(NULL) < end);
         loopback_turn(&fixture->server);
     }
-    say(fd, "/css/site.css HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    say(fd, "/site.css HTTP/1.1\r\nHost: localhost\r\n\r\n");
     expect(fixture, fd, "HTTP/1.1 200 OK", CSS);
     hang_up(fixture, fd);
 }
@@ -317,6 +362,36 @@ static void a_client_that_goes_away_in_the_middle_leaves_nothing(void **state)
     hang_up(fixture, fd);
 }
 
+static void a_flood_of_requests_lets_others_have_their_turn(void **state)
+{
+    enum { FLOOD = 1000 };
+    static char answers[FLOOD * 1024];
+    fixture_t *fixture = *state;
+    int flood = dial_tcp(fixture), other = dial_tcp(fixture);
+    size_t answer_len = 0, have = 0;
+
+    say(other, ASSET);
+    while (answer_len < strlen(CSS) ||
+           memcmp(answers + answer_len - strlen(CSS), CSS, strlen(CSS)) != 0)
+        assert_int_equal(receive(fixture, other, answers + answer_len++, 1), 1);
+    for (int i = 0; i != FLOOD; ++i)
+        strcpy(answers + (size_t)i * strlen(ASSET), ASSET);
+    say(flood, answers);
+    say(other, ASSET);
+    expect(fixture, other, "HTTP/1.1 200 OK", CSS);
+    /* the flood has rested meanwhile, twice at most */
+    for (ssize_t got; (got = read_some(flood, answers, sizeof(answers))) > 0;)
+        have += (size_t)got;
+    assert_true(have <= 3 * 256 * answer_len);
+    assert_int_equal(receive(fixture, flood, answers, FLOOD * answer_len - have),
+                     FLOOD * answer_len - have);
+    say(flood, ASSET);
+    expect(fixture, flood, "HTTP/1.1 200 OK", CSS);
+    assert_false(libh2o_has_connections(fixture));
+    hang_up(fixture, flood);
+    hang_up(fixture, other);
+}
+
 static void an_idle_connection_is_closed_in_time(void **state)
 {
     fixture_t *fixture = prepare();
@@ -324,7 +399,7 @@ static void an_idle_connection_is_closed_in_time(void **state)
     int fds[2];
     (void)state;
 
-    fixture->server.config.http1.req_timeout = 50;
+    fixture->server.config.http1.req_timeout = 1000;
     start(fixture);
     fds[0] = dial(fixture);
     fds[1] = dial(fixture);
@@ -420,11 +495,14 @@ int main(void)
         cmocka_unit_test_setup_teardown(plain_requests_never_reach_libh2o, setup, teardown),
         cmocka_unit_test_setup_teardown(another_request_takes_its_connection_to_libh2o, setup,
                                         teardown),
-        cmocka_unit_test_setup_teardown(half_a_request_takes_its_connection_to_libh2o, setup,
-                                        teardown),
+        cmocka_unit_test_setup_teardown(a_request_in_two_pieces_stays, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_request_in_three_pieces_takes_its_connection_to_libh2o,
+                                        setup, teardown),
         cmocka_unit_test_setup_teardown(a_client_that_stops_reading_gets_the_rest_when_it_goes_on,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(a_client_that_goes_away_in_the_middle_leaves_nothing, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_flood_of_requests_lets_others_have_their_turn, setup,
                                         teardown),
         cmocka_unit_test(an_idle_connection_is_closed_in_time),
         cmocka_unit_test_setup_teardown(at_the_end_idle_connections_end_and_requests_are_answered,

@@ -12,10 +12,10 @@
 #include "guard.h"
 
 /* reads a copy of the text; what `*plain` points at is gone afterwards */
-static size_t read_text(const char *text, size_t len, breaker__plain_t *plain)
+static ssize_t read_text(const char *text, size_t len, breaker__plain_t *plain)
 {
     char *copy = guarded_copy(text, len);
-    size_t taken = breaker__plain_read(copy, len, plain);
+    ssize_t taken = breaker__plain_read(copy, len, plain);
 
     guarded_free(copy, len);
     return taken;
@@ -24,10 +24,10 @@ static size_t read_text(const char *text, size_t len, breaker__plain_t *plain)
 static bool is_plain(const char *text)
 {
     breaker__plain_t plain;
-    size_t taken = read_text(text, strlen(text), &plain);
+    ssize_t taken = read_text(text, strlen(text), &plain);
 
-    assert_true(taken <= strlen(text));
-    return taken != 0;
+    assert_true(taken <= (ssize_t)strlen(text));
+    return taken > 0;
 }
 
 #define HOST "Host: localhost\r\n"
@@ -63,9 +63,6 @@ static void requests_of_browsers_are_plain(void **state)
 static void everything_else_is_for_libh2o(void **state)
 {
     static const char *const texts[] = {
-        "",
-        "\r\n",
-        "GET",
         "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
         "POST /static/1/a.css HTTP/1.1\r\n" HOST "\r\n",
         "get /static/1/a.css HTTP/1.1\r\n" HOST "\r\n",
@@ -116,7 +113,7 @@ static void a_request_is_not_plain_before_its_last_byte(void **state)
     (void)state;
 
     for (size_t len = 0; len != sizeof(text) - 1; ++len)
-        assert_int_equal(read_text(text, len, &plain), 0);
+        assert_int_equal(read_text(text, len, &plain), BREAKER__PLAIN_INCOMPLETE);
     assert_int_equal(read_text(text, sizeof(text) - 1, &plain), sizeof(text) - 1);
 }
 
