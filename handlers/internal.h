@@ -200,6 +200,13 @@ static inline void breaker__lease_hold(breaker__lease_t *lease, h2o_req_t *req)
     h2o_mem_link_shared(&req->pool, lease->shared);
 }
 
+/* ---- timeout.c ---- */
+
+/** Makes a timeout of libh2o on a loop. */
+h2o_timeout_t *breaker__timeout_create(h2o_loop_t *loop, uint64_t millis);
+/** Frees it, on libuv once the loop has run; nothing is linked to it any more. */
+void breaker__timeout_free(h2o_loop_t *loop, h2o_timeout_t *timeout);
+
 /* ---- park.c: requests that wait for news of the cluster ---- */
 
 /**
@@ -211,9 +218,9 @@ typedef struct st_breaker__lot_t {
     void *data;
     bool (*must_wait)(void *data, h2o_req_t *req);
     void (*answer)(void *data, h2o_req_t *req, bool refreshed);
-    breaker_node_t *node; /* borrowed */
-    h2o_loop_t *loop;     /* borrowed: the context's */
-    h2o_timeout_t timeout;
+    breaker_node_t *node;     /* borrowed */
+    h2o_loop_t *loop;         /* borrowed: the context's */
+    h2o_timeout_t *timeout;   /* owned */
     h2o_timeout_entry_t look; /* linked while any request waits */
     h2o_linklist_t waiting;
 } breaker__lot_t;

@@ -75,7 +75,7 @@ static void on_look(h2o_timeout_entry_t *entry)
         look_at(parked);
     }
     if (!h2o_linklist_is_empty(&lot->waiting) && !h2o_timeout_is_linked(&lot->look))
-        h2o_timeout_link(lot->loop, &lot->timeout, &lot->look);
+        h2o_timeout_link(lot->loop, lot->timeout, &lot->look);
 }
 
 void breaker__lot_init(breaker__lot_t *lot, breaker_node_t *node, h2o_loop_t *loop)
@@ -83,7 +83,7 @@ void breaker__lot_init(breaker__lot_t *lot, breaker_node_t *node, h2o_loop_t *lo
     lot->node = node;
     lot->loop = loop;
     lot->look.cb = on_look;
-    h2o_timeout_init(loop, &lot->timeout, LOOK_EVERY_MS);
+    lot->timeout = breaker__timeout_create(loop, LOOK_EVERY_MS);
     h2o_linklist_init_anchor(&lot->waiting);
 }
 
@@ -91,7 +91,7 @@ void breaker__lot_dispose(breaker__lot_t *lot)
 {
     assert(h2o_linklist_is_empty(&lot->waiting));
     assert(!h2o_timeout_is_linked(&lot->look));
-    h2o_timeout_dispose(lot->loop, &lot->timeout);
+    breaker__timeout_free(lot->loop, lot->timeout);
 }
 
 bool breaker__lot_park(breaker__lot_t *lot, h2o_req_t *req)
@@ -104,7 +104,7 @@ bool breaker__lot_park(breaker__lot_t *lot, h2o_req_t *req)
     *parked = (parked_t){.lot = lot, .req = req, .since_ms = now_ms()};
     h2o_linklist_insert(&lot->waiting, &parked->link);
     if (!h2o_timeout_is_linked(&lot->look))
-        h2o_timeout_link(lot->loop, &lot->timeout, &lot->look);
+        h2o_timeout_link(lot->loop, lot->timeout, &lot->look);
     breaker_node_want_refresh(lot->node);
     return true;
 }

@@ -63,9 +63,13 @@ build dev build
 valgrind="valgrind -q --vgdb=no --fair-sched=try --leak-check=full --show-leak-kinds=definite
     --errors-for-leak-kinds=definite --error-exitcode=9 --suppressions=tests/valgrind.supp"
 
-begin "valgrind: unit tests"
+# The sanitizers do not see what libuv and libh2o do to our memory, so handlers are looked at too.
+begin "valgrind: unit and handler tests"
 # shellcheck disable=SC2016 # expanded by the shell that xargs starts
-find tests/unit -name 'test_*.c' | sort | xargs -P "$jobs" -n 1 sh -c '
+{
+    find tests/unit -name 'test_*.c' | sort
+    printf '%s\n' test_park_uv test_park_evloop test_fastpath_uv test_fastpath_evloop test_static_uv
+} | xargs -P "$jobs" -n 1 sh -c '
     test=build/bin/$(basename "$1" .c)
     $0 "$test" >"$test.log" 2>&1 || {
         cat "$test.log"
