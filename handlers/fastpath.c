@@ -6,7 +6,7 @@
  *       answer │  │ the kernel took all of it (nearly always at once)
  *              ▼  │
  *             writing: not reading; the lease is held
- *             resting: not reading, for 100 ms; behind many answers in a row
+ *             resting: not reading, for a millisecond; behind many answers in a row
  *
  * Nothing of a request is kept between two turns of the loop but its bytes: it is answered when it
  * has come whole, at once or in two pieces, or it is libh2o's, which finds the bytes where they
@@ -22,7 +22,6 @@
 #include <string.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include "fastpath.h"
 /* needs h2o.h before it */
 #include <h2o/http1.h>
@@ -31,6 +30,7 @@ enum {
     /* of one connection in a row, a millisecond or two: a client may pipeline requests faster than
        they are answered, and others wait meanwhile */
     ANSWERS_MAX = 256,
+    REST_MS = 1,
     /* up to here copying the pieces together costs less than the kernel's way with several */
     GATHER_MAX = 4096,
     /* from here on the head goes out alone: its reader wakes up while the body is being sent, which
@@ -44,13 +44,14 @@ struct st_breaker_h2o_fastpath_t {
     h2o_accept_ctx_t *accept_ctx; /* borrowed: outlives us */
     breaker__routes_t *routes;    /* owned; NULL: all is libh2o's */
     h2o_linklist_t connections;
+    h2o_timeout_t *resting; /* owned */
 };
 
 typedef struct st_connection_t {
     breaker_h2o_fastpath_t *fastpath; /* borrowed */
     h2o_socket_t *sock;               /* owned, until libh2o gets it */
     h2o_linklist_t link;
-    h2o_timeout_entry_t timeout; /* linked while waiting */
+    h2o_timeout_entry_t timeout; /* linked while waiting or resting */
     struct timeval connected_at;
     bool has_answered;
     /* within the turns of the loop that began in this millisecond */
@@ -135,9 +136,10 @@ static void on_read(h2o_socket_t *sock, const char *err)
 {
     connection_t *conn = sock->data;
 
+    assert(!conn->is_writing);
     if (err != NULL)
         close_connection(conn);
-    else if (!conn->is_writing)
+    else
         process(conn);
 }
 
@@ -173,8 +175,9 @@ static h2o_iovec_t take_piece(connection_t *conn)
     uint64_t len = conn->body_len;
     h2o_iovec_t piece;
 
-    if (is_sent_from_file(conn->variant, len))
+    if (is_sent_from_file(conn->variant, len) && len > PIECE_LEN)
         len = PIECE_LEN;
+    assert(conn->body_at + len <= conn->variant->len);
     piece = h2o_iovec_init(conn->variant->base + conn->body_at, (size_t)len);
     conn->body_at += len;
     conn->body_len -= len;
@@ -358,7 +361,7 @@ static bool is_too_much(connection_t *conn)
         conn->counted_at_ms = now_ms;
         conn->num_answers = 0;
     }
-    return conn->num_answers++ == ANSWERS_MAX;
+    return conn->num_answers++ >= ANSWERS_MAX;
 }
 
 /* leaves the thread to the other connections before this one's next request */
@@ -369,8 +372,8 @@ static void rest(connection_t *conn)
     h2o_socket_read_stop(conn->sock);
     h2o_timeout_unlink(&conn->timeout);
     conn->timeout.cb = on_rested;
-    /* libh2o's next shorter one, of no time at all, would call back within this turn of the loop */
-    h2o_timeout_link(ctx->loop, &ctx->hundred_ms_timeout, &conn->timeout);
+    /* libh2o's own, of no time at all, would call back within this turn of the loop */
+    h2o_timeout_link(ctx->loop, conn->fastpath->resting, &conn->timeout);
 }
 
 /* answers what has come whole and is plain, one request after another */
@@ -388,11 +391,12 @@ static void process(connection_t *conn)
             return;
         }
         taken = breaker__plain_read((*input)->bytes, (*input)->size, &plain);
-        if (taken == BREAKER__PLAIN_INCOMPLETE && !conn->has_waited) {
+        if (taken == BREAKER__PLAIN_INCOMPLETE && !conn->has_waited &&
+            (*input)->size < H2O_MAX_REQLEN) {
             conn->has_waited = true;
             return;
         }
-        if (taken <= 0 || context_of(conn)->shutdown_requested ||
+        if (taken <= 0 || taken > H2O_MAX_REQLEN || context_of(conn)->shutdown_requested ||
             !breaker__plain_answer(routes, &plain, &answer)) {
             hand_over(conn);
             return;
@@ -413,6 +417,7 @@ breaker_h2o_fastpath_t *breaker_h2o_fastpath_create(h2o_accept_ctx_t *accept_ctx
     fastpath->accept_ctx = accept_ctx;
     fastpath->routes = NULL;
     h2o_linklist_init_anchor(&fastpath->connections);
+    fastpath->resting = breaker__timeout_create(accept_ctx->ctx->loop, REST_MS);
     if (accept_ctx->ssl_ctx == NULL && !accept_ctx->expect_proxy_line)
         fastpath->routes = breaker__routes_create(accept_ctx->ctx, accept_ctx->hosts);
     return fastpath;
@@ -423,6 +428,7 @@ void breaker_h2o_fastpath_free(breaker_h2o_fastpath_t *fastpath)
     if (fastpath == NULL)
         return;
     assert(h2o_linklist_is_empty(&fastpath->connections));
+    breaker__timeout_free(fastpath->accept_ctx->ctx->loop, fastpath->resting);
     breaker__routes_free(fastpath->routes);
     free(fastpath);
 }
@@ -440,7 +446,7 @@ void breaker_h2o_fastpath_accept(breaker_h2o_fastpath_t *fastpath, h2o_socket_t 
     conn->fastpath = fastpath;
     conn->sock = sock;
     conn->timeout.cb = on_timeout;
-    gettimeofday(&conn->connected_at, NULL);
+    conn->connected_at = *h2o_get_timestamp(fastpath->accept_ctx->ctx, NULL, NULL);
     h2o_linklist_insert(&fastpath->connections, &conn->link);
     sock->data = conn;
     start_timeout(conn);

@@ -272,8 +272,8 @@ static void add_range(breaker__routes_t *routes, const breaker_variant_t *varian
     at = breaker__http1_put_server(at, routes->ctx->globalconf);
     add_piece(answer, routes->scratch, (size_t)(at - routes->scratch));
     /* all headers of a 200, without the empty line */
-    add_piece(answer, prepared->text + prepared->server_at + routes->server_len,
-              prepared->text_len - prepared->server_at - routes->server_len - 2);
+    add_piece(answer, prepared->text + prepared->headers_at,
+              prepared->text_len - prepared->headers_at - 2);
     begin = at;
     at = breaker__http1_put(at, H2O_STRLIT("content-range: bytes "));
     at = breaker__http1_put_number(at, range.first);

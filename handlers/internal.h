@@ -25,11 +25,11 @@ typedef struct st_breaker__prepared_t {
     /** how many a 200 has */
     size_t num_headers;
     /**
-     * What follows "Connection" in a 200: Content-Length up to `server_at`, the server's name if it
-     * has one, the shared headers up to `shared_end`, the others, an empty line
+     * What follows "Connection" in a 200: Content-Length up to `server_at`, the server's name up to
+     * `headers_at`, the shared headers up to `shared_end`, the others, an empty line
      */
     const char *text;
-    size_t server_at, shared_end, text_len;
+    size_t server_at, headers_at, shared_end, text_len;
     h2o_header_t headers[];
 } breaker__prepared_t;
 

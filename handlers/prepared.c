@@ -92,6 +92,7 @@ static void write_text(breaker__prepared_t *prepared, const h2o_globalconf_t *gl
     at = breaker__http1_put_length(text, body_len);
     prepared->server_at = (size_t)(at - text);
     at = breaker__http1_put_server(at, globalconf);
+    prepared->headers_at = (size_t)(at - text);
     at = breaker__http1_put_headers(at, headers, prepared->num_shared);
     prepared->shared_end = (size_t)(at - text);
     at = breaker__http1_put_headers(at, headers + prepared->num_shared,

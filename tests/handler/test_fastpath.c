@@ -364,7 +364,7 @@ static void a_client_that_goes_away_in_the_middle_leaves_nothing(void **state)
 
 static void a_flood_of_requests_lets_others_have_their_turn(void **state)
 {
-    enum { FLOOD = 1000 };
+    enum { FLOOD = 2000 };
     static char answers[FLOOD * 1024];
     fixture_t *fixture = *state;
     int flood = dial_tcp(fixture), other = dial_tcp(fixture);

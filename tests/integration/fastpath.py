@@ -20,7 +20,8 @@ RANDOM = random.Random(20261125)
 TEXT = b"".join(b".rule-%d { margin: %dpx }\n" % (i, i % 7) for i in range(2000))
 FILES = {"a.txt": b"abcdefghijklmnopqrstuvwxyz", "empty.txt": b"", "style.css": TEXT,
          "dir/index.html": b"<p>index</p>", "dir/b.js": b"export {}\n", "with space.txt": b"space",
-         "k32.bin": RANDOM.randbytes(32768), "k300.bin": RANDOM.randbytes(300000),
+         "k32.bin": RANDOM.randbytes(32768), "k50.bin": RANDOM.randbytes(50000),
+         "k64.bin": RANDOM.randbytes(65535), "k300.bin": RANDOM.randbytes(300000),
          "m9.bin": RANDOM.randbytes(9 << 20)}
 
 CONFIG = """
@@ -128,8 +129,8 @@ class Twins(harness.FlavourCase):
             for fast in ("ON", "OFF"):
                 cls.ports[fast] = harness.free_port()
                 cls.servers.append(harness.Server(cls.flavour, harness.expand(
-                    CONFIG, fast=fast, port=cls.ports[fast], token=TOKEN, tree=tree, pages=pages,
-                    extra=cls.extra)))
+                    CONFIG.replace("@extra@", cls.extra), fast=fast, port=cls.ports[fast],
+                    token=TOKEN, tree=tree, pages=pages)))
             for port in cls.ports.values():
                 for coding in ("br", "gzip", "zstd"):
                     cls.wait_encoded(port, coding)
@@ -232,7 +233,7 @@ class Answers(Twins):
                 self.assertEqual(fast, slow, said[:300])
 
     def test_bodies_of_every_size_and_their_ranges(self):
-        for name in ("k32.bin", "k300.bin", "m9.bin"):
+        for name in ("k32.bin", "k50.bin", "k64.bin", "k300.bin", "m9.bin"):
             content = FILES[name]
             for first, last in ((0, len(content) - 1), (1, 32768), (100, 100), (len(content) - 70000,
                                                                                  len(content) - 1)):
@@ -265,7 +266,7 @@ class Pipelines(Twins):
 
     def test_large_answers_to_a_slow_reader(self):
         """The kernel is full most of the time; nothing is lost, doubled or in another order."""
-        names = ["m9.bin", "a.txt", "k300.bin", "k32.bin", "none", "m9.bin"] * 3
+        names = ["m9.bin", "a.txt", "k300.bin", "k32.bin", "none", "k50.bin", "k64.bin"] * 3
         said = b"".join(request(url(name)) for name in names)
         with client.Http1(self.ports["ON"], receive_buffer=4096) as connection:
             connection.send(said)
@@ -273,6 +274,16 @@ class Pipelines(Twins):
                 response = connection.read()
                 self.assertEqual(hashlib.sha256(response.body).digest(),
                                  hashlib.sha256(FILES.get(name, b"not found\n")).digest(), name)
+
+    def test_many_bodies_of_one_size_to_a_slow_reader(self):
+        """Wherever the kernel is full: what is left then is of every length."""
+        for name in ("k32.bin", "k50.bin", "k64.bin", "k300.bin"):
+            said = request(url(name)) * 120
+            with client.Http1(self.ports["ON"], receive_buffer=4096) as connection:
+                connection.send(said)
+                for _ in range(120):
+                    self.assertEqual(connection.read().body, FILES[name], name)
+                self.assertEqual(connection.request(url("a.txt")).body, FILES["a.txt"])
 
     def test_clients_that_go_away_in_the_middle(self):
         server = self.servers[0]
@@ -292,6 +303,10 @@ class Pipelines(Twins):
 class WithAName(Twins):
     extra = "server-name: twin/1.0" + "-" * 2000
 
+    def test_the_longest_redirect(self):
+        target = url("a.txt", OLDER) + "?" + "\"" * 8192
+        self.assert_same([request(target[:8192])])
+
     def test_the_server_field_is_where_libh2o_writes_it(self):
         for target in (url("a.txt"), url("none"), url("a.txt", OLDER), url("a.txt", NEWER)):
             for fields in ([], ["Range: bytes=1-2"], ["If-None-Match: *"]):
@@ -300,16 +315,36 @@ class WithAName(Twins):
 
 
 class WithALog(Twins):
-    extra = "access-log: /dev/null"
+    """The log of each twin is named after its port."""
+
+    extra = "access-log: /tmp/breaker-test-@port@.log"
+
+    @classmethod
+    def end(cls):
+        super().end()
+        for port in cls.ports.values():
+            if os.path.exists(cls.log_of(port)):
+                os.unlink(cls.log_of(port))
+
+    @staticmethod
+    def log_of(port):
+        return "/tmp/breaker-test-%d.log" % port
 
     def test_paths_with_loggers_are_left_to_libh2o(self):
+        lines = []
+        for port in self.ports.values():
+            with open(self.log_of(port)) as file:
+                lines.append(sum(1 for _ in file))
         self.assert_same([request(url("a.txt")), request(url("a.txt", OLDER)), request("/page.html")])
+        for port, before in zip(self.ports.values(), lines):
+            def logged(path=self.log_of(port), least=before + 3):
+                with open(path) as file:
+                    return sum(1 for _ in file) >= least
+            harness.wait_until(logged, "three more lines in the log of %d" % port)
 
 
 class Shutdown(Twins):
     def test_what_was_begun_is_finished_and_what_is_idle_ends(self):
-        fast = client.Http1(self.ports["ON"])
-        self.addCleanup(fast.close)
         idle = client.Http1(self.ports["ON"])
         self.addCleanup(idle.close)
         slow = client.Http1(self.ports["ON"], receive_buffer=4096)

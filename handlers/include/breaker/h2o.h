@@ -109,8 +109,9 @@ BREAKER_EXPORT void breaker_h2o_fastpath_free(breaker_h2o_fastpath_t *fastpath);
 /**
  * Takes a connection that was just accepted, in the place of `h2o_accept`. The fast path, and later
  * libh2o, owns the socket; its `on_close` is left alone. Limits are the context's: a connection
- * that is idle, or sends a request slowly, for `http1.req_timeout` is closed. The process ignores
- * SIGPIPE, as with libh2o.
+ * that is idle, or sends a request slowly, for `http1.req_timeout` is closed; where that request
+ * goes to libh2o in the middle, its time begins anew, once. The process ignores SIGPIPE, as with
+ * libh2o.
  */
 BREAKER_EXPORT void breaker_h2o_fastpath_accept(breaker_h2o_fastpath_t *fastpath,
                                                 h2o_socket_t *sock);
