@@ -142,6 +142,8 @@ def run(arguments: argparse.Namespace) -> None:
     care = []
     for runner, result in run_suites(suites, peers, settings):
         results.append(result)
+        # at once, so that what comes later cannot lose it
+        print("\n" + report.as_text(result) + "\n", flush=True)
         found = doubts(result, runner.stolen_s, runner.cores.shared)
         care.extend(f"{result.name}: {doubt}" for doubt in found)
     facts["seconds_in_all"] = round(time.monotonic() - started)
@@ -149,8 +151,6 @@ def run(arguments: argparse.Namespace) -> None:
     reached = targets(results)
     path = settings.directory / "result.json"
     report.write_json(path, results, reached, facts)
-    for result in results:
-        print("\n" + report.as_text(result))
     if reached:
         print("\n" + report.targets_text(reached))
     finish(facts, path)

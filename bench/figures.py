@@ -71,10 +71,17 @@ class Result:
     kept_bytes: dict[str, int] = field(default_factory=dict)
     # of a suite at a fixed rate, by workload
     rates: dict[str, int] = field(default_factory=dict)
+    # what was left out because answers were lost under load, and how
+    losses: list[str] = field(default_factory=list)
 
     def of(self, peer: str, workload: str) -> list[Sample]:
         found = [s for s in self.samples if s.peer == peer and s.workload == workload]
         return sorted(found, key=lambda sample: sample.round)
+
+    def leave_out(self, peer: str, workload: str, why: str) -> None:
+        """A peer that loses answers has no figures there: what it did not answer cost it nothing."""
+        self.samples = [s for s in self.samples if (s.peer, s.workload) != (peer, workload)]
+        self.losses.append(f"{peer}, {workload}: {why}")
 
     def names(self, *roles: str) -> list[str]:
         return [peer.name for peer in self.peers if peer.role in roles]

@@ -13,7 +13,7 @@ from pathlib import Path
 import cpu
 from ask import Request
 from peers import H1, H2, OVER_TLS, TLS_H2
-from server import Failure
+from server import Failure, Loss
 
 HERE = Path(__file__).resolve().parent
 PATIENCE_S = 60
@@ -96,7 +96,7 @@ def _the_line_of_json(output: str) -> dict:
 
 def _fail(request: Request, wrong: str) -> None:
     if wrong:
-        raise Failure(f"{request.workload.name!r} on {request.url} ({request.protocol}): {wrong}")
+        raise Loss(f"{request.workload.name!r} on {request.url} ({request.protocol}): {wrong}")
 
 
 def _run_wrk(request: Request, load: Load) -> Run:

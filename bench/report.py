@@ -53,6 +53,8 @@ def as_text(result: Result) -> str:
         parts.append(ratios)
     if result.kept_bytes:
         parts.append(_memory_table(result))
+    if result.losses:
+        parts.append("\n".join(["Left out, because answers were lost:", *result.losses]))
     return "\n".join(parts[:2]) + "\n\n" + "\n\n".join(parts[2:])
 
 
@@ -205,6 +207,7 @@ def write_json(
             "memory_bytes": result.memory_bytes,
             "kept_bytes": result.kept_bytes,
             "figures": _cells(result),
+            "losses": result.losses,
             "samples": [asdict(sample) for sample in result.samples],
         }
         for result in results

@@ -12,7 +12,7 @@ from ask import Request, ask_each, prepare, prepare_mixed
 from figures import Result, Sample
 from load import Load, run_load
 from peers import BARE, OURS, PEER, Peer, Place
-from server import Failure, Server, free_port
+from server import Failure, Loss, Server, free_port
 from site_files import files_below
 from suites import Suite
 from workloads import TOKEN, Workload
@@ -129,7 +129,7 @@ class Runner:
             stolen_before_s = sum(map(cpu.stolen_s, self.cores.servers))
             for turn in range(self.settings.rounds):
                 print(f"  round {turn + 1} of {self.settings.rounds}", flush=True)
-                result.samples.extend(self._round(targets, turn, result.rates, able))
+                self._round(targets, turn, result, able)
             self.stolen_s = sum(map(cpu.stolen_s, self.cores.servers)) - stolen_before_s
             self._look_at_memory(targets, result)
         return result
@@ -241,17 +241,23 @@ class Runner:
         return able
 
     def _round(
-        self, targets: list[Target], turn: int, rates: dict[str, int], able: dict[str, set[str]]
-    ) -> list[Sample]:
+        self, targets: list[Target], turn: int, result: Result, able: dict[str, set[str]]
+    ) -> None:
         first = turn % len(targets)
-        samples = []
         for workload in self.suite.workloads:
-            load = self._load_of(workload, rates.get(workload.name, 0))
+            load = self._load_of(workload, result.rates.get(workload.name, 0))
             for target in targets[first:] + targets[:first]:
                 request = target.requests.get(workload.name)
-                if request and (not able or target.peer.name in able[workload.name]):
-                    samples.append(measure(target.server, request, turn, load))
-        return samples
+                if not request or (able and target.peer.name not in able[workload.name]):
+                    continue
+                try:
+                    result.samples.append(measure(target.server, request, turn, load))
+                except Loss as loss:
+                    if target.peer.role == OURS:
+                        raise
+                    del target.requests[workload.name]
+                    result.leave_out(target.peer.name, workload.name, str(loss))
+                    print(f"  left out: {result.losses[-1]}", flush=True)
 
     def _load_of(self, workload: Workload, rate: int) -> Load:
         if workload.large and self.suite.streams > 1:

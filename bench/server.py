@@ -24,6 +24,10 @@ class Failure(Exception):
     """Something that makes the figures worthless; its text is for the terminal."""
 
 
+class Loss(Failure):
+    """What came back under load were not all the right answers."""
+
+
 def check_known(what: str, known: list[str], names: list[str]) -> None:
     """Fails when somebody asked for a name that is in no table."""
     unknown = sorted(set(names) - set(known))
