@@ -101,14 +101,14 @@ static bool map_file(breaker__sealed_file_t *file)
 /**
  * Has the kernel gather what is complete into huge pages: sendfile(2) then hands the network a few
  * large pieces instead of one a page, which is most of what it costs. Where that is not to be had
- * (before Linux 6.1, or fragmented memory) nothing changes but the speed.
+ * (before Linux 6.1, or fragmented memory) nothing changes but the speed. The last huge page is
+ * gathered however little of it is used: a small site gets the speed, too, for 2 MiB at most.
  */
 static void gather(const breaker__sealed_file_t *file)
 {
-    uint64_t len = file->used - file->used % HUGE_PAGE;
+    uint64_t len = (file->used + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
 
-    if (len != 0)
-        madvise((void *)(uintptr_t)file->base, len, MADV_COLLAPSE);
+    madvise((void *)(uintptr_t)file->base, len <= file->size ? len : file->used, MADV_COLLAPSE);
 }
 
 /** Closes the window of a file, and the last way to open one. */

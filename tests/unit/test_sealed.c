@@ -1,7 +1,7 @@
 /*
  * Large bodies in sealed memory files: the same bytes both ways, nobody who could change them, few
- * descriptors, no more memory than whole pages, and no difference but the descriptor where the
- * system has no such files.
+ * descriptors, no more memory than whole pages and one huge page not filled, and no difference but
+ * the descriptor where the system has no such files.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,6 +18,7 @@
 #include "release/store.h"
 #include "scratch.h"
 
+#define HUGE_PAGE (UINT64_C(2) << 20)
 #define PAGE ((size_t)sysconf(_SC_PAGESIZE))
 #define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE)
 
@@ -389,7 +390,9 @@ static void memory_is_whole_pages_and_counted_as_such(void **state)
             if (variant->memory_fd >= 0)
                 in_files += breaker__sealed_span(variant->len);
         }
-    assert_int_equal(allocated(identity_of(fixture, "000.css")->memory_fd), in_files);
+    /* gathered into huge pages of 2 MiB where the system has them, the last one included */
+    assert_in_range(allocated(identity_of(fixture, "000.css")->memory_fd), in_files,
+                    (in_files + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE);
     assert_in_range(breaker_store_memory(store_of(fixture)), bytes, bytes / 10 * 13);
 }
 
