@@ -117,6 +117,10 @@ class Result:
     def limit(self, peer: Peer) -> str:
         return peer.limit if peer.limit in self.names(BARE) else ""
 
+    def bound(self, peer: Peer, workload: str) -> Figure | None:
+        """The bare loop's own ratio to the best peer: no server of this kind comes above it."""
+        return self.ratio(self.limit(peer), self.best_peer(workload), workload)
+
     def ratio(self, peer: str, other: str, workload: str) -> Figure | None:
         """Per second of server CPU, round by round: what slows both does not count."""
         return self._ratio(peer, other, workload, lambda sample: sample.per_cpu_s)

@@ -112,16 +112,24 @@ def _ratio_table(result: Result) -> str:
             other = result.baseline(peer, workload.name)
             ratio = result.ratio(peer.name, other, workload.name) if other else None
             limit = result.ratio(peer.name, result.limit(peer), workload.name)
+            bound = result.bound(peer, workload.name)
             rows.append(
-                [workload.name, peer.name, other or "-", ratio_text(ratio), ratio_text(limit)]
+                [
+                    workload.name,
+                    peer.name,
+                    other or "-",
+                    ratio_text(ratio),
+                    ratio_text(limit),
+                    ratio_text(bound),
+                ]
             )
     if not any(row[3] != "-" or row[4] != "-" for row in rows):
         return ""
     title = "Per second of server CPU, round by round: median (lowest–highest)"
-    columns = ["", "best peer", "ratio to it", "to the bare loop"]
+    columns = ["", "best peer", "ratio to it", "to the bare loop", "the bare loop's to the peer"]
     if ours[0].role == NODE:
         columns[1] = "the node alone"
-    if all(row[4] == "-" for row in rows):
+    while all(row[-1] == "-" for row in rows):
         columns, rows = columns[:-1], [row[:-1] for row in rows]
     return table(title, columns, rows, left=3)
 
@@ -187,6 +195,7 @@ def _cells(result: Result) -> list[dict[str, object]]:
                     "ratio": _dict(result.ratio(peer.name, other, workload.name)),
                     "ratio_to": other or None,
                     "ratio_to_bare_loop": _dict(result.ratio(peer.name, limit, workload.name)),
+                    "bare_loop_ratio": _dict(result.bound(peer, workload.name)),
                 }
             )
     return cells

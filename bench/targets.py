@@ -1,7 +1,8 @@
 """The table of targets: what h2o-breaker sets out to reach, what was measured, reached or not.
 
 A target is `yes` when the median of the rounds reaches it, `in the noise` when only the best round
-does, `no` when none does.
+does, `no` when none does; and `above the bare loop` when it is not reached and the bare loop, which
+does nothing but receive and send, does not reach it either.
 """
 
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ OF_BARE = 0.85
 LATENCY = 1.00
 MEMORY = 1.3
 CONNECTIONS = 1000
+ABOVE = "above the bare loop"
+STATES = ("yes", "in the noise", ABOVE)
 
 
 @dataclass(frozen=True)
@@ -77,8 +80,14 @@ def _against_peers(result: Result) -> list[Target]:
             ratio = result.ratio(peer.name, best, workload.name)
             if ratio:
                 text = f"{story} the best peer, {workload.name}"
+                bound = result.bound(peer, workload.name)
                 reached = at_least(limit, ratio)
-                found.append(Target("per CPU", text, peer.name, best, _text(ratio), reached))
+                measured = _text(ratio)
+                if bound:
+                    measured += f", bare loop {bound.median:.2f}"
+                if bound and reached != "yes" and bound.median < limit:
+                    reached = ABOVE
+                found.append(Target("per CPU", text, peer.name, best, measured, reached))
     return found
 
 
@@ -153,12 +162,13 @@ def summary(found: list[Target]) -> list[str]:
     lines = []
     for subject in dict.fromkeys(target.subject for target in found):
         some = [target for target in found if target.subject == subject]
-        reached = [sum(t.reached == state for t in some) for state in ("yes", "in the noise", "no")]
-        story = f"{reached[0]} of {len(some)} reached"
-        if reached[1]:
-            story += f", {reached[1]} in the noise"
+        num = {state: sum(t.reached == state for t in some) for state in (*STATES, "no")}
+        story = f"{num['yes']} of {len(some)} reached"
+        for state in STATES[1:]:
+            if num[state]:
+                story += f", {num[state]} {state}"
         missed = dict.fromkeys(t.text.rpartition(", ")[2] for t in some if t.reached == "no")
-        if reached[2]:
-            story += f", {reached[2]} missed: {'; '.join(missed)}"
+        if missed:
+            story += f", {num['no']} missed: {'; '.join(missed)}"
         lines.append(f"{subject}: {story}")
     return lines

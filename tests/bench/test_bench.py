@@ -231,6 +231,16 @@ class Figures(unittest.TestCase):
                          [("per CPU", "fast", "yes"), ("bare loop", "loop", "yes")])
         self.assertEqual(summary(found)[0], "per CPU: 1 of 1 reached")
 
+    def test_a_target_that_the_bare_loop_misses_is_above_it(self):
+        self.assertEqual(self.result.bound(self.result.peers[2], "w").median, 1.3)
+        self.result.samples = [s for s in self.result.samples if s.peer not in ("us", "loop")]
+        for turn, best in enumerate((100, 50, 200)):
+            self.result.samples += [sample("us", turn, best), sample("loop", turn, 1.1 * best)]
+        found = targets([self.result])
+        self.assertEqual(found[0].reached, "above the bare loop")
+        self.assertIn("bare loop 1.10", found[0].measured)
+        self.assertEqual(summary(found)[0], "per CPU: 0 of 1 reached, 1 above the bare loop")
+
     def test_a_target_that_only_the_best_round_reaches_is_in_the_noise(self):
         value = Figure(1.0, 0.1, 0.9, 1.2)
         self.assertEqual([at_least(limit, value) for limit in (1.0, 1.15, 1.3)],
