@@ -1,9 +1,10 @@
 /*
  * Sends an asset through libh2o, as judge.c decided. The common answer, a whole body in memory, is
- * one call with no allocation of ours. Everything else is a list of segments that a generator sends
- * in pieces: bodies on disk, because reading them at once would hold the thread; bodies under TLS
- * on HTTP/1, because OpenSSL would encrypt and keep all of it at once; multipart bodies, because
- * they have many parts.
+ * one call with no allocation of ours. Under TLS on HTTP/1 a small one is pulled behind its head,
+ * and shares its record. Everything else is a list of segments that a generator sends in pieces:
+ * bodies on disk, because reading them at once would hold the thread; large bodies under TLS on
+ * HTTP/1, because OpenSSL would encrypt and keep all of it at once; multipart bodies, because they
+ * have many parts.
  */
 #include <assert.h>
 #include <inttypes.h>
@@ -11,8 +12,12 @@
 #include <string.h>
 #include "internal.h"
 
-/* how much of a body is read, or encrypted, at a time */
-enum { PIECE_LEN = 65536 };
+enum {
+    /* how much of a body is read, or encrypted, at a time */
+    PIECE_LEN = 65536,
+    /* a body up to here fits into one TLS record of 16 KiB together with its head */
+    JOINED_MAX = 12288,
+};
 
 /* a part of a body: text of ours, or `len` bytes of the variant from `offset` on */
 typedef struct st_segment_t {
@@ -147,13 +152,55 @@ static int send_nothing(h2o_req_t *req)
     return 0;
 }
 
+/* ---- joined with the head ---- */
+
+typedef struct st_joined_t {
+    h2o_generator_t super;
+    const char *base; /* borrowed: the lease keeps it */
+    size_t len;
+} joined_t;
+
+static h2o_send_state_t pull_joined(h2o_generator_t *_self, h2o_req_t *req, h2o_iovec_t *buf)
+{
+    joined_t *self = (void *)_self;
+    size_t len = self->len < buf->len ? self->len : buf->len;
+    (void)req;
+
+    memcpy(buf->base, self->base, len);
+    buf->len = len;
+    self->base += len;
+    self->len -= len;
+    return self->len == 0 ? H2O_SEND_STATE_FINAL : H2O_SEND_STATE_IN_PROGRESS;
+}
+
+/*
+ * Under TLS libh2o encrypts every buffer as a record of its own, which for a small one costs as
+ * much as its bytes. What it pulls, it puts behind the head, into one buffer.
+ */
+static int send_joined(h2o_req_t *req, const char *base, size_t len)
+{
+    joined_t *joined = h2o_mem_alloc_pool(&req->pool, sizeof(*joined));
+
+    *joined = (joined_t){.super = {NULL, NULL}, .base = base, .len = len};
+    h2o_start_response(req, &joined->super);
+    if (req->_ostr_top->start_pull != NULL) {
+        req->_ostr_top->start_pull(req->_ostr_top, pull_joined);
+    } else {
+        h2o_iovec_t whole = h2o_iovec_init(base, len);
+        h2o_send(req, &whole, 1, H2O_SEND_STATE_FINAL);
+    }
+    return 0;
+}
+
+/* ---- bodies ---- */
+
 /* `len` bytes of the variant from `offset` on are the whole body */
 static int send_span(h2o_req_t *req, const breaker_variant_t *variant, uint64_t offset,
                      uint64_t len)
 {
     static h2o_generator_t generator = {NULL, NULL};
-    bool in_pieces = variant->base == NULL || (len > PIECE_LEN && req->version < 0x200 &&
-                                               req->input.scheme == &H2O_URL_SCHEME_HTTPS);
+    bool is_encrypted = req->version < 0x200 && req->input.scheme == &H2O_URL_SCHEME_HTTPS;
+    bool in_pieces = variant->base == NULL || (len > PIECE_LEN && is_encrypted);
     h2o_iovec_t whole;
     body_t *body;
 
@@ -165,6 +212,8 @@ static int send_span(h2o_req_t *req, const breaker_variant_t *variant, uint64_t 
         add_segment(body, NULL, offset, len);
         return send_body(req, body);
     }
+    if (is_encrypted && len <= JOINED_MAX)
+        return send_joined(req, variant->base + offset, (size_t)len);
     whole = h2o_iovec_init(variant->base + offset, (size_t)len);
     h2o_start_response(req, &generator);
     h2o_send(req, &whole, 1, H2O_SEND_STATE_FINAL);

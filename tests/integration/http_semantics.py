@@ -332,6 +332,46 @@ class Negotiation(SemanticsCase):
             self.assertIn("public", response.get("cache-control"))
 
 
+class Encrypted(SemanticsCase):
+    """Bodies around the lengths up to which they share a TLS record with their heads."""
+
+    LENGTHS = (1, 500, 12287, 12288, 12289, 16383, 16384, 65536, 65537)
+    files = {"%d.bin" % length: BIG[length:2 * length] for length in LENGTHS}
+
+    def setUp(self):
+        context = client.tls_context(self.certificate.cert)
+        self.connection = client.Http1(self.tls_port, context)
+        self.addCleanup(self.connection.close)
+
+    def test_a_small_body_shares_the_record_of_its_head(self):
+        for _ in range(3):
+            self.connection.send(client.make_request(url("500.bin"), "GET", (), b"", "localhost"))
+            # a read from a TLS socket gives one record at most, and the first ones of a connection
+            # are no longer than a packet
+            record = self.connection.sock.recv(1 << 20)
+            self.assertTrue(record.startswith(b"HTTP/1.1 200 OK\r\n"))
+            self.assertTrue(record.endswith(b"\r\n\r\n" + self.files["500.bin"]))
+
+    def test_every_length_comes_whole_and_in_order(self):
+        for _ in range(2):
+            for length in self.LENGTHS:
+                name = "%d.bin" % length
+                with self.subTest(length):
+                    self.assertEqual(self.get(name).body, self.files[name])
+                    head = self.get(name, method="HEAD")
+                    self.assertEqual((head.body, head.get("content-length")), (b"", str(length)))
+                    part = self.get(name, ("range", "bytes=%d-" % (length // 2)))
+                    self.assertEqual((part.status, part.body),
+                                     (206, self.files[name][length // 2:]))
+
+    def test_pipelined_requests_are_answered_in_order(self):
+        names = ["%d.bin" % length for length in self.LENGTHS] * 3
+        self.connection.send(b"".join(
+            client.make_request(url(name), "GET", (), b"", "localhost") for name in names))
+        for name in names:
+            self.assertEqual(self.connection.read().body, self.files[name])
+
+
 class LargeFile(SemanticsCase):
     files = {"big.bin": BIG, "alphabet.txt": ALPHABET, "memory.bin": BIG[:7 << 20]}
     digest = hashlib.sha256(BIG).hexdigest()
