@@ -14,13 +14,16 @@
  *
  * Completions are delivered from the loop, never inside uv_write, a bounded number of rounds at a
  * time, and always before a stream that was closed meanwhile is freed: libuv runs closing callbacks
- * behind its check handles.
+ * behind its check handles. Most are delivered behind the read callback that wrote: libh2o frees
+ * the requests of one connection before it reads from the next, and finds their memory again
+ * (an eighth of the instructions of an HTTP/2 request).
  */
 #include <assert.h>
 #include <dlfcn.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 #include <h2o.h>
 #include "uv_calls.h"
 
@@ -85,13 +88,48 @@ EXPORTED int uv_read_stop(uv_stream_t *stream)
     return 0;
 }
 
+static void deliver(breaker__uv_calls_t *calls);
+
+static void read_and_deliver(uv_read_cb reader, uv_stream_t *stream, ssize_t nread,
+                             const uv_buf_t *buf)
+{
+    reader(stream, nread, buf);
+    deliver(own);
+}
+
+static void on_read_0(uv_stream_t *stream, ssize_t nread, const uv_buf_t *buf)
+{
+    read_and_deliver(own->readers[0], stream, nread, buf);
+}
+
+static void on_read_1(uv_stream_t *stream, ssize_t nread, const uv_buf_t *buf)
+{
+    read_and_deliver(own->readers[1], stream, nread, buf);
+}
+
+/* a callback that also delivers; the same one where libh2o has more of them than we know of */
+static uv_read_cb delivering(uv_read_cb reader)
+{
+    static const uv_read_cb on_read[] = {on_read_0, on_read_1};
+
+    for (size_t i = 0; i != sizeof(on_read) / sizeof(on_read[0]); ++i) {
+        if (own->readers[i] == NULL)
+            own->readers[i] = reader;
+        if (own->readers[i] == reader)
+            return on_read[i];
+    }
+    return reader;
+}
+
 EXPORTED int uv_read_start(uv_stream_t *stream, uv_alloc_cb alloc_cb, uv_read_cb read_cb)
 {
     pthread_once(&found, find_libuv);
-    if (!is_ours(stream) || stream->alloc_cb != on_paused_alloc)
+    if (!is_ours(stream))
         return libuv.read_start(stream, alloc_cb, read_cb);
+    if (stream->alloc_cb != on_paused_alloc)
+        return libuv.read_start(stream, alloc_cb, delivering(read_cb));
     stream->alloc_cb = alloc_cb;
-    stream->read_cb = read_cb;
+    stream->read_cb = delivering(read_cb);
     return 0;
 }
 
@@ -234,6 +272,7 @@ void breaker__uv_calls_begin(breaker__uv_calls_t *calls, uv_loop_t *loop)
     assert(own == NULL);
     pthread_once(&found, find_libuv);
     calls->loop = loop;
+    memset(calls->readers, 0, sizeof(calls->readers));
     calls->first = NULL;
     calls->behind = &calls->first;
     uv_prepare_init(loop, &calls->prepare);

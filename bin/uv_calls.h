@@ -9,6 +9,8 @@
  */
 typedef struct st_breaker__uv_calls_t {
     uv_loop_t *loop; /* borrowed: outlives us */
+    /* libh2o's callbacks that read, one for cleartext and one for TLS; or NULL */
+    uv_read_cb readers[2];
     /* completions that libh2o has not heard of, in order; linked through the requests */
     uv_write_t *first, **behind;
     uv_prepare_t prepare;
