@@ -94,7 +94,8 @@ static void read_and_deliver(uv_read_cb reader, uv_stream_t *stream, ssize_t nre
                              const uv_buf_t *buf)
 {
     reader(stream, nread, buf);
-    deliver(own);
+    if (own->first != NULL)
+        deliver(own);
 }
 
 static void on_read_0(uv_stream_t *stream, ssize_t nread, const uv_buf_t *buf)

@@ -224,11 +224,9 @@ static int send_span(h2o_req_t *req, const breaker_variant_t *variant, uint64_t 
 
 static h2o_iovec_t content_range(h2o_req_t *req, breaker_range_t range, uint64_t size)
 {
-    char *text = h2o_mem_alloc_pool(&req->pool, sizeof("bytes -/") + 3 * 20);
-    int len =
-        sprintf(text, "bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64, range.first, range.last, size);
+    char *text = h2o_mem_alloc_pool(&req->pool, BREAKER__CONTENT_RANGE_MAX);
 
-    return h2o_iovec_init(text, (size_t)len);
+    return h2o_iovec_init(text, (size_t)(breaker__put_content_range(text, range, size) - text));
 }
 
 /* the headers of a 200, with room for one more and another Content-Type */

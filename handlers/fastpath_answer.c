@@ -275,12 +275,8 @@ static void add_range(breaker__routes_t *routes, const breaker_variant_t *varian
     add_piece(answer, prepared->text + prepared->headers_at,
               prepared->text_len - prepared->headers_at - 2);
     begin = at;
-    at = breaker__http1_put(at, H2O_STRLIT("content-range: bytes "));
-    at = breaker__http1_put_number(at, range.first);
-    *at++ = '-';
-    at = breaker__http1_put_number(at, range.last);
-    *at++ = '/';
-    at = breaker__http1_put_number(at, variant->len);
+    at = breaker__http1_put(at, H2O_STRLIT("content-range: "));
+    at = breaker__put_content_range(at, range, variant->len);
     at = breaker__http1_put(at, H2O_STRLIT(END));
     add_piece(answer, begin, (size_t)(at - begin));
 }

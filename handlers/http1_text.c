@@ -42,6 +42,16 @@ char *breaker__http1_put_number(char *dst, uint64_t number)
     return breaker__http1_put(dst, at, (size_t)(digits + sizeof(digits) - at));
 }
 
+char *breaker__put_content_range(char *dst, breaker_range_t range, uint64_t size)
+{
+    dst = breaker__http1_put(dst, H2O_STRLIT("bytes "));
+    dst = breaker__http1_put_number(dst, range.first);
+    *dst++ = '-';
+    dst = breaker__http1_put_number(dst, range.last);
+    *dst++ = '/';
+    return breaker__http1_put_number(dst, size);
+}
+
 char *breaker__http1_put_length(char *dst, uint64_t len)
 {
     dst = breaker__http1_put(dst, H2O_STRLIT("Content-Length: "));

@@ -48,6 +48,11 @@ char *breaker__http1_put_headers(char *dst, const h2o_header_t *headers, size_t 
 /** Writes a number in decimal and returns the end. */
 char *breaker__http1_put_number(char *dst, uint64_t number);
 
+/** the bytes that `breaker__put_content_range` may need */
+#define BREAKER__CONTENT_RANGE_MAX (sizeof("bytes -/") - 1 + 3 * BREAKER__HTTP1_NUMBER_MAX)
+/** Writes the value of a Content-Range (RFC 9110 §14.4) and returns the end. */
+char *breaker__put_content_range(char *dst, breaker_range_t range, uint64_t size);
+
 /** the bytes that `breaker__http1_put_length` may need */
 #define BREAKER__HTTP1_LENGTH_MAX (sizeof("Content-Length: 18446744073709551615\r\n") - 1)
 /** Writes a Content-Length line and returns the end. */

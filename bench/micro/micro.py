@@ -15,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import baseline  # noqa: E402
 import calls  # noqa: E402
+import http2  # noqa: E402
 import instructions  # noqa: E402
 import programs  # noqa: E402
 import report  # noqa: E402
@@ -24,7 +25,7 @@ from callgrind import Profile  # noqa: E402
 from wanted import REQUESTS, write_site  # noqa: E402
 from server import Failure  # noqa: E402
 
-SECTIONS = ("programs", "instructions", "calls")
+SECTIONS = ("programs", "instructions", "http2", "calls")
 # Enough for a margin of some per cent. One connection: there a request pays for a whole turn of the
 # server's loop as well.
 REQUESTS_OF_CHECK = 320
@@ -130,6 +131,13 @@ def run(arguments: argparse.Namespace) -> None:
         }
         print("\n" + tables.of_instructions(profiles, instructions.CONNECTIONS) + "\n")
         print(tables.of_differences(arguments.build, totals(profiles)) + "\n")
+    if "http2" in sections:
+        counts = count_http2(arguments, [name for name in names if name in http2.SERVERS])
+        document["http2"] = {
+            server: {request: asdict(profile) for request, profile in of.items()}
+            for server, of in counts.items()
+        }
+        print("\n" + tables.of_http2(counts) + "\n")
     if "calls" in sections:
         counted = count_calls(arguments, names)
         document["calls"] = counted
@@ -138,6 +146,20 @@ def run(arguments: argparse.Namespace) -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(json.dumps(document, indent=1) + "\n")
     print(f"everything is in {out}")
+
+
+def count_http2(
+    arguments: argparse.Namespace, names: list[str]
+) -> dict[str, dict[str, Profile]]:
+    directory = arguments.build / "micro"
+    site = directory / "site"
+    write_site(site)
+    found = {}
+    for name in names:
+        print(f"counting instructions over HTTP/2: {name}", flush=True)
+        peer = servers.table(arguments.build)[name]
+        found[name] = http2.count(peer, directory / name, site, REQUESTS, arguments.functions)
+    return found
 
 
 def count_calls(arguments: argparse.Namespace, names: list[str]) -> dict:

@@ -5,6 +5,7 @@ from pathlib import Path
 import baseline
 from callgrind import Profile
 from report import table
+from servers import OURS
 
 # around which the others are varied
 LEDGER, VIEWS, LENGTH = "8", "4", "64"
@@ -115,6 +116,27 @@ def _of_totals(profiles: dict[str, dict[str, dict[int, Profile]]], num: int) -> 
     rows = [[request, *(cell(of, request) for of in profiles.values())] for request in requests]
     title = f"Instructions a request in user space, connections: {num}"
     return table(title, list(profiles), rows)
+
+
+def of_http2(counts: dict[str, dict[str, Profile]]) -> str:
+    """What runs in our programs is ours: the libraries are shared ones."""
+    requests = list(dict.fromkeys(name for of in counts.values() for name in of))
+
+    def row(request: str) -> list[str]:
+        cells = [request]
+        for server, of in counts.items():
+            profile = of.get(request)
+            cells.append(f"{profile.total:,.0f}" if profile else "-")
+            if server in OURS:
+                own = profile.objects.get(server, 0) if profile else 0
+                cells.append(f"{own:,.0f}")
+        return cells
+
+    columns = []
+    for server in counts:
+        columns += [server, "of these ours"] if server in OURS else [server]
+    title = "Instructions a request in user space over HTTP/2, 64 connections, 8 requests on each"
+    return table(title, columns, [row(request) for request in requests])
 
 
 def _of_places(server: str, by_connections: dict[int, Profile]) -> str:
