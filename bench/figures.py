@@ -97,9 +97,19 @@ class Result:
         return _figure_of([float(s.latency[percentile]) for s in samples if s.latency])
 
     def best_of(self, names: list[str], workload: str) -> str:
-        """The one that does best in a workload; empty when none of them can do it."""
-        able = [name for name in names if self.of(name, workload)]
-        return max(able, key=lambda n: self.per_cpu_s(n, workload).median, default="")
+        """The one that does best in a workload; empty when none of them can do it.
+
+        Round by round, like the ratios: best is whose share of a round's mean is the highest in the
+        median, so that nobody is chosen for having had the quiet rounds.
+        """
+        rounds = {name: self.of(name, workload) for name in names}
+        able = {name: [s.per_cpu_s for s in samples] for name, samples in rounds.items() if samples}
+        means = [statistics.geometric_mean(values) for values in zip(*able.values())]
+
+        def share(name: str) -> float:
+            return statistics.median(value / mean for value, mean in zip(able[name], means))
+
+        return max(able, key=share, default="")
 
     def best_peer(self, workload: str) -> str:
         """The best over all products and all their settings."""

@@ -220,6 +220,15 @@ class Figures(unittest.TestCase):
         ratio = self.result.ratio("us", "fast", "w")
         self.assertEqual((ratio.median, ratio.lowest, ratio.highest), (1.2, 1.0, 1.2))
 
+    def test_the_best_is_found_round_by_round_like_the_ratios(self):
+        # "slow" has the higher median, of rounds in which everything was faster
+        self.result.samples = [sample(name, turn, value)
+                               for turn, values in enumerate(((95, 100), (40, 50), (96, 90)))
+                               for name, value in zip(("slow", "fast"), values)]
+        self.assertGreater(self.result.per_cpu_s("slow", "w").median,
+                           self.result.per_cpu_s("fast", "w").median)
+        self.assertEqual(self.result.best_peer("w"), "fast")
+
     def test_a_peer_that_cannot_do_it_is_not_the_best(self):
         self.result.samples = [s for s in self.result.samples if s.peer != "fast"]
         self.assertEqual(self.result.best_peer("w"), "slow")
