@@ -104,7 +104,7 @@ class Result:
         """
         rounds = {name: self.of(name, workload) for name in names}
         able = {name: [s.per_cpu_s for s in samples] for name, samples in rounds.items() if samples}
-        means = [statistics.geometric_mean(values) for values in zip(*able.values())]
+        means = [statistics.geometric_mean(values) for values in zip(*able.values(), strict=True)]
 
         def share(name: str) -> float:
             return statistics.median(value / mean for value, mean in zip(able[name], means))
@@ -127,9 +127,10 @@ class Result:
     def limit(self, peer: Peer) -> str:
         return peer.limit if peer.limit in self.names(BARE) else ""
 
-    def bound(self, peer: Peer, workload: str) -> Figure | None:
-        """The bare loop's own ratio to the best peer: no server of this kind comes above it."""
-        return self.ratio(self.limit(peer), self.best_peer(workload), workload)
+    def bound(self, workload: str) -> Figure | None:
+        """The better bare loop's own ratio to the best peer."""
+        loop = self.best_of(self.names(BARE), workload)
+        return self.ratio(loop, self.best_peer(workload), workload)
 
     def ratio(self, peer: str, other: str, workload: str) -> Figure | None:
         """Per second of server CPU, round by round: what slows both does not count."""

@@ -112,7 +112,7 @@ def _ratio_table(result: Result) -> str:
             other = result.baseline(peer, workload.name)
             ratio = result.ratio(peer.name, other, workload.name) if other else None
             limit = result.ratio(peer.name, result.limit(peer), workload.name)
-            bound = result.bound(peer, workload.name)
+            bound = result.bound(workload.name)
             rows.append(
                 [
                     workload.name,
@@ -126,7 +126,7 @@ def _ratio_table(result: Result) -> str:
     if not any(row[3] != "-" or row[4] != "-" for row in rows):
         return ""
     title = "Per second of server CPU, round by round: median (lowest–highest)"
-    columns = ["", "best peer", "ratio to it", "to the bare loop", "the bare loop's to the peer"]
+    columns = ["", "best peer", "ratio to it", "to the bare loop", "a bare loop to the peer"]
     if ours[0].role == NODE:
         columns[1] = "the node alone"
     while all(row[-1] == "-" for row in rows):
@@ -195,7 +195,7 @@ def _cells(result: Result) -> list[dict[str, object]]:
                     "ratio": _dict(result.ratio(peer.name, other, workload.name)),
                     "ratio_to": other or None,
                     "ratio_to_bare_loop": _dict(result.ratio(peer.name, limit, workload.name)),
-                    "bare_loop_ratio": _dict(result.bound(peer, workload.name)),
+                    "bare_loop_ratio": _dict(result.bound(workload.name)),
                 }
             )
     return cells

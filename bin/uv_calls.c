@@ -8,6 +8,8 @@
  *   reading stops only when bytes really arrive meanwhile; that they do not is the rule.
  * - A write that the kernel takes whole has libuv change the descriptor's events once more. Here it
  *   is tried first, and completes without the poller hearing of it.
+ * - A read that finds nothing is kept from libh2o, which under TLS would close the connection: it
+ *   comes when a read before it filled its buffer exactly.
  * - A write that libuv refuses at once (the peer had reset the connection) is reported by a return
  *   value that libh2o drops, so that it waits for ever and the connection leaks. Here the callback
  *   is called.
@@ -76,6 +78,9 @@ static void on_paused_read(uv_stream_t *stream, ssize_t nread, const uv_buf_t *b
 {
     (void)nread, (void)buf;
     libuv.read_stop(stream);
+    /* at the end of the stream libuv has stopped by itself, and leaves these */
+    stream->alloc_cb = NULL;
+    stream->read_cb = NULL;
 }
 
 EXPORTED int uv_read_stop(uv_stream_t *stream)
@@ -88,14 +93,18 @@ EXPORTED int uv_read_stop(uv_stream_t *stream)
     return 0;
 }
 
-static void deliver(breaker__uv_calls_t *calls);
+static void deliver_once(breaker__uv_calls_t *calls);
 
+/* one round only: what its completions write is delivered when every stream has been read */
 static void read_and_deliver(uv_read_cb reader, uv_stream_t *stream, ssize_t nread,
                              const uv_buf_t *buf)
 {
+    assert(own != NULL);
+    /* nothing there after all: under TLS libh2o takes it for an error and closes the connection */
+    if (nread == 0)
+        return;
     reader(stream, nread, buf);
-    if (own->first != NULL)
-        deliver(own);
+    deliver_once(own);
 }
 
 static void on_read_0(uv_stream_t *stream, ssize_t nread, const uv_buf_t *buf)
@@ -239,15 +248,20 @@ static void on_idle(uv_idle_t *idle)
     (void)idle;
 }
 
+static void deliver_once(breaker__uv_calls_t *calls)
+{
+    uv_write_t *req = take_all(calls), *next;
+
+    for (; req != NULL; req = next) {
+        next = *next_of(req);
+        complete(req);
+    }
+}
+
 static void deliver(breaker__uv_calls_t *calls)
 {
-    for (size_t round = 0; round != ROUNDS_MAX && calls->first != NULL; ++round) {
-        uv_write_t *req = take_all(calls), *next;
-        for (; req != NULL; req = next) {
-            next = *next_of(req);
-            complete(req);
-        }
-    }
+    for (size_t round = 0; round != ROUNDS_MAX && calls->first != NULL; ++round)
+        deliver_once(calls);
     if (calls->first == NULL) {
         uv_idle_stop(&calls->idle);
         return;

@@ -7,7 +7,6 @@
  * have many parts.
  */
 #include <assert.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include "internal.h"
@@ -15,7 +14,8 @@
 enum {
     /* how much of a body is read, or encrypted, at a time */
     PIECE_LEN = 65536,
-    /* a body up to here fits into one TLS record of 16 KiB together with its head */
+    /* a body up to here fits into one TLS record of 16 KiB together with its head; libh2o begins a
+       connection with records of one packet, and goes over to these after 200 KiB */
     JOINED_MAX = 12288,
 };
 

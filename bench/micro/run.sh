@@ -3,7 +3,8 @@
 # what the figures mean. bench/run.sh --micro hands over to this.
 #
 #   sh bench/run.sh --micro                      about five minutes
-#   sh bench/run.sh --micro --only calls         one section; also programs, instructions
+#   sh bench/run.sh --micro --only calls         one section; also programs, http2,
+#                                                  instructions
 #   sh bench/run.sh --micro --update-baseline    writes bench/micro/instructions.json
 #   sh bench/run.sh --micro --help               everything else
 #

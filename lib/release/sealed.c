@@ -31,6 +31,8 @@
 
 /* of x86-64, and of 64-bit ARM with pages of 4 KiB; with others there is nothing to gather */
 #define HUGE_PAGE ((size_t)2 << 20)
+/* from here on a huge page that is not full is gathered */
+#define WORTH_GATHERING ((size_t)256 << 10)
 
 static uint64_t page_size(void)
 {
@@ -102,13 +104,17 @@ static bool map_file(breaker__sealed_file_t *file)
  * Has the kernel gather what is complete into huge pages: sendfile(2) then hands the network a few
  * large pieces instead of one a page, which is most of what it costs. Where that is not to be had
  * (before Linux 6.1, or fragmented memory) nothing changes but the speed. The last huge page is
- * gathered however little of it is used: a small site gets the speed, too, for 2 MiB at most.
+ * gathered, too, once there is something in it that is worth it: a small site gets the speed as
+ * well, for less than 2 MiB of memory that hold nothing.
  */
 static void gather(const breaker__sealed_file_t *file)
 {
-    uint64_t len = (file->used + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
+    uint64_t rest = file->used % HUGE_PAGE, len = file->used - rest;
 
-    madvise((void *)(uintptr_t)file->base, len <= file->size ? len : file->used, MADV_COLLAPSE);
+    if (rest >= WORTH_GATHERING && len + HUGE_PAGE <= file->size)
+        len += HUGE_PAGE;
+    if (len != 0)
+        madvise((void *)(uintptr_t)file->base, len, MADV_COLLAPSE);
 }
 
 /** Closes the window of a file, and the last way to open one. */

@@ -8,8 +8,9 @@
 
 /**
  * The length of a memory file, in bytes; a body that is longer gets a file of its length. Only
- * what is written takes memory, so this costs address space (twice) and saves descriptors: two
- * files that follow each other hold more than one such length between them.
+ * what is written takes memory, and the rest of the last huge page where 256 KiB or more of it are
+ * used; so this costs address space (twice) and saves descriptors: two files that follow each other
+ * hold more than one such length between them.
  */
 #define BREAKER_SEALED_FILE (UINT64_C(256) << 20)
 

@@ -345,7 +345,7 @@ class Encrypted(SemanticsCase):
 
     def test_a_small_body_shares_the_record_of_its_head(self):
         for _ in range(3):
-            self.connection.send(client.make_request(url("500.bin"), "GET", (), b"", "localhost"))
+            self.connection.send(client.make_request(url("500.bin")))
             # a read from a TLS socket gives one record at most, and the first ones of a connection
             # are no longer than a packet
             record = self.connection.sock.recv(1 << 20)
@@ -364,10 +364,36 @@ class Encrypted(SemanticsCase):
                     self.assertEqual((part.status, part.body),
                                      (206, self.files[name][length // 2:]))
 
+    def test_requests_as_long_as_a_read_leave_the_connection_open(self):
+        overhead = 22  # of a record of TLS 1.3: head, type, tag
+        for length in range(8192 - overhead - 3, 8192 - overhead + 4):
+            with self.subTest(length), client.Http1(
+                    self.tls_port, client.tls_context(self.certificate.cert)) as connection:
+                request = client.make_request(url("500.bin"), headers=[("x-pad", "")])
+                connection.send(client.make_request(
+                    url("500.bin"), headers=[("x-pad", "x" * (length - len(request)))]))
+                self.assertEqual(connection.read().body, self.files["500.bin"])
+                self.assertEqual(connection.request(url("1.bin")).body, self.files["1.bin"])
+
+    def test_a_long_connection_goes_over_to_long_records(self):
+        for _ in range(20):
+            self.assertEqual(self.get("65536.bin").body, self.files["65536.bin"])
+        self.connection.send(client.make_request(url("12288.bin")))
+        record = self.connection.sock.recv(1 << 20)
+        self.assertTrue(record.endswith(b"\r\n\r\n" + self.files["12288.bin"]))
+
+    def test_clients_that_go_away_leave_nothing_behind(self):
+        for name in ("500.bin", "12288.bin", "65537.bin"):
+            for _ in range(20):
+                connection = client.Http1(self.tls_port, client.tls_context(self.certificate.cert))
+                connection.send(client.make_request(url(name)))
+                client.reset(connection.sock)
+        self.assertEqual(self.get("500.bin").body, self.files["500.bin"])
+
     def test_pipelined_requests_are_answered_in_order(self):
         names = ["%d.bin" % length for length in self.LENGTHS] * 3
         self.connection.send(b"".join(
-            client.make_request(url(name), "GET", (), b"", "localhost") for name in names))
+            client.make_request(url(name)) for name in names))
         for name in names:
             self.assertEqual(self.connection.read().body, self.files[name])
 
