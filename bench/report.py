@@ -195,7 +195,7 @@ def _cells(result: Result) -> list[dict[str, object]]:
                     "ratio": _dict(result.ratio(peer.name, other, workload.name)),
                     "ratio_to": other or None,
                     "ratio_to_bare_loop": _dict(result.ratio(peer.name, limit, workload.name)),
-                    "bare_loop_ratio": _dict(result.bound(workload.name)),
+                    "bare_loop_to_best_peer": _dict(result.bound(workload.name)),
                 }
             )
     return cells

@@ -18,7 +18,7 @@
  * time, and always before a stream that was closed meanwhile is freed: libuv runs closing callbacks
  * behind its check handles. Most are delivered behind the read callback that wrote: libh2o frees
  * the requests of one connection before it reads from the next, and finds their memory again
- * (an eighth of the instructions of an HTTP/2 request).
+ * (a seventh of the instructions of an HTTP/2 request).
  */
 #include <assert.h>
 #include <dlfcn.h>

@@ -62,6 +62,14 @@ def _ask(port: int, prepared: Prepared, requests: int) -> None:
     command += ["--header", header] if header else []
     command += [f"http://127.0.0.1:{port}{wanted.target}"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    statuses = re.search(r"status codes: (\d+) 2xx, (\d+) 3xx, (\d+) 4xx, (\d+) 5xx", done.stdout)
-    if not statuses or int(statuses[wanted.status // 100 - 1]) != requests:
+    found = re.search(
+        r"status codes: (\d+) 2xx, (\d+) 3xx, (\d+) 4xx, (\d+) 5xx\n"
+        r"traffic: \S+ \(\d+\) total, \S+ \(\d+\) headers .*, \S+ \((\d+)\) data",
+        done.stdout,
+    )
+    if (
+        not found
+        or int(found[wanted.status // 100 - 1]) != requests
+        or (wanted.length is not None and int(found[5]) != requests * wanted.length)
+    ):
         raise Failure(f"{wanted.name!r} over HTTP/2: h2load said {done.stdout!r} {done.stderr!r}")

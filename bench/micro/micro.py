@@ -26,9 +26,7 @@ from wanted import REQUESTS, write_site  # noqa: E402
 from server import Failure  # noqa: E402
 
 SECTIONS = ("programs", "instructions", "http2", "calls")
-# Enough for a margin of some per cent. One connection: there a request pays for a whole turn of the
-# server's loop as well.
-REQUESTS_OF_CHECK = 960
+# There a request pays for a whole turn of the server's loop as well.
 CONNECTIONS_OF_CHECK = (1,)
 # Where the machine is busy a second has fewer requests to share what is done once in it. Counted
 # again, what is really dearer stays so.
@@ -62,19 +60,50 @@ def chosen_peers(arguments: argparse.Namespace, names: list[str]) -> list[str]:
     return [name for name in names if not arguments.peer or name in arguments.peer]
 
 
-def count_instructions(arguments: argparse.Namespace, names: list[str], **options) -> Profiles:
-    """`options` are those of `instructions.count`."""
+def count_each(arguments: argparse.Namespace, names: list[str], what: str, count) -> dict:
+    """What `count(peer, directory, site)` finds of each server."""
     directory = arguments.build / "micro"
     site = directory / "site"
     write_site(site)
-    wanted = [request for request in REQUESTS if request.watched or not arguments.check]
+    known = servers.table(arguments.build)
     found = {}
     for name in names:
-        print(f"counting instructions: {name}", flush=True)
-        peer = servers.table(arguments.build)[name]
-        place = directory / name.replace(", ", "-")
-        found[name] = instructions.count(peer, place, site, wanted, **options)
+        print(f"counting {what}: {name}", flush=True)
+        found[name] = count(known[name], directory / name.replace(", ", "-"), site)
     return found
+
+
+def count_instructions(arguments: argparse.Namespace, names: list[str], **options) -> Profiles:
+    """`options` are those of `instructions.count`."""
+    wanted = [request for request in REQUESTS if request.watched or not arguments.check]
+    return count_each(
+        arguments,
+        names,
+        "instructions",
+        lambda peer, directory, site: instructions.count(peer, directory, site, wanted, **options),
+    )
+
+
+def count_http2(
+    arguments: argparse.Namespace, names: list[str]
+) -> dict[str, dict[str, Profile]]:
+    return count_each(
+        arguments,
+        names,
+        "instructions over HTTP/2",
+        lambda peer, directory, site: http2.count(
+            peer, directory, site, REQUESTS, arguments.functions
+        ),
+    )
+
+
+def count_calls(arguments: argparse.Namespace, names: list[str]) -> dict:
+    return count_each(
+        arguments,
+        names,
+        "system calls",
+        lambda peer, directory, site: calls.count(peer, directory, site, REQUESTS),
+    )
 
 
 def totals(profiles: Profiles) -> baseline.Counts:
@@ -113,7 +142,6 @@ def check(arguments: argparse.Namespace) -> int:
             arguments,
             list(servers.OURS),
             connections=CONNECTIONS_OF_CHECK,
-            requests=REQUESTS_OF_CHECK,
         )
         counts = lowest(counts, totals(profiles))
         found = baseline.differences(arguments.build, counts)
@@ -168,32 +196,6 @@ def run(arguments: argparse.Namespace) -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(json.dumps(document, indent=1) + "\n")
     print(f"everything is in {out}")
-
-
-def count_http2(
-    arguments: argparse.Namespace, names: list[str]
-) -> dict[str, dict[str, Profile]]:
-    directory = arguments.build / "micro"
-    site = directory / "site"
-    write_site(site)
-    found = {}
-    for name in names:
-        print(f"counting instructions over HTTP/2: {name}", flush=True)
-        peer = servers.table(arguments.build)[name]
-        found[name] = http2.count(peer, directory / name, site, REQUESTS, arguments.functions)
-    return found
-
-
-def count_calls(arguments: argparse.Namespace, names: list[str]) -> dict:
-    directory = arguments.build / "micro"
-    site = directory / "site"
-    write_site(site)
-    found = {}
-    for name in names:
-        print(f"counting system calls: {name}", flush=True)
-        peer = servers.table(arguments.build)[name]
-        found[name] = calls.count(peer, directory / name.replace(", ", "-"), site, REQUESTS)
-    return found
 
 
 def main() -> int:

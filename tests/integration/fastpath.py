@@ -125,6 +125,7 @@ class Twins(harness.FlavourCase):
                 os.utime(os.path.join(tree, name), (MODIFIED_S, MODIFIED_S))
             pages = cls.scratch.tree("pages", {"page.html": b"<p>page</p>"})
             os.utime(os.path.join(pages, "page.html"), (MODIFIED_S, MODIFIED_S))
+            cls.pages = pages
             cls.ports = {}
             for fast in ("ON", "OFF"):
                 cls.ports[fast] = harness.free_port()
@@ -317,18 +318,10 @@ class WithAName(Twins):
 class WithALog(Twins):
     """The log of each twin is named after its port."""
 
-    extra = "access-log: /tmp/breaker-test-@port@.log"
+    extra = "access-log: @pages@-@port@.log"
 
-    @classmethod
-    def end(cls):
-        super().end()
-        for port in cls.ports.values():
-            if os.path.exists(cls.log_of(port)):
-                os.unlink(cls.log_of(port))
-
-    @staticmethod
-    def log_of(port):
-        return "/tmp/breaker-test-%d.log" % port
+    def log_of(self, port):
+        return "%s-%d.log" % (self.pages, port)
 
     def test_paths_with_loggers_are_left_to_libh2o(self):
         lines = []
