@@ -1,7 +1,7 @@
 """What --cluster measures: its workloads, its Redis, the token that moves, its rounds.
 
 The nodes are real ones, the Redis is real, and the token moves as it does in a cluster: somebody
-of the same release asserts a newer one through lib/redis/agree.lua, and the node finds it at its
+of the same release asserts a newer one through lib/cluster/agree.lua, and the node finds it at its
 next poll.
 """
 
@@ -23,7 +23,7 @@ from runner import Settings, measure, start
 from server import Failure, Server, check_known, free_port
 from workloads import OLDER, Answer, Workload, is_asset, is_redirect, is_same_bytes
 
-SCRIPT = Path(__file__).resolve().parent.parent / "lib/redis/agree.lua"
+SCRIPT = Path(__file__).resolve().parent.parent / "lib/cluster/agree.lua"
 MOVES_PER_S = 10
 FOLLOW_S = 10
 DEAD_AFTER_MS = 30000

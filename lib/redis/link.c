@@ -22,7 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <breaker/redis.h>
-#include "redis/cluster.h"
+#include "redis/redirect.h"
 #include "redis/codec.h"
 #include "redis/connection.h"
 #include "redis/lookout.h"

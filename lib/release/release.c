@@ -12,7 +12,7 @@
 #include "release/file.h"
 #include "release/notices.h"
 #include "release/release.h"
-#include "release/siblings.h"
+#include "encoding/siblings.h"
 #include "release/store.h"
 #include "release/tree.h"
 

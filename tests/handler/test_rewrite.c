@@ -12,7 +12,7 @@
 #include <zlib.h>
 #include "guard.h"
 #include "pages.h"
-#include "rewrite.h"
+#include "pages/rewrite.h"
 
 #define DATE "Sun, 06 Nov 1994 08:49:37 GMT"
 #define PAGE "<p>" LITERAL "</p>"

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <ledger.h>
+#include "cluster/ledger.h"
 #include "meeting.h"
 
 static bool same(const breaker_token_t *a, const breaker_token_t *b)

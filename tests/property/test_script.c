@@ -14,7 +14,7 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
-#include <redis/agree.h>
+#include "cluster/agree.h"
 #include "meeting.h"
 #include "resp.h"
 

@@ -13,8 +13,8 @@
 #include <sys/file.h>
 #include <sys/resource.h>
 #include <breaker/release.h>
-#include "release/cache.h"
-#include "release/coding.h"
+#include "encoding/cache.h"
+#include "encoding/coding.h"
 #include "scratch.h"
 
 #define LINES_MAX 16

@@ -10,8 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "cluster_log.h"
-#include "cluster_poll.h"
+#include "cluster/log.h"
+#include "cluster/script.h"
 #include "guard.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))

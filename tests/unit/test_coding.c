@@ -12,7 +12,7 @@
 #include <zlib.h>
 #include <zstd.h>
 #include "guard.h"
-#include "release/coding.h"
+#include "encoding/coding.h"
 #include "release/stamp.h"
 #include "scratch.h"
 

@@ -10,7 +10,7 @@
 #include <breaker/error.h>
 #include <breaker/ledger.h>
 #include "guard.h"
-#include "ledger.h"
+#include "cluster/ledger.h"
 
 static breaker_ledger_entry_t entry(uint64_t order, const char *token, const char *release)
 {

@@ -9,7 +9,7 @@
 #include <cmocka.h>
 #include <pthread.h>
 #include <sched.h>
-#include "release/pace.h"
+#include "encoding/pace.h"
 
 #define MS INT64_C(1000000)
 

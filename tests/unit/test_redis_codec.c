@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "guard.h"
-#include "redis/cluster.h"
+#include "redis/redirect.h"
 #include "redis/codec.h"
 #include "redis/sentinel.h"
 

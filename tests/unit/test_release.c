@@ -12,7 +12,7 @@
 #include <sched.h>
 #include <sys/resource.h>
 #include <breaker/release.h>
-#include "release/coding.h"
+#include "encoding/coding.h"
 #include "release/sealed.h"
 #include "scratch.h"
 

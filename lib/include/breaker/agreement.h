@@ -119,7 +119,7 @@ typedef struct st_breaker_actions_t {
     uint64_t wake_ms;
 } breaker_actions_t;
 
-/** What one poll tells Redis: the arguments of the script, see lib/redis/agree.lua. */
+/** What one poll tells Redis: the arguments of the script, see lib/cluster/agree.lua. */
 typedef struct st_breaker_poll_t {
     /** false while settling: the script then mints nothing as long as the ledger is empty */
     bool may_mint;

@@ -1,0 +1,256 @@
+/*
+ * From a file to a configuration: libh2o's configurators, ours beside them, and the order in which
+ * they run. Our limits are set first, so that directives override them. Directives that libh2o's
+ * own main program has and the library has not (`listen`, `user` and so on) are defined here.
+ */
+#include <assert.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <h2o.h>
+#include <h2o/configurator.h>
+#include "config/check.h"
+#include "config/config.h"
+#include "server/process.h"
+#include "config/refuse.h"
+#include "config/yaml.h"
+
+/* the most threads, and the most names that are looked up at once */
+#define THREADS_MAX 1024
+#define NAME_LOOKUPS 8
+#define SHUTDOWN_TIMEOUT_S 30
+
+typedef struct st_configurator_t {
+    h2o_configurator_t super;
+    breaker__config_t *config; /* borrowed: outlives us */
+} configurator_t;
+
+static breaker__config_t *config_of(h2o_configurator_command_t *cmd)
+{
+    return ((configurator_t *)cmd->configurator)->config;
+}
+
+/* ---- directives ---- */
+
+static int on_config_listen(h2o_configurator_command_t *cmd, h2o_configurator_context_t *ctx,
+                            yoml_t *node)
+{
+    return breaker__listeners_add(&config_of(cmd)->listeners, node, ctx->hostconf);
+}
+
+static int read_string(const char *key, const yoml_t *node, char **slot)
+{
+    const char *text;
+
+    if (!breaker__read_text(node, key, &text))
+        return -1;
+    free(*slot);
+    *slot = h2o_strdup(NULL, text, SIZE_MAX).base;
+    return 0;
+}
+
+static int on_config_user(h2o_configurator_command_t *cmd, h2o_configurator_context_t *ctx,
+                          yoml_t *node)
+{
+    breaker__config_t *config = config_of(cmd);
+    const struct passwd *user;
+
+    if (read_string(cmd->name, node, &config->user) != 0)
+        return -1;
+    if ((user = getpwnam(config->user)) == NULL)
+        return breaker__refuse(node, cmd->name, "there is no user `%s`", config->user);
+    if (geteuid() != 0 && user->pw_uid != geteuid())
+        return breaker__refuse(node, cmd->name, "only root can become another user, here `%s`",
+                               config->user);
+    ctx->globalconf->user = config->user;
+    return 0;
+}
+
+static int on_config_pid_file(h2o_configurator_command_t *cmd, h2o_configurator_context_t *ctx,
+                              yoml_t *node)
+{
+    (void)ctx;
+    return read_string(cmd->name, node, &config_of(cmd)->pid_file);
+}
+
+static int on_config_error_log(h2o_configurator_command_t *cmd, h2o_configurator_context_t *ctx,
+                               yoml_t *node)
+{
+    (void)ctx;
+    return read_string(cmd->name, node, &config_of(cmd)->error_log);
+}
+
+static int on_config_num_threads(h2o_configurator_command_t *cmd, h2o_configurator_context_t *ctx,
+                                 yoml_t *node)
+{
+    uint64_t value;
+    (void)ctx;
+
+    if (!breaker__read_number(node, cmd->name, 1, THREADS_MAX, &value))
+        return -1;
+    config_of(cmd)->num_threads = (size_t)value;
+    return 0;
+}
+
+static int on_config_max_connections(h2o_configurator_command_t *cmd,
+                                     h2o_configurator_context_t *ctx, yoml_t *node)
+{
+    uint64_t value;
+    (void)ctx;
+
+    if (!breaker__read_number(node, cmd->name, 1, INT32_MAX, &value))
+        return -1;
+    config_of(cmd)->max_connections = (size_t)value;
+    return 0;
+}
+
+static int on_config_shutdown_timeout(h2o_configurator_command_t *cmd,
+                                      h2o_configurator_context_t *ctx, yoml_t *node)
+{
+    uint64_t value;
+    (void)ctx;
+
+    if (!breaker__read_number(node, cmd->name, 0, 24 * 60 * 60, &value))
+        return -1;
+    config_of(cmd)->shutdown_timeout_s = (unsigned)value;
+    return 0;
+}
+
+static int on_config_fast_path(h2o_configurator_command_t *cmd, h2o_configurator_context_t *ctx,
+                               yoml_t *node)
+{
+    (void)ctx;
+    return breaker__read_switch(node, cmd->name, &config_of(cmd)->fast_path) ? 0 : -1;
+}
+
+static void define_ours(breaker__config_t *config)
+{
+    static const struct {
+        const char *name;
+        int levels;
+        h2o_configurator_command_cb cb;
+    } commands[] = {
+        {"listen", H2O_CONFIGURATOR_FLAG_GLOBAL | H2O_CONFIGURATOR_FLAG_HOST, on_config_listen},
+        {"user", H2O_CONFIGURATOR_FLAG_GLOBAL, on_config_user},
+        {"pid-file", H2O_CONFIGURATOR_FLAG_GLOBAL, on_config_pid_file},
+        {"error-log", H2O_CONFIGURATOR_FLAG_GLOBAL, on_config_error_log},
+        {"num-threads", H2O_CONFIGURATOR_FLAG_GLOBAL, on_config_num_threads},
+        {"max-connections", H2O_CONFIGURATOR_FLAG_GLOBAL, on_config_max_connections},
+        {"shutdown-timeout", H2O_CONFIGURATOR_FLAG_GLOBAL, on_config_shutdown_timeout},
+        {"breaker.fast-path", H2O_CONFIGURATOR_FLAG_GLOBAL, on_config_fast_path},
+    };
+    configurator_t *ours = (void *)h2o_configurator_create(&config->globalconf, sizeof(*ours));
+
+    ours->config = config;
+    for (size_t i = 0; i != sizeof(commands) / sizeof(commands[0]); ++i)
+        h2o_configurator_define_command(&ours->super, commands[i].name, commands[i].levels,
+                                        commands[i].cb);
+}
+
+/* in the order of h2o's main program */
+static void define_theirs(h2o_globalconf_t *globalconf)
+{
+    h2o_access_log_register_configurator(globalconf);
+    h2o_compress_register_configurator(globalconf);
+    h2o_expires_register_configurator(globalconf);
+    h2o_errordoc_register_configurator(globalconf);
+    h2o_fastcgi_register_configurator(globalconf);
+    h2o_file_register_configurator(globalconf);
+    h2o_throttle_resp_register_configurator(globalconf);
+    h2o_headers_register_configurator(globalconf);
+    h2o_proxy_register_configurator(globalconf);
+    h2o_reproxy_register_configurator(globalconf);
+    h2o_redirect_register_configurator(globalconf);
+    h2o_status_register_configurator(globalconf);
+    h2o_http2_debug_state_register_configurator(globalconf);
+}
+
+/* ---- the whole ---- */
+
+void breaker__config_init(breaker__config_t *config)
+{
+    breaker_node_config_t node_config;
+
+    memset(config, 0, sizeof(*config));
+    config->num_threads = breaker__process_num_cpus();
+    config->shutdown_timeout_s = SHUTDOWN_TIMEOUT_S;
+    config->fast_path = true;
+    h2o_hostinfo_max_threads = NAME_LOOKUPS;
+
+    h2o_config_init(&config->globalconf);
+    breaker_h2o_set_limits(&config->globalconf);
+    breaker_h2o_add_types(config->globalconf.mimemap);
+    /* no Server field unless `server-name` asks for one: it costs a printf a response */
+    config->globalconf.server_name = h2o_iovec_init(H2O_STRLIT(""));
+
+    breaker_h2o_node_config_init(&node_config, &config->globalconf);
+    if (breaker_node_create(&node_config, &config->node) != 0)
+        h2o_fatal("no memory");
+    define_ours(config);
+    define_theirs(&config->globalconf);
+    breaker_h2o_register_configurator(&config->globalconf, config->node);
+}
+
+/* root serves as nobody unless the file says otherwise, as h2o does */
+static int choose_user(breaker__config_t *config, const char *path)
+{
+    if (config->user != NULL || geteuid() != 0)
+        return 0;
+    if (getpwnam("nobody") == NULL) {
+        fprintf(stderr, "%s: user: missing, and there is no user `nobody` to serve as\n", path);
+        return -1;
+    }
+    config->user = h2o_strdup(NULL, H2O_STRLIT("nobody")).base;
+    config->globalconf.user = config->user;
+    return 0;
+}
+
+static int apply(breaker__config_t *config, const char *path, yoml_t *root, bool checks_only)
+{
+    h2o_globalconf_t *globalconf = &config->globalconf;
+
+    if (breaker__check_keys(globalconf, root) != 0)
+        return -1;
+    if (yoml_get(root, "hosts") == NULL)
+        return breaker__refuse(root, NULL, "the mandatory key `hosts` is missing");
+    /* nobody uploads to static files, but to an application */
+    if (breaker__has_application(root))
+        globalconf->max_request_entity_size = H2O_DEFAULT_MAX_REQUEST_ENTITY_SIZE;
+    if (h2o_configurator_apply(globalconf, root, checks_only) != 0)
+        return -1;
+    if (config->listeners.size == 0)
+        return breaker__refuse(root, NULL,
+                               "the key `listen` is missing, at the top level and in every host");
+    /* h2o's own measure: open files are kept for one turn of the loop */
+    globalconf->filecache.capacity = globalconf->http2.max_concurrent_requests_per_connection * 2;
+    return choose_user(config, path);
+}
+
+int breaker__config_load(breaker__config_t *config, const char *path, bool checks_only)
+{
+    breaker_error_t error = {0};
+    yoml_t *root = breaker__yaml_load(path, breaker__may_repeat, &error);
+    int ret;
+
+    if (root == NULL) {
+        fprintf(stderr, "%s\n", error.message);
+        return -1;
+    }
+    ret = apply(config, path, root, checks_only);
+    breaker__yaml_free(root);
+    return ret;
+}
+
+void breaker__config_dispose(breaker__config_t *config)
+{
+    breaker__listeners_dispose(&config->listeners);
+    /* libh2o leaves the proxy's context to the process */
+    SSL_CTX_free(config->globalconf.proxy.ssl_ctx);
+    h2o_config_dispose(&config->globalconf);
+    breaker_node_free(config->node);
+    free(config->user);
+    free(config->pid_file);
+    free(config->error_log);
+}

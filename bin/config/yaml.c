@@ -1,0 +1,576 @@
+/*
+ * From a YAML file to the tree that libh2o's configurators read. libyaml turns the text into
+ * events; what they mean together is ours: anchors and aliases (an alias is the anchored node
+ * itself, with one more owner), the merge key, included files, and the refusal of keys that stand
+ * twice, of which libh2o would silently take both. A node never contains itself, because an anchor
+ * can be named only once its node is complete.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <yaml.h>
+#include <h2o.h>
+#include "config/yaml.h"
+
+#define YAML_TAG_PREFIX "tag:yaml.org,2002:"
+
+typedef struct st_anchor_t {
+    char *name;   /* owned */
+    yoml_t *node; /* owned reference */
+} anchor_t;
+
+/* what all files of one load have in common */
+typedef struct st_load_t {
+    bool (*may_repeat)(const char *key);
+    breaker_error_t *error;
+    size_t num_nodes;
+    size_t include_depth;
+} load_t;
+
+/* one file */
+typedef struct st_reader_t {
+    load_t *load;
+    const char *path;
+    yaml_parser_t parser;
+    size_t depth;
+    H2O_VECTOR(anchor_t) anchors;
+} reader_t;
+
+static yoml_t *load_file(load_t *load, const char *path, const yoml_t *at);
+static yoml_t *read_value(reader_t *reader, const yaml_event_t *event);
+
+/* ---- errors ---- */
+
+#define FAIL_AT(reader, line, column, ...)                                                         \
+    fail_at((reader)->load->error, (reader)->path, (line), (column), __VA_ARGS__)
+
+__attribute__((format(printf, 5, 6))) static yoml_t *fail_at(breaker_error_t *error,
+                                                             const char *path, size_t line,
+                                                             size_t column, const char *format, ...)
+{
+    char text[768];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    breaker_error_set(error, BREAKER_ERR_IO, "%s:%zu:%zu: %s", path, line + 1, column + 1, text);
+    return NULL;
+}
+
+/* libyaml's own complaint; it has no place for bytes that are not UTF-8, only an offset */
+static void fail_parser(reader_t *reader)
+{
+    const yaml_parser_t *parser = &reader->parser;
+
+    if (parser->error == YAML_READER_ERROR)
+        breaker_error_set(reader->load->error, BREAKER_ERR_IO, "%s: %s at byte %zu", reader->path,
+                          parser->problem, parser->problem_offset);
+    else if (parser->error == YAML_MEMORY_ERROR)
+        breaker_error_set(reader->load->error, BREAKER_ERR_NO_MEMORY, "%s: out of memory",
+                          reader->path);
+    else
+        FAIL_AT(reader, parser->problem_mark.line, parser->problem_mark.column, "%s%s%s",
+                parser->context != NULL ? parser->context : "", parser->context != NULL ? ", " : "",
+                parser->problem);
+}
+
+/* ---- nodes ---- */
+
+void breaker__yaml_free(yoml_t *node)
+{
+    if (node == NULL)
+        return;
+    assert(node->_refcnt != 0);
+    if (--node->_refcnt != 0)
+        return;
+
+    switch (node->type) {
+    case YOML_TYPE_SCALAR:
+        free(node->data.scalar);
+        break;
+    case YOML_TYPE_SEQUENCE:
+        for (size_t i = 0; i != node->data.sequence.size; ++i)
+            breaker__yaml_free(node->data.sequence.elements[i]);
+        break;
+    case YOML_TYPE_MAPPING:
+        for (size_t i = 0; i != node->data.mapping.size; ++i) {
+            breaker__yaml_free(node->data.mapping.elements[i].key);
+            breaker__yaml_free(node->data.mapping.elements[i].value);
+        }
+        break;
+    case YOML__TYPE_UNRESOLVED_ALIAS:
+        free(node->data.alias);
+        break;
+    }
+    free(node->filename);
+    free(node->anchor);
+    free(node->tag);
+    free(node);
+}
+
+static char *copy_text(const yaml_char_t *text)
+{
+    return text != NULL ? h2o_strdup(NULL, (const char *)text, SIZE_MAX).base : NULL;
+}
+
+static yoml_t *new_node(reader_t *reader, yoml_type_t type, const yaml_event_t *event,
+                        const yaml_char_t *anchor, const yaml_char_t *tag)
+{
+    yoml_t *node;
+
+    if (++reader->load->num_nodes > BREAKER__YAML_NODES_MAX)
+        return FAIL_AT(reader, event->start_mark.line, event->start_mark.column,
+                       "more than %d values", BREAKER__YAML_NODES_MAX);
+    node = h2o_mem_alloc(sizeof(*node));
+    memset(node, 0, sizeof(*node));
+    node->type = type;
+    node->filename = copy_text((const yaml_char_t *)reader->path);
+    node->line = event->start_mark.line;
+    node->column = event->start_mark.column;
+    node->anchor = copy_text(anchor);
+    node->tag = copy_text(tag);
+    node->_refcnt = 1;
+    return node;
+}
+
+/* both grow the node, which may move: nothing else refers to it yet */
+static yoml_t *append_element(yoml_t *node, yoml_t *element)
+{
+    size_t size = node->data.sequence.size;
+
+    node = h2o_mem_realloc(node, sizeof(*node) + size * sizeof(node->data.sequence.elements[0]));
+    node->data.sequence.elements[size] = element;
+    node->data.sequence.size = size + 1;
+    return node;
+}
+
+static yoml_t *append_pair(yoml_t *node, yoml_t *key, yoml_t *value)
+{
+    size_t size = node->data.mapping.size;
+
+    node = h2o_mem_realloc(node, sizeof(*node) + size * sizeof(node->data.mapping.elements[0]));
+    node->data.mapping.elements[size].key = key;
+    node->data.mapping.elements[size].value = value;
+    node->data.mapping.size = size + 1;
+    return node;
+}
+
+/* ---- anchors and tags ---- */
+
+static void add_anchor(reader_t *reader, yoml_t *node, const yaml_char_t *name)
+{
+    anchor_t *anchor;
+
+    h2o_vector_reserve(NULL, &reader->anchors, reader->anchors.size + 1);
+    anchor = &reader->anchors.entries[reader->anchors.size++];
+    anchor->name = copy_text(name);
+    anchor->node = node;
+    ++node->_refcnt;
+}
+
+static yoml_t *read_alias(reader_t *reader, const yaml_event_t *event)
+{
+    const char *name = (const char *)event->data.alias.anchor;
+
+    /* the latest anchor of a name wins (YAML 1.1 §3.2.2.2) */
+    for (size_t i = reader->anchors.size; i-- != 0;) {
+        anchor_t *anchor = &reader->anchors.entries[i];
+        if (strcmp(anchor->name, name) == 0) {
+            ++anchor->node->_refcnt;
+            return anchor->node;
+        }
+    }
+    return FAIL_AT(reader, event->start_mark.line, event->start_mark.column,
+                   "the alias *%s has no anchor &%s before it", name, name);
+}
+
+/* takes over `node`; what comes back is the node or what its tag stands for */
+static yoml_t *resolve_tag(reader_t *reader, yoml_t *node)
+{
+    yoml_t *loaded;
+
+    if (node->tag == NULL || strcmp(node->tag, "!") == 0 ||
+        strncmp(node->tag, YAML_TAG_PREFIX, strlen(YAML_TAG_PREFIX)) == 0)
+        return node;
+    if (strcmp(node->tag, "!file") != 0)
+        loaded =
+            FAIL_AT(reader, node->line, node->column, "unknown tag %s; accepted: !file", node->tag);
+    else if (node->type != YOML_TYPE_SCALAR)
+        loaded = FAIL_AT(reader, node->line, node->column, "!file takes the path of a file");
+    else if (reader->load->include_depth == BREAKER__YAML_INCLUDE_MAX)
+        loaded = FAIL_AT(reader, node->line, node->column,
+                         "files include each other more than %d deep", BREAKER__YAML_INCLUDE_MAX);
+    else
+        loaded = load_file(reader->load, node->data.scalar, node);
+    breaker__yaml_free(node);
+    return loaded;
+}
+
+/* ---- values ---- */
+
+static bool next_event(reader_t *reader, yaml_event_t *event)
+{
+    if (yaml_parser_parse(&reader->parser, event))
+        return true;
+    fail_parser(reader);
+    return false;
+}
+
+static yoml_t *read_scalar(reader_t *reader, const yaml_event_t *event)
+{
+    const char *text = (const char *)event->data.scalar.value;
+    yoml_t *node;
+
+    if (strlen(text) != event->data.scalar.length)
+        return FAIL_AT(reader, event->start_mark.line, event->start_mark.column,
+                       "a value with a NUL byte in it");
+    if ((node = new_node(reader, YOML_TYPE_SCALAR, event, event->data.scalar.anchor,
+                         event->data.scalar.tag)) == NULL)
+        return NULL;
+    node->data.scalar = copy_text(event->data.scalar.value);
+    return node;
+}
+
+static yoml_t *read_sequence(reader_t *reader, const yaml_event_t *start)
+{
+    yoml_t *node = new_node(reader, YOML_TYPE_SEQUENCE, start, start->data.sequence_start.anchor,
+                            start->data.sequence_start.tag);
+    yaml_event_t event;
+
+    while (node != NULL) {
+        yoml_t *element;
+        if (!next_event(reader, &event))
+            break;
+        if (event.type == YAML_SEQUENCE_END_EVENT) {
+            yaml_event_delete(&event);
+            return node;
+        }
+        element = read_value(reader, &event);
+        yaml_event_delete(&event);
+        if (element == NULL)
+            break;
+        node = append_element(node, element);
+    }
+    breaker__yaml_free(node);
+    return NULL;
+}
+
+static bool is_merge(const yoml_t *key)
+{
+    return key->type == YOML_TYPE_SCALAR && strcmp(key->data.scalar, "<<") == 0;
+}
+
+/* the place where a key was seen before in a mapping, or NULL */
+static const yoml_t *find_key(const yoml_t *mapping, const yoml_t *key)
+{
+    for (size_t i = 0; i != mapping->data.mapping.size; ++i) {
+        const yoml_t *other = mapping->data.mapping.elements[i].key;
+        if (other != key && other->type == YOML_TYPE_SCALAR && key->type == YOML_TYPE_SCALAR &&
+            strcmp(other->data.scalar, key->data.scalar) == 0)
+            return other;
+    }
+    return NULL;
+}
+
+static bool check_key(reader_t *reader, const yoml_t *mapping, const yoml_t *key)
+{
+    const yoml_t *before;
+
+    if (mapping->data.mapping.size == BREAKER__YAML_PAIRS_MAX) {
+        FAIL_AT(reader, key->line, key->column, "a mapping of more than %d keys",
+                BREAKER__YAML_PAIRS_MAX);
+        return false;
+    }
+    if (key->type != YOML_TYPE_SCALAR || is_merge(key) ||
+        reader->load->may_repeat(key->data.scalar))
+        return true;
+    if ((before = find_key(mapping, key)) == NULL)
+        return true;
+    FAIL_AT(reader, key->line, key->column, "the key `%s` stands here already, at line %zu",
+            key->data.scalar, before->line + 1);
+    return false;
+}
+
+/* ---- the merge key ---- */
+
+/* adds what `mapping` has no word on yet, neither in the file nor from an earlier merge */
+static yoml_t *merge_one(yoml_t *merged, const yoml_t *mapping, const yoml_t *source)
+{
+    for (size_t i = 0; i != source->data.mapping.size; ++i) {
+        const yoml_mapping_element_t *pair = &source->data.mapping.elements[i];
+        if (find_key(mapping, pair->key) != NULL || find_key(merged, pair->key) != NULL)
+            continue;
+        ++pair->key->_refcnt;
+        ++pair->value->_refcnt;
+        merged = append_pair(merged, pair->key, pair->value);
+    }
+    return merged;
+}
+
+static bool is_mergeable(const yoml_t *value)
+{
+    if (value->type != YOML_TYPE_SEQUENCE)
+        return value->type == YOML_TYPE_MAPPING;
+    for (size_t i = 0; i != value->data.sequence.size; ++i)
+        if (value->data.sequence.elements[i]->type != YOML_TYPE_MAPPING)
+            return false;
+    return true;
+}
+
+static yoml_t *merge_value(yoml_t *merged, const yoml_t *mapping, const yoml_t *value)
+{
+    if (value->type == YOML_TYPE_MAPPING)
+        return merge_one(merged, mapping, value);
+    for (size_t i = 0; i != value->data.sequence.size; ++i)
+        merged = merge_one(merged, mapping, value->data.sequence.elements[i]);
+    return merged;
+}
+
+/* every pair of a mapping, with merged ones where their `<<` stood; *ret_bad is a `<<` of nothing
+ */
+static yoml_t *merge_all(yoml_t *merged, const yoml_t *mapping, const yoml_t **ret_bad)
+{
+    for (size_t i = 0; i != mapping->data.mapping.size; ++i) {
+        const yoml_mapping_element_t *pair = &mapping->data.mapping.elements[i];
+        if (!is_merge(pair->key)) {
+            ++pair->key->_refcnt;
+            ++pair->value->_refcnt;
+            merged = append_pair(merged, pair->key, pair->value);
+        } else if (is_mergeable(pair->value)) {
+            merged = merge_value(merged, mapping, pair->value);
+        } else {
+            *ret_bad = pair->key;
+        }
+    }
+    return merged;
+}
+
+static bool has_merge(const yoml_t *mapping)
+{
+    for (size_t i = 0; i != mapping->data.mapping.size; ++i)
+        if (is_merge(mapping->data.mapping.elements[i].key))
+            return true;
+    return false;
+}
+
+/* takes over a complete mapping */
+static yoml_t *resolve_merges(reader_t *reader, yoml_t *mapping)
+{
+    const yoml_t *bad = NULL;
+    yoml_t *merged;
+
+    if (!has_merge(mapping))
+        return mapping;
+    merged = h2o_mem_alloc(sizeof(*merged));
+    *merged = *mapping;
+    merged->data.mapping.size = 0;
+    merged = merge_all(merged, mapping, &bad);
+    if (bad != NULL)
+        FAIL_AT(reader, bad->line, bad->column,
+                "the value of `<<` is a mapping or a sequence of mappings");
+
+    /* the strings went over to `merged` */
+    mapping->filename = mapping->anchor = mapping->tag = NULL;
+    breaker__yaml_free(mapping);
+    if (bad == NULL)
+        return merged;
+    breaker__yaml_free(merged);
+    return NULL;
+}
+
+static yoml_t *read_pair(reader_t *reader, yoml_t *node, const yaml_event_t *key_event)
+{
+    yoml_t *key = read_value(reader, key_event), *value = NULL;
+    yaml_event_t event;
+
+    if (key == NULL || !check_key(reader, node, key) || !next_event(reader, &event))
+        goto Fail;
+    value = read_value(reader, &event);
+    yaml_event_delete(&event);
+    if (value == NULL)
+        goto Fail;
+    return append_pair(node, key, value);
+
+Fail:
+    breaker__yaml_free(key);
+    breaker__yaml_free(node);
+    return NULL;
+}
+
+static yoml_t *read_mapping(reader_t *reader, const yaml_event_t *start)
+{
+    yoml_t *node = new_node(reader, YOML_TYPE_MAPPING, start, start->data.mapping_start.anchor,
+                            start->data.mapping_start.tag);
+    yaml_event_t event;
+
+    while (node != NULL) {
+        if (!next_event(reader, &event)) {
+            breaker__yaml_free(node);
+            return NULL;
+        }
+        if (event.type == YAML_MAPPING_END_EVENT) {
+            yaml_event_delete(&event);
+            return resolve_merges(reader, node);
+        }
+        node = read_pair(reader, node, &event);
+        yaml_event_delete(&event);
+    }
+    return NULL;
+}
+
+static const yaml_char_t *anchor_of(const yaml_event_t *event)
+{
+    if (event->type == YAML_SCALAR_EVENT)
+        return event->data.scalar.anchor;
+    if (event->type == YAML_SEQUENCE_START_EVENT)
+        return event->data.sequence_start.anchor;
+    return event->data.mapping_start.anchor;
+}
+
+static yoml_t *read_value(reader_t *reader, const yaml_event_t *event)
+{
+    yoml_t *node;
+
+    if (event->type == YAML_ALIAS_EVENT)
+        return read_alias(reader, event);
+    if (reader->depth == BREAKER__YAML_DEPTH_MAX)
+        return FAIL_AT(reader, event->start_mark.line, event->start_mark.column,
+                       "values nest more than %d deep", BREAKER__YAML_DEPTH_MAX);
+
+    ++reader->depth;
+    if (event->type == YAML_SCALAR_EVENT)
+        node = read_scalar(reader, event);
+    else if (event->type == YAML_SEQUENCE_START_EVENT)
+        node = read_sequence(reader, event);
+    else
+        node = read_mapping(reader, event);
+    --reader->depth;
+    if (node != NULL)
+        node = resolve_tag(reader, node);
+    if (node != NULL && anchor_of(event) != NULL)
+        add_anchor(reader, node, anchor_of(event));
+    return node;
+}
+
+/* ---- files ---- */
+
+static bool is_value(const yaml_event_t *event)
+{
+    return event->type == YAML_ALIAS_EVENT || event->type == YAML_SCALAR_EVENT ||
+           event->type == YAML_SEQUENCE_START_EVENT || event->type == YAML_MAPPING_START_EVENT;
+}
+
+/* the one document of a stream: what comes before and behind it is framing */
+static yoml_t *read_stream(reader_t *reader)
+{
+    yoml_t *root = NULL;
+    yaml_event_t event;
+    bool ended = false;
+
+    while (!ended) {
+        if (!next_event(reader, &event))
+            goto Fail;
+        ended = event.type == YAML_STREAM_END_EVENT;
+        if (is_value(&event)) {
+            if (root != NULL)
+                FAIL_AT(reader, event.start_mark.line, event.start_mark.column,
+                        "a second document; a configuration is one");
+            else if ((root = read_value(reader, &event)) != NULL) {
+                yaml_event_delete(&event);
+                continue;
+            }
+            yaml_event_delete(&event);
+            goto Fail;
+        }
+        yaml_event_delete(&event);
+    }
+    if (root == NULL)
+        breaker_error_set(reader->load->error, BREAKER_ERR_IO, "%s: the file is empty",
+                          reader->path);
+    return root;
+
+Fail:
+    breaker__yaml_free(root);
+    return NULL;
+}
+
+static char *read_bytes(const char *path, size_t *ret_len, const yoml_t *at, breaker_error_t *error)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    char *bytes = NULL;
+    size_t len = 0;
+    ssize_t got = 0;
+
+    if (fd == -1)
+        goto Fail;
+    bytes = h2o_mem_alloc(BREAKER__YAML_FILE_MAX + 1);
+    while (len <= BREAKER__YAML_FILE_MAX) {
+        if ((got = read(fd, bytes + len, BREAKER__YAML_FILE_MAX + 1 - len)) == 0)
+            break;
+        if (got == -1 && errno != EINTR)
+            goto Fail;
+        len += got > 0 ? (size_t)got : 0;
+    }
+    close(fd);
+    if (len <= BREAKER__YAML_FILE_MAX) {
+        *ret_len = len;
+        return bytes;
+    }
+    breaker_error_set(error, BREAKER_ERR_IO, "%s: the file is larger than %u bytes", path,
+                      BREAKER__YAML_FILE_MAX);
+    free(bytes);
+    return NULL;
+
+Fail:
+    if (at != NULL)
+        fail_at(error, at->filename, at->line, at->column, "!file %s: %s", path, strerror(errno));
+    else
+        breaker_error_set(error, BREAKER_ERR_IO, "%s: %s", path, strerror(errno));
+    if (fd != -1)
+        close(fd);
+    free(bytes);
+    return NULL;
+}
+
+/* `at` is the !file that asks for it, or NULL */
+static yoml_t *load_file(load_t *load, const char *path, const yoml_t *at)
+{
+    reader_t reader = {.load = load, .path = path};
+    size_t len;
+    char *bytes;
+    yoml_t *root;
+
+    if ((bytes = read_bytes(path, &len, at, load->error)) == NULL)
+        return NULL;
+    if (!yaml_parser_initialize(&reader.parser)) {
+        breaker_error_set(load->error, BREAKER_ERR_NO_MEMORY, "%s: out of memory", path);
+        free(bytes);
+        return NULL;
+    }
+    yaml_parser_set_input_string(&reader.parser, (const unsigned char *)bytes, len);
+    ++load->include_depth;
+    root = read_stream(&reader);
+    --load->include_depth;
+
+    for (size_t i = 0; i != reader.anchors.size; ++i) {
+        free(reader.anchors.entries[i].name);
+        breaker__yaml_free(reader.anchors.entries[i].node);
+    }
+    free(reader.anchors.entries);
+    yaml_parser_delete(&reader.parser);
+    free(bytes);
+    return root;
+}
+
+yoml_t *breaker__yaml_load(const char *path, bool (*may_repeat)(const char *key),
+                           breaker_error_t *error)
+{
+    load_t load = {.may_repeat = may_repeat, .error = error};
+
+    return load_file(&load, path, NULL);
+}

@@ -1,0 +1,507 @@
+/*
+ * h2o-breaker: the life of the process. The main thread reads the configuration, binds, drops
+ * privileges, has the release loaded, joins the cluster if there is one, starts the threads that
+ * serve, and then waits for signals: everything that happens to the process as a whole happens
+ * here.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sysexits.h>
+#include <time.h>
+#include <unistd.h>
+#include <openssl/crypto.h>
+#include <h2o.h>
+#include <h2o/version.h>
+#include <breaker/h2o.h>
+#include "config/config.h"
+#include "server/loop.h"
+#include "server/notify.h"
+#include "server/process.h"
+#include "server/worker.h"
+
+/* unless the file says: half of the descriptors that are left, since a proxied request takes two */
+#define MAX_CONNECTIONS 65536
+#define RESERVED_FILES 256
+#define MIN_CONNECTIONS 64
+/* how much of a release's id the log shows */
+#define RELEASE_ID_SHOWN 12
+/* how long it takes until the log says that the cluster has no token yet */
+#define TOKEN_PATIENCE_MS 1000
+
+typedef struct st_options_t {
+    const char *config_file;
+    bool checks_only;
+} options_t;
+
+typedef struct st_server_t {
+    breaker__config_t config;
+    /* NULL on a single node */
+    breaker_cluster_t *cluster;
+    /* readable when the first snapshot is published; -1 on a single node, whose load publishes */
+    int serves_fd;
+    int signal_fd;
+    int pid_fd;
+    int error_log_fd;
+    size_t max_connections;
+    struct timespec begun_at;
+} server_t;
+
+/* reachable to the end, because the threads that serve never end */
+static server_t server = {.serves_fd = -1, .signal_fd = -1, .pid_fd = -1, .error_log_fd = -1};
+
+/* ---- options ---- */
+
+static void print_version(void)
+{
+    printf("h2o-breaker %s (%s), libh2o %s, %s\n", BREAKER_BIN_VERSION, breaker__loop_flavour(),
+           H2O_VERSION, OpenSSL_version(OPENSSL_VERSION));
+}
+
+static void print_help(void)
+{
+    printf("usage: h2o-breaker -c FILE [-t]\n"
+           "\n"
+           "Serves what an h2o configuration file describes, static assets under per-deploy\n"
+           "tokens among it.\n"
+           "\n"
+           "  -c, --conf FILE   the configuration; see h2o-breaker.conf(5)\n"
+           "  -t, --test        check it, certificates and release included, and exit\n"
+           "      --version     print versions and exit\n"
+           "  -h, --help        print this and exit\n"
+           "\n"
+           "SIGTERM and SIGINT let requests in flight finish; a second one ends at once.\n");
+}
+
+static void refuse_usage(const char *what, const char *option)
+{
+    fprintf(stderr, "h2o-breaker: %s%s; try --help\n", what, option);
+    exit(EX_USAGE);
+}
+
+static options_t read_options(int argc, char **argv)
+{
+    static const struct option longs[] = {{"conf", required_argument, NULL, 'c'},
+                                          {"test", no_argument, NULL, 't'},
+                                          {"version", no_argument, NULL, 'V'},
+                                          {"help", no_argument, NULL, 'h'},
+                                          {NULL, 0, NULL, 0}};
+    options_t options = {NULL, false};
+    int ch;
+
+    opterr = 0;
+    while ((ch = getopt_long(argc, argv, ":c:th", longs, NULL)) != -1) {
+        switch (ch) {
+        case 'c':
+            options.config_file = optarg;
+            break;
+        case 't':
+            options.checks_only = true;
+            break;
+        case 'V':
+            print_version();
+            exit(EX_OK);
+        case 'h':
+            print_help();
+            exit(EX_OK);
+        case ':':
+            refuse_usage("an argument is missing for ", argv[optind - 1]);
+            break;
+        default:
+            refuse_usage("unknown option ", argv[optind - 1]);
+        }
+    }
+    if (optind != argc)
+        refuse_usage("unexpected argument ", argv[optind]);
+    if (options.config_file == NULL)
+        refuse_usage("-c FILE is mandatory", "");
+    return options;
+}
+
+/* ---- before serving ---- */
+
+static int load_release(server_t *self)
+{
+    breaker_error_t error = {0};
+    char user[64];
+
+    if (breaker_node_load(self->config.node, &error) == 0)
+        return 0;
+    breaker__process_user(user, sizeof(user));
+    fprintf(stderr, "h2o-breaker: cannot load the release as user %s: %s\n", user, error.message);
+    return -1;
+}
+
+/* releases may be large: meanwhile the main thread listens to signals */
+typedef struct st_loading_t {
+    server_t *server;
+    int done_fd;
+    int ret;
+} loading_t;
+
+static void *run_loading(void *data)
+{
+    loading_t *loading = data;
+    const uint64_t one = 1;
+
+    loading->ret = load_release(loading->server);
+    if (write(loading->done_fd, &one, sizeof(one)) != sizeof(one))
+        h2o_fatal("an eventfd does not count");
+    return NULL;
+}
+
+static void remove_files(server_t *self)
+{
+    breaker__listeners_remove_files(&self->config.listeners);
+    if (self->pid_fd != -1)
+        breaker__process_remove_pid(self->config.pid_file, self->pid_fd);
+    self->pid_fd = -1;
+}
+
+/* ends the process without waiting for anyone; threads may be anywhere */
+static _Noreturn void end_at_once(server_t *self, int status)
+{
+    remove_files(self);
+    fflush(NULL);
+    _exit(status);
+}
+
+static void decline_reload(void)
+{
+    fprintf(stderr, "h2o-breaker: SIGHUP: reloading is not available; the server goes on with what "
+                    "it has\n");
+}
+
+/* waits until an eventfd has counted, and takes it; returns the signal that came instead, or 0 */
+static int wait_or_signal(server_t *self, int fd, int timeout_ms, bool *ret_timed_out)
+{
+    struct pollfd polled[] = {{self->signal_fd, POLLIN, 0}, {fd, POLLIN, 0}};
+    eventfd_t count;
+
+    *ret_timed_out = false;
+    while (true) {
+        int num = poll(polled, 2, timeout_ms), number;
+        if (num == -1 && errno != EINTR)
+            h2o_fatal("poll");
+        while ((number = breaker__process_next_signal(self->signal_fd)) == SIGHUP)
+            decline_reload();
+        if (number != 0)
+            return number;
+        if (num > 0 && polled[1].revents != 0 && eventfd_read(fd, &count) == 0)
+            return 0;
+        if (num == 0) {
+            *ret_timed_out = true;
+            return 0;
+        }
+    }
+}
+
+static int load_beside_signals(server_t *self)
+{
+    loading_t loading = {self, eventfd(0, EFD_CLOEXEC), 0};
+    pthread_t thread;
+    bool timed_out;
+
+    if (loading.done_fd == -1 || pthread_create(&thread, NULL, run_loading, &loading) != 0) {
+        fprintf(stderr, "h2o-breaker: cannot start a thread: %s\n", strerror(errno));
+        return -1;
+    }
+    if (wait_or_signal(self, loading.done_fd, -1, &timed_out) != 0) {
+        fprintf(stderr, "h2o-breaker: stopped while the release was loaded\n");
+        end_at_once(self, EX_OK);
+    }
+    pthread_join(thread, NULL);
+    close(loading.done_fd);
+    return loading.ret;
+}
+
+static size_t choose_max_connections(const breaker__config_t *config, size_t num_files)
+{
+    size_t fitting = num_files > RESERVED_FILES ? (num_files - RESERVED_FILES) / 2 : 0;
+
+    if (fitting < MIN_CONNECTIONS)
+        fitting = MIN_CONNECTIONS;
+    if (config->max_connections == 0)
+        return fitting < MAX_CONNECTIONS ? fitting : MAX_CONNECTIONS;
+    if (config->max_connections > num_files)
+        fprintf(stderr,
+                "h2o-breaker: max-connections %zu is more than the %zu descriptors that "
+                "RLIMIT_NOFILE allows\n",
+                config->max_connections, num_files);
+    return config->max_connections;
+}
+
+/* everything that may need root: ports, logs, the pid file */
+static int acquire(server_t *self)
+{
+    breaker__config_t *config = &self->config;
+
+    self->max_connections = choose_max_connections(config, breaker__process_raise_files());
+    if (config->error_log != NULL &&
+        (self->error_log_fd = h2o_access_log_open_log(config->error_log)) == -1)
+        return EX_CANTCREAT;
+    if ((self->signal_fd = breaker__process_catch_signals()) == -1) {
+        fprintf(stderr, "h2o-breaker: cannot catch signals: %s\n", strerror(errno));
+        return EX_OSERR;
+    }
+    if (breaker__listeners_open(&config->listeners, config->num_threads) != 0)
+        return EX_UNAVAILABLE;
+    if (config->pid_file != NULL &&
+        (self->pid_fd = breaker__process_write_pid(config->pid_file)) == -1)
+        return EX_CANTCREAT;
+    return EX_OK;
+}
+
+static int become_user(const breaker__config_t *config)
+{
+    return config->user != NULL ? breaker__process_become(config->user) : 0;
+}
+
+/* from here on stdout and stderr are the log */
+static void redirect_log(server_t *self)
+{
+    if (self->error_log_fd == -1)
+        return;
+    if (dup2(self->error_log_fd, STDOUT_FILENO) == -1 ||
+        dup2(self->error_log_fd, STDERR_FILENO) == -1)
+        h2o_fatal("dup2");
+    close(self->error_log_fd);
+    self->error_log_fd = -1;
+}
+
+/* ---- the line that says what is served ---- */
+
+typedef struct st_line_t {
+    size_t len;
+    char text[2048];
+} line_t;
+
+__attribute__((format(printf, 2, 3))) static void add(line_t *line, const char *format, ...)
+{
+    va_list args;
+    int len;
+
+    va_start(args, format);
+    len = vsnprintf(line->text + line->len, sizeof(line->text) - line->len, format, args);
+    va_end(args);
+    if (len > 0)
+        line->len += (size_t)len;
+    if (line->len >= sizeof(line->text))
+        line->len = sizeof(line->text) - 1;
+}
+
+static void add_listeners(line_t *line, const breaker__listeners_t *listeners)
+{
+    for (size_t i = 0; i != listeners->size; ++i)
+        add(line, "%s%s%s", i == 0 ? " on " : ", ", listeners->entries[i]->name,
+            listeners->entries[i]->tls != NULL ? " (TLS)" : "");
+}
+
+/* views that share a token are named once */
+static void add_tokens(line_t *line, const breaker_snapshot_t *snapshot)
+{
+    const breaker_token_t *last = NULL;
+
+    for (size_t i = 0; i != snapshot->num_views; ++i) {
+        const breaker_token_t *token = &snapshot->views[i].token;
+        if (last == NULL || !breaker_token_equal(last, token))
+            add(line, "%s%s", last == NULL ? "; token " : ", ", token->text);
+        last = token;
+    }
+}
+
+static void add_release(line_t *line, const breaker_release_t *release, size_t num_views)
+{
+    size_t num_files = 0;
+
+    for (size_t i = 0; i != num_views; ++i)
+        num_files += breaker_store_size(breaker_release_store(release, i));
+    add(line, "; release %.*s of %zu files", RELEASE_ID_SHOWN, breaker_release_id(release)->text,
+        num_files);
+}
+
+static void add_snapshot(line_t *line, breaker_node_t *node)
+{
+    breaker_snapshot_t *held = NULL;
+
+    breaker_publisher_refresh(breaker_node_publisher(node), &held);
+    if (held != NULL && held->num_views != 0) {
+        add_tokens(line, held);
+        add_release(line, held->release, held->num_views);
+    }
+    breaker_snapshot_unref(held);
+}
+
+static void log_start(const server_t *self)
+{
+    line_t line = {0};
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    add(&line, "h2o-breaker %s (%s), %zu threads", BREAKER_BIN_VERSION, breaker__loop_flavour(),
+        self->config.num_threads);
+    add_listeners(&line, &self->config.listeners);
+    add_snapshot(&line, self->config.node);
+    add(&line, "; ready in %lld ms",
+        (long long)(now.tv_sec - self->begun_at.tv_sec) * 1000 +
+            (now.tv_nsec - self->begun_at.tv_nsec) / 1000000);
+    fprintf(stderr, "%s\n", line.text);
+}
+
+/* ---- the cluster ---- */
+
+static void on_cluster_log(void *data, breaker_log_level_t level, const char *line)
+{
+    (void)data, (void)level;
+    fprintf(stderr, "%s\n", line);
+}
+
+static void on_cluster_ready(void *data)
+{
+    if (eventfd_write(*(const int *)data, 1) != 0)
+        h2o_fatal("an eventfd does not count");
+}
+
+static int join_cluster(server_t *self)
+{
+    const breaker_cluster_config_t *said = breaker_h2o_cluster_config(&self->config.globalconf);
+    breaker_cluster_config_t config;
+    breaker_error_t error = {0};
+
+    if (said == NULL)
+        return 0;
+    if ((self->serves_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) == -1) {
+        fprintf(stderr, "h2o-breaker: cannot make an eventfd: %s\n", strerror(errno));
+        return -1;
+    }
+    config = *said;
+    config.data = &self->serves_fd;
+    config.on_log = on_cluster_log;
+    config.on_ready = on_cluster_ready;
+    if (breaker_cluster_start(self->config.node, &config, &self->cluster, &error) == 0)
+        return 0;
+    fprintf(stderr, "h2o-breaker: breaker.cluster: %s\n", error.message);
+    return -1;
+}
+
+static void leave_cluster(server_t *self)
+{
+    breaker_cluster_stop(self->cluster);
+    self->cluster = NULL;
+    if (self->serves_fd != -1)
+        close(self->serves_fd);
+    self->serves_fd = -1;
+}
+
+/*
+ * Until the cluster has a token for this node its views answer 503, and the service manager is not
+ * told that it is ready; what else the file describes is served meanwhile. Returns the signal that
+ * ended the wait, or 0.
+ */
+static int wait_for_token(server_t *self)
+{
+    bool timed_out;
+    int number;
+
+    if (self->serves_fd == -1)
+        return 0;
+    number = wait_or_signal(self, self->serves_fd, TOKEN_PATIENCE_MS, &timed_out);
+    if (number != 0 || !timed_out)
+        return number;
+    fprintf(stderr, "h2o-breaker: waiting for the cluster's token; views answer 503 until then\n");
+    breaker__notify("STATUS=waiting for the cluster's token");
+    return wait_or_signal(self, self->serves_fd, -1, &timed_out);
+}
+
+/* ---- serving ---- */
+
+static void drain(server_t *self, breaker__workers_t *workers)
+{
+    unsigned timeout_s = self->config.shutdown_timeout_s;
+    bool timed_out;
+
+    fprintf(stderr, "h2o-breaker: stopping; %zu connections are open\n",
+            breaker__workers_num_connections(workers));
+    breaker__notify("STOPPING=1\nSTATUS=finishing the requests in flight");
+    breaker__workers_drain(workers);
+    if (wait_or_signal(self, breaker__workers_ended_fd(workers), (int)timeout_s * 1000,
+                       &timed_out) != 0) {
+        fprintf(stderr, "h2o-breaker: a second signal; %zu connections are cut\n",
+                breaker__workers_num_connections(workers));
+        end_at_once(self, EX_OK);
+    }
+    if (timed_out) {
+        fprintf(stderr, "h2o-breaker: %zu connections are cut after %u seconds\n",
+                breaker__workers_num_connections(workers), timeout_s);
+        end_at_once(self, EX_OK);
+    }
+}
+
+static int serve(server_t *self)
+{
+    breaker__workers_t *workers;
+    bool timed_out;
+
+    if ((workers = breaker__workers_start(&self->config, self->max_connections)) == NULL)
+        end_at_once(self, EX_OSERR);
+    if (wait_for_token(self) == 0) {
+        log_start(self);
+        breaker__notify("READY=1\nSTATUS=serving");
+        wait_or_signal(self, -1, -1, &timed_out);
+    }
+    drain(self, workers);
+    leave_cluster(self);
+    remove_files(self);
+    breaker__config_dispose(&self->config);
+    breaker__workers_free(workers);
+    return EX_OK;
+}
+
+static int check(server_t *self)
+{
+    if (become_user(&self->config) != 0)
+        return EX_NOUSER;
+    if (load_release(self) != 0)
+        return EX_CONFIG;
+    breaker__config_dispose(&self->config);
+    printf("configuration OK\n");
+    return EX_OK;
+}
+
+static int start(server_t *self)
+{
+    int status = acquire(self);
+
+    if (status == EX_OK && become_user(&self->config) != 0)
+        status = EX_NOPERM;
+    if (status == EX_OK && load_beside_signals(self) != 0)
+        status = EX_CONFIG;
+    if (status != EX_OK) {
+        remove_files(self);
+        return status;
+    }
+    redirect_log(self);
+    if (join_cluster(self) != 0)
+        end_at_once(self, EX_CONFIG);
+    return serve(self);
+}
+
+int main(int argc, char **argv)
+{
+    options_t options = read_options(argc, argv);
+
+    clock_gettime(CLOCK_MONOTONIC, &server.begun_at);
+    breaker_h2o_tune_allocator();
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    setvbuf(stderr, NULL, _IOLBF, 0);
+    breaker__config_init(&server.config);
+    if (breaker__config_load(&server.config, options.config_file, options.checks_only) != 0)
+        return EX_CONFIG;
+    return options.checks_only ? check(&server) : start(&server);
+}

@@ -1,0 +1,133 @@
+/*
+ * The server as a process: limits, user, signals, pid file. Signals end up as bytes in a pipe that
+ * the main thread polls, so that everything that follows from them is ordinary code; handlers are
+ * not inherited by programs that libh2o starts (log pipes, FastCGI), as a blocked mask would be.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+#include "server/process.h"
+
+static int signal_pipe[2] = {-1, -1};
+
+size_t breaker__process_raise_files(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return 1024;
+    limit.rlim_cur = limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+        getrlimit(RLIMIT_NOFILE, &limit);
+    return (size_t)limit.rlim_cur;
+}
+
+size_t breaker__process_num_cpus(void)
+{
+    cpu_set_t cpus;
+    long online;
+
+    if (sched_getaffinity(0, sizeof(cpus), &cpus) == 0)
+        return (size_t)CPU_COUNT(&cpus);
+    /* more CPUs than the set has bits */
+    online = sysconf(_SC_NPROCESSORS_ONLN);
+    return online > 0 ? (size_t)online : 1;
+}
+
+void breaker__process_user(char *dst, size_t size)
+{
+    const struct passwd *user = getpwuid(geteuid());
+
+    if (user != NULL)
+        snprintf(dst, size, "%s", user->pw_name);
+    else
+        snprintf(dst, size, "%ld", (long)geteuid());
+}
+
+int breaker__process_become(const char *name)
+{
+    const struct passwd *user;
+
+    errno = 0;
+    if ((user = getpwnam(name)) == NULL) {
+        fprintf(stderr, "h2o-breaker: user `%s`: %s\n", name,
+                errno != 0 ? strerror(errno) : "there is no such user");
+        return -1;
+    }
+    if (user->pw_uid == geteuid())
+        return 0;
+    if (setgid(user->pw_gid) == 0 && initgroups(name, user->pw_gid) == 0 &&
+        setuid(user->pw_uid) == 0)
+        return 0;
+    fprintf(stderr, "h2o-breaker: cannot become user `%s`: %s\n", name, strerror(errno));
+    return -1;
+}
+
+/* ---- signals ---- */
+
+static void on_signal(int number)
+{
+    int errnum = errno;
+    unsigned char byte = (unsigned char)number;
+    ssize_t written;
+
+    /* a full pipe holds more signals than anyone needs */
+    written = write(signal_pipe[1], &byte, 1);
+    (void)written;
+    errno = errnum;
+}
+
+int breaker__process_catch_signals(void)
+{
+    static const int caught[] = {SIGTERM, SIGINT, SIGHUP};
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+
+    assert(signal_pipe[0] == -1);
+    if (pipe2(signal_pipe, O_CLOEXEC | O_NONBLOCK) != 0)
+        return -1;
+    sigemptyset(&action.sa_mask);
+    sigemptyset(&ignore.sa_mask);
+    for (size_t i = 0; i != sizeof(caught) / sizeof(caught[0]); ++i)
+        sigaction(caught[i], &action, NULL);
+    sigaction(SIGPIPE, &ignore, NULL);
+    return signal_pipe[0];
+}
+
+int breaker__process_next_signal(int fd)
+{
+    unsigned char byte;
+
+    return read(fd, &byte, 1) == 1 ? byte : 0;
+}
+
+/* ---- the pid file ---- */
+
+int breaker__process_write_pid(const char *path)
+{
+    char text[32];
+    int len = snprintf(text, sizeof(text), "%ld\n", (long)getpid());
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+
+    if (fd != -1 && write(fd, text, (size_t)len) == len)
+        return fd;
+    fprintf(stderr, "h2o-breaker: pid-file %s: %s\n", path, strerror(errno));
+    if (fd != -1)
+        close(fd);
+    return -1;
+}
+
+void breaker__process_remove_pid(const char *path, int fd)
+{
+    if (unlink(path) != 0 && ftruncate(fd, 0) != 0)
+        fprintf(stderr, "h2o-breaker: cannot remove pid-file %s: %s\n", path, strerror(errno));
+    close(fd);
+}

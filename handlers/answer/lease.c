@@ -1,0 +1,52 @@
+/*
+ * A thread's snapshot. h2o's shared memory counts its references without atomics, which is right
+ * here because a request stays on its thread: the thread holds one snapshot reference inside such a
+ * block, each request links the block to its pool, and the last of them, on this very thread, drops
+ * the snapshot.
+ */
+#include <assert.h>
+#include "answer/internal.h"
+
+static void on_shared_dispose(void *_shared)
+{
+    breaker_snapshot_t **shared = _shared;
+
+    breaker_snapshot_unref(*shared);
+}
+
+void breaker__lease_init(breaker__lease_t *lease, breaker_publisher_t *publisher)
+{
+    assert(publisher != NULL);
+    *lease = (breaker__lease_t){.publisher = publisher};
+}
+
+static void release_shared(breaker__lease_t *lease)
+{
+    if (lease->shared != NULL)
+        h2o_mem_release_shared(lease->shared);
+    lease->shared = NULL;
+}
+
+void breaker__lease_dispose(breaker__lease_t *lease)
+{
+    release_shared(lease);
+    breaker_snapshot_unref(lease->held);
+    lease->held = NULL;
+}
+
+static void renew(breaker__lease_t *lease)
+{
+    breaker_snapshot_t **shared;
+
+    release_shared(lease);
+    shared = h2o_mem_alloc_shared(NULL, sizeof(*shared), on_shared_dispose);
+    *shared = breaker_snapshot_ref(lease->held);
+    lease->shared = shared;
+}
+
+const breaker_snapshot_t *breaker__lease_refresh(breaker__lease_t *lease)
+{
+    if (breaker_publisher_refresh(lease->publisher, &lease->held))
+        renew(lease);
+    return lease->held;
+}

@@ -1,0 +1,110 @@
+/*
+ * Requests that wait for news. A token that nobody here knows may be a minute old deploy on a peer:
+ * instead of a 503 its request waits for one refresh of the ledger, at most PARK_MS. Waiting ones
+ * are looked at from one timer a thread, which runs only while there are any, so that news need no
+ * message between threads. A parked request hangs on its own pool: when the client goes away, on
+ * whatever protocol and for whatever reason, libh2o clears the pool and the place is free again.
+ */
+#include <assert.h>
+#include <time.h>
+#include "answer/internal.h"
+
+enum { PARK_MS = 300, LOOK_EVERY_MS = 10 };
+
+/* in the request's pool; linked as long as it waits */
+typedef struct st_parked_t {
+    h2o_linklist_t link;
+    breaker__lot_t *lot; /* borrowed: outlives the connections of its thread */
+    h2o_req_t *req;
+    uint64_t since_ms;
+} parked_t;
+
+static uint64_t now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static void let_go(parked_t *parked)
+{
+    if (!h2o_linklist_is_linked(&parked->link))
+        return;
+    h2o_linklist_unlink(&parked->link);
+    breaker_node_release_place(parked->lot->node);
+    if (h2o_linklist_is_empty(&parked->lot->waiting) && h2o_timeout_is_linked(&parked->lot->look))
+        h2o_timeout_unlink(&parked->lot->look);
+}
+
+static void on_pool_dispose(void *parked)
+{
+    let_go(parked);
+}
+
+static void look_at(parked_t *parked)
+{
+    breaker__lot_t *lot = parked->lot;
+    breaker_freshness_t freshness = breaker_node_freshness(lot->node);
+    bool is_fresh = freshness.answered_ms >= parked->since_ms;
+    bool is_last = now_ms() - parked->since_ms >= PARK_MS;
+    h2o_req_t *req = parked->req;
+
+    if (!is_fresh && !is_last && lot->must_wait(lot->data, req))
+        return;
+    /* the answer may end the request, and with it the memory that we stand on */
+    let_go(parked);
+    lot->answer(lot->data, req, is_fresh);
+}
+
+/*
+ * An answer may dispose of other requests of its connection, parked ones among them. So each is
+ * taken from a list that disposal takes from as well, and is put back before it is looked at.
+ */
+static void on_look(h2o_timeout_entry_t *entry)
+{
+    breaker__lot_t *lot = H2O_STRUCT_FROM_MEMBER(breaker__lot_t, look, entry);
+    h2o_linklist_t turn;
+
+    h2o_linklist_init_anchor(&turn);
+    h2o_linklist_insert_list(&turn, &lot->waiting);
+    while (!h2o_linklist_is_empty(&turn)) {
+        parked_t *parked = H2O_STRUCT_FROM_MEMBER(parked_t, link, turn.next);
+        h2o_linklist_unlink(&parked->link);
+        h2o_linklist_insert(&lot->waiting, &parked->link);
+        look_at(parked);
+    }
+    if (!h2o_linklist_is_empty(&lot->waiting) && !h2o_timeout_is_linked(&lot->look))
+        h2o_timeout_link(lot->loop, lot->timeout, &lot->look);
+}
+
+void breaker__lot_init(breaker__lot_t *lot, breaker_node_t *node, h2o_loop_t *loop)
+{
+    lot->node = node;
+    lot->loop = loop;
+    lot->look.cb = on_look;
+    lot->timeout = breaker__timeout_create(loop, LOOK_EVERY_MS);
+    h2o_linklist_init_anchor(&lot->waiting);
+}
+
+void breaker__lot_dispose(breaker__lot_t *lot)
+{
+    assert(h2o_linklist_is_empty(&lot->waiting));
+    assert(!h2o_timeout_is_linked(&lot->look));
+    breaker__timeout_free(lot->loop, lot->timeout);
+}
+
+bool breaker__lot_park(breaker__lot_t *lot, h2o_req_t *req)
+{
+    parked_t *parked;
+
+    if (!breaker_node_freshness(lot->node).reachable || !breaker_node_reserve_place(lot->node))
+        return false;
+    parked = h2o_mem_alloc_shared(&req->pool, sizeof(*parked), on_pool_dispose);
+    *parked = (parked_t){.lot = lot, .req = req, .since_ms = now_ms()};
+    h2o_linklist_insert(&lot->waiting, &parked->link);
+    if (!h2o_timeout_is_linked(&lot->look))
+        h2o_timeout_link(lot->loop, lot->timeout, &lot->look);
+    breaker_node_want_refresh(lot->node);
+    return true;
+}

@@ -1,0 +1,348 @@
+/*
+ * `breaker.cluster` and `breaker.state-file`. Both stand at the top level; what they say is checked
+ * as a whole when that level ends, because views and their tokens are known only then. Nothing that
+ * may hold a secret is ever shown: neither URLs of Redis nor what a password file has.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <h2o.h>
+#include <h2o/configurator.h>
+#include "answer/internal.h"
+#include "config/option.h"
+
+#define CLUSTER_KEYS                                                                               \
+    "app, redis, sentinel, user, password-file, password-env, ca-file, advertise, start, "         \
+    "start-timeout, poll, dead-after, adopt, token-suffix"
+
+enum { PASSWORD_MAX = 1023 };
+
+typedef struct st_cluster_configurator_t {
+    h2o_configurator_t super;
+    breaker_node_t *node; /* borrowed: outlives the configuration */
+    /* for errors of the whole; NULL without a cluster, and behind the top level */
+    h2o_configurator_command_t *cmd;
+    yoml_t *where;
+    bool has_cluster;
+    breaker_cluster_config_t config;
+    /* what the configuration points at */
+    char *app, *sentinel, *user, *password, *ca_file, *advertise, *state_path; /* owned */
+    char *urls[BREAKER_REDIS_URLS_MAX];                                        /* owned */
+} cluster_configurator_t;
+
+static void set_text(char **slot, const char *text)
+{
+    free(*slot);
+    *slot = h2o_strdup(NULL, text, SIZE_MAX).base;
+}
+
+static int read_text(const breaker__option_t *option, char **slot)
+{
+    const char *text;
+
+    if (breaker__option_text(option, &text) != 0)
+        return -1;
+    set_text(slot, text);
+    return 0;
+}
+
+/* like a refusal, but without what was got */
+static int refuse_hidden(const breaker__option_t *option, const char *accepted)
+{
+    h2o_configurator_errprintf(option->cmd, option->node, "%s: accepted: %s", option->key,
+                               accepted);
+    return -1;
+}
+
+/* ---- Redis ---- */
+
+static int read_url(cluster_configurator_t *self, const breaker__option_t *option)
+{
+    breaker_redis_config_t *redis = &self->config.redis;
+
+    if (option->node->type != YOML_TYPE_SCALAR || redis->num_urls == BREAKER_REDIS_URLS_MAX)
+        return refuse_hidden(option, "a URL, or a sequence of at most 16: redis://host:port, "
+                                     "rediss://host:port, unix:///path");
+    set_text(&self->urls[redis->num_urls++], option->node->data.scalar);
+    return 0;
+}
+
+static int read_urls(cluster_configurator_t *self, const breaker__option_t *option)
+{
+    breaker__option_t element = *option;
+
+    if (option->node->type != YOML_TYPE_SEQUENCE)
+        return read_url(self, option);
+    for (size_t i = 0; i != option->node->data.sequence.size; ++i) {
+        element.node = option->node->data.sequence.elements[i];
+        if (read_url(self, &element) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* the first line; editors and `echo` put an end to it */
+static int take_password(cluster_configurator_t *self, const breaker__option_t *option,
+                         const char *base, size_t len)
+{
+    while (len != 0 && (base[len - 1] == '\n' || base[len - 1] == '\r'))
+        --len;
+    if (len == 0 || len > PASSWORD_MAX || memchr(base, '\0', len) != NULL)
+        return refuse_hidden(option, "a place that holds a password of 1 to 1023 bytes");
+    if (self->password != NULL)
+        return refuse_hidden(option, "either password-file or password-env, once");
+    self->password = h2o_strdup(NULL, base, len).base;
+    return 0;
+}
+
+static int read_password_file(cluster_configurator_t *self, const breaker__option_t *option)
+{
+    char base[PASSWORD_MAX + 3];
+    const char *path;
+    ssize_t len = -1;
+    int fd, ret;
+
+    if (breaker__option_text(option, &path) != 0)
+        return -1;
+    if ((fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)) != -1)
+        len = read(fd, base, sizeof(base));
+    if (len == -1) {
+        h2o_configurator_errprintf(option->cmd, option->node,
+                                   "%s: got `%s`, accepted: a file that can be read: %s",
+                                   option->key, path, strerror(errno));
+        if (fd != -1)
+            close(fd);
+        return -1;
+    }
+    close(fd);
+    ret = take_password(self, option, base, (size_t)len);
+    explicit_bzero(base, sizeof(base));
+    return ret;
+}
+
+static int read_password_env(cluster_configurator_t *self, const breaker__option_t *option)
+{
+    const char *name, *value;
+
+    if (breaker__option_text(option, &name) != 0)
+        return -1;
+    if ((value = getenv(name)) == NULL)
+        return breaker__option_refuse(option, "the name of an environment variable that is set");
+    return take_password(self, option, value, strlen(value));
+}
+
+/* ---- how the node takes part ---- */
+
+static int read_start(const breaker__option_t *option, breaker_start_policy_t *ret_start)
+{
+    static const char *const names[] = {
+        [BREAKER_START_OPEN] = "open",
+        [BREAKER_START_WAIT] = "wait",
+        [BREAKER_START_STRICT] = "strict",
+    };
+    const char *text;
+
+    if (breaker__option_text(option, &text) != 0)
+        return -1;
+    for (size_t i = 0; i != sizeof(names) / sizeof(names[0]); ++i)
+        if (strcmp(text, names[i]) == 0) {
+            *ret_start = (breaker_start_policy_t)i;
+            return 0;
+        }
+    return breaker__option_refuse(option, "open, wait, strict");
+}
+
+static int read_adopt(const breaker__option_t *option, bool *ret_any)
+{
+    const char *text;
+
+    if (breaker__option_text(option, &text) != 0)
+        return -1;
+    if (strcmp(text, "release") != 0 && strcmp(text, "any") != 0)
+        return breaker__option_refuse(option, "release, any");
+    *ret_any = strcmp(text, "any") == 0;
+    return 0;
+}
+
+static int read_option(cluster_configurator_t *self, const breaker__option_t *option)
+{
+    breaker_cluster_config_t *config = &self->config;
+    const char *key = option->key;
+
+    if (strcmp(key, "app") == 0)
+        return read_text(option, &self->app);
+    if (strcmp(key, "redis") == 0)
+        return read_urls(self, option);
+    if (strcmp(key, "sentinel") == 0)
+        return read_text(option, &self->sentinel);
+    if (strcmp(key, "user") == 0)
+        return read_text(option, &self->user);
+    if (strcmp(key, "password-file") == 0)
+        return read_password_file(self, option);
+    if (strcmp(key, "password-env") == 0)
+        return read_password_env(self, option);
+    if (strcmp(key, "ca-file") == 0)
+        return read_text(option, &self->ca_file);
+    if (strcmp(key, "advertise") == 0)
+        return read_text(option, &self->advertise);
+    if (strcmp(key, "start") == 0)
+        return read_start(option, &config->start);
+    if (strcmp(key, "start-timeout") == 0)
+        return breaker__option_span(option, &config->start_timeout_ms);
+    if (strcmp(key, "poll") == 0)
+        return breaker__option_span(option, &config->poll_ms);
+    if (strcmp(key, "dead-after") == 0)
+        return breaker__option_span(option, &config->dead_after_ms);
+    if (strcmp(key, "adopt") == 0)
+        return read_adopt(option, &config->adopt_any);
+    if (strcmp(key, "token-suffix") == 0)
+        return breaker__option_switch(option, &config->token_suffix);
+    /* its value may be a password under a name that is not ours */
+    return refuse_hidden(option, "as a key one of " CLUSTER_KEYS);
+}
+
+static void point_at_texts(cluster_configurator_t *self)
+{
+    breaker_cluster_config_t *config = &self->config;
+
+    config->app = self->app;
+    config->advertise = self->advertise;
+    config->state_path = self->state_path;
+    config->redis.urls = (const char *const *)self->urls;
+    config->redis.sentinel = self->sentinel;
+    config->redis.user = self->user;
+    config->redis.password = self->password;
+    config->redis.ca_file = self->ca_file;
+}
+
+/* ---- directives ---- */
+
+static int on_config_cluster(h2o_configurator_command_t *cmd, h2o_configurator_context_t *ctx,
+                             yoml_t *node)
+{
+    cluster_configurator_t *self = (void *)cmd->configurator;
+    (void)ctx;
+
+    for (size_t i = 0; i != node->data.mapping.size; ++i) {
+        const yoml_mapping_element_t *element = &node->data.mapping.elements[i];
+        breaker__option_t option = {cmd, NULL, element->value};
+        if (element->key->type != YOML_TYPE_SCALAR) {
+            h2o_configurator_errprintf(cmd, element->key, "a key must be one of " CLUSTER_KEYS);
+            return -1;
+        }
+        option.key = element->key->data.scalar;
+        if (read_option(self, &option) != 0)
+            return -1;
+    }
+    if (self->app == NULL || self->config.redis.num_urls == 0) {
+        h2o_configurator_errprintf(cmd, node, "the mandatory key `%s` is missing",
+                                   self->app == NULL ? "app" : "redis");
+        return -1;
+    }
+    self->has_cluster = true;
+    self->cmd = cmd;
+    self->where = node;
+    return 0;
+}
+
+static int on_config_state_file(h2o_configurator_command_t *cmd, h2o_configurator_context_t *ctx,
+                                yoml_t *node)
+{
+    cluster_configurator_t *self = (void *)cmd->configurator;
+    breaker__option_t option = {cmd, cmd->name, node};
+    (void)ctx;
+
+    if (node->data.scalar[0] != '/')
+        return breaker__option_refuse(&option, "an absolute path");
+    return read_text(&option, &self->state_path);
+}
+
+static int join(cluster_configurator_t *self)
+{
+    breaker_error_t error = {0};
+    int err;
+
+    point_at_texts(self);
+    if ((err = breaker_cluster_check(self->node, &self->config, &error)) == 0 &&
+        (err = breaker_node_join(self->node)) != 0)
+        breaker_error_set(&error, err, "%s", breaker_err_message(err));
+    if (err == 0)
+        return 0;
+    h2o_configurator_errprintf(self->cmd, self->where, "%s", error.message);
+    return -1;
+}
+
+/* a check of the file only must not write */
+static int remember(cluster_configurator_t *self, bool is_dry)
+{
+    int err;
+
+    if (self->state_path == NULL || is_dry)
+        return 0;
+    if ((err = breaker_node_set_state_path(self->node, self->state_path)) == 0)
+        return 0;
+    fprintf(stderr, "breaker.state-file: %s\n", breaker_err_message(err));
+    return -1;
+}
+
+static int on_exit_level(h2o_configurator_t *_self, h2o_configurator_context_t *ctx, yoml_t *node)
+{
+    cluster_configurator_t *self = (void *)_self;
+    (void)node;
+
+    if (ctx->hostconf != NULL || ctx->parent != NULL)
+        return 0;
+    return self->has_cluster ? join(self) : remember(self, ctx->dry_run != 0);
+}
+
+static void drop(char **slot)
+{
+    if (*slot != NULL)
+        explicit_bzero(*slot, strlen(*slot));
+    free(*slot);
+    *slot = NULL;
+}
+
+/* libh2o calls it twice */
+static int on_dispose(h2o_configurator_t *_self)
+{
+    cluster_configurator_t *self = (void *)_self;
+    char **const texts[] = {&self->app,     &self->sentinel,  &self->user,      &self->password,
+                            &self->ca_file, &self->advertise, &self->state_path};
+
+    for (size_t i = 0; i != sizeof(texts) / sizeof(texts[0]); ++i)
+        drop(texts[i]);
+    for (size_t i = 0; i != BREAKER_REDIS_URLS_MAX; ++i)
+        drop(&self->urls[i]);
+    return 0;
+}
+
+void breaker__cluster_register_configurator(h2o_globalconf_t *globalconf, breaker_node_t *node)
+{
+    cluster_configurator_t *self = (void *)h2o_configurator_create(globalconf, sizeof(*self));
+
+    self->super.exit = on_exit_level;
+    self->super.dispose = on_dispose;
+    self->node = node;
+    breaker_cluster_config_init(&self->config);
+    h2o_configurator_define_command(
+        &self->super, "breaker.cluster",
+        H2O_CONFIGURATOR_FLAG_GLOBAL | H2O_CONFIGURATOR_FLAG_EXPECT_MAPPING, on_config_cluster);
+    h2o_configurator_define_command(
+        &self->super, "breaker.state-file",
+        H2O_CONFIGURATOR_FLAG_GLOBAL | H2O_CONFIGURATOR_FLAG_EXPECT_SCALAR, on_config_state_file);
+}
+
+const breaker_cluster_config_t *breaker_h2o_cluster_config(h2o_globalconf_t *globalconf)
+{
+    h2o_configurator_command_t *cmd = h2o_configurator_get_command(globalconf, "breaker.cluster");
+    cluster_configurator_t *self;
+
+    if (cmd == NULL)
+        return NULL;
+    self = (void *)cmd->configurator;
+    return self->has_cluster ? &self->config : NULL;
+}

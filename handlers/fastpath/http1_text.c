@@ -1,0 +1,76 @@
+/*
+ * Heads of answers, byte for byte as libh2o 2.2.5 writes them on HTTP/1: its own four lines with
+ * capital letters, then the headers in lower case. Whoever answers past libh2o cannot be told from
+ * it by a client.
+ */
+#include <string.h>
+#include "answer/internal.h"
+
+char *breaker__http1_put(char *dst, const char *base, size_t len)
+{
+    memcpy(dst, base, len);
+    return dst + len;
+}
+
+size_t breaker__http1_headers_len(const h2o_header_t *headers, size_t num)
+{
+    size_t len = 0;
+
+    for (size_t i = 0; i != num; ++i)
+        len += headers[i].name->len + sizeof(": ") - 1 + headers[i].value.len + sizeof("\r\n") - 1;
+    return len;
+}
+
+char *breaker__http1_put_headers(char *dst, const h2o_header_t *headers, size_t num)
+{
+    for (size_t i = 0; i != num; ++i) {
+        dst = breaker__http1_put(dst, headers[i].name->base, headers[i].name->len);
+        dst = breaker__http1_put(dst, H2O_STRLIT(": "));
+        dst = breaker__http1_put(dst, headers[i].value.base, headers[i].value.len);
+        dst = breaker__http1_put(dst, H2O_STRLIT("\r\n"));
+    }
+    return dst;
+}
+
+char *breaker__http1_put_number(char *dst, uint64_t number)
+{
+    char digits[BREAKER__HTTP1_NUMBER_MAX], *at = digits + sizeof(digits);
+
+    do
+        *--at = (char)('0' + number % 10);
+    while ((number /= 10) != 0);
+    return breaker__http1_put(dst, at, (size_t)(digits + sizeof(digits) - at));
+}
+
+char *breaker__put_content_range(char *dst, breaker_range_t range, uint64_t size)
+{
+    dst = breaker__http1_put(dst, H2O_STRLIT("bytes "));
+    dst = breaker__http1_put_number(dst, range.first);
+    *dst++ = '-';
+    dst = breaker__http1_put_number(dst, range.last);
+    *dst++ = '/';
+    return breaker__http1_put_number(dst, size);
+}
+
+char *breaker__http1_put_length(char *dst, uint64_t len)
+{
+    dst = breaker__http1_put(dst, H2O_STRLIT("Content-Length: "));
+    dst = breaker__http1_put_number(dst, len);
+    return breaker__http1_put(dst, H2O_STRLIT("\r\n"));
+}
+
+size_t breaker__http1_server_len(const h2o_globalconf_t *globalconf)
+{
+    size_t len = globalconf->server_name.len;
+
+    return len != 0 ? sizeof("Server: \r\n") - 1 + len : 0;
+}
+
+char *breaker__http1_put_server(char *dst, const h2o_globalconf_t *globalconf)
+{
+    if (globalconf->server_name.len == 0)
+        return dst;
+    dst = breaker__http1_put(dst, H2O_STRLIT("Server: "));
+    dst = breaker__http1_put(dst, globalconf->server_name.base, globalconf->server_name.len);
+    return breaker__http1_put(dst, H2O_STRLIT("\r\n"));
+}

@@ -1,0 +1,135 @@
+/*
+ * Tells plain requests from all others. The parser is the very one that libh2o's HTTP/1 uses, so
+ * both see the same request in the same bytes; what is plain is then a list of conditions that a
+ * browser's request for an asset meets. A doubt is never resolved here: it makes the request
+ * libh2o's.
+ */
+#include <assert.h>
+#include <string.h>
+#include <strings.h>
+#include "fastpath/fastpath.h"
+
+enum {
+    /* more fields than browsers send; with more a request is not plain */
+    FIELDS_MAX = 48,
+    /* what picohttpparser says of a request whose end has not come */
+    PARTIAL = -2,
+};
+
+/*
+ * picohttpparser as libh2o exports it; the packages do not install its header. Part of libh2o's
+ * binary interface, like yoml.h.
+ */
+struct phr_header {
+    const char *name;
+    size_t name_len;
+    const char *value;
+    size_t value_len;
+};
+int phr_parse_request(const char *buf, size_t len, const char **method, size_t *method_len,
+                      const char **path, size_t *path_len, int *minor_version,
+                      struct phr_header *headers, size_t *num_headers, size_t last_len);
+
+static bool is(const struct phr_header *header, const char *name)
+{
+    return strncasecmp(header->name, name, header->name_len) == 0;
+}
+
+/* a field that decides about an asset, once */
+static bool take(breaker_field_t *field, const struct phr_header *header)
+{
+    if (field->base != NULL)
+        return false;
+    *field = (breaker_field_t){header->value, header->value_len};
+    return true;
+}
+
+static bool is_keep_alive(const struct phr_header *header)
+{
+    return header->value_len == sizeof("keep-alive") - 1 &&
+           strncasecmp(header->value, "keep-alive", header->value_len) == 0;
+}
+
+/* returns false for a field that makes the request libh2o's */
+static bool read_field(const struct phr_header *header, breaker__fields_t *fields)
+{
+    breaker_conditions_t *conditions = &fields->conditions;
+
+    /* a folded line */
+    if (header->name == NULL)
+        return false;
+    switch (header->name_len) {
+    case sizeof("range") - 1:
+        return !is(header, "range") || take(&fields->range, header);
+    case sizeof("expect") - 1:
+        return !is(header, "expect");
+    case sizeof("upgrade") - 1:
+        return !is(header, "upgrade");
+    case sizeof("if-match") - 1: /* and if-range */
+        if (is(header, "if-match"))
+            return take(&conditions->if_match, header);
+        return !is(header, "if-range") || take(&fields->if_range, header);
+    case sizeof("connection") - 1:
+        return !is(header, "connection") || is_keep_alive(header);
+    case sizeof("if-none-match") - 1:
+        return !is(header, "if-none-match") || take(&conditions->if_none_match, header);
+    case sizeof("content-length") - 1:
+        return !is(header, "content-length");
+    case sizeof("accept-encoding") - 1:
+        return !is(header, "accept-encoding") || take(&fields->accept_encoding, header);
+    case sizeof("transfer-encoding") - 1: /* and if-modified-since */
+        if (is(header, "if-modified-since"))
+            return take(&conditions->if_modified_since, header);
+        return !is(header, "transfer-encoding");
+    case sizeof("if-unmodified-since") - 1:
+        return !is(header, "if-unmodified-since") || take(&conditions->if_unmodified_since, header);
+    default:
+        return true;
+    }
+}
+
+static bool read_method(const char *method, size_t len, bool *ret_is_head)
+{
+    *ret_is_head = len == 4 && memcmp(method, "HEAD", 4) == 0;
+    return *ret_is_head || (len == 3 && memcmp(method, "GET", 3) == 0);
+}
+
+/* the part of a target that libh2o would take as it is for the normalised path; 0 when none is */
+static size_t clean_path_len(const char *target, size_t len)
+{
+    const char *query = memchr(target, '?', len);
+    size_t path_len = query != NULL ? (size_t)(query - target) : len;
+
+    if (len > BREAKER__TARGET_MAX || path_len == 0 || target[0] != '/' ||
+        memchr(target, '%', path_len) != NULL)
+        return 0;
+    for (const char *dot = target; (dot = memchr(dot, '.', (size_t)(target + path_len - dot)));
+         ++dot)
+        if (dot[-1] == '/')
+            return 0;
+    return path_len;
+}
+
+ssize_t breaker__plain_read(const char *base, size_t len, breaker__plain_t *ret_plain)
+{
+    struct phr_header headers[FIELDS_MAX];
+    size_t num_headers = FIELDS_MAX, method_len;
+    const char *method;
+    int minor_version, taken;
+
+    taken = phr_parse_request(base, len, &method, &method_len, &ret_plain->target,
+                              &ret_plain->target_len, &minor_version, headers, &num_headers, 0);
+    if (taken == PARTIAL)
+        return BREAKER__PLAIN_INCOMPLETE;
+    if (taken < 0 || minor_version != 1 || !read_method(method, method_len, &ret_plain->is_head))
+        return 0;
+    assert((size_t)taken <= len);
+    ret_plain->path_len = clean_path_len(ret_plain->target, ret_plain->target_len);
+    if (ret_plain->path_len == 0)
+        return 0;
+    breaker__fields_init(&ret_plain->fields);
+    for (size_t i = 0; i != num_headers; ++i)
+        if (!read_field(headers + i, &ret_plain->fields))
+            return 0;
+    return taken;
+}

@@ -1,0 +1,167 @@
+/*
+ * The rewriting of pages hangs on a handler that answers nothing. It stands in front of the
+ * application's handlers and behind those of the views, prepares the request for the application,
+ * and leaves a prefilter on it, which sees the response before every filter of the path. So exactly
+ * the responses that the application gives are looked at, and never an asset of a view, whose bytes
+ * and tags are what the cluster agreed on.
+ */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include "pages/rewrite.h"
+
+/* how soon to come back while there is no token yet; agreeing takes a second or two */
+enum { RETRY_AFTER_S = 3 };
+
+typedef struct st_rewrite_handler_t {
+    h2o_handler_t super;
+    breaker_node_t *node; /* borrowed: outlives the h2o configuration */
+    breaker__retry_t retry;
+} rewrite_handler_t;
+
+/* of one handler on one thread */
+typedef struct st_rewrite_context_t {
+    breaker_publisher_t *publisher; /* borrowed: the node's */
+    breaker_snapshot_t *held;       /* owned reference, or NULL */
+    breaker__plan_t *plan;          /* owned, of `held`; NULL when there is nothing to rewrite */
+} rewrite_context_t;
+
+static void drop_plan(rewrite_context_t *ctx)
+{
+    if (ctx->plan != NULL)
+        h2o_mem_release_shared(ctx->plan);
+    ctx->plan = NULL;
+}
+
+static breaker__plan_t *refresh(rewrite_context_t *ctx)
+{
+    if (!breaker_publisher_refresh(ctx->publisher, &ctx->held))
+        return ctx->plan;
+    drop_plan(ctx);
+    if (ctx->held->num_views != 0)
+        ctx->plan = breaker__plan_create(ctx->held);
+    return ctx->plan;
+}
+
+/* ---- the note on a request ---- */
+
+static unsigned count_redirections(const h2o_req_t *req)
+{
+    return req->num_reprocessed + req->num_delegated;
+}
+
+/*
+ * h2o keeps prefilters when it goes on with a request elsewhere. Where our handler saw it again the
+ * note says so. Otherwise it may have gone to a path without rewriting, to an asset of a view, or
+ * straight to the proxy, of which only the last answers for the page.
+ */
+static bool is_about(const breaker__page_t *page, const h2o_req_t *req)
+{
+    breaker_view_match_t match;
+
+    if (req->pathconf != page->pathconf)
+        return false;
+    if (count_redirections(req) == page->num_redirected || req->overrides != NULL)
+        return true;
+    return !breaker_views_match(page->plan->views, req->path_normalized.base,
+                                req->path_normalized.len, &match);
+}
+
+static void on_setup_ostream(h2o_req_prefilter_t *_self, h2o_req_t *req, h2o_ostream_t **slot)
+{
+    breaker__page_t *page = (void *)_self;
+
+    if (is_about(page, req))
+        slot = breaker__page_setup_response(page, req, slot);
+    h2o_setup_next_prefilter(&page->super, req, slot);
+}
+
+static breaker__page_t *find_note(h2o_req_t *req, const h2o_handler_t *handler)
+{
+    for (h2o_req_prefilter_t *at = req->prefilters; at != NULL; at = at->next)
+        if (at->on_setup_ostream == on_setup_ostream && ((breaker__page_t *)at)->handler == handler)
+            return (breaker__page_t *)at;
+    return NULL;
+}
+
+static breaker__page_t *add_note(h2o_req_t *req, h2o_handler_t *handler, breaker__plan_t *plan)
+{
+    breaker__page_t *page = (void *)h2o_add_prefilter(req, sizeof(*page));
+
+    page->super.on_setup_ostream = on_setup_ostream;
+    page->handler = handler;
+    page->plan = plan;
+    page->restored = (breaker__restored_vector_t){NULL};
+    h2o_mem_link_shared(&req->pool, plan);
+    return page;
+}
+
+/* ---- the handler ---- */
+
+static int on_req(h2o_handler_t *_self, h2o_req_t *req)
+{
+    rewrite_handler_t *self = (void *)_self;
+    rewrite_context_t *ctx = h2o_context_get_handler_context(req->conn->ctx, _self);
+    breaker__plan_t *plan = refresh(ctx);
+    breaker__page_t *page = find_note(req, _self);
+
+    if (plan == NULL && page == NULL) {
+        /* a page with the bare placeholder is a broken page, and might be kept */
+        bool awaits_token = ctx->held == NULL && breaker_node_num_views(self->node) != 0;
+        return awaits_token ? breaker__respond_retry(req, &self->retry) : -1;
+    }
+    /* a request keeps the plan that it began with */
+    if (page == NULL)
+        page = add_note(req, _self, plan);
+    page->pathconf = req->pathconf;
+    page->num_redirected = count_redirections(req);
+    breaker__page_prepare_request(page, req);
+    return -1;
+}
+
+static void on_context_init(h2o_handler_t *_self, h2o_context_t *h2o_ctx)
+{
+    rewrite_handler_t *self = (void *)_self;
+    rewrite_context_t *ctx = h2o_mem_alloc(sizeof(*ctx));
+
+    *ctx = (rewrite_context_t){.publisher = breaker_node_publisher(self->node)};
+    h2o_context_set_handler_context(h2o_ctx, &self->super, ctx);
+}
+
+static void on_context_dispose(h2o_handler_t *self, h2o_context_t *h2o_ctx)
+{
+    rewrite_context_t *ctx = h2o_context_get_handler_context(h2o_ctx, self);
+
+    if (ctx == NULL)
+        return;
+    drop_plan(ctx);
+    breaker_snapshot_unref(ctx->held);
+    free(ctx);
+}
+
+static bool is_registered(const h2o_pathconf_t *pathconf, const breaker_node_t *node)
+{
+    for (size_t i = 0; i != pathconf->handlers.size; ++i) {
+        const h2o_handler_t *handler = pathconf->handlers.entries[i];
+        if (handler->on_req == on_req && ((const rewrite_handler_t *)handler)->node == node)
+            return true;
+    }
+    return false;
+}
+
+int breaker_h2o_rewrite_register(h2o_pathconf_t *pathconf, breaker_node_t *node)
+{
+    rewrite_handler_t *self;
+
+    assert(node != NULL);
+    if (is_registered(pathconf, node))
+        return 0;
+    self = (void *)h2o_create_handler(pathconf, sizeof(*self));
+    self->super.on_context_init = on_context_init;
+    self->super.on_context_dispose = on_context_dispose;
+    self->super.on_req = on_req;
+    self->node = node;
+    breaker__retry_init(&self->retry, RETRY_AFTER_S);
+    breaker__handler_to_front(pathconf);
+    return 0;
+}

@@ -1,0 +1,173 @@
+/*
+ * A snapshot as pages see it: which literal becomes which prefix, which request headers tell the
+ * application about it, and the mark that goes into entity tags. Everything is prepared once, so
+ * that a request costs a few copied pointers; everything it points to lives in the plan.
+ */
+#include <assert.h>
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include "pages/rewrite.h"
+
+#define PREFIX_HEADER "X-Breaker-Prefix"
+
+/* ---- the names of headers ---- */
+
+/* "X-Breaker-Prefix" with "-Run" for each run of letters and digits in [at, end) */
+static char *append_runs(char *dst, const char *at, const char *end)
+{
+    bool in_run = false;
+
+    for (; at != end; ++at) {
+        bool is_part = isalnum((unsigned char)*at);
+        if (is_part && !in_run) {
+            *dst++ = '-';
+            *dst++ = (char)toupper((unsigned char)*at);
+        } else if (is_part) {
+            *dst++ = *at;
+        }
+        in_run = is_part;
+    }
+    return dst;
+}
+
+static size_t base_name(const breaker_view_t *view, char *dst)
+{
+    const char *name = breaker_view_name(view), *placeholder = strstr(name, BREAKER_PLACEHOLDER);
+    char *end = dst;
+
+    assert(placeholder != NULL);
+    memcpy(end, PREFIX_HEADER, sizeof(PREFIX_HEADER) - 1);
+    end += sizeof(PREFIX_HEADER) - 1;
+    end = append_runs(end, name, placeholder);
+    end = append_runs(end, placeholder + sizeof(BREAKER_PLACEHOLDER) - 1, name + strlen(name));
+    return (size_t)(end - dst);
+}
+
+static bool name_is_taken(const breaker__plan_t *plan, const char *name, size_t len)
+{
+    for (size_t i = 0; i != plan->num_headers; ++i)
+        if (plan->headers[i].name->len == len &&
+            strncasecmp(plan->headers[i].name->base, name, len) == 0)
+            return true;
+    return false;
+}
+
+static void add_header(breaker__plan_t *plan, const char *name, size_t len, const char *value,
+                       size_t value_len)
+{
+    h2o_header_t *header = plan->headers + plan->num_headers++;
+    h2o_iovec_t *lower = h2o_mem_alloc_pool(&plan->pool, sizeof(*lower));
+
+    /* h2o compares names in lower case and sends them as they were spelled */
+    *lower = h2o_strdup(&plan->pool, name, len);
+    h2o_strtolower(lower->base, lower->len);
+    header->name = lower;
+    header->orig_name = h2o_strdup(&plan->pool, name, len).base;
+    header->value = h2o_strdup(&plan->pool, value, value_len);
+}
+
+/* One header for each view, numbered where two views would share a name. */
+static void add_view_header(breaker__plan_t *plan, const breaker_snapshot_view_t *view)
+{
+    char name[sizeof(PREFIX_HEADER) + 2 * BREAKER_VIEW_NAME_MAX + 32];
+    size_t base_len = base_name(view->view, name), len = base_len;
+
+    for (unsigned number = 2; name_is_taken(plan, name, len); ++number)
+        len = base_len + (size_t)snprintf(name + base_len, sizeof(name) - base_len, "-%u", number);
+    add_header(plan, name, len, view->prefix, view->prefix_len);
+}
+
+static void add_headers(breaker__plan_t *plan)
+{
+    const breaker_snapshot_view_t *first = plan->snapshot->views;
+
+    plan->headers =
+        h2o_mem_alloc_pool(&plan->pool, (plan->snapshot->num_views + 2) * sizeof(plan->headers[0]));
+    add_header(plan, H2O_STRLIT("X-Breaker-Token"), first->token.text, first->token.len);
+    add_header(plan, H2O_STRLIT(PREFIX_HEADER), first->prefix, first->prefix_len);
+    for (size_t i = 0; i != plan->snapshot->num_views; ++i)
+        add_view_header(plan, first + i);
+}
+
+/* ---- substitution and its mark ---- */
+
+static void add_pairs(breaker__plan_t *plan)
+{
+    size_t num = plan->snapshot->num_views;
+
+    plan->pairs = h2o_mem_alloc_pool(&plan->pool, num * sizeof(plan->pairs[0]));
+    for (size_t i = 0; i != num; ++i) {
+        const breaker_snapshot_view_t *view = plan->snapshot->views + i;
+        char *literal = h2o_mem_alloc_pool(&plan->pool, BREAKER_VIEW_PREFIX_MAX);
+        size_t len = breaker_view_prefix(view->view, BREAKER_PLACEHOLDER,
+                                         sizeof(BREAKER_PLACEHOLDER) - 1, literal);
+        plan->pairs[plan->num_pairs++] =
+            (breaker_substitution_t){literal, len, view->prefix, view->prefix_len};
+    }
+}
+
+static uint64_t hash_text(uint64_t hash, const char *base, size_t len)
+{
+    for (size_t i = 0; i != len; ++i)
+        hash = (hash ^ (unsigned char)base[i]) * UINT64_C(0x100000001b3);
+    /* a byte that no literal and no prefix has, so that texts cannot run into each other */
+    return (hash ^ 0xff) * UINT64_C(0x100000001b3);
+}
+
+/* FNV-1a: nobody gains by two sets of prefixes with one mark, and it is the same on every node */
+static void set_mark(breaker__plan_t *plan)
+{
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    char text[BREAKER__MARK_LEN + 1];
+
+    for (size_t i = 0; i != plan->num_pairs; ++i) {
+        const breaker_substitution_t *pair = plan->pairs + i;
+        hash = hash_text(hash, pair->literal, pair->literal_len);
+        hash = hash_text(hash, pair->replacement, pair->replacement_len);
+    }
+    snprintf(text, sizeof(text), "%016" PRIx64, hash);
+    memcpy(plan->mark, text, BREAKER__MARK_LEN);
+}
+
+/* ---- the plan ---- */
+
+static breaker_views_t *compile_views(const breaker_snapshot_t *snapshot)
+{
+    const breaker_view_t *views[BREAKER_VIEWS_MAX];
+    breaker_views_t *set;
+
+    for (size_t i = 0; i != snapshot->num_views; ++i)
+        views[i] = snapshot->views[i].view;
+    return breaker_views_create(views, snapshot->num_views, &set) == 0 ? set : NULL;
+}
+
+static void on_dispose(void *_plan)
+{
+    breaker__plan_t *plan = _plan;
+
+    h2o_mem_clear_pool(&plan->pool);
+    breaker_views_free(plan->views);
+    breaker_snapshot_unref(plan->snapshot);
+}
+
+breaker__plan_t *breaker__plan_create(breaker_snapshot_t *snapshot)
+{
+    breaker_views_t *views;
+    breaker__plan_t *plan;
+
+    assert(snapshot->num_views != 0);
+    assert(snapshot->num_views <= BREAKER_VIEWS_MAX);
+    if ((views = compile_views(snapshot)) == NULL)
+        return NULL;
+    plan = h2o_mem_alloc_shared(NULL, sizeof(*plan), on_dispose);
+    memset(plan, 0, sizeof(*plan));
+    h2o_mem_init_pool(&plan->pool);
+    plan->snapshot = breaker_snapshot_ref(snapshot);
+    plan->views = views;
+    add_headers(plan);
+    add_pairs(plan);
+    set_mark(plan);
+    return plan;
+}

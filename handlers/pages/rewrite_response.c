@@ -1,0 +1,180 @@
+/*
+ * The head of a response, before anything of it is sent. Pages lose what no longer holds of their
+ * bytes and get a tag that names their prefixes. What cannot be rewritten though it is a page (a
+ * part of one, or an encoding that nobody here reads) goes out as it is and is never stored. The
+ * response's header array may be shared and read-only, so it is never written to: a new one is
+ * built.
+ */
+#include <string.h>
+#include <strings.h>
+#include "pages/rewrite.h"
+
+/* the largest page that is held until it is whole */
+enum { WHOLE_MAX = 65536 };
+
+static bool has_body(const h2o_req_t *req)
+{
+    return req->res.status >= 200 && req->res.status != 204 && !breaker__is_head(req);
+}
+
+static bool is_html(const h2o_headers_t *headers)
+{
+    static const char html[] = "text/html";
+    const size_t len = sizeof(html) - 1;
+    ssize_t at = h2o_find_header(headers, H2O_TOKEN_CONTENT_TYPE, -1);
+    h2o_iovec_t type;
+
+    if (at == -1)
+        return false;
+    type = headers->entries[at].value;
+    if (type.len < len || strncasecmp(type.base, html, len) != 0)
+        return false;
+    return type.len == len || memchr("; \t,", type.base[len], 4) != NULL;
+}
+
+static breaker__coding_t coding_of(const h2o_headers_t *headers)
+{
+    breaker__coding_t coding = BREAKER__CODING_IDENTITY;
+    ssize_t at = -1;
+
+    while ((at = h2o_find_header(headers, H2O_TOKEN_CONTENT_ENCODING, at)) != -1)
+        coding = breaker__coding_add(coding, headers->entries[at].value.base,
+                                     headers->entries[at].value.len);
+    return coding;
+}
+
+static bool is_token(const h2o_header_t *header, const h2o_token_t *token)
+{
+    return header->name == &token->buf;
+}
+
+/* digests of bytes that are not sent (RFC 9530, and what it replaces) */
+static bool is_digest(const h2o_iovec_t *name)
+{
+    static const char *const digests[] = {"content-md5", "digest", "repr-digest", "content-digest"};
+
+    for (size_t i = 0; i != sizeof(digests) / sizeof(digests[0]); ++i)
+        if (h2o_lcstris(name->base, name->len, digests[i], strlen(digests[i])))
+            return true;
+    return false;
+}
+
+/* An array of the request's own, with room for one more than there is now. */
+static h2o_headers_t new_headers(h2o_req_t *req)
+{
+    h2o_headers_t headers = {NULL};
+
+    h2o_vector_reserve(&req->pool, &headers, req->res.headers.size + 1);
+    return headers;
+}
+
+/* Marks a tag, or says that the header goes. */
+static bool mark_etag(const breaker__page_t *page, h2o_req_t *req, h2o_header_t *header)
+{
+    header->value = breaker__etag_mark(&req->pool, header->value, page->plan->mark);
+    return header->value.len != 0;
+}
+
+static bool keep_in_page(const breaker__page_t *page, h2o_req_t *req, h2o_header_t *header)
+{
+    if (is_token(header, H2O_TOKEN_ETAG))
+        return mark_etag(page, req, header);
+    return !is_token(header, H2O_TOKEN_LAST_MODIFIED) &&
+           !is_token(header, H2O_TOKEN_ACCEPT_RANGES) &&
+           !is_token(header, H2O_TOKEN_CONTENT_LENGTH) &&
+           !is_token(header, H2O_TOKEN_CONTENT_ENCODING) && !is_digest(header->name);
+}
+
+/*
+ * libh2o's chunked coding is for 200 in HTTP/1.1 only; any other page of unknown length costs the
+ * connection. So one that is known to be small is held until it is whole, and its length announced
+ * then; until then the old one stands for "known".
+ */
+static bool keeps_length(const h2o_req_t *req, breaker__coding_t coding)
+{
+    bool chunked = req->version >= 0x200 || (req->version == 0x101 && req->res.status == 200);
+
+    return !chunked && coding == BREAKER__CODING_IDENTITY && has_body(req) &&
+           req->res.content_length <= WHOLE_MAX;
+}
+
+/* The head of a page whose body is rewritten (or would be, were it not for HEAD). */
+static void mend_page(const breaker__page_t *page, h2o_req_t *req, breaker__coding_t coding)
+{
+    h2o_headers_t headers = new_headers(req);
+
+    for (size_t i = 0; i != req->res.headers.size; ++i) {
+        h2o_header_t header = req->res.headers.entries[i];
+        if (keep_in_page(page, req, &header))
+            headers.entries[headers.size++] = header;
+    }
+    req->res.headers = headers;
+    if (!keeps_length(req, coding))
+        req->res.content_length = SIZE_MAX;
+    if (coding != BREAKER__CODING_IDENTITY)
+        h2o_set_header_token(&req->pool, &req->res.headers, H2O_TOKEN_VARY,
+                             H2O_STRLIT("accept-encoding"));
+}
+
+/* A 304 confirms the tag that the client named, not the one that the application was shown. */
+static void mend_not_modified(const breaker__page_t *page, h2o_req_t *req)
+{
+    ssize_t at = h2o_find_header(&req->res.headers, H2O_TOKEN_ETAG, -1);
+    const breaker__restored_t *restored = NULL;
+    h2o_headers_t headers;
+
+    if (at != -1)
+        restored = breaker__restored_find(&page->restored, req->res.headers.entries[at].value);
+    if (restored == NULL)
+        return;
+    headers = new_headers(req);
+    for (size_t i = 0; i != req->res.headers.size; ++i) {
+        h2o_header_t header = req->res.headers.entries[i];
+        if (is_token(&header, H2O_TOKEN_ETAG))
+            header.value = restored->marked;
+        if (!is_token(&header, H2O_TOKEN_LAST_MODIFIED))
+            headers.entries[headers.size++] = header;
+    }
+    req->res.headers = headers;
+}
+
+/* A page that goes out unread: no cache may keep it, and no validator may bring it back. */
+static void forbid_storing(h2o_req_t *req)
+{
+    h2o_headers_t headers = new_headers(req);
+
+    for (size_t i = 0; i != req->res.headers.size; ++i) {
+        const h2o_header_t *header = req->res.headers.entries + i;
+        if (!is_token(header, H2O_TOKEN_CACHE_CONTROL) && !is_token(header, H2O_TOKEN_EXPIRES) &&
+            !is_token(header, H2O_TOKEN_ETAG) && !is_token(header, H2O_TOKEN_LAST_MODIFIED))
+            headers.entries[headers.size++] = *header;
+    }
+    req->res.headers = headers;
+    h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_CACHE_CONTROL, NULL,
+                   H2O_STRLIT("no-store"));
+}
+
+h2o_ostream_t **breaker__page_setup_response(breaker__page_t *page, h2o_req_t *req,
+                                             h2o_ostream_t **slot)
+{
+    breaker__decoder_t *decoder = NULL;
+    breaker__coding_t coding;
+
+    if (req->res.status == 304) {
+        mend_not_modified(page, req);
+        return slot;
+    }
+    if (!is_html(&req->res.headers))
+        return slot;
+    coding = coding_of(&req->res.headers);
+    if (coding != BREAKER__CODING_IDENTITY && coding != BREAKER__CODING_OTHER && has_body(req) &&
+        (decoder = breaker__decoder_create(coding)) == NULL)
+        coding = BREAKER__CODING_OTHER;
+    if (req->res.status == 206 || coding == BREAKER__CODING_OTHER) {
+        breaker__decoder_free(decoder);
+        forbid_storing(req);
+        return slot;
+    }
+    mend_page(page, req, coding);
+    return has_body(req) ? breaker__page_stream(page->plan, req, decoder, slot) : slot;
+}

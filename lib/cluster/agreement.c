@@ -1,0 +1,634 @@
+/*
+ * The agreement of one node with its peers. Every event changes the machine, then `run_timers`
+ * brings it up to the moment: whatever is due is done in the event that comes first, so that a late
+ * or missing timer costs time and nothing else. Kept always: the order of the own token never
+ * decreases, but for an operator's token whose earlier registration is heard of; the own entry is
+ * in every poll; an answer that is malformed or contradicts itself changes nothing.
+ */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <breaker/agreement.h>
+#include <breaker/error.h>
+#include "cluster/ledger.h"
+
+enum {
+    /* without an answer for so many polls a node says that it may be out of date */
+    STALE_POLLS = 3,
+    /* dead-after spans at least so many polls, or live releases would overtake each other */
+    DEAD_POLLS = 3,
+    WANTED_MS = 1000,
+    /* after a connection is made: every quarter of a poll, this at most, ... */
+    HURRIED_POLL_MS = 250,
+    /* ... until the slowest peer has dialed again, and for so long more */
+    HURRIED_MS = 1000,
+    TIMER_MAX_MS = 86400000,
+    DIGEST_LEN = 40,
+};
+
+/* orders are exact in a double up to here */
+static const uint64_t ORDER_END = UINT64_C(1) << 53;
+
+typedef enum en_link_t {
+    LINK_DOWN,
+    LINK_DIALING,
+    LINK_UP,
+    LINK_POLLING,
+} link_t;
+
+struct st_breaker_agreement_t {
+    breaker_agreement_config_t config;
+    breaker_agreement_state_t state;
+    uint64_t random;
+
+    /* own.token.len is 0 while there is none; once there is one it was handed out */
+    breaker_ledger_entry_t own;
+    /* all that this node knows */
+    breaker_ledger_t ledger;
+    /* what the last answer on this connection showed of Redis, and its digest ("": none yet) */
+    breaker_ledger_t held;
+    char digest[DIGEST_LEN + 1];
+
+    link_t link;
+    /* when to dial while down, when to poll while up */
+    uint64_t due_ms;
+    uint64_t ceiling_ms;
+    /* when the dial was begun, and until when polls follow each other faster */
+    uint64_t dialed_ms, hurried_ms;
+    /* since when every answer was good; unset after trouble */
+    bool is_good;
+    uint64_t good_ms;
+    /* answered on this connection; an empty ledger is believed from settled_ms on */
+    bool is_heard;
+    uint64_t settled_ms;
+    uint64_t asked_ms, answered_ms, heard_ms;
+    /* a poll was wanted that is not sent yet; none for this reason before wanted_ms */
+    bool is_wanted;
+    uint64_t wanted_ms;
+    /* when START ends without an answer */
+    uint64_t local_ms;
+};
+
+/* ---- configuration ---- */
+
+void breaker_agreement_config_init(breaker_agreement_config_t *config)
+{
+    *config = (breaker_agreement_config_t){
+        .start = BREAKER_START_OPEN,
+        .poll_ms = 1000,
+        .backoff_min_ms = 100,
+        .backoff_max_ms = 1500,
+        .forgive_after_ms = 5000,
+        .grace_ms = 1500,
+        .start_timeout_ms = 30000,
+        .settle_ms = 2000,
+        .dead_after_ms = 30000,
+    };
+}
+
+static int check_timers(const breaker_agreement_config_t *config)
+{
+    const uint32_t spans[] = {config->backoff_max_ms, config->forgive_after_ms, config->grace_ms,
+                              config->start_timeout_ms, config->settle_ms};
+
+    if (config->poll_ms < BREAKER_POLL_MIN_MS || config->poll_ms > BREAKER_POLL_MAX_MS)
+        return BREAKER_ERR_RANGE;
+    if (config->backoff_min_ms == 0 || config->backoff_min_ms > config->backoff_max_ms)
+        return BREAKER_ERR_RANGE;
+    if (config->dead_after_ms > BREAKER_DEAD_AFTER_MAX_MS ||
+        (config->dead_after_ms != 0 && config->dead_after_ms < DEAD_POLLS * config->poll_ms))
+        return BREAKER_ERR_RANGE;
+    for (size_t i = 0; i != sizeof(spans) / sizeof(spans[0]); ++i)
+        if (spans[i] > TIMER_MAX_MS)
+            return BREAKER_ERR_RANGE;
+    return 0;
+}
+
+static int check_names(const breaker_agreement_config_t *config)
+{
+    const breaker_token_t *fixed = &config->fixed, *release = &config->release;
+    size_t suffix_len = strnlen(config->suffix, sizeof(config->suffix));
+
+    if (!breaker_token_is_valid(release->text, release->len))
+        return BREAKER_ERR_TOKEN_SYNTAX;
+    if (fixed->len != 0 && !breaker_token_is_valid(fixed->text, fixed->len))
+        return BREAKER_ERR_TOKEN_SYNTAX;
+    if (suffix_len == sizeof(config->suffix))
+        return BREAKER_ERR_RANGE;
+    for (size_t i = 0; i != suffix_len; ++i) {
+        const char probe[] = {'0', config->suffix[i]};
+        if (!breaker_token_is_valid(probe, sizeof(probe)))
+            return BREAKER_ERR_TOKEN_SYNTAX;
+    }
+    return 0;
+}
+
+int breaker_agreement_create(const breaker_agreement_config_t *config,
+                             breaker_agreement_t **ret_agreement)
+{
+    breaker_agreement_t *agreement;
+    int err;
+
+    if ((err = check_timers(config)) != 0 || (err = check_names(config)) != 0)
+        return err;
+    if ((agreement = calloc(1, sizeof(*agreement))) == NULL)
+        return BREAKER_ERR_NO_MEMORY;
+    agreement->config = *config;
+    agreement->random = config->seed;
+    agreement->state = BREAKER_AGREEMENT_START;
+    agreement->link = LINK_DOWN;
+    agreement->ceiling_ms = config->backoff_min_ms;
+    breaker_ledger_init(&agreement->ledger, NULL, 0);
+    breaker_ledger_init(&agreement->held, NULL, 0);
+    *ret_agreement = agreement;
+    return 0;
+}
+
+void breaker_agreement_free(breaker_agreement_t *agreement)
+{
+    free(agreement);
+}
+
+/* ---- small things ---- */
+
+static bool has_own(const breaker_agreement_t *agreement)
+{
+    return agreement->own.token.len != 0;
+}
+
+static bool is_connected(const breaker_agreement_t *agreement)
+{
+    return agreement->link == LINK_UP || agreement->link == LINK_POLLING;
+}
+
+/* splitmix64: all that a jitter needs */
+static uint64_t random_below(breaker_agreement_t *agreement, uint64_t end)
+{
+    uint64_t word = agreement->random += UINT64_C(0x9e3779b97f4a7c15);
+
+    assert(end != 0);
+    word = (word ^ word >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    word = (word ^ word >> 27) * UINT64_C(0x94d049bb133111eb);
+    return (word ^ word >> 31) % end;
+}
+
+static uint64_t at_most(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static uint64_t at_least(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+static bool same_ledger(const breaker_ledger_t *a, const breaker_ledger_t *b)
+{
+    size_t num = breaker_ledger_size(a);
+
+    if (num != breaker_ledger_size(b))
+        return false;
+    for (size_t i = 0; i != num; ++i)
+        if (breaker__ledger_entry_compare(breaker_ledger_at(a, i), breaker_ledger_at(b, i)) != 0)
+            return false;
+    return true;
+}
+
+static const breaker_ledger_entry_t *find_token(const breaker_ledger_t *ledger,
+                                                const breaker_token_t *token)
+{
+    return breaker_ledger_find(ledger, token->text, token->len);
+}
+
+static bool is_mine(const breaker_agreement_t *agreement, const breaker_ledger_entry_t *entry)
+{
+    return breaker_token_equal(&entry->release, &agreement->config.release);
+}
+
+static void merge_ledger(breaker_ledger_t *ledger, const breaker_ledger_t *other)
+{
+    for (size_t at = breaker_ledger_size(other); at-- != 0;)
+        breaker_ledger_add(ledger, breaker_ledger_at(other, at));
+}
+
+/* ---- a proposal of one's own ---- */
+
+/* the text, cut so that the end fits, and the end */
+static void join(const char *text, size_t len, const char *end, size_t end_len,
+                 breaker_token_t *ret_token)
+{
+    char joined[BREAKER_TOKEN_MAX];
+    int err;
+
+    assert(end_len < sizeof(joined));
+    len = (size_t)at_most(len, sizeof(joined) - end_len);
+    memcpy(joined, text, len);
+    memcpy(joined + len, end, end_len);
+    err = breaker_token_parse(joined, len + end_len, ret_token);
+    assert(err == 0);
+}
+
+/* as the script makes them: the operator's, with its order behind it when it is another's */
+static void token_of_order(const breaker_agreement_t *agreement, uint64_t order, bool is_fixed_free,
+                           breaker_token_t *ret_token)
+{
+    const breaker_agreement_config_t *config = &agreement->config;
+    breaker_token_t digits;
+    char end[18] = ".";
+    size_t num_zeros = 0;
+    int err = breaker_token_mint(order, &digits);
+
+    assert(err == 0);
+    if (config->fixed.len == 0) {
+        join(digits.text, digits.len, config->suffix, strlen(config->suffix), ret_token);
+    } else if (is_fixed_free) {
+        *ret_token = config->fixed;
+    } else {
+        while (num_zeros + 1 < digits.len && digits.text[num_zeros] == '0')
+            ++num_zeros;
+        memcpy(end + 1, digits.text + num_zeros, digits.len - num_zeros);
+        join(config->fixed.text, config->fixed.len, end, 1 + digits.len - num_zeros, ret_token);
+    }
+}
+
+/* false when no order is left above what the ledger knows */
+static bool propose(const breaker_agreement_t *agreement, uint64_t wall_ms,
+                    breaker_ledger_entry_t *ret_entry)
+{
+    const breaker_ledger_entry_t *newest = breaker_ledger_newest(&agreement->ledger, NULL);
+    bool is_fixed_free = find_token(&agreement->ledger, &agreement->config.fixed) == NULL;
+    breaker_ledger_entry_t proposal = {.release = agreement->config.release};
+
+    proposal.order = breaker__ledger_next_order(at_most(wall_ms, ORDER_END - 1), newest,
+                                                &agreement->config.release);
+    /* every turn meets another entry of the ledger, so there are at most 33 */
+    for (; proposal.order < ORDER_END; ++proposal.order) {
+        token_of_order(agreement, proposal.order, is_fixed_free, &proposal.token);
+        if (find_token(&agreement->ledger, &proposal.token) == NULL) {
+            *ret_entry = proposal;
+            return true;
+        }
+    }
+    return false;
+}
+
+static void go_local(breaker_agreement_t *agreement, breaker_moment_t now,
+                     breaker_actions_t *actions)
+{
+    assert(!has_own(agreement));
+    if (!propose(agreement, now.wall_ms, &agreement->own)) {
+        agreement->local_ms = now.mono_ms + agreement->config.poll_ms;
+        return;
+    }
+    breaker_ledger_add(&agreement->ledger, &agreement->own);
+    agreement->state = BREAKER_AGREEMENT_LOCAL;
+    actions->save = actions->publish = true;
+}
+
+/* ---- timers ---- */
+
+static uint64_t start_ends_ms(const breaker_agreement_t *agreement)
+{
+    const breaker_agreement_config_t *config = &agreement->config;
+
+    if (agreement->state != BREAKER_AGREEMENT_START || config->start == BREAKER_START_STRICT)
+        return UINT64_MAX;
+    /* Redis answers, but may never answer with a token: it gets the time to settle and the grace */
+    if (is_connected(agreement) && agreement->is_heard)
+        return at_least(agreement->local_ms, agreement->settled_ms + config->grace_ms);
+    return agreement->local_ms;
+}
+
+static uint64_t stale_from_ms(const breaker_agreement_t *agreement)
+{
+    if (agreement->state != BREAKER_AGREEMENT_SYNCED)
+        return UINT64_MAX;
+    return agreement->heard_ms + STALE_POLLS * (uint64_t)agreement->config.poll_ms;
+}
+
+static uint64_t link_due_ms(const breaker_agreement_t *agreement)
+{
+    if (agreement->link == LINK_DIALING || agreement->link == LINK_POLLING)
+        return UINT64_MAX;
+    if (agreement->link == LINK_UP && agreement->is_wanted)
+        return at_most(agreement->due_ms, agreement->wanted_ms);
+    return agreement->due_ms;
+}
+
+/* whoever lost the same server comes back later, and what it knows is to be seen soon */
+static uint64_t interval_ms(const breaker_agreement_t *agreement, uint64_t now_ms)
+{
+    uint64_t poll_ms = agreement->config.poll_ms;
+
+    return now_ms < agreement->hurried_ms ? at_most(poll_ms / 4, HURRIED_POLL_MS) : poll_ms;
+}
+
+static void send_poll(breaker_agreement_t *agreement, uint64_t now_ms, breaker_actions_t *actions)
+{
+    uint64_t poll_ms = interval_ms(agreement, now_ms), fifth = poll_ms / 5;
+
+    if (agreement->is_wanted)
+        agreement->wanted_ms = now_ms + WANTED_MS;
+    agreement->is_wanted = false;
+    agreement->link = LINK_POLLING;
+    agreement->asked_ms = now_ms;
+    agreement->due_ms = now_ms + poll_ms - fifth + random_below(agreement, 2 * fifth + 1);
+    actions->poll = true;
+}
+
+/* the end of every event */
+static breaker_actions_t run_timers(breaker_agreement_t *agreement, breaker_moment_t now,
+                                    breaker_actions_t actions)
+{
+    if (now.mono_ms >= start_ends_ms(agreement))
+        go_local(agreement, now, &actions);
+    if (now.mono_ms >= stale_from_ms(agreement))
+        agreement->state = BREAKER_AGREEMENT_STALE;
+    if (now.mono_ms >= link_due_ms(agreement)) {
+        if (agreement->link == LINK_UP) {
+            send_poll(agreement, now.mono_ms, &actions);
+        } else {
+            agreement->link = LINK_DIALING;
+            agreement->dialed_ms = now.mono_ms;
+            actions.dial = true;
+        }
+    }
+    actions.wake_ms = at_most(at_most(start_ends_ms(agreement), stale_from_ms(agreement)),
+                              link_due_ms(agreement));
+    assert(actions.wake_ms > now.mono_ms);
+    return actions;
+}
+
+/* ---- answers ---- */
+
+/* an answer is nobody's word but the network's: what it says is checked before anything changes */
+static bool check_answer(const breaker_agreement_t *agreement, const breaker_answer_t *answer,
+                         breaker_ledger_t *ret_ledger)
+{
+    if (strnlen(answer->digest, sizeof(answer->digest)) != DIGEST_LEN)
+        return false;
+    if (strspn(answer->digest, "0123456789abcdef") != DIGEST_LEN)
+        return false;
+    if (answer->unchanged)
+        return memcmp(answer->digest, agreement->digest, DIGEST_LEN) == 0;
+    return answer->num_entries <= BREAKER_LEDGER_MAX &&
+           breaker_ledger_init(ret_ledger, answer->entries, answer->num_entries) == 0;
+}
+
+/* the token is known, from before a wipe say, as another release's: never ours (P4) */
+static bool is_anothers(const breaker_agreement_t *agreement, const breaker_ledger_entry_t *entry)
+{
+    const breaker_ledger_entry_t *known = find_token(&agreement->ledger, &entry->token);
+
+    return known != NULL && !breaker_token_equal(&known->release, &entry->release);
+}
+
+/* the union; where two releases claim one token Redis decides, so that all nodes hold the same */
+static void take_ledger(breaker_agreement_t *agreement, const breaker_ledger_t *answered,
+                        breaker_actions_t *actions)
+{
+    breaker_ledger_t merged = *answered;
+
+    merge_ledger(&merged, &agreement->ledger);
+    if (same_ledger(&merged, &agreement->ledger))
+        return;
+    agreement->ledger = merged;
+    actions->save = actions->publish = true;
+}
+
+/* an operator's token that was registered elsewhere before: its place is the earlier one */
+static void take_birth(breaker_agreement_t *agreement)
+{
+    const breaker_ledger_entry_t *known = find_token(&agreement->held, &agreement->own.token);
+
+    if (known != NULL && is_mine(agreement, known) && known->order < agreement->own.order)
+        agreement->own.order = known->order;
+}
+
+static void adopt(breaker_agreement_t *agreement, const breaker_ledger_entry_t *best,
+                  breaker_actions_t *actions)
+{
+    if (has_own(agreement) && breaker__ledger_entry_compare(best, &agreement->own) <= 0)
+        return;
+    agreement->own = *best;
+    actions->save = actions->publish = true;
+}
+
+static void take_answer(breaker_agreement_t *agreement, const breaker_ledger_t *answered,
+                        breaker_actions_t *actions)
+{
+    const breaker_ledger_entry_t *best =
+        breaker_ledger_newest(answered, &agreement->config.release);
+    breaker_ledger_entry_t adopted;
+    bool is_ours = best != NULL && !is_anothers(agreement, best);
+
+    agreement->held = *answered;
+    if (best != NULL && !is_ours) {
+        /* what we know stays, goes out with the next poll, and makes the script move on */
+        merge_ledger(&agreement->ledger, answered);
+        actions->save = actions->publish = true;
+        return;
+    }
+    if (is_ours)
+        adopted = *best;
+    take_ledger(agreement, answered, actions);
+    take_birth(agreement);
+    if (is_ours)
+        adopt(agreement, &adopted, actions);
+}
+
+static void note_good_answer(breaker_agreement_t *agreement, uint64_t now_ms)
+{
+    if (!agreement->is_good) {
+        agreement->is_good = true;
+        agreement->good_ms = now_ms;
+    } else if (now_ms - agreement->good_ms >= agreement->config.forgive_after_ms) {
+        agreement->ceiling_ms = agreement->config.backoff_min_ms;
+    }
+    if (!agreement->is_heard) {
+        agreement->is_heard = true;
+        agreement->settled_ms = now_ms + agreement->config.settle_ms;
+    }
+    agreement->heard_ms = now_ms;
+    agreement->answered_ms = agreement->asked_ms;
+}
+
+/* with nothing to assert a node need not wait a whole poll once it may mint */
+static void hasten_settling(breaker_agreement_t *agreement, uint64_t now_ms)
+{
+    if (agreement->state == BREAKER_AGREEMENT_START && now_ms < agreement->settled_ms)
+        agreement->due_ms = at_most(agreement->due_ms, agreement->settled_ms);
+}
+
+/* ---- the link ---- */
+
+/* since when there was trouble: a timeout has made us wait already */
+static uint64_t trouble_ms(const breaker_agreement_t *agreement, uint64_t now_ms)
+{
+    if (agreement->link == LINK_DIALING)
+        return agreement->dialed_ms;
+    return agreement->link == LINK_POLLING ? agreement->asked_ms : now_ms;
+}
+
+static void back_off(breaker_agreement_t *agreement, uint64_t now_ms)
+{
+    uint64_t wait_ms = 1 + random_below(agreement, agreement->ceiling_ms);
+
+    agreement->due_ms = at_least(now_ms + 1, trouble_ms(agreement, now_ms) + wait_ms);
+    agreement->link = LINK_DOWN;
+    agreement->is_good = false;
+    agreement->ceiling_ms = at_most(2 * agreement->ceiling_ms, agreement->config.backoff_max_ms);
+    if (agreement->state == BREAKER_AGREEMENT_SYNCED)
+        agreement->state = BREAKER_AGREEMENT_STALE;
+}
+
+/* ---- events ---- */
+
+breaker_actions_t breaker_agreement_start(breaker_agreement_t *agreement, breaker_moment_t now,
+                                          const breaker_ledger_t *saved)
+{
+    const breaker_agreement_config_t *config = &agreement->config;
+    const breaker_ledger_entry_t *own;
+    breaker_actions_t actions = {.dial = false};
+
+    assert(agreement->state == BREAKER_AGREEMENT_START && agreement->link == LINK_DOWN);
+    agreement->due_ms = agreement->wanted_ms = now.mono_ms;
+    agreement->local_ms =
+        now.mono_ms +
+        (config->start == BREAKER_START_WAIT ? config->start_timeout_ms : config->grace_ms);
+    if (saved != NULL)
+        agreement->ledger = *saved;
+    own = breaker_ledger_newest(&agreement->ledger, &config->release);
+    if (own != NULL) {
+        agreement->own = *own;
+        agreement->state = BREAKER_AGREEMENT_STALE;
+        actions.publish = true;
+    }
+    return run_timers(agreement, now, actions);
+}
+
+breaker_actions_t breaker_agreement_on_time(breaker_agreement_t *agreement, breaker_moment_t now)
+{
+    return run_timers(agreement, now, (breaker_actions_t){.poll = false});
+}
+
+breaker_actions_t breaker_agreement_on_up(breaker_agreement_t *agreement, breaker_moment_t now)
+{
+    assert(agreement->link == LINK_DIALING);
+    agreement->link = LINK_UP;
+    agreement->due_ms = now.mono_ms;
+    agreement->hurried_ms = now.mono_ms + agreement->config.backoff_max_ms + HURRIED_MS;
+    /* it may be another server, or the same one without its data */
+    agreement->is_heard = false;
+    agreement->digest[0] = '\0';
+    breaker_ledger_init(&agreement->held, NULL, 0);
+    return run_timers(agreement, now, (breaker_actions_t){.poll = false});
+}
+
+breaker_actions_t breaker_agreement_on_down(breaker_agreement_t *agreement, breaker_moment_t now)
+{
+    assert(agreement->link != LINK_DOWN);
+    back_off(agreement, now.mono_ms);
+    return run_timers(agreement, now, (breaker_actions_t){.dial = false});
+}
+
+breaker_actions_t breaker_agreement_on_refused(breaker_agreement_t *agreement, breaker_moment_t now)
+{
+    assert(agreement->link == LINK_POLLING);
+    back_off(agreement, now.mono_ms);
+    return run_timers(agreement, now, (breaker_actions_t){.hang_up = true});
+}
+
+breaker_actions_t breaker_agreement_on_answer(breaker_agreement_t *agreement, breaker_moment_t now,
+                                              const breaker_answer_t *answer)
+{
+    breaker_actions_t actions = {.poll = false};
+    breaker_ledger_t answered;
+
+    assert(agreement->link == LINK_POLLING);
+    if (!check_answer(agreement, answer, &answered))
+        return breaker_agreement_on_refused(agreement, now);
+    agreement->link = LINK_UP;
+    note_good_answer(agreement, now.mono_ms);
+    if (!answer->unchanged) {
+        memcpy(agreement->digest, answer->digest, sizeof(agreement->digest));
+        take_answer(agreement, &answered, &actions);
+    }
+    if (has_own(agreement))
+        agreement->state = BREAKER_AGREEMENT_SYNCED;
+    hasten_settling(agreement, now.mono_ms);
+    return run_timers(agreement, now, actions);
+}
+
+breaker_actions_t breaker_agreement_on_wanted(breaker_agreement_t *agreement, breaker_moment_t now)
+{
+    agreement->is_wanted = true;
+    return run_timers(agreement, now, (breaker_actions_t){.poll = false});
+}
+
+/* ---- what a poll says ---- */
+
+static bool may_mint(const breaker_agreement_t *agreement, uint64_t now_ms)
+{
+    return has_own(agreement) || breaker_ledger_size(&agreement->ledger) != 0 ||
+           (agreement->is_heard && now_ms >= agreement->settled_ms);
+}
+
+/*
+ * Whether Redis lacks an entry. A full ledger there is not filled up with history: a live release's
+ * entry may stand below the newest 32, and the one that made room for it must not come back.
+ */
+static bool is_lacking(const breaker_agreement_t *agreement, const breaker_ledger_entry_t *entry)
+{
+    const breaker_ledger_t *held = &agreement->held;
+    const breaker_ledger_entry_t *there = find_token(held, &entry->token);
+
+    if (there == NULL)
+        return breaker_ledger_size(held) < BREAKER_LEDGER_MAX ||
+               entry->order > breaker_ledger_at(held, BREAKER_LEDGER_MAX / 2)->order;
+    if (breaker_token_equal(&there->release, &entry->release))
+        return entry->order < there->order;
+    return is_mine(agreement, there);
+}
+
+void breaker_agreement_poll(const breaker_agreement_t *agreement, breaker_moment_t now,
+                            breaker_poll_t *ret_poll)
+{
+    size_t num = 0;
+
+    ret_poll->may_mint = may_mint(agreement, now.mono_ms);
+    ret_poll->wall_ms = now.wall_ms;
+    memcpy(ret_poll->digest, agreement->digest, sizeof(ret_poll->digest));
+    if (has_own(agreement))
+        ret_poll->entries[num++] = agreement->own;
+    for (size_t at = breaker_ledger_size(&agreement->ledger); at-- != 0;) {
+        const breaker_ledger_entry_t *entry = breaker_ledger_at(&agreement->ledger, at);
+        if (breaker__ledger_entry_compare(entry, &agreement->own) != 0 &&
+            is_lacking(agreement, entry))
+            ret_poll->entries[num++] = *entry;
+    }
+    assert(num <= BREAKER_LEDGER_MAX + 1);
+    ret_poll->num_entries = num;
+}
+
+/* ---- what it stands at ---- */
+
+breaker_agreement_state_t breaker_agreement_state(const breaker_agreement_t *agreement)
+{
+    return agreement->state;
+}
+
+const breaker_ledger_entry_t *breaker_agreement_own(const breaker_agreement_t *agreement)
+{
+    return has_own(agreement) ? &agreement->own : NULL;
+}
+
+const breaker_ledger_t *breaker_agreement_ledger(const breaker_agreement_t *agreement)
+{
+    return &agreement->ledger;
+}
+
+uint64_t breaker_agreement_answered_ms(const breaker_agreement_t *agreement)
+{
+    return agreement->answered_ms;
+}

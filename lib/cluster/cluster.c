@@ -1,0 +1,593 @@
+/*
+ * A node in its cluster: events of the loop go into the agreement, and the actions that come out
+ * are carried out here, in their order. Everything but start and stop happens on the loop's thread.
+ * The server's threads meet it in two places only: the publisher, and the node's atomics. What
+ * fails here, a disk, a server, a reply, is logged and tried again; nothing of it reaches a
+ * request.
+ */
+#include <assert.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+#include <breaker/cluster.h>
+#include <breaker/state.h>
+#include "cluster/config.h"
+#include "cluster/log.h"
+#include "cluster/script.h"
+
+enum {
+    /* how often the nodes are asked for, whose list is the larger part of an answer */
+    NODES_EVERY_MS = 2000,
+    /* the state file is written at most so often; after a failure less often still */
+    SAVE_EVERY_MS = 1000,
+    SAVE_RETRY_MS = 10000,
+};
+
+struct st_breaker_cluster_t {
+    breaker_node_t *node; /* borrowed: outlives us */
+    char app[BREAKER_APP_MAX + 1];
+    breaker__poller_t poller;
+    breaker__log_t log;
+    void *data;
+    void (*on_ready)(void *data);
+    bool is_ready;
+
+    breaker_agreement_t *agreement; /* owned */
+    breaker_redis_t *redis;         /* owned; NULL once it is left */
+    uv_loop_t own_loop;
+    uv_loop_t *loop; /* `own_loop`, or the embedder's */
+    pthread_t thread;
+    uv_timer_t timer;
+    uv_poll_t wanted;
+    uv_async_t stop;
+    /* of the three, those that the loop still knows */
+    size_t num_handles;
+    uint64_t wake_ms;
+    breaker__poll_command_t command;
+
+    breaker__alive_t alive;
+    bool older_alive, has_publish_due;
+    uint64_t nodes_due_ms;
+
+    char *state_path; /* owned, or NULL */
+    bool has_save_due;
+    uint64_t save_from_ms;
+
+    /* what was logged last */
+    breaker_agreement_state_t said_state;
+    breaker_token_t said_token;
+};
+
+/* ---- time ---- */
+
+static uint64_t clock_ms(clockid_t id)
+{
+    struct timespec now;
+
+    clock_gettime(id, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static breaker_moment_t moment(void)
+{
+    return (breaker_moment_t){clock_ms(CLOCK_REALTIME), clock_ms(CLOCK_MONOTONIC)};
+}
+
+/* ---- the log ---- */
+
+static const char *name_of(breaker_agreement_state_t state)
+{
+    switch (state) {
+    case BREAKER_AGREEMENT_START:
+        return "start";
+    case BREAKER_AGREEMENT_LOCAL:
+        return "local";
+    case BREAKER_AGREEMENT_SYNCED:
+        return "synced";
+    case BREAKER_AGREEMENT_STALE:
+        return "stale";
+    }
+    assert(!"a state outside its enum");
+    return "";
+}
+
+static void log_trouble(breaker_cluster_t *cluster, const char *what, const char *reason)
+{
+    breaker__log(&cluster->log, clock_ms(CLOCK_MONOTONIC), BREAKER_LOG_WARNING,
+                 "breaker: cluster app=%s trouble=%s redis=%s reason=\"%s\"", cluster->app, what,
+                 breaker_redis_peer(cluster->redis), reason);
+}
+
+static void log_file(breaker_cluster_t *cluster, const breaker_error_t *error)
+{
+    breaker__log(&cluster->log, clock_ms(CLOCK_MONOTONIC), BREAKER_LOG_WARNING,
+                 "breaker: cluster app=%s trouble=state-file reason=\"%s\"", cluster->app,
+                 error->message);
+}
+
+/*
+ * One line for each change of state or token. That all is well again is said after every trouble
+ * that was said, and only then, so a link that comes and goes is not loud either.
+ */
+static void log_transition(breaker_cluster_t *cluster)
+{
+    breaker_agreement_state_t state = breaker_agreement_state(cluster->agreement);
+    const breaker_ledger_entry_t *own = breaker_agreement_own(cluster->agreement);
+    bool said;
+
+    if (own == NULL)
+        return;
+    if (state == cluster->said_state && breaker_token_equal(&own->token, &cluster->said_token))
+        return;
+    said = breaker__log(&cluster->log, clock_ms(CLOCK_MONOTONIC),
+                        state == BREAKER_AGREEMENT_SYNCED ? BREAKER_LOG_INFO : BREAKER_LOG_WARNING,
+                        "breaker: cluster app=%s state=%s token=%s release=%s redis=%s",
+                        cluster->app, name_of(state), own->token.text, own->release.text,
+                        breaker_redis_peer(cluster->redis));
+    if (!said)
+        return;
+    cluster->said_state = state;
+    cluster->said_token = own->token;
+}
+
+/* two releases under one token: the operator gave both the same, or they minted alike */
+static void log_conflict(breaker_cluster_t *cluster, const breaker_token_t *token)
+{
+    const breaker_ledger_entry_t *own = breaker_agreement_own(cluster->agreement);
+    const breaker_ledger_entry_t *there =
+        breaker_ledger_find(breaker_agreement_ledger(cluster->agreement), token->text, token->len);
+
+    if (there == NULL || breaker_token_equal(&there->release, &cluster->poller.release))
+        return;
+    breaker__log(&cluster->log, clock_ms(CLOCK_MONOTONIC), BREAKER_LOG_WARNING,
+                 "breaker: cluster app=%s trouble=token-conflict token=%s other-release=%s "
+                 "release=%s moved-on-to=%s",
+                 cluster->app, token->text, there->release.text, cluster->poller.release.text,
+                 own != NULL ? own->token.text : "-");
+}
+
+/* ---- the state file ---- */
+
+static void save(breaker_cluster_t *cluster)
+{
+    uint64_t now_ms = clock_ms(CLOCK_MONOTONIC);
+    breaker_error_t error = {0};
+
+    if (!cluster->has_save_due || now_ms < cluster->save_from_ms)
+        return;
+    cluster->has_save_due = false;
+    cluster->save_from_ms = now_ms + SAVE_EVERY_MS;
+    if (breaker_state_save(cluster->state_path, breaker_agreement_own(cluster->agreement),
+                           breaker_agreement_ledger(cluster->agreement), &error) == 0)
+        return;
+    cluster->has_save_due = true;
+    cluster->save_from_ms = now_ms + SAVE_RETRY_MS;
+    log_file(cluster, &error);
+}
+
+/* ---- publication ---- */
+
+/* whether nodes of a release that is older than ours still live, and hand out its URLs */
+static bool sees_older(const breaker_cluster_t *cluster)
+{
+    const breaker_ledger_t *ledger = breaker_agreement_ledger(cluster->agreement);
+    const breaker_ledger_entry_t *own = breaker_agreement_own(cluster->agreement), *newest;
+
+    for (size_t i = 0; own != NULL && i != cluster->alive.num; ++i) {
+        newest = breaker_ledger_newest(ledger, cluster->alive.releases + i);
+        if (newest != NULL && newest->order < own->order)
+            return true;
+    }
+    return false;
+}
+
+/* where all nodes share all files, "any" is what this node has loaded */
+static breaker_ledger_t ledger_to_publish(const breaker_cluster_t *cluster)
+{
+    const breaker_ledger_t *ledger = breaker_agreement_ledger(cluster->agreement);
+    const breaker_release_id_t *id = breaker_release_id(breaker_node_release(cluster->node));
+    breaker_ledger_entry_t entries[BREAKER_LEDGER_MAX];
+    breaker_ledger_t published;
+    size_t size = breaker_ledger_size(ledger);
+    int err;
+
+    for (size_t i = 0; i != size; ++i) {
+        entries[i] = *breaker_ledger_at(ledger, i);
+        if (breaker_token_equal(&entries[i].release, &cluster->poller.release))
+            entries[i].release = *id;
+    }
+    err = breaker_ledger_init(&published, entries, size);
+    assert(err == 0);
+    return published;
+}
+
+static void publish(breaker_cluster_t *cluster)
+{
+    const breaker_ledger_entry_t *own = breaker_agreement_own(cluster->agreement);
+    breaker_ledger_t ledger;
+    int err;
+
+    if (own == NULL)
+        return;
+    ledger = ledger_to_publish(cluster);
+    err = breaker_node_publish(cluster->node, &own->token, &ledger, cluster->older_alive);
+    cluster->has_publish_due = err != 0;
+    if (err != 0)
+        log_trouble(cluster, "publish", breaker_err_message(err));
+    else if (!cluster->is_ready && cluster->on_ready != NULL)
+        cluster->on_ready(cluster->data);
+    cluster->is_ready |= err == 0;
+}
+
+static void update_freshness(breaker_cluster_t *cluster)
+{
+    breaker_freshness_t freshness = {
+        .answered_ms = breaker_agreement_answered_ms(cluster->agreement),
+        .reachable = breaker_agreement_state(cluster->agreement) == BREAKER_AGREEMENT_SYNCED,
+    };
+
+    breaker_node_set_freshness(cluster->node, freshness);
+}
+
+/* ---- actions ---- */
+
+static void send_poll(breaker_cluster_t *cluster, breaker_moment_t now)
+{
+    bool with_nodes = now.mono_ms >= cluster->nodes_due_ms;
+    breaker_poll_t poll;
+
+    breaker_agreement_poll(cluster->agreement, now, &poll);
+    breaker__poll_format(&cluster->command, &cluster->poller, &poll, with_nodes);
+    if (with_nodes)
+        cluster->nodes_due_ms = now.mono_ms + NODES_EVERY_MS;
+    breaker_redis_command(cluster->redis, cluster->command.argc, cluster->command.argv,
+                          cluster->command.argv_len);
+}
+
+static void on_timer(uv_timer_t *timer);
+
+/* a timer that fires early does no harm: the agreement looks at the clock itself */
+static void arm(breaker_cluster_t *cluster, uint64_t now_ms)
+{
+    uint64_t wake_ms = cluster->wake_ms;
+
+    if (cluster->has_save_due && cluster->save_from_ms < wake_ms)
+        wake_ms = cluster->save_from_ms;
+    if (wake_ms == UINT64_MAX) {
+        uv_timer_stop(&cluster->timer);
+        return;
+    }
+    uv_update_time(cluster->loop);
+    uv_timer_start(&cluster->timer, on_timer, wake_ms > now_ms ? wake_ms - now_ms : 0, 0);
+}
+
+static void carry_out(breaker_cluster_t *cluster, breaker_moment_t now, breaker_actions_t actions)
+{
+    bool older_alive = sees_older(cluster), was_alive = cluster->older_alive;
+
+    if (actions.hang_up)
+        breaker_redis_hang_up(cluster->redis);
+    cluster->has_save_due |= actions.save && cluster->state_path != NULL;
+    save(cluster);
+    cluster->older_alive = older_alive;
+    if (actions.publish || cluster->has_publish_due || older_alive != was_alive)
+        publish(cluster);
+    update_freshness(cluster);
+    log_transition(cluster);
+    if (actions.dial)
+        breaker_redis_dial(cluster->redis);
+    if (actions.poll)
+        send_poll(cluster, now);
+    cluster->wake_ms = actions.wake_ms;
+    arm(cluster, now.mono_ms);
+}
+
+/* ---- events ---- */
+
+static void on_timer(uv_timer_t *timer)
+{
+    breaker_cluster_t *cluster = timer->data;
+    breaker_moment_t now = moment();
+
+    carry_out(cluster, now, breaker_agreement_on_time(cluster->agreement, now));
+}
+
+static void on_wanted(uv_poll_t *wanted, int status, int events)
+{
+    breaker_cluster_t *cluster = wanted->data;
+    breaker_moment_t now = moment();
+    (void)status, (void)events;
+
+    breaker_node_take_wanted(cluster->node);
+    carry_out(cluster, now, breaker_agreement_on_wanted(cluster->agreement, now));
+}
+
+static void on_up(void *data)
+{
+    breaker_cluster_t *cluster = data;
+    breaker_moment_t now = moment();
+
+    cluster->nodes_due_ms = 0;
+    carry_out(cluster, now, breaker_agreement_on_up(cluster->agreement, now));
+}
+
+static void on_down(void *data, const char *reason)
+{
+    breaker_cluster_t *cluster = data;
+    breaker_moment_t now = moment();
+
+    log_trouble(cluster, "connection", reason);
+    carry_out(cluster, now, breaker_agreement_on_down(cluster->agreement, now));
+}
+
+static void log_refusal(breaker_cluster_t *cluster, const breaker_reply_t *reply)
+{
+    char text[200];
+
+    if (reply->type != BREAKER_REPLY_ERROR) {
+        log_trouble(cluster, "answer", "not what the script answers");
+        return;
+    }
+    snprintf(text, sizeof(text), "%.*s", (int)(reply->len < sizeof(text) ? reply->len : 199),
+             reply->base);
+    log_trouble(cluster, "refused", text);
+}
+
+static void take_answer(breaker_cluster_t *cluster, breaker_moment_t now,
+                        const breaker_answer_t *answer)
+{
+    const breaker_ledger_entry_t *own = breaker_agreement_own(cluster->agreement);
+    breaker_token_t before = own != NULL ? own->token : cluster->poller.fixed;
+    breaker_actions_t actions = breaker_agreement_on_answer(cluster->agreement, now, answer);
+
+    if (actions.publish) {
+        log_conflict(cluster, &before);
+        if (!breaker_token_equal(&before, &cluster->poller.fixed))
+            log_conflict(cluster, &cluster->poller.fixed);
+    }
+    carry_out(cluster, now, actions);
+}
+
+static void on_reply(void *data, const breaker_reply_t *reply)
+{
+    breaker_cluster_t *cluster = data;
+    breaker_moment_t now = moment();
+    breaker_answer_t answer;
+
+    if (breaker__poll_parse(reply, &cluster->poller, &answer, &cluster->alive)) {
+        take_answer(cluster, now, &answer);
+        return;
+    }
+    log_refusal(cluster, reply);
+    carry_out(cluster, now, breaker_agreement_on_refused(cluster->agreement, now));
+}
+
+/* ---- leaving ---- */
+
+static void free_cluster(breaker_cluster_t *cluster)
+{
+    breaker_agreement_free(cluster->agreement);
+    free(cluster->state_path);
+    free(cluster);
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    breaker_cluster_t *cluster = handle->data;
+
+    assert(cluster->num_handles != 0);
+    if (--cluster->num_handles == 0 && cluster->loop != &cluster->own_loop)
+        free_cluster(cluster);
+}
+
+/* on the loop's thread */
+static void leave(breaker_cluster_t *cluster)
+{
+    /* the last word is worth one more write, however soon after the one before */
+    cluster->save_from_ms = 0;
+    save(cluster);
+    breaker_node_set_freshness(cluster->node, (breaker_freshness_t){.reachable = false});
+    breaker_redis_free(cluster->redis);
+    cluster->redis = NULL;
+    uv_close((uv_handle_t *)&cluster->timer, on_closed);
+    uv_close((uv_handle_t *)&cluster->wanted, on_closed);
+    uv_close((uv_handle_t *)&cluster->stop, on_closed);
+}
+
+static void on_stop(uv_async_t *stop)
+{
+    leave(stop->data);
+}
+
+static void close_own_loop(breaker_cluster_t *cluster)
+{
+    int err = uv_loop_close(&cluster->own_loop);
+
+    assert(err == 0);
+}
+
+void breaker_cluster_stop(breaker_cluster_t *cluster)
+{
+    int err;
+
+    if (cluster == NULL)
+        return;
+    if (cluster->loop != &cluster->own_loop) {
+        leave(cluster);
+        return;
+    }
+    uv_async_send(&cluster->stop);
+    err = pthread_join(cluster->thread, NULL);
+    assert(err == 0);
+    close_own_loop(cluster);
+    free_cluster(cluster);
+}
+
+/* ---- joining ---- */
+
+static void *run(void *data)
+{
+    breaker_cluster_t *cluster = data;
+
+    uv_run(cluster->loop, UV_RUN_DEFAULT);
+    assert(cluster->num_handles == 0);
+    return NULL;
+}
+
+/* signals are the host's: none of them is to be handled on this thread */
+static int start_thread(breaker_cluster_t *cluster)
+{
+    sigset_t all, before;
+    int err;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    err = pthread_create(&cluster->thread, NULL, run, cluster);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (err != 0)
+        return BREAKER_ERR_THREAD;
+    pthread_setname_np(cluster->thread, "breaker-cluster");
+    return 0;
+}
+
+static void make_random(void *dst, size_t len)
+{
+    ssize_t got = getrandom(dst, len, 0);
+
+    /* so few bytes are never interrupted */
+    assert(got == (ssize_t)len);
+}
+
+static void init_poller(breaker_cluster_t *cluster, const breaker_cluster_config_t *config,
+                        const breaker_token_t *fixed)
+{
+    breaker__poller_t *poller = &cluster->poller;
+    const breaker_release_t *release = breaker_node_release(cluster->node);
+    const uint8_t *digest = breaker_release_digest(release);
+    uint64_t id;
+
+    strcpy(cluster->app, config->app);
+    snprintf(poller->ledger_key, sizeof(poller->ledger_key), "{%s}:breaker", config->app);
+    snprintf(poller->nodes_key, sizeof(poller->nodes_key), "{%s}:breaker:nodes", config->app);
+    poller->release = *breaker_release_id(release);
+    if (config->adopt_any)
+        breaker_token_parse("any", 3, &poller->release);
+    strcpy(poller->address, config->advertise != NULL ? config->advertise : "-");
+    make_random(&id, sizeof(id));
+    snprintf(poller->id, sizeof(poller->id), "%016" PRIx64, id);
+    poller->fixed = *fixed;
+    if (config->token_suffix)
+        snprintf(poller->suffix, sizeof(poller->suffix), "-%02x%02x%02x%02x", digest[0], digest[1],
+                 digest[2], digest[3]);
+    poller->dead_after_ms = config->dead_after_ms;
+}
+
+static int make_agreement(breaker_cluster_t *cluster, const breaker_cluster_config_t *config)
+{
+    const breaker__poller_t *poller = &cluster->poller;
+    breaker_agreement_config_t agreement;
+
+    breaker_agreement_config_init(&agreement);
+    agreement.release = poller->release;
+    agreement.fixed = poller->fixed;
+    strcpy(agreement.suffix, poller->suffix);
+    agreement.start = config->start;
+    agreement.poll_ms = config->poll_ms;
+    agreement.start_timeout_ms = config->start_timeout_ms;
+    agreement.dead_after_ms = config->dead_after_ms;
+    make_random(&agreement.seed, sizeof(agreement.seed));
+    return breaker_agreement_create(&agreement, &cluster->agreement);
+}
+
+static void init_handles(breaker_cluster_t *cluster)
+{
+    int err = uv_timer_init(cluster->loop, &cluster->timer);
+
+    err |= uv_poll_init(cluster->loop, &cluster->wanted, breaker_node_wanted_fd(cluster->node));
+    /* an embedder's cluster stops on its loop's thread; one kind of handle more is no harm */
+    err |= uv_async_init(cluster->loop, &cluster->stop, on_stop);
+    err |= uv_poll_start(&cluster->wanted, UV_READABLE, on_wanted);
+    assert(err == 0);
+    cluster->num_handles = 3;
+    cluster->timer.data = cluster->wanted.data = cluster->stop.data = cluster;
+}
+
+static int init(breaker_cluster_t *cluster, const breaker_cluster_config_t *config,
+                const breaker_token_t *fixed, breaker_error_t *error)
+{
+    const breaker_redis_callbacks_t callbacks = {cluster, on_up, on_down, on_reply};
+    int err;
+
+    cluster->log.data = cluster->data = config->data;
+    cluster->log.on_log = config->on_log;
+    cluster->on_ready = config->on_ready;
+    init_poller(cluster, config, fixed);
+    if (config->state_path != NULL && (cluster->state_path = strdup(config->state_path)) == NULL)
+        return breaker_error_set(error, BREAKER_ERR_NO_MEMORY, "out of memory");
+    if ((err = make_agreement(cluster, config)) != 0)
+        return breaker_error_set(error, err, "%s", breaker_err_message(err));
+    cluster->loop = config->loop != NULL ? config->loop : &cluster->own_loop;
+    if (config->loop == NULL && uv_loop_init(&cluster->own_loop) != 0)
+        return breaker_error_set(error, BREAKER_ERR_IO, "cannot make a loop");
+    if ((err = breaker_redis_create(cluster->loop, &config->redis, &callbacks, &cluster->redis,
+                                    error)) != 0 &&
+        config->loop == NULL)
+        close_own_loop(cluster);
+    return err;
+}
+
+/* what is saved decides the first token, so it is read before anything else happens */
+static void begin(breaker_cluster_t *cluster)
+{
+    breaker_moment_t now = moment();
+    breaker_ledger_t saved;
+    breaker_error_t error = {0};
+
+    breaker_ledger_init(&saved, NULL, 0);
+    if (cluster->state_path != NULL && breaker_state_load(cluster->state_path, &saved, &error) != 0)
+        log_file(cluster, &error);
+    carry_out(cluster, now, breaker_agreement_start(cluster->agreement, now, &saved));
+}
+
+/* undoes `init_handles` and `begin` when no thread could be started */
+static void abandon(breaker_cluster_t *cluster)
+{
+    leave(cluster);
+    uv_run(cluster->loop, UV_RUN_DEFAULT);
+    close_own_loop(cluster);
+    free_cluster(cluster);
+}
+
+int breaker_cluster_start(breaker_node_t *node, const breaker_cluster_config_t *config,
+                          breaker_cluster_t **ret_cluster, breaker_error_t *error)
+{
+    breaker_cluster_t *cluster;
+    breaker_token_t fixed;
+    int err;
+
+    if (!breaker_node_is_joined(node) || breaker_node_release(node) == NULL)
+        return breaker_error_set(error, BREAKER_ERR_STATE,
+                                 "the node has not joined, or is not loaded");
+    if ((err = breaker__cluster_check(node, config, &fixed, error)) != 0)
+        return err;
+    if ((cluster = calloc(1, sizeof(*cluster))) == NULL)
+        return breaker_error_set(error, BREAKER_ERR_NO_MEMORY, "out of memory");
+    cluster->node = node;
+    if ((err = init(cluster, config, &fixed, error)) != 0) {
+        free_cluster(cluster);
+        return err;
+    }
+    init_handles(cluster);
+    begin(cluster);
+    if (config->loop == NULL && (err = start_thread(cluster)) != 0) {
+        abandon(cluster);
+        return breaker_error_set(error, err, "%s", breaker_err_message(err));
+    }
+    *ret_cluster = cluster;
+    return 0;
+}

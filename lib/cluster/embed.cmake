@@ -1,0 +1,19 @@
+# Writes OUTPUT, a C file with the text of INPUT, a Lua script, as breaker__NAME and its length as
+# breaker__NAME_len. Lines that are comments become empty, because the script goes over the wire with
+# every poll; the numbers of lines in errors stay right. Run at build time:
+# cmake -DINPUT=… -DOUTPUT=… -DNAME=… -P embed.cmake
+file(READ ${INPUT} text)
+string(REGEX REPLACE "\n *--[^\n]*" "\n" text "\n${text}")
+string(SUBSTRING "${text}" 1 -1 text)
+string(LENGTH "${text}" len)
+string(HEX "${text}" bytes)
+string(REGEX REPLACE "([0-9a-f][0-9a-f])" "'\\\\x\\1', " bytes "${bytes}")
+string(REPEAT "........" 11 line)
+string(REGEX REPLACE "(${line})" "\\1\n    " bytes "${bytes}")
+string(REPLACE " \n" "\n" bytes "${bytes}")
+file(WRITE ${OUTPUT} "#include \"cluster/agree.h\"
+
+const char breaker__${NAME}[] = {
+    ${bytes}'\\0'};
+const size_t breaker__${NAME}_len = ${len};
+")

@@ -1,0 +1,213 @@
+/*
+ * The ledger: at most 32 entries, sorted by their order, with an index over the tokens so that a
+ * request's token is found in the same time however long the history is. The result does not depend
+ * on the order in which the entries were given: every node that hears of the same entries holds the
+ * same ledger.
+ */
+#include <assert.h>
+#include <string.h>
+#include <breaker/error.h>
+#include <breaker/ledger.h>
+#include "cluster/ledger.h"
+#include "words.h"
+
+enum { NUM_SLOTS = 2 * BREAKER_LEDGER_MAX };
+
+/* orders are exact in a double up to here, and Redis's scores are doubles */
+static const uint64_t ORDER_END = UINT64_C(1) << 53;
+
+/* words, not bytes: a byte at a time would take longer than the rest of a classification */
+static size_t slot_of(const char *token, size_t len)
+{
+    const uint64_t odd = UINT64_C(0x9e3779b97f4a7c15);
+    uint64_t hash = len;
+    size_t at = 0;
+
+    for (; at + 8 <= len; at += 8) {
+        hash = (hash ^ breaker__load64(token + at)) * odd;
+        hash ^= hash >> 32;
+    }
+    hash = (hash ^ breaker__load_short(token + at, len - at)) * odd;
+    return (size_t)(hash >> 58);
+}
+
+/* bytewise, a proper prefix first: the order where nothing else decides */
+static int compare_bytes(const breaker_token_t *a, const breaker_token_t *b)
+{
+    size_t common = a->len < b->len ? a->len : b->len;
+    int order = memcmp(a->text, b->text, common);
+
+    return order != 0 ? order : (int)a->len - (int)b->len;
+}
+
+int breaker__ledger_entry_compare(const breaker_ledger_entry_t *a, const breaker_ledger_entry_t *b)
+{
+    int order;
+
+    if (a->order != b->order)
+        return a->order < b->order ? -1 : 1;
+    order = compare_bytes(&a->token, &b->token);
+    return order != 0 ? order : compare_bytes(&a->release, &b->release);
+}
+
+static int check_entry(const breaker_ledger_entry_t *entry)
+{
+    if (!breaker_token_is_valid(entry->token.text, entry->token.len) ||
+        !breaker_token_is_valid(entry->release.text, entry->release.len))
+        return BREAKER_ERR_TOKEN_SYNTAX;
+    return entry->order < ORDER_END ? 0 : BREAKER_ERR_RANGE;
+}
+
+/* whether no other entry with this token comes before it; of two equal ones the first counts */
+static bool is_birth(const breaker_ledger_entry_t *entries, size_t num, size_t at)
+{
+    for (size_t i = 0; i != num; ++i) {
+        if (i == at || !breaker_token_equal(&entries[i].token, &entries[at].token))
+            continue;
+        int order = breaker__ledger_entry_compare(&entries[i], &entries[at]);
+        if (order < 0 || (order == 0 && i < at))
+            return false;
+    }
+    return true;
+}
+
+static void copy_entry(breaker_ledger_entry_t *dst, const breaker_ledger_entry_t *src)
+{
+    int err;
+
+    dst->order = src->order;
+    err = breaker_token_parse(src->token.text, src->token.len, &dst->token);
+    assert(err == 0);
+    err = breaker_token_parse(src->release.text, src->release.len, &dst->release);
+    assert(err == 0);
+}
+
+/* keeps the entries sorted; a full ledger loses its oldest */
+static void insert_entry(breaker_ledger_t *ledger, const breaker_ledger_entry_t *entry)
+{
+    breaker_ledger_entry_t *entries = ledger->_entries;
+    size_t at = ledger->_num;
+
+    while (at != 0 && breaker__ledger_entry_compare(entry, &entries[at - 1]) < 0)
+        --at;
+    if (ledger->_num < BREAKER_LEDGER_MAX) {
+        memmove(entries + at + 1, entries + at, (ledger->_num - at) * sizeof(*entries));
+        ++ledger->_num;
+    } else {
+        if (at == 0)
+            return;
+        --at;
+        memmove(entries, entries + 1, at * sizeof(*entries));
+    }
+    copy_entry(entries + at, entry);
+}
+
+static void remove_entry(breaker_ledger_t *ledger, size_t at)
+{
+    breaker_ledger_entry_t *entries = ledger->_entries;
+
+    assert(at < ledger->_num);
+    --ledger->_num;
+    memmove(entries + at, entries + at + 1, (ledger->_num - at) * sizeof(*entries));
+}
+
+static void index_entries(breaker_ledger_t *ledger)
+{
+    memset(ledger->_slots, 0, sizeof(ledger->_slots));
+    for (size_t i = 0; i != ledger->_num; ++i) {
+        const breaker_token_t *token = &ledger->_entries[i].token;
+        size_t slot = slot_of(token->text, token->len);
+        while (ledger->_slots[slot] != 0)
+            slot = (slot + 1) % NUM_SLOTS;
+        ledger->_slots[slot] = (uint8_t)(i + 1);
+    }
+}
+
+int breaker_ledger_init(breaker_ledger_t *ledger, const breaker_ledger_entry_t *entries, size_t num)
+{
+    int err;
+
+    for (size_t i = 0; i != num; ++i)
+        if ((err = check_entry(entries + i)) != 0)
+            return err;
+    memset(ledger, 0, sizeof(*ledger));
+    for (size_t i = 0; i != num; ++i)
+        if (is_birth(entries, num, i))
+            insert_entry(ledger, entries + i);
+    index_entries(ledger);
+    return 0;
+}
+
+bool breaker_ledger_add(breaker_ledger_t *ledger, const breaker_ledger_entry_t *entry)
+{
+    const breaker_ledger_entry_t *known;
+
+    if (check_entry(entry) != 0)
+        return false;
+    known = breaker_ledger_find(ledger, entry->token.text, entry->token.len);
+    if (known != NULL) {
+        if (!breaker_token_equal(&known->release, &entry->release) || known->order <= entry->order)
+            return false;
+        remove_entry(ledger, (size_t)(known - ledger->_entries));
+    } else if (ledger->_num == BREAKER_LEDGER_MAX &&
+               breaker__ledger_entry_compare(entry, ledger->_entries) < 0) {
+        return false;
+    }
+    insert_entry(ledger, entry);
+    index_entries(ledger);
+    return true;
+}
+
+const breaker_ledger_entry_t *breaker_ledger_newest(const breaker_ledger_t *ledger,
+                                                    const breaker_release_id_t *release)
+{
+    for (size_t at = ledger->_num; at-- != 0;)
+        if (release == NULL || breaker_token_equal(&ledger->_entries[at].release, release))
+            return ledger->_entries + at;
+    return NULL;
+}
+
+size_t breaker_ledger_size(const breaker_ledger_t *ledger)
+{
+    return ledger->_num;
+}
+
+const breaker_ledger_entry_t *breaker_ledger_at(const breaker_ledger_t *ledger, size_t at)
+{
+    assert(at < ledger->_num);
+    return ledger->_entries + at;
+}
+
+const breaker_ledger_entry_t *breaker_ledger_find(const breaker_ledger_t *ledger, const char *token,
+                                                  size_t len)
+{
+    if (len == 0 || len > BREAKER_TOKEN_MAX)
+        return NULL;
+    for (size_t slot = slot_of(token, len); ledger->_slots[slot] != 0;
+         slot = (slot + 1) % NUM_SLOTS) {
+        const breaker_ledger_entry_t *entry = ledger->_entries + ledger->_slots[slot] - 1;
+        if (entry->token.len == len && breaker__same(entry->token.text, token, len))
+            return entry;
+    }
+    return NULL;
+}
+
+/* ---- minting ---- */
+
+/* Products and sums are exact in Lua's numbers too. */
+static uint64_t spread_of(const breaker_release_id_t *release)
+{
+    uint32_t hash = 0;
+
+    for (size_t i = 0; i != release->len; ++i)
+        hash = (hash * 131 + (unsigned char)release->text[i]) % 999983;
+    return hash % BREAKER__SPREAD_END;
+}
+
+uint64_t breaker__ledger_next_order(uint64_t clock_ms, const breaker_ledger_entry_t *newest,
+                                    const breaker_release_id_t *release)
+{
+    if (newest == NULL || clock_ms > newest->order)
+        return clock_ms;
+    return newest->order + 1 + spread_of(release);
+}

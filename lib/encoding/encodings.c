@@ -1,0 +1,284 @@
+/*
+ * The encodings that no sibling brought. They are made, or found in the cache, in the background,
+ * smallest asset first, so that most of a page is compressed early and a stop loses little. Readers
+ * see a variant when it is finished, or not at all; nothing that they may hold is ever replaced.
+ */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "encoding/cache.h"
+#include "encoding/coding.h"
+#include "release/digest.h"
+#include "release/file.h"
+#include "encoding/pace.h"
+#include "release/release.h"
+#include "release/store.h"
+
+/** below this an encoding saves less than a packet */
+#define ENCODE_MIN 256
+
+typedef struct st_candidate_t {
+    breaker_store_t *store;
+    breaker_asset_t *asset;
+    uint64_t len;
+    /** its place before sorting, so that equal sizes keep their order */
+    size_t place;
+} candidate_t;
+
+static const breaker_variant_t *identity_of(const breaker_asset_t *asset)
+{
+    return breaker_asset_variant(asset, BREAKER_ENCODING_IDENTITY);
+}
+
+static bool is_candidate(const breaker_asset_t *asset)
+{
+    const breaker_variant_t *identity = identity_of(asset);
+
+    return asset->compressible && identity->base != NULL && identity->len >= ENCODE_MIN;
+}
+
+static int compare_candidates(const void *a, const void *b)
+{
+    const candidate_t *x = a, *y = b;
+
+    if (x->len != y->len)
+        return x->len < y->len ? -1 : 1;
+    return x->place < y->place ? -1 : 1;
+}
+
+/** The assets worth encoding, the smallest first. NULL without memory or without any. */
+static candidate_t *list_candidates(breaker_release_t *release, size_t *ret_num)
+{
+    candidate_t *candidates;
+    size_t num = 0, capacity = 0;
+
+    for (size_t i = 0; i != release->num_stores; ++i)
+        capacity += release->stores[i]->num_assets;
+    if ((candidates = malloc((capacity + 1) * sizeof(*candidates))) == NULL)
+        return NULL;
+    for (size_t i = 0; i != release->num_stores; ++i) {
+        breaker_store_t *store = release->stores[i];
+
+        if (!breaker_view_config(store->view)->encodings)
+            continue;
+        for (size_t at = 0; at != store->num_assets; ++at) {
+            breaker_asset_t *asset = store->assets + at;
+
+            if (is_candidate(asset)) {
+                candidates[num] = (candidate_t){store, asset, identity_of(asset)->len, num};
+                ++num;
+            }
+        }
+    }
+    assert(num <= capacity);
+    qsort(candidates, num, sizeof(*candidates), compare_candidates);
+    *ret_num = num;
+    return candidates;
+}
+
+/** What one run of the background shares. */
+typedef struct st_encoder_t {
+    breaker__hasher_t hasher; /* owned */
+    breaker__cache_t cache;   /* owned */
+    breaker__pace_t pace;
+} encoder_t;
+
+/** Has a variant be seen whose bytes were begun and are complete. Takes it over. */
+static bool publish(encoder_t *encoder, const candidate_t *candidate, breaker_variant_t *variant)
+{
+    uint8_t digest[BREAKER_DIGEST_LEN];
+
+    if (breaker__hash(&encoder->hasher, variant->base, variant->len, digest) != 0) {
+        breaker__variant_free(variant);
+        return false;
+    }
+    breaker__etag_format(digest, variant->etag);
+    breaker__store_keep_body(candidate->store, variant);
+    breaker__store_publish(candidate->store, candidate->asset, variant);
+    return true;
+}
+
+/* ---- from the cache ---- */
+
+/** Reads an encoding and checks it. Returns 0, BREAKER_ERR_NOT_ENCODED, or what went wrong. */
+static int read_encoding(const candidate_t *candidate, int fd, breaker_variant_t *variant)
+{
+    char *dst = breaker__store_begin_body(candidate->store, variant);
+
+    if (dst == NULL)
+        return BREAKER_ERR_NO_MEMORY;
+    if (breaker__read_fully(fd, dst, variant->len) != 0)
+        return BREAKER_ERR_NOT_ENCODED;
+    return breaker__decodes_to(variant->encoding, variant, identity_of(candidate->asset));
+}
+
+/** Uses an encoding that was found, if it is one. Returns whether it is seen now. */
+static bool use_found(encoder_t *encoder, const candidate_t *candidate, breaker_encoding_t encoding,
+                      int fd, uint64_t len)
+{
+    breaker_variant_t *variant = breaker__variant_create(encoding);
+    int ret;
+
+    if (variant == NULL)
+        return false;
+    variant->len = len;
+    if ((ret = read_encoding(candidate, fd, variant)) == 0)
+        return publish(encoder, candidate, variant);
+    breaker__variant_free(variant);
+    if (ret == BREAKER_ERR_NOT_ENCODED)
+        breaker__cache_discard(&encoder->cache, candidate->asset->digest, encoding);
+    return false;
+}
+
+/** Whether the cache answers for an encoding: with its bytes, or that it is not worth having. */
+static bool ask_cache(encoder_t *encoder, const candidate_t *candidate, breaker_encoding_t encoding)
+{
+    uint64_t len = 0;
+    bool answered = false;
+    int fd = -1;
+
+    switch (breaker__cache_find(&encoder->cache, candidate->asset->digest, encoding, candidate->len,
+                                &fd, &len)) {
+    case BREAKER__CACHE_UNKNOWN:
+        return false;
+    case BREAKER__CACHE_NOT_SMALLER:
+        return true;
+    case BREAKER__CACHE_FOUND:
+        break;
+    }
+    /* where there is no room for it, there would be none for what is made */
+    answered = len > breaker__store_room(candidate->store) ||
+               use_found(encoder, candidate, encoding, fd, len);
+    close(fd);
+    return answered;
+}
+
+static void touch_all(encoder_t *encoder, const candidate_t *candidates, size_t num)
+{
+    if (encoder->cache.fd < 0)
+        return;
+    for (size_t i = 0; i != num; ++i)
+        for (int e = 0; e != BREAKER_ENCODING_IDENTITY; ++e) {
+            if (!breaker__pace_go_on(&encoder->pace))
+                return;
+            if (breaker_asset_variant(candidates[i].asset, (breaker_encoding_t)e) == NULL)
+                breaker__cache_touch(&encoder->cache, candidates[i].asset->digest,
+                                     (breaker_encoding_t)e);
+        }
+}
+
+/* ---- making them ---- */
+
+/** Encodes into an allocation that the caller owns. Fails like `breaker__encode`. */
+static int encode_bytes(encoder_t *encoder, const candidate_t *candidate,
+                        breaker_encoding_t encoding, char **ret_base, size_t *ret_len)
+{
+    const breaker_variant_t *identity = identity_of(candidate->asset);
+    uint64_t room = breaker__store_room(candidate->store);
+    bool limited = room < identity->len - 1;
+    char *base;
+    int ret;
+
+    if (!limited)
+        room = identity->len - 1;
+    if (room == 0 || (base = malloc(room)) == NULL)
+        return BREAKER_ERR_NO_MEMORY;
+    ret = breaker__encode(encoding, identity->base, identity->len, base, room, &encoder->pace,
+                          ret_len);
+    if (ret == 0) {
+        assert(*ret_len != 0 && *ret_len <= room);
+        *ret_base = base;
+        return 0;
+    }
+    free(base);
+    /* another time there may be more room */
+    return ret == BREAKER_ERR_TOO_LONG && limited ? BREAKER_ERR_NO_MEMORY : ret;
+}
+
+/** Puts encoded bytes where they stay, in memory that fits them. NULL without memory. */
+static breaker_variant_t *settle_bytes(const candidate_t *candidate, breaker_encoding_t encoding,
+                                       const char *base, size_t len)
+{
+    breaker_variant_t *variant = breaker__variant_create(encoding);
+    char *dst;
+
+    if (variant == NULL)
+        return NULL;
+    variant->len = len;
+    if ((dst = breaker__store_begin_body(candidate->store, variant)) == NULL) {
+        breaker__variant_free(variant);
+        return NULL;
+    }
+    memcpy(dst, base, len);
+    return variant;
+}
+
+/** Makes one encoding of an asset and lets it be seen, if it is of use. */
+static void make_encoding(encoder_t *encoder, const candidate_t *candidate,
+                          breaker_encoding_t encoding)
+{
+    const uint8_t *digest = candidate->asset->digest;
+    breaker_variant_t *variant;
+    char *base;
+    size_t len;
+    int ret = encode_bytes(encoder, candidate, encoding, &base, &len);
+
+    if (ret == BREAKER_ERR_TOO_LONG)
+        breaker__cache_keep(&encoder->cache, digest, encoding, NULL, 0);
+    if (ret != 0)
+        return;
+    if ((variant = settle_bytes(candidate, encoding, base, len)) != NULL &&
+        publish(encoder, candidate, variant))
+        breaker__cache_keep(&encoder->cache, digest, encoding, base, len);
+    free(base);
+}
+
+/** Finds or makes every encoding that is missing. Returns whether it came to the end. */
+static bool encode_all(encoder_t *encoder, const candidate_t *candidates, size_t num)
+{
+    for (size_t i = 0; i != num; ++i)
+        for (int e = 0; e != BREAKER_ENCODING_IDENTITY; ++e) {
+            breaker_encoding_t encoding = (breaker_encoding_t)e;
+
+            if (!breaker__pace_go_on(&encoder->pace))
+                return false;
+            if (breaker_asset_variant(candidates[i].asset, encoding) == NULL &&
+                !ask_cache(encoder, candidates + i, encoding))
+                make_encoding(encoder, candidates + i, encoding);
+        }
+    return true;
+}
+
+void breaker_release_encode_with(breaker_release_t *release,
+                                 const breaker_encoding_config_t *config, const atomic_bool *stop)
+{
+    static const breaker_encoding_config_t plain;
+    encoder_t encoder;
+    candidate_t *candidates;
+    size_t num = 0;
+
+    if (config == NULL)
+        config = &plain;
+    if (breaker__hasher_init(&encoder.hasher) != 0)
+        return;
+    breaker__pace_init(&encoder.pace, stop, config->cpu_percent != 0 ? config->cpu_percent : 100);
+    candidates = list_candidates(release, &num);
+    breaker__cache_open(&encoder.cache, num != 0 ? config->cache_directory : NULL,
+                        config->cache_max_size != 0 ? config->cache_max_size
+                                                    : BREAKER_ENCODING_CACHE_MAX,
+                        &release->hooks);
+    touch_all(&encoder, candidates, num);
+    breaker__cache_sort_out(&encoder.cache, &encoder.pace);
+    if (encode_all(&encoder, candidates, num))
+        for (size_t i = 0; i != release->num_stores; ++i)
+            breaker__sealed_finish(&release->stores[i]->sealed);
+    free(candidates);
+    breaker__cache_close(&encoder.cache);
+    breaker__hasher_dispose(&encoder.hasher);
+}
+
+void breaker_release_encode(breaker_release_t *release, const atomic_bool *stop)
+{
+    breaker_release_encode_with(release, NULL, stop);
+}

@@ -1,0 +1,81 @@
+/*
+ * Encodings that lie beside the files. A sibling that is adopted shares its bytes with the asset
+ * that it is as well: in memory they are borrowed from the same store, on disk the descriptor is
+ * duplicated, so that each variant closes its own.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include "encoding/coding.h"
+#include "encoding/siblings.h"
+
+/** What the file "x.css.br" would be an encoding of, or NULL. */
+static breaker_asset_t *original_of(breaker_store_t *store, const breaker_asset_t *sibling,
+                                    breaker_encoding_t encoding)
+{
+    const char *suffix = breaker_encoding_suffix(encoding);
+    size_t suffix_len = strlen(suffix), len = sibling->path_len;
+
+    assert(suffix_len != 0);
+    if (len <= suffix_len || memcmp(sibling->path + len - suffix_len, suffix, suffix_len) != 0)
+        return NULL;
+    return breaker__store_find_exact(store, sibling->path, len - suffix_len);
+}
+
+static int adopt(breaker_store_t *store, const breaker__tree_t *tree, breaker_asset_t *original,
+                 const breaker_asset_t *sibling, breaker_encoding_t encoding,
+                 breaker_error_t *error)
+{
+    const breaker_variant_t *bytes = breaker_asset_variant(sibling, BREAKER_ENCODING_IDENTITY);
+    breaker_variant_t *variant = breaker__variant_create(encoding);
+
+    if (variant == NULL)
+        return breaker__tree_fail_io(tree, ENOMEM, sibling->path, error);
+    if (bytes->fd >= 0 && (variant->fd = fcntl(bytes->fd, F_DUPFD_CLOEXEC, 0)) < 0) {
+        int failure = errno;
+
+        breaker__variant_free(variant);
+        return breaker__tree_fail_io(tree, failure, sibling->path, error);
+    }
+    variant->base = bytes->base;
+    variant->memory_fd = bytes->memory_fd;
+    variant->memory_offset = bytes->memory_offset;
+    variant->len = bytes->len;
+    variant->stamp = bytes->stamp;
+    memcpy(variant->etag, bytes->etag, sizeof(variant->etag));
+    breaker__store_publish(store, original, variant);
+    return 0;
+}
+
+static int consider(breaker_store_t *store, const breaker__tree_t *tree,
+                    breaker__notices_t *notices, const breaker_asset_t *sibling,
+                    breaker_encoding_t encoding, breaker_error_t *error)
+{
+    breaker_asset_t *original = original_of(store, sibling, encoding);
+    int ret;
+
+    if (original == NULL)
+        return 0;
+    ret = breaker__decodes_to(encoding, breaker_asset_variant(sibling, BREAKER_ENCODING_IDENTITY),
+                              breaker_asset_variant(original, BREAKER_ENCODING_IDENTITY));
+    if (ret == 0)
+        return adopt(store, tree, original, sibling, encoding, error);
+    if (ret != BREAKER_ERR_NOT_ENCODED)
+        return breaker__tree_fail(tree, ret, sibling->path, breaker_err_message(ret), error);
+    breaker__notices_add(notices, BREAKER__NOTICE_STALE, sibling->path);
+    return 0;
+}
+
+int breaker__adopt_siblings(breaker_store_t *store, const breaker__tree_t *tree,
+                            breaker__notices_t *notices, breaker_error_t *error)
+{
+    int ret;
+
+    for (size_t i = 0; i != store->num_assets; ++i)
+        for (int e = 0; e != BREAKER_ENCODING_IDENTITY; ++e)
+            if ((ret = consider(store, tree, notices, store->assets + i, (breaker_encoding_t)e,
+                                error)) != 0)
+                return ret;
+    return 0;
+}

@@ -1,0 +1,129 @@
+/*
+ * URLs of assets. The path may come from a template or from a walk over the view's directory; what
+ * is written is always the canonical form, the one that a browser will ask for: no empty and no "."
+ * segments, percent-encoded, under the view's current token. The file system is not asked.
+ */
+#include <assert.h>
+#include <stdbool.h>
+#include <string.h>
+#include <breaker/error.h>
+#include <breaker/http/percent.h>
+#include <breaker/url.h>
+#include "view/view.h"
+
+/* where the URL is written; one byte is kept for the NUL */
+typedef struct st_output_t {
+    char *dst;
+    size_t len, capacity;
+} output_t;
+
+static int append(output_t *output, const char *base, size_t len)
+{
+    assert(output->len <= output->capacity);
+    if (len > output->capacity - output->len)
+        return BREAKER_ERR_TOO_LONG;
+    memcpy(output->dst + output->len, base, len);
+    output->len += len;
+    return 0;
+}
+
+/* encodes in pieces, so that three times their length always fits */
+static int append_encoded(output_t *output, const char *base, size_t len)
+{
+    char encoded[3 * 64];
+    int err;
+
+    while (len != 0) {
+        size_t piece = len < 64 ? len : 64;
+        if ((err = append(output, encoded, breaker_percent_encode(base, piece, encoded))) != 0)
+            return err;
+        base += piece;
+        len -= piece;
+    }
+    return 0;
+}
+
+static bool is_dots(const char *base, size_t len, size_t num)
+{
+    return len == num && memcmp("..", base, num) == 0;
+}
+
+/* a trailing slash stays: it asks for the index file */
+static int append_path(output_t *output, const char *path, size_t len)
+{
+    const char *end = path + len;
+    int err;
+
+    while (path != end) {
+        const char *slash = memchr(path, '/', (size_t)(end - path));
+        size_t segment_len = (size_t)((slash != NULL ? slash : end) - path);
+        if (is_dots(path, segment_len, 2))
+            return BREAKER_ERR_OUTSIDE;
+        if (segment_len != 0 && !is_dots(path, segment_len, 1)) {
+            if ((err = append_encoded(output, path, segment_len)) != 0)
+                return err;
+            if (slash != NULL && (err = append(output, "/", 1)) != 0)
+                return err;
+        }
+        path += segment_len + (slash != NULL);
+    }
+    return 0;
+}
+
+/* `directory` has no slash at its end; what is left of the path begins with one */
+static bool strip_directory(const char *directory, size_t directory_len, const char **path,
+                            size_t *len)
+{
+    if (directory_len >= *len || memcmp(*path, directory, directory_len) != 0 ||
+        (*path)[directory_len] != '/')
+        return false;
+    *path += directory_len;
+    *len -= directory_len;
+    return true;
+}
+
+static void make_logical(const breaker_view_t *view, const char **path, size_t *len)
+{
+    if (*len == 0 || (*path)[0] != '/')
+        return;
+    if (view->config.directory[0] == '/' &&
+        strip_directory(view->config.directory, view->directory_len, path, len))
+        return;
+    if (view->real_directory != NULL)
+        strip_directory(view->real_directory, view->real_directory_len, path, len);
+}
+
+static int append_base_url(output_t *output, const char *base_url)
+{
+    size_t len = base_url != NULL ? strlen(base_url) : 0;
+
+    if (len != 0 && base_url[len - 1] == '/')
+        --len;
+    return len != 0 ? append(output, base_url, len) : 0;
+}
+
+int breaker_static_url(const breaker_snapshot_t *snapshot, const breaker_view_t *view,
+                       const char *base_url, const char *path, size_t path_len, char *dst,
+                       size_t dst_size, size_t *ret_len)
+{
+    const breaker_snapshot_view_t *current;
+    output_t output;
+    int err;
+
+    if (view->index >= snapshot->num_views || snapshot->views[view->index].view != view)
+        return BREAKER_ERR_NOT_FOUND;
+    if (!breaker_path_is_clean(path, path_len))
+        return BREAKER_ERR_OUTSIDE;
+    if (dst_size == 0)
+        return BREAKER_ERR_TOO_LONG;
+    current = snapshot->views + view->index;
+    output = (output_t){.dst = dst, .capacity = dst_size - 1};
+    make_logical(view, &path, &path_len);
+    if ((err = append_base_url(&output, base_url)) != 0 ||
+        (err = append(&output, current->prefix, current->prefix_len)) != 0 ||
+        (err = append_path(&output, path, path_len)) != 0)
+        return err;
+    output.dst[output.len] = '\0';
+    *ret_len = output.len;
+    return 0;
+}

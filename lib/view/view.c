@@ -1,0 +1,367 @@
+/*
+ * Views: a configuration is checked once, copied into one block, and never changes again. What is
+ * accepted here is trusted everywhere else: a view's name can be written into a URL as it is, and
+ * its headers into a response.
+ */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <breaker/error.h>
+#include <breaker/http/percent.h>
+#include <breaker/token.h>
+#include <breaker/view.h>
+#include "view/view.h"
+
+enum { PLACEHOLDER_LEN = sizeof(BREAKER_PLACEHOLDER) - 1, DIRECTORY_MAX = 4095, INDEX_MAX = 255 };
+
+static const uint64_t YEAR_S = UINT64_C(31536000);
+
+/* fields that the server writes itself: a second one would contradict it or break the framing */
+static const char *const reserved_headers[] = {
+    "accept-ranges",
+    "access-control-allow-origin",
+    "age",
+    "cache-control",
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-range",
+    "content-type",
+    "cross-origin-resource-policy",
+    "date",
+    "etag",
+    "keep-alive",
+    "last-modified",
+    "location",
+    "proxy-connection",
+    "retry-after",
+    "server",
+    "te",
+    "timing-allow-origin",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "vary",
+};
+
+void breaker_view_config_init(breaker_view_config_t *config)
+{
+    *config = (breaker_view_config_t){
+        .cache_max_age_s = YEAR_S,
+        .redirect_max_age_s = 60,
+        .retry_after_s = 3,
+        .allow_origin = "*",
+        .encodings = true,
+        .memory_file_limit = UINT64_C(8) << 20,
+        .memory_limit = UINT64_C(1) << 30,
+    };
+}
+
+/* ---- the name ---- */
+
+/* a part of the name around the placeholder: what stands for itself in a URL path */
+static bool is_literal(const char *base, size_t len)
+{
+    char encoded[3 * BREAKER_VIEW_NAME_MAX];
+
+    return breaker_percent_encode(base, len, encoded) == len;
+}
+
+static bool is_segment(const char *base, size_t len)
+{
+    return len != 0 && !(len == 1 && base[0] == '.') &&
+           !(len == 2 && base[0] == '.' && base[1] == '.');
+}
+
+static bool has_segments_only(const char *name, size_t len)
+{
+    const char *end = name + len;
+
+    while (true) {
+        const char *slash = memchr(name, '/', (size_t)(end - name));
+        if (!is_segment(name, (size_t)((slash != NULL ? slash : end) - name)))
+            return false;
+        if (slash == NULL)
+            return true;
+        name = slash + 1;
+    }
+}
+
+/* drops a slash on either side; the placeholder is looked for first, to name the likelier error */
+static int check_name(const char *name, const char **ret_base, size_t *ret_len)
+{
+    const char *placeholder, *behind;
+    size_t len = name != NULL ? strlen(name) : 0;
+
+    if (len != 0 && name[0] == '/') {
+        ++name;
+        --len;
+    }
+    if (len != 0 && name[len - 1] == '/')
+        --len;
+    if (len == 0 || len > BREAKER_VIEW_NAME_MAX)
+        return BREAKER_ERR_VIEW_NAME;
+    placeholder = memmem(name, len, BREAKER_PLACEHOLDER, PLACEHOLDER_LEN);
+    if (placeholder == NULL)
+        return BREAKER_ERR_NO_PLACEHOLDER;
+    behind = placeholder + PLACEHOLDER_LEN;
+    if (memmem(behind, len - (size_t)(behind - name), BREAKER_PLACEHOLDER, PLACEHOLDER_LEN) != NULL)
+        return BREAKER_ERR_TWO_PLACEHOLDERS;
+    if (!is_literal(name, (size_t)(placeholder - name)) ||
+        !is_literal(behind, len - (size_t)(behind - name)) || !has_segments_only(name, len))
+        return BREAKER_ERR_VIEW_NAME;
+    *ret_base = name;
+    *ret_len = len;
+    return 0;
+}
+
+/* ---- headers ---- */
+
+/* tchar of RFC 9110 §5.6.2 */
+static bool is_tchar(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           (c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL);
+}
+
+static bool is_reserved(const char *name, size_t len)
+{
+    for (size_t i = 0; i != sizeof(reserved_headers) / sizeof(reserved_headers[0]); ++i)
+        if (strlen(reserved_headers[i]) == len && strncasecmp(reserved_headers[i], name, len) == 0)
+            return true;
+    return false;
+}
+
+/* visible bytes and blanks (RFC 9110 §5.5); a tab is a control character here */
+static int check_value(const char *value)
+{
+    for (const char *p = value; *p != '\0'; ++p)
+        if ((unsigned char)*p < 0x20 || *p == 0x7f)
+            return BREAKER_ERR_HEADER_SYNTAX;
+    return strlen(value) <= BREAKER_VIEW_HEADER_MAX ? 0 : BREAKER_ERR_RANGE;
+}
+
+static int check_header(const char *line)
+{
+    const char *colon = line;
+
+    while (is_tchar(*colon))
+        ++colon;
+    if (colon == line || *colon != ':' || is_reserved(line, (size_t)(colon - line)))
+        return BREAKER_ERR_HEADER_SYNTAX;
+    return check_value(line);
+}
+
+static int check_option(const char *value)
+{
+    if (value == NULL)
+        return 0;
+    return value[0] != '\0' ? check_value(value) : BREAKER_ERR_HEADER_SYNTAX;
+}
+
+static int check_headers(const breaker_view_config_t *config)
+{
+    int err;
+
+    if ((err = check_option(config->allow_origin)) != 0 ||
+        (err = check_option(config->timing_allow_origin)) != 0 ||
+        (err = check_option(config->resource_policy)) != 0)
+        return err;
+    if (config->num_headers > BREAKER_VIEW_HEADERS_MAX)
+        return BREAKER_ERR_RANGE;
+    for (size_t i = 0; i != config->num_headers; ++i)
+        if ((err = check_header(config->headers[i])) != 0)
+            return err;
+    return 0;
+}
+
+/* ---- the rest of the configuration ---- */
+
+/* the name of one file, one that a URL can carry */
+static bool is_index(const char *name)
+{
+    size_t len = strlen(name);
+
+    return len <= INDEX_MAX && is_segment(name, len) && memchr(name, '/', len) == NULL &&
+           breaker_path_is_clean(name, len);
+}
+
+static int check_bounds(const breaker_view_config_t *config, size_t index)
+{
+    if (index >= BREAKER_VIEWS_MAX || config->cache_max_age_s > 10 * YEAR_S ||
+        config->redirect_max_age_s > YEAR_S || config->retry_after_s < 1 ||
+        config->retry_after_s > 3600)
+        return BREAKER_ERR_RANGE;
+    if (config->directory == NULL || config->directory[0] == '\0' ||
+        strlen(config->directory) > DIRECTORY_MAX)
+        return BREAKER_ERR_RANGE;
+    return config->index == NULL || is_index(config->index) ? 0 : BREAKER_ERR_RANGE;
+}
+
+/* ---- the copy ---- */
+
+static size_t text_size(const char *text)
+{
+    return text != NULL ? strlen(text) + 1 : 0;
+}
+
+static size_t texts_size(const breaker_view_config_t *config, size_t name_len)
+{
+    /* the name as it is, and as head and tail with their slashes */
+    size_t size = name_len + 1 + name_len - PLACEHOLDER_LEN + 2;
+
+    size += text_size(config->directory) + text_size(config->allow_origin) +
+            text_size(config->timing_allow_origin) + text_size(config->resource_policy) +
+            text_size(config->index);
+    for (size_t i = 0; i != config->num_headers; ++i)
+        size += text_size(config->headers[i]);
+    return size;
+}
+
+/* moves the text that `*text` points at behind `at`; returns the next free byte */
+static char *keep_text(char *at, const char **text)
+{
+    size_t size = text_size(*text);
+
+    if (size == 0)
+        return at;
+    memcpy(at, *text, size);
+    *text = at;
+    return at + size;
+}
+
+static char *keep_headers(char *at, breaker_view_config_t *config, const char **dst)
+{
+    for (size_t i = 0; i != config->num_headers; ++i) {
+        dst[i] = config->headers[i];
+        at = keep_text(at, dst + i);
+    }
+    config->headers = dst;
+    return at;
+}
+
+static char *keep_name(char *at, breaker_view_t *view, const char *name, size_t len)
+{
+    const char *placeholder, *slash;
+
+    memcpy(at, name, len);
+    at[len] = '\0';
+    view->config.name = at;
+    placeholder = strstr(at, BREAKER_PLACEHOLDER);
+    assert(placeholder != NULL);
+    at += len + 1;
+
+    view->head_len = 1 + (size_t)(placeholder - view->config.name);
+    view->head = at;
+    *at++ = '/';
+    at = mempcpy(at, view->config.name, view->head_len - 1);
+
+    view->tail_len = len - (view->head_len - 1) - PLACEHOLDER_LEN + 1;
+    view->tail = at;
+    at = mempcpy(at, placeholder + PLACEHOLDER_LEN, view->tail_len - 1);
+    *at++ = '/';
+    slash = memchr(view->tail, '/', view->tail_len);
+    assert(slash != NULL);
+    view->segment_tail_len = (size_t)(slash - view->tail);
+    return at;
+}
+
+static void measure_directories(breaker_view_t *view)
+{
+    const char *directory = view->config.directory;
+
+    view->directory_len = strlen(directory);
+    while (view->directory_len != 0 && directory[view->directory_len - 1] == '/')
+        --view->directory_len;
+    /* a missing directory is no error before the load; its real path is then not known */
+    view->real_directory = realpath(directory, NULL);
+    if (view->real_directory != NULL)
+        view->real_directory_len =
+            strcmp(view->real_directory, "/") == 0 ? 0 : strlen(view->real_directory);
+}
+
+static breaker_view_t *copy_view(const breaker_view_config_t *config, const char *name,
+                                 size_t name_len)
+{
+    size_t headers_size = config->num_headers * sizeof(const char *);
+    size_t size = sizeof(breaker_view_t) + headers_size + texts_size(config, name_len);
+    breaker_view_t *view = calloc(1, size);
+    const char **headers;
+    char *at;
+
+    if (view == NULL)
+        return NULL;
+    headers = (const char **)(view + 1);
+    at = (char *)headers + headers_size;
+    view->config = *config;
+    at = keep_name(at, view, name, name_len);
+    at = keep_text(at, &view->config.directory);
+    at = keep_text(at, &view->config.allow_origin);
+    at = keep_text(at, &view->config.timing_allow_origin);
+    at = keep_text(at, &view->config.resource_policy);
+    at = keep_text(at, &view->config.index);
+    at = keep_headers(at, &view->config, headers);
+    assert(at == (char *)view + size);
+    measure_directories(view);
+    return view;
+}
+
+int breaker_view_create(const breaker_view_config_t *config, size_t index,
+                        breaker_view_t **ret_view)
+{
+    const char *name;
+    size_t name_len;
+    breaker_view_t *view;
+    int err;
+
+    if ((err = check_name(config->name, &name, &name_len)) != 0 ||
+        (err = check_bounds(config, index)) != 0 || (err = check_headers(config)) != 0)
+        return err;
+    if ((view = copy_view(config, name, name_len)) == NULL)
+        return BREAKER_ERR_NO_MEMORY;
+    view->index = index;
+    *ret_view = view;
+    return 0;
+}
+
+void breaker_view_free(breaker_view_t *view)
+{
+    if (view == NULL)
+        return;
+    free(view->real_directory);
+    free(view);
+}
+
+const breaker_view_config_t *breaker_view_config(const breaker_view_t *view)
+{
+    return &view->config;
+}
+
+size_t breaker_view_index(const breaker_view_t *view)
+{
+    return view->index;
+}
+
+void *breaker_view_data(const breaker_view_t *view)
+{
+    return view->config.data;
+}
+
+const char *breaker_view_name(const breaker_view_t *view)
+{
+    return view->config.name;
+}
+
+size_t breaker_view_prefix(const breaker_view_t *view, const char *token, size_t token_len,
+                           char *dst)
+{
+    char *end = dst;
+
+    assert(token_len <= BREAKER_TOKEN_MAX);
+    end = mempcpy(end, view->head, view->head_len);
+    end = mempcpy(end, token, token_len);
+    end = mempcpy(end, view->tail, view->tail_len);
+    assert(end - dst <= BREAKER_VIEW_PREFIX_MAX);
+    return (size_t)(end - dst);
+}
