@@ -10,6 +10,7 @@ import cpu
 import peers
 from client import connect
 from server import Failure, free_port
+from site_files import make_certificate
 
 START_S = 60
 IDLE_S = 60
@@ -35,8 +36,9 @@ class Process:
     def __init__(self, peer: peers.Peer, directory: Path, site: Path, starter: list[str]):
         self._name = peer.name
         self.port = free_port()
-        nothing = Path()
-        place = peers.Place(directory, site, self.port, peers.H1, 1, nothing, nothing)
+        # nobody asks for it, but nginx reads it whatever listens
+        certificate, key = make_certificate(directory / "tls")
+        place = peers.Place(directory, site, self.port, peers.H1, 1, certificate, key)
         command, environment = peer.configure(place)
         command = [*starter, *command]
         if peer.product == "nginx":
