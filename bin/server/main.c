@@ -207,9 +207,15 @@ static int load_beside_signals(server_t *self)
     loading_t loading = {self, eventfd(0, EFD_CLOEXEC), 0};
     pthread_t thread;
     bool timed_out;
+    int err;
 
-    if (loading.done_fd == -1 || pthread_create(&thread, NULL, run_loading, &loading) != 0) {
-        fprintf(stderr, "h2o-breaker: cannot start a thread: %s\n", strerror(errno));
+    if (loading.done_fd == -1) {
+        fprintf(stderr, "h2o-breaker: cannot make an eventfd: %s\n", strerror(errno));
+        return -1;
+    }
+    if ((err = pthread_create(&thread, NULL, run_loading, &loading)) != 0) {
+        fprintf(stderr, "h2o-breaker: cannot start the thread that loads: %s\n", strerror(err));
+        close(loading.done_fd);
         return -1;
     }
     if (wait_or_signal(self, loading.done_fd, -1, &timed_out) != 0) {

@@ -8,7 +8,6 @@
 #include <assert.h>
 #include <inttypes.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +18,7 @@
 #include "cluster/config.h"
 #include "cluster/log.h"
 #include "cluster/script.h"
+#include "thread.h"
 
 enum {
     /* how often the nodes are asked for, whose list is the larger part of an answer */
@@ -439,20 +439,9 @@ static void *run(void *data)
     return NULL;
 }
 
-/* signals are the host's: none of them is to be handled on this thread */
-static int start_thread(breaker_cluster_t *cluster)
+static int start_thread(breaker_cluster_t *cluster, breaker_error_t *error)
 {
-    sigset_t all, before;
-    int err;
-
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    err = pthread_create(&cluster->thread, NULL, run, cluster);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (err != 0)
-        return BREAKER_ERR_THREAD;
-    pthread_setname_np(cluster->thread, "breaker-cluster");
-    return 0;
+    return breaker__thread_start("breaker-cluster", run, cluster, &cluster->thread, error);
 }
 
 static void make_random(void *dst, size_t len)
@@ -584,9 +573,9 @@ int breaker_cluster_start(breaker_node_t *node, const breaker_cluster_config_t *
     }
     init_handles(cluster);
     begin(cluster);
-    if (config->loop == NULL && (err = start_thread(cluster)) != 0) {
+    if (config->loop == NULL && (err = start_thread(cluster, error)) != 0) {
         abandon(cluster);
-        return breaker_error_set(error, err, "%s", breaker_err_message(err));
+        return err;
     }
     *ret_cluster = cluster;
     return 0;

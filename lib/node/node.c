@@ -8,7 +8,6 @@
 #include <assert.h>
 #include <pthread.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -17,6 +16,7 @@
 #include <unistd.h>
 #include <breaker/node.h>
 #include <breaker/state.h>
+#include "thread.h"
 
 struct st_breaker_node_t {
     breaker_token_t minted;
@@ -276,20 +276,9 @@ static void *run_encoder(void *data)
     return NULL;
 }
 
-/* signals are the host's: none of them is to be handled on this thread */
-static int start_encoder(breaker_node_t *node)
+static int start_encoder(breaker_node_t *node, breaker_error_t *error)
 {
-    sigset_t all, before;
-    int err;
-
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    err = pthread_create(&node->encoder, NULL, run_encoder, node);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (err != 0)
-        return BREAKER_ERR_THREAD;
-    pthread_setname_np(node->encoder, "breaker-encode");
-    return 0;
+    return breaker__thread_start("breaker-encode", run_encoder, node, &node->encoder, error);
 }
 
 void breaker_node_wait_encoded(breaker_node_t *node)
@@ -383,11 +372,11 @@ int breaker_node_load(breaker_node_t *node, breaker_error_t *error)
         return fail(error, err);
     }
     node->release = release;
-    if ((err = start_encoder(node)) != 0) {
+    if ((err = start_encoder(node, error)) != 0) {
         node->release = NULL;
         breaker_snapshot_unref(snapshot);
         breaker_release_unref(release);
-        return fail(error, err);
+        return err;
     }
     if (snapshot != NULL)
         breaker_publisher_publish(node->publisher, snapshot);

@@ -1,11 +1,13 @@
 """The life of a server: readiness, several kinds of listeners, limits, another user, clients that
 die at every moment, and an end that lets requests in flight finish."""
 
+import errno
 import hashlib
 import os
 import pwd
 import random
 import re
+import resource
 import signal
 import socket
 import ssl
@@ -126,6 +128,19 @@ class Readiness(LifeCase):
         with client.Http1(self.port) as connection:
             self.assert_works(connection)
         server.stop()
+
+    def test_a_thread_that_cannot_start_is_told_with_the_reason(self):
+        """Stacks as large as the address space: the system refuses the first thread."""
+        config = self.scratch.write("h2o.conf", self.config())
+
+        def preexec():
+            resource.setrlimit(resource.RLIMIT_STACK, (1 << 46, resource.RLIM_INFINITY))
+
+        status, _, stderr = harness.run_program(self.flavour, "-c", config, preexec=preexec)
+        self.assertNotEqual(status, 0)
+        self.assertIn("thread", stderr)
+        # pthread_create's own word; errno, which it leaves alone, has another one
+        self.assertIn(os.strerror(errno.EAGAIN), stderr)
 
     def test_a_signal_while_it_loads_ends_it(self):
         server = harness.Server(self.flavour, self.config(), ready=False)
