@@ -52,7 +52,7 @@ typedef struct st_comparison_t {
 static int source_fill(source_t *source)
 {
     uint64_t left = source->variant->len - source->at;
-    int ret;
+    int err;
 
     if (source->len != 0 || left == 0)
         return 0;
@@ -62,8 +62,8 @@ static int source_fill(source_t *source)
     } else {
         size_t len = left < PIECE ? (size_t)left : PIECE;
 
-        if ((ret = breaker_variant_read(source->variant, source->at, source->piece, len)) != 0)
-            return ret;
+        if ((err = breaker_variant_read(source->variant, source->at, source->piece, len)) != 0)
+            return err;
         source->base = source->piece;
         source->len = len;
     }
@@ -180,13 +180,13 @@ static int decoder_step(decoder_t *decoder, source_t *in, char *dst, size_t *ret
 /** Whether the expected bytes go on with these. */
 static int match(source_t *expected, const char *base, size_t len)
 {
-    int ret;
+    int err;
 
     while (len != 0) {
         size_t part;
 
-        if ((ret = source_fill(expected)) != 0)
-            return ret;
+        if ((err = source_fill(expected)) != 0)
+            return err;
         part = len < expected->len ? len : expected->len;
         if (part == 0 || memcmp(expected->base, base, part) != 0)
             return BREAKER_ERR_NOT_ENCODED;
@@ -202,24 +202,24 @@ static int compare(comparison_t *comparison)
 {
     source_t *in = &comparison->encoded, *expected = &comparison->expected;
     size_t got, before;
-    int ret;
+    int err;
 
     for (;;) {
-        if ((ret = source_fill(in)) != 0)
-            return ret;
+        if ((err = source_fill(in)) != 0)
+            return err;
         if (in->len == 0 && comparison->decoder.complete)
             break;
         before = in->len;
-        if ((ret = decoder_step(&comparison->decoder, in, comparison->out, &got)) != 0)
-            return ret;
-        if ((ret = match(expected, comparison->out, got)) != 0)
-            return ret;
+        if ((err = decoder_step(&comparison->decoder, in, comparison->out, &got)) != 0)
+            return err;
+        if ((err = match(expected, comparison->out, got)) != 0)
+            return err;
         /* nothing came and nothing went: the stream is cut off */
         if (got == 0 && in->len == before && !comparison->decoder.complete)
             return BREAKER_ERR_NOT_ENCODED;
     }
-    if ((ret = source_fill(expected)) != 0)
-        return ret;
+    if ((err = source_fill(expected)) != 0)
+        return err;
     return expected->len == 0 ? 0 : BREAKER_ERR_NOT_ENCODED;
 }
 
@@ -227,16 +227,16 @@ int breaker__decodes_to(breaker_encoding_t encoding, const breaker_variant_t *en
                         const breaker_variant_t *expected)
 {
     comparison_t *comparison;
-    int ret;
+    int err;
 
     assert(encoding != BREAKER_ENCODING_IDENTITY);
     if ((comparison = calloc(1, sizeof(*comparison))) == NULL)
         return BREAKER_ERR_NO_MEMORY;
     comparison->encoded.variant = encoded;
     comparison->expected.variant = expected;
-    if ((ret = decoder_init(&comparison->decoder, encoding)) == 0)
-        ret = compare(comparison);
+    if ((err = decoder_init(&comparison->decoder, encoding)) == 0)
+        err = compare(comparison);
     decoder_dispose(&comparison->decoder);
     free(comparison);
-    return ret;
+    return err;
 }

@@ -71,7 +71,7 @@ static int encode_brotli(progress_t *progress)
 {
     bool best = progress->src_left <= BEST_MAX;
     BrotliEncoderState *state = BrotliEncoderCreateInstance(NULL, NULL, NULL);
-    int ret = 0;
+    int err = 0;
 
     if (state == NULL)
         return BREAKER_ERR_NO_MEMORY;
@@ -80,17 +80,17 @@ static int encode_brotli(progress_t *progress)
     BrotliEncoderSetParameter(state, BROTLI_PARAM_SIZE_HINT,
                               progress->src_left < UINT32_MAX ? (uint32_t)progress->src_left
                                                               : UINT32_MAX);
-    while (ret == 0 && !BrotliEncoderIsFinished(state)) {
+    while (err == 0 && !BrotliEncoderIsFinished(state)) {
         size_t piece = next_piece(progress, best ? PIECE_BROTLI_BEST : PIECE);
         BrotliEncoderOperation operation = best ? BROTLI_OPERATION_FLUSH : BROTLI_OPERATION_PROCESS;
 
         if (piece == progress->src_left)
             operation = BROTLI_OPERATION_FINISH;
-        ret = breaker__pace_go_on(progress->pace) ? feed_brotli(state, progress, piece, operation)
+        err = breaker__pace_go_on(progress->pace) ? feed_brotli(state, progress, piece, operation)
                                                   : BREAKER_ERR_STATE;
     }
     BrotliEncoderDestroyInstance(state);
-    return ret;
+    return err;
 }
 
 static int run_zstd(ZSTD_CCtx *context, progress_t *progress, ZSTD_EndDirective between)
@@ -123,7 +123,7 @@ static int run_zstd(ZSTD_CCtx *context, progress_t *progress, ZSTD_EndDirective 
 static int encode_zstd(progress_t *progress)
 {
     bool best = progress->src_left <= BEST_MAX;
-    int ret;
+    int err;
     ZSTD_CCtx *context = ZSTD_createCCtx();
 
     if (context == NULL)
@@ -132,11 +132,11 @@ static int encode_zstd(progress_t *progress)
                                             best ? ZSTD_BEST : ZSTD_GOOD)) ||
         ZSTD_isError(ZSTD_CCtx_setParameter(context, ZSTD_c_windowLog, WINDOW_LOG)) ||
         ZSTD_isError(ZSTD_CCtx_setPledgedSrcSize(context, progress->src_left)))
-        ret = BREAKER_ERR_NO_MEMORY;
+        err = BREAKER_ERR_NO_MEMORY;
     else
-        ret = run_zstd(context, progress, best ? ZSTD_e_flush : ZSTD_e_continue);
+        err = run_zstd(context, progress, best ? ZSTD_e_flush : ZSTD_e_continue);
     ZSTD_freeCCtx(context);
-    return ret;
+    return err;
 }
 
 /** Runs one piece through deflate; the output room is handed over by at most 4 GiB at once. */
@@ -163,13 +163,13 @@ static int feed_gzip(z_stream *stream, progress_t *progress, bool last)
 static int encode_gzip(progress_t *progress)
 {
     z_stream stream;
-    int ret = 0;
+    int err = 0;
     bool last = false;
 
     memset(&stream, 0, sizeof(stream));
     if (deflateInit2(&stream, GZIP_BEST, Z_DEFLATED, MAX_WBITS + 16, 9, Z_DEFAULT_STRATEGY) != Z_OK)
         return BREAKER_ERR_NO_MEMORY;
-    while (ret == 0 && !last) {
+    while (err == 0 && !last) {
         size_t piece = next_piece(progress, PIECE_GZIP);
 
         last = piece == progress->src_left;
@@ -177,11 +177,11 @@ static int encode_gzip(progress_t *progress)
         stream.avail_in = (uInt)piece;
         progress->src += piece;
         progress->src_left -= piece;
-        ret = breaker__pace_go_on(progress->pace) ? feed_gzip(&stream, progress, last)
+        err = breaker__pace_go_on(progress->pace) ? feed_gzip(&stream, progress, last)
                                                   : BREAKER_ERR_STATE;
     }
     deflateEnd(&stream);
-    return ret;
+    return err;
 }
 
 void breaker__encode_recipe(breaker_encoding_t encoding, char *dst)
@@ -213,23 +213,23 @@ int breaker__encode(breaker_encoding_t encoding, const char *src, size_t len, ch
                     size_t dst_size, breaker__pace_t *pace, size_t *ret_len)
 {
     progress_t progress = {src, len, dst, dst_size, pace};
-    int ret = BREAKER_ERR_RANGE;
+    int err = BREAKER_ERR_RANGE;
 
     switch (encoding) {
     case BREAKER_ENCODING_BROTLI:
-        ret = encode_brotli(&progress);
+        err = encode_brotli(&progress);
         break;
     case BREAKER_ENCODING_ZSTD:
-        ret = encode_zstd(&progress);
+        err = encode_zstd(&progress);
         break;
     case BREAKER_ENCODING_GZIP:
-        ret = encode_gzip(&progress);
+        err = encode_gzip(&progress);
         break;
     case BREAKER_ENCODING_IDENTITY:
         break;
     }
     assert(progress.dst_left <= dst_size);
-    if (ret == 0)
+    if (err == 0)
         *ret_len = dst_size - progress.dst_left;
-    return ret;
+    return err;
 }

@@ -118,15 +118,15 @@ static bool use_found(encoder_t *encoder, const candidate_t *candidate, breaker_
                       int fd, uint64_t len)
 {
     breaker_variant_t *variant = breaker__variant_create(encoding);
-    int ret;
+    int err;
 
     if (variant == NULL)
         return false;
     variant->len = len;
-    if ((ret = read_encoding(candidate, fd, variant)) == 0)
+    if ((err = read_encoding(candidate, fd, variant)) == 0)
         return publish(encoder, candidate, variant);
     breaker__variant_free(variant);
-    if (ret == BREAKER_ERR_NOT_ENCODED)
+    if (err == BREAKER_ERR_NOT_ENCODED)
         breaker__cache_discard(&encoder->cache, candidate->asset->digest, encoding);
     return false;
 }
@@ -178,22 +178,22 @@ static int encode_bytes(encoder_t *encoder, const candidate_t *candidate,
     uint64_t room = breaker__store_room(candidate->store);
     bool limited = room < identity->len - 1;
     char *base;
-    int ret;
+    int err;
 
     if (!limited)
         room = identity->len - 1;
     if (room == 0 || (base = malloc(room)) == NULL)
         return BREAKER_ERR_NO_MEMORY;
-    ret = breaker__encode(encoding, identity->base, identity->len, base, room, &encoder->pace,
+    err = breaker__encode(encoding, identity->base, identity->len, base, room, &encoder->pace,
                           ret_len);
-    if (ret == 0) {
+    if (err == 0) {
         assert(*ret_len != 0 && *ret_len <= room);
         *ret_base = base;
         return 0;
     }
     free(base);
     /* another time there may be more room */
-    return ret == BREAKER_ERR_TOO_LONG && limited ? BREAKER_ERR_NO_MEMORY : ret;
+    return err == BREAKER_ERR_TOO_LONG && limited ? BREAKER_ERR_NO_MEMORY : err;
 }
 
 /** Puts encoded bytes where they stay, in memory that fits them. NULL without memory. */
@@ -222,11 +222,11 @@ static void make_encoding(encoder_t *encoder, const candidate_t *candidate,
     breaker_variant_t *variant;
     char *base;
     size_t len;
-    int ret = encode_bytes(encoder, candidate, encoding, &base, &len);
+    int err = encode_bytes(encoder, candidate, encoding, &base, &len);
 
-    if (ret == BREAKER_ERR_TOO_LONG)
+    if (err == BREAKER_ERR_TOO_LONG)
         breaker__cache_keep(&encoder->cache, digest, encoding, NULL, 0);
-    if (ret != 0)
+    if (err != 0)
         return;
     if ((variant = settle_bytes(candidate, encoding, base, len)) != NULL &&
         publish(encoder, candidate, variant))

@@ -53,16 +53,16 @@ static int consider(breaker_store_t *store, const breaker__tree_t *tree,
                     breaker_encoding_t encoding, breaker_error_t *error)
 {
     breaker_asset_t *original = original_of(store, sibling, encoding);
-    int ret;
+    int err;
 
     if (original == NULL)
         return 0;
-    ret = breaker__decodes_to(encoding, breaker_asset_variant(sibling, BREAKER_ENCODING_IDENTITY),
+    err = breaker__decodes_to(encoding, breaker_asset_variant(sibling, BREAKER_ENCODING_IDENTITY),
                               breaker_asset_variant(original, BREAKER_ENCODING_IDENTITY));
-    if (ret == 0)
+    if (err == 0)
         return adopt(store, tree, original, sibling, encoding, error);
-    if (ret != BREAKER_ERR_NOT_ENCODED)
-        return breaker__tree_fail(tree, ret, sibling->path, breaker_err_message(ret), error);
+    if (err != BREAKER_ERR_NOT_ENCODED)
+        return breaker__tree_fail(tree, err, sibling->path, breaker_err_message(err), error);
     breaker__notices_add(notices, BREAKER__NOTICE_STALE, sibling->path);
     return 0;
 }
@@ -70,12 +70,12 @@ static int consider(breaker_store_t *store, const breaker__tree_t *tree,
 int breaker__adopt_siblings(breaker_store_t *store, const breaker__tree_t *tree,
                             breaker__notices_t *notices, breaker_error_t *error)
 {
-    int ret;
+    int err;
 
     for (size_t i = 0; i != store->num_assets; ++i)
         for (int e = 0; e != BREAKER_ENCODING_IDENTITY; ++e)
-            if ((ret = consider(store, tree, notices, store->assets + i, (breaker_encoding_t)e,
+            if ((err = consider(store, tree, notices, store->assets + i, (breaker_encoding_t)e,
                                 error)) != 0)
-                return ret;
+                return err;
     return 0;
 }

@@ -48,12 +48,12 @@ int breaker__hasher_end(breaker__hasher_t *hasher, uint8_t *dst)
 
 int breaker__hash(breaker__hasher_t *hasher, const void *base, size_t len, uint8_t *dst)
 {
-    int ret;
+    int err;
 
-    if ((ret = breaker__hasher_begin(hasher)) != 0)
-        return ret;
-    if ((ret = breaker__hasher_feed(hasher, base, len)) != 0)
-        return ret;
+    if ((err = breaker__hasher_begin(hasher)) != 0)
+        return err;
+    if ((err = breaker__hasher_feed(hasher, base, len)) != 0)
+        return err;
     return breaker__hasher_end(hasher, dst);
 }
 

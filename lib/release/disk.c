@@ -52,23 +52,23 @@ static int take_stamp(int fd, breaker_stamp_t *ret_stamp)
 static int hash_file(const breaker_variant_t *variant, uint8_t *digest)
 {
     breaker__reader_t reader;
-    int ret;
+    int err;
 
-    if ((ret = breaker__reader_init(&reader)) != 0)
-        return ret;
-    ret = breaker__hasher_begin(&reader.hasher);
-    for (uint64_t at = 0; ret == 0 && at != variant->len;) {
+    if ((err = breaker__reader_init(&reader)) != 0)
+        return err;
+    err = breaker__hasher_begin(&reader.hasher);
+    for (uint64_t at = 0; err == 0 && at != variant->len;) {
         size_t part = variant->len - at < BREAKER_FILE_PIECE ? (size_t)(variant->len - at)
                                                              : BREAKER_FILE_PIECE;
 
-        if ((ret = read_at(variant->fd, at, reader.piece, part)) == 0)
-            ret = breaker__hasher_feed(&reader.hasher, reader.piece, part);
+        if ((err = read_at(variant->fd, at, reader.piece, part)) == 0)
+            err = breaker__hasher_feed(&reader.hasher, reader.piece, part);
         at += part;
     }
-    if (ret == 0)
-        ret = breaker__hasher_end(&reader.hasher, digest);
+    if (err == 0)
+        err = breaker__hasher_end(&reader.hasher, digest);
     breaker__reader_dispose(&reader);
-    return ret;
+    return err;
 }
 
 /** Hashes the file once more; trusts `stamp` when it has the bytes that were loaded. */
@@ -78,10 +78,10 @@ static int verify(const breaker_variant_t *variant, const breaker_stamp_t *stamp
     uint8_t digest[BREAKER_DIGEST_LEN];
     char etag[BREAKER_ETAG_LEN + 1];
     breaker_stamp_t after;
-    int ret;
+    int err;
 
-    if ((ret = hash_file(variant, digest)) != 0 || (ret = take_stamp(variant->fd, &after)) != 0)
-        return ret;
+    if ((err = hash_file(variant, digest)) != 0 || (err = take_stamp(variant->fd, &after)) != 0)
+        return err;
     breaker__etag_format(digest, etag);
     if (!breaker__stamp_equal(stamp, &after) || strcmp(etag, variant->etag) != 0)
         return BREAKER_ERR_CHANGED;
@@ -101,21 +101,21 @@ static bool is_trusted(const breaker_variant_t *variant, const breaker_stamp_t *
 int breaker_variant_read(const breaker_variant_t *variant, uint64_t offset, char *dst, size_t len)
 {
     breaker_stamp_t stamp;
-    int ret;
+    int err;
 
     assert(variant->fd >= 0);
     assert(offset <= variant->len && len <= variant->len - offset);
     /* what was read before a file is found trustworthy is read again after that */
     for (int attempt = 0; attempt != 2; ++attempt) {
-        if ((ret = read_at(variant->fd, offset, dst, len)) != 0 ||
-            (ret = take_stamp(variant->fd, &stamp)) != 0)
-            return ret;
+        if ((err = read_at(variant->fd, offset, dst, len)) != 0 ||
+            (err = take_stamp(variant->fd, &stamp)) != 0)
+            return err;
         if (!breaker__stamp_same_file(&stamp, &variant->stamp))
             return BREAKER_ERR_CHANGED;
         if (is_trusted(variant, &stamp))
             return 0;
-        if ((ret = verify(variant, &stamp)) != 0)
-            return ret;
+        if ((err = verify(variant, &stamp)) != 0)
+            return err;
     }
     return BREAKER_ERR_CHANGED;
 }

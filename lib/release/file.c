@@ -14,10 +14,10 @@
 
 int breaker__reader_init(breaker__reader_t *reader)
 {
-    int ret;
+    int err;
 
-    if ((ret = breaker__hasher_init(&reader->hasher)) != 0)
-        return ret;
+    if ((err = breaker__hasher_init(&reader->hasher)) != 0)
+        return err;
     if ((reader->piece = malloc(BREAKER_FILE_PIECE)) != NULL)
         return 0;
     breaker__hasher_dispose(&reader->hasher);
@@ -108,10 +108,10 @@ static int try_read(breaker__reader_t *reader, const breaker__tree_t *tree, brea
 {
     breaker_variant_t made = *variant;
     bool in_memory;
-    int fd, ret, failure;
+    int fd, err, failure;
 
-    if ((ret = breaker__tree_open_file(tree, asset->path, &fd, &made.stamp, error)) != 0)
-        return ret;
+    if ((err = breaker__tree_open_file(tree, asset->path, &fd, &made.stamp, error)) != 0)
+        return err;
     made.len = (uint64_t)made.stamp.size;
     in_memory = belongs_in_memory(store, made.len);
     failure = in_memory ? read_to_memory(reader, fd, store, &made, asset->digest)
@@ -137,13 +137,13 @@ int breaker__read_file(breaker__reader_t *reader, const breaker__tree_t *tree,
                        breaker_store_t *store, breaker_asset_t *asset, breaker_variant_t *variant,
                        breaker_error_t *error)
 {
-    int ret;
+    int err;
 
     assert(variant->base == NULL && variant->fd < 0);
     /* a file may be on the point of being replaced; only the second failure is told */
     if (try_read(reader, tree, store, asset, variant, NULL) != 0 &&
-        (ret = try_read(reader, tree, store, asset, variant, error)) != 0)
-        return ret;
+        (err = try_read(reader, tree, store, asset, variant, error)) != 0)
+        return err;
     breaker__etag_format(asset->digest, variant->etag);
     if (variant->base != NULL && variant->len != 0)
         breaker__store_keep_body(store, variant);

@@ -50,13 +50,13 @@ static int load_asset(loader_t *loader, const breaker__tree_t *tree, breaker_sto
 {
     breaker_asset_t *asset = store->assets + at;
     breaker_variant_t *identity = store->identities + at;
-    int ret;
+    int err;
 
-    if ((ret = breaker__read_file(&loader->reader, tree, store, asset, identity, loader->error)) !=
+    if ((err = breaker__read_file(&loader->reader, tree, store, asset, identity, loader->error)) !=
         0)
-        return ret;
-    if ((ret = set_type(loader, store, asset)) != 0)
-        return ret;
+        return err;
+    if ((err = set_type(loader, store, asset)) != 0)
+        return err;
     asset->last_modified_s =
         identity->stamp.mtime.tv_sec < loader->now_s ? identity->stamp.mtime.tv_sec : loader->now_s;
     breaker_http_date_format(asset->last_modified_s, asset->last_modified);
@@ -67,11 +67,11 @@ static int load_asset(loader_t *loader, const breaker__tree_t *tree, breaker_sto
 static int fill_store(loader_t *loader, const breaker__tree_t *tree, breaker__notices_t *notices,
                       breaker_store_t *store)
 {
-    int ret;
+    int err;
 
     for (size_t i = 0; i != store->num_assets; ++i)
-        if ((ret = load_asset(loader, tree, store, i)) != 0)
-            return ret;
+        if ((err = load_asset(loader, tree, store, i)) != 0)
+            return err;
     if (breaker__store_index(store) != 0)
         return fail_memory(loader, store->view);
     if (!breaker_view_config(store->view)->encodings) {
@@ -88,33 +88,33 @@ static int load_tree(loader_t *loader, const breaker__tree_t *tree, breaker_stor
     breaker__listing_t listing;
     breaker__arena_t arena;
     breaker_store_t *store = NULL;
-    int ret;
+    int err;
 
     breaker__arena_init(&arena);
     breaker__notices_init(&notices, hooks, tree->view);
-    if ((ret = breaker__tree_list(tree, &arena, &notices, &listing, loader->error)) == 0 &&
-        (ret = breaker__store_create(tree->view, hooks, &arena, &listing, &store)) != 0)
+    if ((err = breaker__tree_list(tree, &arena, &notices, &listing, loader->error)) == 0 &&
+        (err = breaker__store_create(tree->view, hooks, &arena, &listing, &store)) != 0)
         fail_memory(loader, tree->view);
     breaker__listing_dispose(&listing);
     breaker__arena_dispose(&arena);
-    if (ret == 0 && (ret = fill_store(loader, tree, &notices, store)) != 0)
+    if (err == 0 && (err = fill_store(loader, tree, &notices, store)) != 0)
         breaker__store_free(store);
     breaker__notices_finish(&notices);
-    if (ret == 0)
+    if (err == 0)
         *ret_store = store;
-    return ret;
+    return err;
 }
 
 static int load_view(loader_t *loader, const breaker_view_t *view, breaker_store_t **ret_store)
 {
     breaker__tree_t tree;
-    int ret;
+    int err;
 
-    if ((ret = breaker__tree_open(&tree, view, loader->error)) != 0)
-        return ret;
-    ret = load_tree(loader, &tree, ret_store);
+    if ((err = breaker__tree_open(&tree, view, loader->error)) != 0)
+        return err;
+    err = load_tree(loader, &tree, ret_store);
     breaker__tree_close(&tree);
-    return ret;
+    return err;
 }
 
 static int feed_number(breaker__hasher_t *hasher, uint64_t number)
@@ -128,31 +128,31 @@ static int feed_number(breaker__hasher_t *hasher, uint64_t number)
 
 static int feed_text(breaker__hasher_t *hasher, const char *base, size_t len)
 {
-    int ret;
+    int err;
 
-    if ((ret = feed_number(hasher, len)) != 0)
-        return ret;
+    if ((err = feed_number(hasher, len)) != 0)
+        return err;
     return breaker__hasher_feed(hasher, base, len);
 }
 
 static int feed_store(breaker__hasher_t *hasher, const breaker_store_t *store)
 {
     const char *name = breaker_view_name(store->view);
-    int ret;
+    int err;
 
-    if ((ret = feed_text(hasher, name, strlen(name))) != 0)
-        return ret;
-    if ((ret = feed_number(hasher, store->num_assets)) != 0)
-        return ret;
+    if ((err = feed_text(hasher, name, strlen(name))) != 0)
+        return err;
+    if ((err = feed_number(hasher, store->num_assets)) != 0)
+        return err;
     for (size_t i = 0; i != store->num_assets; ++i) {
         const breaker_asset_t *asset = store->assets + i;
 
-        if ((ret = feed_text(hasher, asset->path, asset->path_len)) != 0)
-            return ret;
-        if ((ret = feed_number(hasher, store->identities[i].len)) != 0)
-            return ret;
-        if ((ret = breaker__hasher_feed(hasher, asset->digest, BREAKER_DIGEST_LEN)) != 0)
-            return ret;
+        if ((err = feed_text(hasher, asset->path, asset->path_len)) != 0)
+            return err;
+        if ((err = feed_number(hasher, store->identities[i].len)) != 0)
+            return err;
+        if ((err = breaker__hasher_feed(hasher, asset->digest, BREAKER_DIGEST_LEN)) != 0)
+            return err;
     }
     return 0;
 }
@@ -169,33 +169,33 @@ static int make_digest(loader_t *loader)
     breaker_release_t *release = loader->release;
     breaker__hasher_t *hasher = &loader->reader.hasher;
     const breaker_store_t *sorted[BREAKER_VIEWS_MAX];
-    int ret;
+    int err;
 
     assert(release->num_stores <= BREAKER_VIEWS_MAX);
     for (size_t i = 0; i != release->num_stores; ++i)
         sorted[i] = release->stores[i];
     qsort(sorted, release->num_stores, sizeof(*sorted), compare_names);
-    ret = breaker__hasher_begin(hasher);
-    for (size_t i = 0; ret == 0 && i != release->num_stores; ++i)
-        ret = feed_store(hasher, sorted[i]);
-    if (ret == 0)
-        ret = breaker__hasher_end(hasher, release->digest);
-    return ret == 0 ? 0 : breaker_error_set(loader->error, ret, "%s", breaker_err_message(ret));
+    err = breaker__hasher_begin(hasher);
+    for (size_t i = 0; err == 0 && i != release->num_stores; ++i)
+        err = feed_store(hasher, sorted[i]);
+    if (err == 0)
+        err = breaker__hasher_end(hasher, release->digest);
+    return err == 0 ? 0 : breaker_error_set(loader->error, err, "%s", breaker_err_message(err));
 }
 
 static int load_views(loader_t *loader, const breaker_release_config_t *config)
 {
     breaker_release_t *release = loader->release;
-    int ret;
+    int err;
 
     for (size_t i = 0; i != config->num_views; ++i) {
         assert(breaker_view_index(config->views[i]) == i);
-        if ((ret = load_view(loader, config->views[i], release->stores + i)) != 0)
-            return ret;
+        if ((err = load_view(loader, config->views[i], release->stores + i)) != 0)
+            return err;
         release->num_stores = i + 1;
     }
-    if ((ret = make_digest(loader)) != 0)
-        return ret;
+    if ((err = make_digest(loader)) != 0)
+        return err;
     if (config->id.len != 0) {
         release->id = config->id;
     } else {
@@ -225,7 +225,7 @@ int breaker_release_load(const breaker_release_config_t *config, breaker_release
                          breaker_error_t *error)
 {
     loader_t loader = {.now_s = time(NULL), .error = error};
-    int ret;
+    int err;
 
     assert(config->num_views <= BREAKER_VIEWS_MAX);
     if ((loader.release = create(config)) == NULL || breaker__reader_init(&loader.reader) != 0) {
@@ -233,11 +233,11 @@ int breaker_release_load(const breaker_release_config_t *config, breaker_release
         return breaker_error_set(error, BREAKER_ERR_NO_MEMORY, "%s",
                                  breaker_err_message(BREAKER_ERR_NO_MEMORY));
     }
-    ret = load_views(&loader, config);
+    err = load_views(&loader, config);
     breaker__reader_dispose(&loader.reader);
-    if (ret != 0) {
+    if (err != 0) {
         breaker_release_unref(loader.release);
-        return ret;
+        return err;
     }
     *ret_release = loader.release;
     return 0;

@@ -58,9 +58,9 @@ static bool is_allowed(uint64_t size)
 
 static void unmap(const char *base, uint64_t size)
 {
-    int ret = munmap((void *)(uintptr_t)base, size);
+    int err = munmap((void *)(uintptr_t)base, size);
 
-    assert(ret == 0);
+    assert(err == 0);
 }
 
 /** Maps a file for reading, from a huge page's boundary on. Returns MAP_FAILED when it cannot. */
@@ -182,12 +182,12 @@ static breaker__sealed_file_t *file_for(breaker__sealed_t *sealed, uint64_t span
 /** Has the system find the pages for the body that comes next. */
 static bool allocate(const breaker__sealed_file_t *file, uint64_t span)
 {
-    int ret;
+    int err;
 
     do {
-        ret = fallocate(file->fd, 0, (off_t)file->used, (off_t)span);
-    } while (ret != 0 && errno == EINTR);
-    return ret == 0;
+        err = fallocate(file->fd, 0, (off_t)file->used, (off_t)span);
+    } while (err != 0 && errno == EINTR);
+    return err == 0;
 }
 
 char *breaker__sealed_begin(breaker__sealed_t *sealed, uint64_t len, breaker_variant_t *variant)

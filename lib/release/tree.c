@@ -282,7 +282,7 @@ static int walk_entries(walk_t *walk, DIR *directory, size_t path_len)
 {
     for (;;) {
         const struct dirent *entry;
-        int ret;
+        int err;
 
         errno = 0;
         if ((entry = readdir(directory)) == NULL) {
@@ -292,10 +292,10 @@ static int walk_entries(walk_t *walk, DIR *directory, size_t path_len)
         }
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
             continue;
-        ret = walk_entry(walk, entry, path_len);
+        err = walk_entry(walk, entry, path_len);
         walk->path[path_len] = '\0';
-        if (ret != 0)
-            return ret;
+        if (err != 0)
+            return err;
     }
 }
 
@@ -312,24 +312,24 @@ static int walk_opened(walk_t *walk, int fd, size_t path_len)
 {
     struct stat status;
     DIR *directory;
-    int ret;
+    int err;
 
     if (fstat(fd, &status) != 0 || (directory = fdopendir(fd)) == NULL) {
-        ret = breaker__tree_fail_io(walk->tree, errno, walk->path, walk->error);
+        err = breaker__tree_fail_io(walk->tree, errno, walk->path, walk->error);
         close(fd);
-        return ret;
+        return err;
     }
     if (is_above(walk, &status)) {
-        ret = leave_out(walk, BREAKER__NOTICE_LOOP);
+        err = leave_out(walk, BREAKER__NOTICE_LOOP);
     } else {
         walk->above[walk->depth].dev = status.st_dev;
         walk->above[walk->depth].ino = status.st_ino;
         ++walk->depth;
-        ret = walk_entries(walk, directory, path_len);
+        err = walk_entries(walk, directory, path_len);
         --walk->depth;
     }
     closedir(directory);
-    return ret;
+    return err;
 }
 
 static int walk_directory(walk_t *walk, size_t path_len)
@@ -356,7 +356,7 @@ int breaker__tree_list(const breaker__tree_t *tree, breaker__arena_t *arena,
                        breaker_error_t *error)
 {
     walk_t *walk;
-    int ret;
+    int err;
 
     memset(listing, 0, sizeof(*listing));
     if ((walk = calloc(1, sizeof(*walk))) == NULL)
@@ -366,12 +366,12 @@ int breaker__tree_list(const breaker__tree_t *tree, breaker__arena_t *arena,
     walk->notices = notices;
     walk->listing = listing;
     walk->error = error;
-    ret = walk_directory(walk, 0);
+    err = walk_directory(walk, 0);
     assert(walk->depth == 0);
     free(walk);
-    if (ret == 0 && listing->num != 0)
+    if (err == 0 && listing->num != 0)
         qsort(listing->paths, listing->num, sizeof(*listing->paths), compare_paths);
-    return ret;
+    return err;
 }
 
 void breaker__listing_dispose(breaker__listing_t *listing)
