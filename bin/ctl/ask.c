@@ -41,7 +41,7 @@ static void on_down(void *data, const char *reason)
 
     link->is_up = false;
     snprintf(link->reason, sizeof(link->reason), "%s", reason);
-    end_wait(link, BREAKER_ERR_STATE, reason);
+    end_wait(link, BREAKER_ERR_UNREACHABLE, reason);
 }
 
 static void on_reply(void *data, const breaker_reply_t *reply)
@@ -59,7 +59,7 @@ static void on_reply(void *data, const breaker_reply_t *reply)
     else
         snprintf(reason, sizeof(reason), "%s: the answer is not what the script answers",
                  breaker_redis_peer(link->redis));
-    end_wait(link, BREAKER_ERR_STATE, reason);
+    end_wait(link, BREAKER_ERR_UNREACHABLE, reason);
 }
 
 static void on_late(uv_timer_t *limit)
@@ -70,7 +70,7 @@ static void on_late(uv_timer_t *limit)
     link->is_late = true;
     snprintf(link->reason, sizeof(link->reason), "%s: no answer within %g s",
              breaker_redis_peer(link->redis), link->timeout_ms / 1000.0);
-    end_wait(link, BREAKER_ERR_STATE, link->reason);
+    end_wait(link, BREAKER_ERR_UNREACHABLE, link->reason);
 }
 
 static int wait(breaker__ctl_link_t *link)
@@ -102,7 +102,7 @@ int breaker__ctl_link_open(breaker__ctl_link_t *link, breaker_redis_config_t *co
     link->timeout_ms = timeout_ms;
     link->error = error;
     if (uv_loop_init(&link->loop) != 0)
-        return breaker_error_set(error, BREAKER_ERR_STATE, "cannot make a loop");
+        return breaker_error_set(error, BREAKER_ERR_IO, "cannot make a loop");
     share_time(config, timeout_ms);
     if ((err = breaker_redis_create(&link->loop, config, &callbacks, &link->redis, error)) != 0) {
         uv_loop_close(&link->loop);
@@ -121,7 +121,7 @@ int breaker__ctl_link_ask(breaker__ctl_link_t *link, const breaker__ctl_question
                           breaker__ctl_cluster_t *ret_cluster, breaker_error_t *error)
 {
     if (!link->is_up)
-        return breaker_error_set(error, BREAKER_ERR_STATE, "%s", link->reason);
+        return breaker_error_set(error, BREAKER_ERR_UNREACHABLE, "%s", link->reason);
     link->error = error;
     link->cluster = ret_cluster;
     breaker_redis_command(link->redis, BREAKER__CTL_WORDS, question->argv, question->argv_len);

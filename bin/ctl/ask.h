@@ -27,11 +27,11 @@ typedef struct st_breaker__ctl_link_t {
 /**
  * Connects. `timeout_ms` is for everything until the link is closed; the timeouts of `config` are
  * set from it. Fails with BREAKER_ERR_RANGE or TOO_MANY for a configuration that is wrong, and
- * with BREAKER_ERR_STATE when Redis cannot be reached or refuses; the link is closed then.
+ * with BREAKER_ERR_UNREACHABLE when Redis cannot be reached or refuses; the link is closed then.
  */
 int breaker__ctl_link_open(breaker__ctl_link_t *link, breaker_redis_config_t *config,
                            uint32_t timeout_ms, breaker_error_t *error);
-/** Asks and waits. Fails with BREAKER_ERR_STATE; the link can only be closed then. */
+/** Asks and waits. Fails with BREAKER_ERR_UNREACHABLE; the link can only be closed then. */
 int breaker__ctl_link_ask(breaker__ctl_link_t *link, const breaker__ctl_question_t *question,
                           breaker__ctl_cluster_t *ret_cluster, breaker_error_t *error);
 /** What is talked to, for people. */

@@ -270,7 +270,7 @@ static void read_options(int argc, char **argv)
 static int fail(int err, const breaker_error_t *error)
 {
     fprintf(stderr, "breakerctl: %s\n", error->message);
-    return err == BREAKER_ERR_STATE ? STATUS_REDIS : STATUS_USAGE;
+    return err == BREAKER_ERR_UNREACHABLE ? STATUS_REDIS : STATUS_USAGE;
 }
 
 static int connect_link(breaker__ctl_link_t *link)

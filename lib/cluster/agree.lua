@@ -53,7 +53,7 @@ end
 -- the caller's release. Members that nobody of ours wrote are left alone and not shown.
 local function read()
     local all = redis.call('ZRANGE', ledger, 0, -1, 'WITHSCORES')
-    local now_held = {
+    local found = {
         num = #all / 2, lines = {}, owner = {}, order = {}, owner_at = {}, newest = {}
     }
     for i = 1, #all, 2 do
@@ -61,19 +61,19 @@ local function read()
         local order = tonumber(all[i + 1])
         if token and is_name(token) and is_name(owner) and is_order(order) then
             local entry = { order = order, token = token, release = owner }
-            table.insert(now_held.lines, decimal(order) .. ' ' .. token .. ' ' .. owner)
-            if not now_held.owner[token] then
-                now_held.owner[token], now_held.order[token] = owner, order
+            table.insert(found.lines, decimal(order) .. ' ' .. token .. ' ' .. owner)
+            if not found.owner[token] then
+                found.owner[token], found.order[token] = owner, order
             end
-            now_held.top = entry
-            if owner == release then now_held.mine = entry end
-            now_held.owner_at[(i + 1) / 2], now_held.newest[owner] = owner, (i + 1) / 2
+            found.top = entry
+            if owner == release then found.mine = entry end
+            found.owner_at[(i + 1) / 2], found.newest[owner] = owner, (i + 1) / 2
         end
     end
-    return now_held
+    return found
 end
 
-local held = read()
+local known = read()
 local birth = tonumber(redis.call('ZSCORE', nodes, '@birth'))
 
 -- (1) One entry: added if absent; of the same token and release the birth wins. A token that stands
@@ -84,15 +84,15 @@ local function merge(line)
     if not (token and is_order(order) and is_name(token) and is_name(owner)) then
         return nil, redis.error_reply('ERR breaker: malformed entry')
     end
-    if held.owner[token] == nil then
+    if known.owner[token] == nil then
         redis.call('ZADD', ledger, digits, token .. ' ' .. owner)
-        held.owner[token], held.order[token] = owner, order
-    elseif held.owner[token] == owner then
-        if order < held.order[token] then
+        known.owner[token], known.order[token] = owner, order
+    elseif known.owner[token] == owner then
+        if order < known.order[token] then
             redis.call('ZADD', ledger, digits, token .. ' ' .. owner)
-            held.order[token] = order
+            known.order[token] = order
         end
-    elseif owner == release or held.owner[token] == release then
+    elseif owner == release or known.owner[token] == release then
         return order
     end
     return nil
@@ -128,13 +128,13 @@ end
 -- The operator's token was never heard of. "v1.1718539201234" is what became of "v1", which may have
 -- been trimmed since: it must not come back above its successor, to which clients were redirected.
 local function is_fixed_new()
-    return held.owner[ARGV[5]] == nil and not (held.mine and
-        string.sub(held.mine.token, 1, #ARGV[5] + 1) == ARGV[5] .. '.')
+    return known.owner[ARGV[5]] == nil and not (known.mine and
+        string.sub(known.mine.token, 1, #ARGV[5] + 1) == ARGV[5] .. '.')
 end
 
 -- (3) Whether the release needs a token that it does not have.
 local function needs_token(conflict, dead_ms)
-    local mine, top = held.mine, held.top
+    local mine, top = known.mine, known.top
     if ARGV[4] == 'promote' then return mine ~= nil and top.release ~= release end
     if not mine then return ARGV[4] ~= 'settle' or top ~= nil end
     if conflict and mine.order <= conflict then return true end
@@ -159,11 +159,11 @@ end
 
 local function mint(clock_ms)
     local order, token = math.min(clock_ms, now + AHEAD_MS), ARGV[5]
-    if held.top and order <= held.top.order then
-        order = held.top.order + 1 + spread_of(release)
+    if known.top and order <= known.top.order then
+        order = known.top.order + 1 + spread_of(release)
     end
     if token == '' or not is_fixed_new() then
-        while held.owner[name_of(order)] do order = order + 1 end
+        while known.owner[name_of(order)] do order = order + 1 end
         token = name_of(order)
     end
     if not is_order(order) or not is_name(token) then
@@ -175,14 +175,14 @@ end
 -- (4) The newest 32. An older entry stays while it is the newest of a release that has nodes, the
 -- caller's before all others: its nodes would only send it again.
 local function trim()
-    local excess, rank, has_nodes = held.num - HISTORY, 0, {}
+    local excess, rank, has_nodes = known.num - HISTORY, 0, {}
     if excess <= 0 then return end
     for _, member in ipairs(redis.call('ZRANGE', nodes, 0, -1)) do
         has_nodes[string.match(member, '^%S+')] = true
     end
-    for i = 1, held.num do
-        local owner = held.owner_at[i]
-        if excess > 0 and not (owner and has_nodes[owner] and held.newest[owner] == i) then
+    for i = 1, known.num do
+        local owner = known.owner_at[i]
+        if excess > 0 and not (owner and has_nodes[owner] and known.newest[owner] == i) then
             redis.call('ZREMRANGEBYRANK', ledger, rank, rank)
             excess = excess - 1
         else
@@ -190,7 +190,7 @@ local function trim()
         end
     end
     if excess > 0 then
-        rank = held.owner_at[1] == release and 1 or 0
+        rank = known.owner_at[1] == release and 1 or 0
         redis.call('ZREMRANGEBYRANK', ledger, rank, rank + excess - 1)
     end
 end
@@ -207,15 +207,15 @@ local function update()
         if malformed then return malformed end
         if order then conflict = math.max(conflict or 0, order) end
     end
-    held = read()
+    known = read()
     note(dead_ms)
     if needs_token(conflict, dead_ms) then
         local failed = mint(clock_ms)
         if failed then return failed end
-        held = read()
+        known = read()
     end
     trim()
-    held = read()
+    known = read()
 end
 
 local function list_nodes()
@@ -233,7 +233,7 @@ if release ~= '' then
     local failed = update()
     if failed then return failed end
 end
-local digest = redis.sha1hex(table.concat(held.lines, '\n'))
+local digest = redis.sha1hex(table.concat(known.lines, '\n'))
 return {
-    digest, now, digest ~= ARGV[9] and held.lines, ARGV[10] == 'nodes' and list_nodes()
+    digest, now, digest ~= ARGV[9] and known.lines, ARGV[10] == 'nodes' and list_nodes()
 }

@@ -20,7 +20,7 @@ void breaker__codec_free(breaker__codec_t *codec);
 
 /**
  * Takes bytes in. Returns 0 with a reply that the caller frees, or with NULL while it is not whole.
- * Returns RANGE when the bytes are no reply, break a limit, or go on behind the reply: nobody asks
+ * Returns RANGE when the bytes are no reply, break a limit, or go on after the reply: nobody asks
  * two things at once, so the stream is out of step then. The codec is of no use after that;
  * `breaker__codec_reason` tells why.
  */

@@ -40,7 +40,7 @@ struct st_breaker__connection_t {
     unsigned pending;
 };
 
-static void release(breaker__connection_t *connection)
+static void unref(breaker__connection_t *connection)
 {
     breaker__connection_callbacks_t callbacks = connection->callbacks;
 
@@ -290,7 +290,7 @@ static void on_failed(void *data, const char *reason)
 
 static void on_gone(void *data)
 {
-    release(data);
+    unref(data);
 }
 
 /* ---- */
@@ -335,7 +335,7 @@ void breaker__connection_ask(breaker__connection_t *connection, const char *base
 
 static void on_timer_closed(uv_handle_t *handle)
 {
-    release(handle->data);
+    unref(handle->data);
 }
 
 void breaker__connection_close(breaker__connection_t *connection)

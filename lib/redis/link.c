@@ -100,7 +100,7 @@ static void dispose(breaker_redis_t *redis)
     free(redis);
 }
 
-static void release(breaker_redis_t *redis)
+static void unref(breaker_redis_t *redis)
 {
     assert(redis->pending != 0);
     if (--redis->pending == 0)
@@ -135,7 +135,7 @@ int breaker_redis_create(uv_loop_t *loop, const breaker_redis_config_t *config,
 
 static void on_timer_closed(uv_handle_t *handle)
 {
-    release(handle->data);
+    unref(handle->data);
 }
 
 void breaker_redis_free(breaker_redis_t *redis)
@@ -530,7 +530,7 @@ static void on_failed(void *data, const char *reason)
 
 static void on_gone(void *data)
 {
-    release(data);
+    unref(data);
 }
 
 /* ---- callback of the lookout ---- */

@@ -16,7 +16,7 @@
 
 static void ask_next(breaker__lookout_t *lookout);
 
-static void release(breaker__lookout_t *lookout)
+static void unref(breaker__lookout_t *lookout)
 {
     assert(lookout->pending != 0);
     if (--lookout->pending == 0)
@@ -107,7 +107,7 @@ static void on_reply(void *data, const breaker_reply_t *reply)
 
 static void on_gone(void *data)
 {
-    release(data);
+    unref(data);
 }
 
 /* ---- a round ---- */
@@ -182,7 +182,7 @@ void breaker__lookout_stop(breaker__lookout_t *lookout)
 
 static void on_timer_closed(uv_handle_t *handle)
 {
-    release(handle->data);
+    unref(handle->data);
 }
 
 void breaker__lookout_close(breaker__lookout_t *lookout)

@@ -1,5 +1,5 @@
-#ifndef BREAKER_REDIS_CLUSTER_H
-#define BREAKER_REDIS_CLUSTER_H
+#ifndef BREAKER_REDIS_REDIRECT_H
+#define BREAKER_REDIS_REDIRECT_H
 
 /* Redirections of a Redis Cluster. Pure. Not installed. */
 #include <stdbool.h>
@@ -11,7 +11,7 @@
 #define BREAKER__HOPS_MAX 5
 
 typedef struct st_breaker__redirect_t {
-    /** only this command goes there, behind ASKING */
+    /** only this command goes there, after ASKING */
     bool ask;
     breaker__endpoint_t endpoint;
 } breaker__redirect_t;

@@ -61,7 +61,7 @@ struct st_breaker__transport_t {
     char buffer[16 * 1024];
 };
 
-static void release(breaker__transport_t *transport)
+static void unref(breaker__transport_t *transport)
 {
     breaker__transport_callbacks_t callbacks = transport->callbacks;
 
@@ -84,7 +84,7 @@ static void on_stream_closed(uv_handle_t *handle)
     breaker__transport_t *transport = stream->transport;
 
     free(stream);
-    release(transport);
+    unref(transport);
 }
 
 static void drop_stream(breaker__transport_t *transport)
@@ -382,7 +382,7 @@ static void on_looked_up(uv_getaddrinfo_t *request, int status, struct addrinfo 
                        status != 0 ? uv_strerror(status) : "no address of it is of use");
     }
     uv_freeaddrinfo(found);
-    release(transport);
+    unref(transport);
 }
 
 static void look_up(breaker__transport_t *transport)
@@ -458,7 +458,7 @@ breaker__transport_t *breaker__transport_open(uv_loop_t *loop, const breaker__en
 
 static void on_timer_closed(uv_handle_t *handle)
 {
-    release(handle->data);
+    unref(handle->data);
 }
 
 void breaker__transport_close(breaker__transport_t *transport)

@@ -230,7 +230,7 @@ static int parse_unix(piece_t rest, breaker__redis_url_t *url, breaker_error_t *
     rest = path;
     if (cut(&rest, '?', &path)) {
         if (rest.len < 3 || memcmp(rest.base, "db=", 3) != 0)
-            return refuse(error, "behind a socket's path only ?db=N is accepted");
+            return refuse(error, "after a socket's path only ?db=N is accepted");
         if ((err = parse_db((piece_t){rest.base + 3, rest.len - 3}, url, error)) != 0)
             return err;
     }

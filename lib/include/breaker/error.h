@@ -33,7 +33,8 @@ extern "C" {
     X(NOT_ENCODED, -14, "the bytes do not decode to the expected content")                         \
     X(TOO_LONG, -15, "the output does not fit")                                                    \
     X(STATE, -16, "not possible in this state")                                                    \
-    X(THREAD, -17, "a thread could not be started")
+    X(THREAD, -17, "a thread could not be started")                                                \
+    X(UNREACHABLE, -18, "a server cannot be reached, or refuses")
 
 enum {
 #define X(name, value, message) BREAKER_ERR_##name = value,
