@@ -1,7 +1,7 @@
 /*
  * Whose a connection is: it stays on the fast path as long as its requests are plain, and is
  * libh2o's from the first other one on. libh2o's list of its HTTP/1 connections tells. What the
- * answers say is compared with libh2o's own in tests/integration/fastpath.py.
+ * answers say is compared with libh2o's own in test_pens.c.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -20,6 +20,7 @@
 #include <cmocka.h>
 #include <breaker/h2o.h>
 #include "loopback.h"
+#include "sockets.h"
 #include "tree.h"
 
 #define TOKEN "1718539201234"
@@ -46,27 +47,8 @@ static void on_close(void *data)
     ++*(size_t *)data;
 }
 
-#if H2O_USE_LIBUV
-static h2o_socket_t *adopt(h2o_loop_t *loop, int fd)
+static void accept_connection(fixture_t *fixture, h2o_socket_t *sock)
 {
-    uv_tcp_t *tcp = h2o_mem_alloc(sizeof(*tcp));
-
-    assert_int_equal(uv_tcp_init(loop, tcp), 0);
-    assert_int_equal(uv_tcp_open(tcp, fd), 0);
-    return h2o_uv_socket_create((uv_stream_t *)tcp, (uv_close_cb)free);
-}
-#else
-static h2o_socket_t *adopt(h2o_loop_t *loop, int fd)
-{
-    return h2o_evloop_socket_create(loop, fd, H2O_SOCKET_FLAG_IS_ACCEPTED_CONNECTION);
-}
-#endif
-
-/* the fast path accepts `fd` */
-static void accept_connection(fixture_t *fixture, int fd)
-{
-    h2o_socket_t *sock = adopt(fixture->server.loop, fd);
-
     sock->on_close.cb = on_close;
     sock->on_close.data = &fixture->num_closed;
     breaker_h2o_fastpath_accept(fixture->fastpath, sock);
@@ -75,11 +57,10 @@ static void accept_connection(fixture_t *fixture, int fd)
 /* a connection that the fast path has accepted; returns the client's end */
 static int dial(fixture_t *fixture)
 {
-    int fds[2];
+    int client;
 
-    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
-    accept_connection(fixture, fds[0]);
-    return fds[1];
+    accept_connection(fixture, sockets_pair(fixture->server.loop, &client));
+    return client;
 }
 
 /* the same over TCP, whose buffers hold many small answers */
@@ -96,7 +77,9 @@ static int dial_tcp(fixture_t *fixture)
     assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &len), 0);
     assert_int_equal(connect(client, (struct sockaddr *)&address, len), 0);
     assert_int_equal(fcntl(client, F_SETFL, O_NONBLOCK), 0);
-    accept_connection(fixture, accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    accept_connection(fixture,
+                      sockets_adopt(fixture->server.loop,
+                                    accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)));
     close(listener);
     return client;
 }
