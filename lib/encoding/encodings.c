@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include "encoding/cache.h"
 #include "encoding/coding.h"
+#include "encoding/encodings.h"
 #include "release/digest.h"
 #include "release/file.h"
 #include "encoding/pace.h"
@@ -250,8 +251,8 @@ static bool encode_all(encoder_t *encoder, const candidate_t *candidates, size_t
     return true;
 }
 
-void breaker_release_encode_with(breaker_release_t *release,
-                                 const breaker_encoding_config_t *config, const atomic_bool *stop)
+void breaker__release_encode(breaker_release_t *release, const breaker_encoding_config_t *config,
+                             const atomic_bool *stop)
 {
     static const breaker_encoding_config_t plain;
     encoder_t encoder;
@@ -276,9 +277,4 @@ void breaker_release_encode_with(breaker_release_t *release,
     free(candidates);
     breaker__cache_close(&encoder.cache);
     breaker__hasher_dispose(&encoder.hasher);
-}
-
-void breaker_release_encode(breaker_release_t *release, const atomic_bool *stop)
-{
-    breaker_release_encode_with(release, NULL, stop);
 }

@@ -8,6 +8,7 @@
 #include <assert.h>
 #include <pthread.h>
 #include <sched.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -16,6 +17,7 @@
 #include <unistd.h>
 #include <breaker/node.h>
 #include <breaker/state.h>
+#include "encoding/encodings.h"
 #include "thread.h"
 
 struct st_breaker_node_t {
@@ -268,7 +270,7 @@ static void *run_encoder(void *data)
     breaker_node_t *node = data;
 
     lower_priority();
-    breaker_release_encode_with(node->release, &node->encoding, &node->stop);
+    breaker__release_encode(node->release, &node->encoding, &node->stop);
     pthread_mutex_lock(&node->lock);
     node->encoded = true;
     pthread_cond_broadcast(&node->encoded_cond);

@@ -85,8 +85,7 @@ static int verify(const breaker_variant_t *variant, const breaker_stamp_t *stamp
     breaker__etag_format(digest, etag);
     if (!breaker__stamp_equal(stamp, &after) || strcmp(etag, variant->etag) != 0)
         return BREAKER_ERR_CHANGED;
-    atomic_store_explicit(&trusting->trusted_ctime_ns, nanoseconds(stamp->ctime),
-                          memory_order_relaxed);
+    __atomic_store_n(&trusting->_trusted_ctime_ns, nanoseconds(stamp->ctime), __ATOMIC_RELAXED);
     return 0;
 }
 
@@ -95,7 +94,7 @@ static bool is_trusted(const breaker_variant_t *variant, const breaker_stamp_t *
     int64_t ctime_ns = nanoseconds(stamp->ctime);
 
     return ctime_ns == nanoseconds(variant->stamp.ctime) ||
-           ctime_ns == atomic_load_explicit(&variant->trusted_ctime_ns, memory_order_relaxed);
+           ctime_ns == __atomic_load_n(&variant->_trusted_ctime_ns, __ATOMIC_RELAXED);
 }
 
 int breaker_variant_read(const breaker_variant_t *variant, uint64_t offset, char *dst, size_t len)

@@ -276,7 +276,7 @@ void breaker__store_publish(breaker_store_t *store, breaker_asset_t *asset,
         store->memory += sizeof(*variant);
     if (hooks->prepare != NULL)
         variant->prepared = hooks->prepare(hooks->data, store->view, asset, variant);
-    atomic_store_explicit(&asset->variants[variant->encoding], variant, memory_order_release);
+    breaker__asset_set_variant(asset, variant);
 }
 
 static void unprepare(breaker_store_t *store, breaker_variant_t *variant)
@@ -289,7 +289,7 @@ static void unprepare(breaker_store_t *store, breaker_variant_t *variant)
 static void free_asset(breaker_store_t *store, size_t at)
 {
     for (size_t i = 0; i != BREAKER_ENCODINGS; ++i) {
-        breaker_variant_t *variant = atomic_load(&store->assets[at].variants[i]);
+        breaker_variant_t *variant = store->assets[at]._variants[i];
 
         if (variant == NULL || i == BREAKER_ENCODING_IDENTITY)
             continue;
@@ -336,13 +336,20 @@ size_t breaker_store_memory(const breaker_store_t *store)
     return atomic_load_explicit(&store->memory, memory_order_relaxed);
 }
 
+const breaker_variant_t *breaker_asset_variant(const breaker_asset_t *asset,
+                                               breaker_encoding_t encoding)
+{
+    assert(encoding < BREAKER_ENCODINGS);
+    return breaker__asset_variant(asset, encoding);
+}
+
 const breaker_variant_t *breaker_asset_choose(const breaker_asset_t *asset,
                                               const breaker_acceptable_t *acceptable)
 {
     assert(acceptable->num <= BREAKER_ENCODINGS);
     for (size_t i = 0; i != acceptable->num; ++i) {
         breaker_encoding_t encoding = (breaker_encoding_t)acceptable->encodings[i];
-        const breaker_variant_t *variant = breaker_asset_variant(asset, encoding);
+        const breaker_variant_t *variant = breaker__asset_variant(asset, encoding);
 
         if (variant != NULL)
             return variant;

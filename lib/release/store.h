@@ -91,6 +91,18 @@ void breaker__store_drop_body(breaker_variant_t *variant);
 breaker_variant_t *breaker__variant_create(breaker_encoding_t encoding);
 void breaker__variant_free(breaker_variant_t *variant);
 
+/** `breaker_asset_variant`, for loops: one acquire-load, paired with the one store below. */
+static inline const breaker_variant_t *breaker__asset_variant(const breaker_asset_t *asset,
+                                                              size_t encoding)
+{
+    return __atomic_load_n(&asset->_variants[encoding], __ATOMIC_ACQUIRE);
+}
+/** Lets a variant be seen that was not there before. */
+static inline void breaker__asset_set_variant(breaker_asset_t *asset, breaker_variant_t *variant)
+{
+    __atomic_store_n(&asset->_variants[variant->encoding], variant, __ATOMIC_RELEASE);
+}
+
 /** Has the host prepare a finished variant, then lets it be seen. The store owns it from now on. */
 void breaker__store_publish(breaker_store_t *store, breaker_asset_t *asset,
                             breaker_variant_t *variant);

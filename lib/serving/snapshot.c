@@ -6,6 +6,7 @@
  */
 #include <assert.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <breaker/error.h>
@@ -81,7 +82,7 @@ int breaker_snapshot_create(const breaker_snapshot_config_t *config,
     snapshot = calloc(1, sizeof(*snapshot) + config->num_views * sizeof(snapshot->views[0]));
     if (snapshot == NULL)
         return BREAKER_ERR_NO_MEMORY;
-    atomic_init(&snapshot->_refs, 1);
+    snapshot->_refs = 1;
     take_releases(snapshot, config);
     take_ledger(snapshot, config);
     snapshot->views = (breaker_snapshot_view_t *)(snapshot + 1);
@@ -97,7 +98,7 @@ int breaker_snapshot_create(const breaker_snapshot_config_t *config,
 
 breaker_snapshot_t *breaker_snapshot_ref(breaker_snapshot_t *snapshot)
 {
-    size_t before = atomic_fetch_add_explicit(&snapshot->_refs, 1, memory_order_relaxed);
+    size_t before = __atomic_fetch_add(&snapshot->_refs, 1, __ATOMIC_RELAXED);
 
     assert(before != 0);
     return snapshot;
@@ -110,7 +111,7 @@ void breaker_snapshot_unref(breaker_snapshot_t *snapshot)
     if (snapshot == NULL)
         return;
     /* release what this thread did with it, acquire what the others did before it is freed */
-    before = atomic_fetch_sub_explicit(&snapshot->_refs, 1, memory_order_acq_rel);
+    before = __atomic_fetch_sub(&snapshot->_refs, 1, __ATOMIC_ACQ_REL);
     assert(before != 0);
     if (before != 1)
         return;

@@ -3,14 +3,17 @@
 # nothing but that prefix, in both flavours, shared and static, through CMake and through
 # pkg-config, and checks what each of the eight programs serves: alone, and as a node of a cluster
 # whose other node is the installed h2o-breaker, by the library's thread and on a loop of its own.
+# Every installed header is compiled by itself in C and in C++, and a program in C++ includes all of
+# them and calls the library.
 #
-#   sh tests/consumer/run.sh BUILD_DIR [COMPILER]
+#   sh tests/consumer/run.sh BUILD_DIR [C_COMPILER [C++_COMPILER]]
 
 set -eu
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 build=$(CDPATH='' cd -- "$1" && pwd)
 cc=${2:-cc}
+cxx=${3:-c++}
 work=$(mktemp -d)
 # h2o-breaker serves as nobody where root starts it
 chmod 755 "$work"
@@ -81,9 +84,41 @@ install_build() {
     fi
 }
 
+list_headers() {
+    (cd "$prefix/include" && find breaker -name '*.h' | sort)
+}
+
+# compile_header LANGUAGE HEADER FLAG…
+compile_header() {
+    language=$1
+    header=$2
+    shift 2
+    printf '#include <%s>\nextern int not_empty;\n' "$header" | "$@" -x "$language" -Wall -Wextra -Wpedantic -Werror -fsyntax-only - ||
+        fail "$header does not compile by itself: $*"
+}
+
+# What is installed depends on no other header being included before, in either language and flavour.
+compile_headers() {
+    export PKG_CONFIG_PATH="$pc_dir"
+    for module in libh2o-breaker libh2o-breaker-evloop; do
+        flags=$(pkg-config --cflags "$module")
+        for header in $(list_headers); do
+            # shellcheck disable=SC2086 # a list of flags
+            {
+                compile_header c "$header" "$cc" -std=gnu11 $flags
+                compile_header c++ "$header" "$cxx" -std=c++17 $flags
+            }
+        done
+    done
+}
+
 build_with_cmake() {
+    flags="-O1 -Wall -Wextra -Werror -Wno-cast-function-type"
+    mkdir "$work/cmake"
+    list_headers | sed 's/.*/#include <&>/' >"$work/cmake/every_header.h"
     { cmake -S "$here" -B "$work/cmake" -DCMAKE_PREFIX_PATH="$prefix" \
-        -DCMAKE_C_COMPILER="$cc" -DCMAKE_C_FLAGS="-O1 -Wall -Wextra -Werror -Wno-cast-function-type" &&
+        -DCMAKE_C_COMPILER="$cc" -DCMAKE_C_FLAGS="$flags" \
+        -DCMAKE_CXX_COMPILER="$cxx" -DCMAKE_CXX_FLAGS="$flags" &&
         cmake --build "$work/cmake" -j2; } >"$work/cmake.log" 2>&1 || {
         cat "$work/cmake.log" >&2
         fail "find_package(h2o-breaker) is not enough to build a consumer"
@@ -176,6 +211,16 @@ check_answers() {
     expect 405 'allow: get, head' 'cache-control: no-store'
 }
 
+# check_page PROGRAM: the one in C++.
+check_page() {
+    check_linkage "$1"
+    "$1" "$work/site" 1718539201234 'css/a site.css' data/raw.bin >"$work/out" ||
+        fail "$1 ended with $?"
+    printf '%s\n' 'https://cdn.example/static/1718539201234/css/a%20site.css' \
+        'https://cdn.example/static/1718539201234/data/raw.bin' >"$work/expected"
+    cmp -s "$work/out" "$work/expected" || fail "$1 wrote: $(cat "$work/out")"
+}
+
 # ---- a cluster ----
 
 free_port() {
@@ -262,11 +307,15 @@ ask_redis_has_token() {
 
 make_site
 install_build
+compile_headers
 build_with_cmake
 for link in shared static; do
     build_with_pkg_config libh2o-breaker $link
     build_with_pkg_config libh2o-breaker-evloop $link
 done
+
+check_page "$work/cmake/page-h2o"
+check_page "$work/cmake/page-h2o-evloop"
 
 start_redis
 configure_peer

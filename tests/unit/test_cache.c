@@ -15,6 +15,7 @@
 #include <breaker/release.h>
 #include "encoding/cache.h"
 #include "encoding/coding.h"
+#include "encoding/encodings.h"
 #include "scratch.h"
 
 #define LINES_MAX 16
@@ -107,7 +108,7 @@ static size_t run(fixture_t *fixture)
     assert_int_equal(breaker_view_create(&fixture->view_config, 0, &fixture->view), 0);
     config.views = (const breaker_view_t *const *)&fixture->view;
     assert_int_equal(breaker_release_load(&config, &fixture->release, NULL), 0);
-    breaker_release_encode_with(fixture->release, &fixture->config, &fixture->stop);
+    breaker__release_encode(fixture->release, &fixture->config, &fixture->stop);
     return atomic_load(&num_encoded) - before;
 }
 

@@ -13,6 +13,7 @@
 #include <sys/resource.h>
 #include <breaker/release.h>
 #include "encoding/coding.h"
+#include "encoding/encodings.h"
 #include "release/sealed.h"
 #include "scratch.h"
 
@@ -285,7 +286,7 @@ static void hooks_may_all_be_absent(void **state)
     assert_int_equal(breaker_release_load(&config, &fixture->release, NULL), 0);
     assert_string_equal(asset_of(fixture, "a.css")->type, "application/octet-stream");
     assert_null(identity_of(fixture, "a.css")->prepared);
-    breaker_release_encode(fixture->release, &stop);
+    breaker__release_encode(fixture->release, NULL, &stop);
 }
 
 static void a_time_in_the_future_is_taken_for_the_time_of_the_load(void **state)
@@ -801,7 +802,7 @@ static void a_view_without_encodings_adopts_and_makes_none(void **state)
     scratch_text(&fixture->scratch, "x.css", text);
     write_sibling(&fixture->scratch, "x.css", text, BREAKER_ENCODING_GZIP);
     load_only(fixture, config, "");
-    breaker_release_encode(fixture->release, &fixture->stop);
+    breaker__release_encode(fixture->release, NULL, &fixture->stop);
     for (int e = 0; e != BREAKER_ENCODING_IDENTITY; ++e)
         assert_null(variant_of(fixture, "x.css", (breaker_encoding_t)e));
     assert_non_null(asset_of(fixture, "x.css.gz"));
@@ -867,7 +868,7 @@ static void missing_encodings_are_made_and_decode_to_the_asset(void **state)
     write_texts(&fixture->scratch, 3, 200000);
     load_only(fixture, plain_config(), "");
     before = breaker_store_memory(breaker_release_store(fixture->release, 0));
-    breaker_release_encode(fixture->release, &fixture->stop);
+    breaker__release_encode(fixture->release, NULL, &fixture->stop);
     for (size_t i = 0; i != 4; ++i) {
         const breaker_asset_t *asset =
             breaker_store_at(breaker_release_store(fixture->release, 0), i);
@@ -915,7 +916,7 @@ static void what_is_not_worth_encoding_is_left_alone(void **state)
     scratch_write(&fixture->scratch, "image.png", text, 5000);
     scratch_write(&fixture->scratch, "disk.css", text, 9000);
     load_only(fixture, config, "");
-    breaker_release_encode(fixture->release, &fixture->stop);
+    breaker__release_encode(fixture->release, NULL, &fixture->stop);
     for (int e = 0; e != BREAKER_ENCODING_IDENTITY; ++e) {
         assert_null(variant_of(fixture, "noise.css", (breaker_encoding_t)e));
         assert_null(variant_of(fixture, "small.css", (breaker_encoding_t)e));
@@ -935,7 +936,7 @@ static void encodings_stay_within_the_memory_of_the_view(void **state)
     write_texts(&fixture->scratch, 10, 5000);
     config.memory_limit = 10 * 5005 + 9000;
     load_only(fixture, config, "");
-    breaker_release_encode(fixture->release, &fixture->stop);
+    breaker__release_encode(fixture->release, NULL, &fixture->stop);
     for (size_t i = 0; i != 10; ++i)
         for (int e = 0; e != BREAKER_ENCODINGS; ++e) {
             const breaker_variant_t *variant = breaker_asset_variant(
@@ -955,18 +956,18 @@ static void a_stop_leaves_what_is_made_and_the_rest_is_made_later(void **state)
     write_texts(&fixture->scratch, 10, 3000);
     load_only(fixture, plain_config(), "");
     fixture->stop_after = 4;
-    breaker_release_encode(fixture->release, &fixture->stop);
+    breaker__release_encode(fixture->release, NULL, &fixture->stop);
     assert_int_equal(fixture->num_encoded, 4);
     /* the smallest first: one asset is complete, the next one begun */
     for (int e = 0; e != BREAKER_ENCODING_IDENTITY; ++e)
         assert_non_null(variant_of(fixture, "000.js", (breaker_encoding_t)e));
     assert_non_null(variant_of(fixture, "001.js", BREAKER_ENCODING_BROTLI));
     assert_null(variant_of(fixture, "001.js", BREAKER_ENCODING_ZSTD));
-    breaker_release_encode(fixture->release, &fixture->stop);
+    breaker__release_encode(fixture->release, NULL, &fixture->stop);
     assert_int_equal(fixture->num_encoded, 4);
 
     atomic_store(&fixture->stop, false);
-    breaker_release_encode(fixture->release, &fixture->stop);
+    breaker__release_encode(fixture->release, NULL, &fixture->stop);
     assert_int_equal(fixture->num_encoded, 30);
 }
 
@@ -1021,7 +1022,7 @@ static void readers_see_encodings_appear(void **state)
         readers[i] = (reader_t){.store = breaker_release_store(fixture->release, 0), .done = &done};
         assert_int_equal(pthread_create(&threads[i], NULL, keep_reading, &readers[i]), 0);
     }
-    breaker_release_encode(fixture->release, &fixture->stop);
+    breaker__release_encode(fixture->release, NULL, &fixture->stop);
     atomic_store(&done, true);
     for (size_t i = 0; i != READERS; ++i) {
         pthread_join(threads[i], NULL);

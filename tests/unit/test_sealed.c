@@ -14,6 +14,7 @@
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <breaker/release.h>
+#include "encoding/encodings.h"
 #include "release/sealed.h"
 #include "release/store.h"
 #include "scratch.h"
@@ -252,7 +253,7 @@ static void the_same_bytes_are_read_at_the_address_and_sent_from_the_file(void *
     write_text(fixture, "page.css", 16 * PAGE, 3);
     write_text(fixture, "large.css", 400001, 4);
     load(fixture, true, 0);
-    breaker_release_encode(fixture->release, &fixture->stop);
+    breaker__release_encode(fixture->release, NULL, &fixture->stop);
     assert_int_equal(identity_of(fixture, "small.css")->memory_fd, -1);
     assert_true(identity_of(fixture, "enough.css")->memory_fd >= 0);
     for (size_t i = 0; i != breaker_store_size(store_of(fixture)); ++i)
@@ -299,7 +300,7 @@ static void nobody_writes_to_a_body_from_the_load_on(void **state)
     load(fixture, true, 0);
     identity = identity_of(fixture, "x.css");
     assert_cannot_be_changed(identity);
-    breaker_release_encode(fixture->release, &fixture->stop);
+    breaker__release_encode(fixture->release, NULL, &fixture->stop);
     assert_cannot_be_changed(identity);
     assert_cannot_be_changed(variant_of(fixture, "x.css", BREAKER_ENCODING_GZIP));
     /* and once everything is made there is no writer in the process either */
@@ -347,7 +348,7 @@ static void small_files_need_no_descriptor(void **state)
 
     write_text(fixture, "x.css", 20000, 1);
     load(fixture, true, 0);
-    breaker_release_encode(fixture->release, &fixture->stop);
+    breaker__release_encode(fixture->release, NULL, &fixture->stop);
     assert_int_equal(count_descriptors(), before);
 }
 
@@ -398,7 +399,7 @@ static void memory_is_whole_pages_and_counted_as_such(void **state)
                     empty + NUM * (span + 1000));
     assert_int_equal(allocated(identity_of(fixture, "000.css")->memory_fd), NUM * span);
 
-    breaker_release_encode(fixture->release, &fixture->stop);
+    breaker__release_encode(fixture->release, NULL, &fixture->stop);
     for (size_t i = 0; i != breaker_store_size(store_of(fixture)); ++i)
         for (int e = 0; e != BREAKER_ENCODINGS; ++e) {
             const breaker_variant_t *variant = breaker_asset_variant(
@@ -473,7 +474,7 @@ static void assert_served_without_files(fixture_t *fixture)
     write_text(fixture, "x.css", 50000, 1);
     write_text(fixture, "y.css", 50001, 2);
     load(fixture, true, 0);
-    breaker_release_encode(fixture->release, &fixture->stop);
+    breaker__release_encode(fixture->release, NULL, &fixture->stop);
     assert_int_equal(count_descriptors(), before);
     for (int e = 0; e != BREAKER_ENCODINGS; ++e) {
         assert_non_null(variant_of(fixture, "y.css", (breaker_encoding_t)e));

@@ -8,6 +8,10 @@
 #include <breaker/store.h>
 #include <breaker/view.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /** What to do with a request. */
 typedef enum en_breaker_verdict_kind_t {
     /** the path is in no view: somebody else's request */
@@ -72,5 +76,9 @@ typedef struct st_breaker_verdict_t {
 BREAKER_EXPORT breaker_verdict_t breaker_classify(const breaker_snapshot_t *snapshot,
                                                   const breaker_views_t *views, const char *path,
                                                   size_t len, bool refreshed);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

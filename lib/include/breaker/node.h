@@ -12,6 +12,10 @@
 #include <breaker/token.h>
 #include <breaker/view.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /**
  * A node: the views, the local token and the release of one server process, and the publisher
  * through which its threads see them. It is configured by one thread (tokens, views), then loaded,
@@ -172,5 +176,9 @@ BREAKER_EXPORT bool breaker_node_reserve_place(breaker_node_t *node);
 BREAKER_EXPORT void breaker_node_release_place(breaker_node_t *node);
 /** How many are taken. Any thread. */
 BREAKER_EXPORT size_t breaker_node_num_parked(const breaker_node_t *node);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

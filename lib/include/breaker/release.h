@@ -1,7 +1,6 @@
 #ifndef BREAKER_RELEASE_H
 #define BREAKER_RELEASE_H
 
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -10,6 +9,10 @@
 #include <breaker/store.h>
 #include <breaker/token.h>
 #include <breaker/view.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 /**
  * What a release asks of the host around it. All may be NULL. The functions are called from the
@@ -67,7 +70,7 @@ typedef struct st_breaker_release_t breaker_release_t;
 BREAKER_EXPORT int breaker_release_load(const breaker_release_config_t *config,
                                         breaker_release_t **ret_release, breaker_error_t *error);
 
-/** How encodings are made. Zeroed, it says what `breaker_release_encode` does. */
+/** How the background makes encodings. Zeroed, it has the defaults. */
 typedef struct st_breaker_encoding_config_t {
     /**
      * the share of one processor that the thread may use over time, in percent, 1 to 100; 0 means
@@ -92,20 +95,6 @@ typedef struct st_breaker_encoding_config_t {
 /** the default of `cache_max_size`: 1 GiB */
 #define BREAKER_ENCODING_CACHE_MAX (UINT64_C(1) << 30)
 
-/**
- * Makes the encodings that are missing and smaller than the identity bytes, one asset after
- * another, and lets each be seen as soon as it is prepared. Blocking, meant for a background thread
- * of low priority; returns early when `*stop` becomes true. At most one thread per release.
- */
-BREAKER_EXPORT void breaker_release_encode(breaker_release_t *release, const atomic_bool *stop);
-/**
- * The same in the way that `config` says; NULL is a zeroed one. `cpu_percent` is at most 100. A
- * sleeping thread notices `*stop` within some 20 ms.
- */
-BREAKER_EXPORT void breaker_release_encode_with(breaker_release_t *release,
-                                                const breaker_encoding_config_t *config,
-                                                const atomic_bool *stop);
-
 /** Takes a reference and returns its argument. */
 BREAKER_EXPORT breaker_release_t *breaker_release_ref(breaker_release_t *release);
 /** Drops a reference; takes NULL. The last one frees the release. */
@@ -123,5 +112,9 @@ BREAKER_EXPORT const uint8_t *breaker_release_digest(const breaker_release_t *re
 /** The store of a view, by the view's index. Borrowed; NULL past the number of views. */
 BREAKER_EXPORT const breaker_store_t *breaker_release_store(const breaker_release_t *release,
                                                             size_t view_index);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -1,7 +1,6 @@
 #ifndef BREAKER_SNAPSHOT_H
 #define BREAKER_SNAPSHOT_H
 
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -10,6 +9,10 @@
 #include <breaker/release.h>
 #include <breaker/token.h>
 #include <breaker/view.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 /** the most releases besides the current one that a node holds at once */
 #define BREAKER_HELD_MAX 16
@@ -65,8 +68,8 @@ typedef struct st_breaker_snapshot_t {
     breaker_release_t *entry_release[BREAKER_LEDGER_MAX]; /* borrowed from release or held */
     bool entry_relayable[BREAKER_LEDGER_MAX];
     bool older_alive;
-    /** of the reference count */
-    atomic_size_t _refs;
+    /** private: the reference count */
+    size_t _refs;
 } breaker_snapshot_t;
 
 /**
@@ -107,5 +110,9 @@ BREAKER_EXPORT void breaker_publisher_publish(breaker_publisher_t *publisher,
  */
 BREAKER_EXPORT bool breaker_publisher_refresh(breaker_publisher_t *publisher,
                                               breaker_snapshot_t **held);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

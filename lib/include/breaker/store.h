@@ -1,7 +1,6 @@
 #ifndef BREAKER_STORE_H
 #define BREAKER_STORE_H
 
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -12,6 +11,10 @@
 #include <breaker/http/conditional.h>
 #include <breaker/http/encoding.h>
 #include <breaker/view.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 /** the longest logical path of an asset in bytes */
 #define BREAKER_ASSET_PATH_MAX 4095
@@ -57,18 +60,21 @@ typedef struct st_breaker_variant_t {
     int fd;
     /** of the file behind `fd`; see `breaker_variant_read` */
     breaker_stamp_t stamp;
-    /** another change time, in ns, under which the file was found to have its bytes still; or 0 */
-    _Atomic int64_t trusted_ctime_ns;
     /** strong, made from the encoded bytes, quotes included, NUL-ended */
     char etag[BREAKER_ETAG_LEN + 1];
     /** what `breaker_release_hooks_t.prepare` returned; released by `unprepare` */
     void *prepared;
     /** whether `base` is this variant's own allocation */
     bool owns_base;
+    /**
+     * private: another change time, in ns, under which the file was found to have its bytes still,
+     * or 0; may change at any time
+     */
+    int64_t _trusted_ctime_ns;
 } breaker_variant_t;
 
 /**
- * An asset: one file of a view's tree. Everything but `variants` is immutable once the store is
+ * An asset: one file of a view's tree. Everything but its variants is immutable once the store is
  * loaded; a variant may appear later, when the background has made it, and then stays.
  */
 typedef struct st_breaker_asset_t {
@@ -84,8 +90,8 @@ typedef struct st_breaker_asset_t {
     char last_modified[BREAKER_HTTP_DATE_LEN + 1];
     /** SHA-256 of the identity bytes */
     uint8_t digest[BREAKER_DIGEST_LEN];
-    /** by breaker_encoding_t; identity is always there */
-    _Atomic(breaker_variant_t *) variants[BREAKER_ENCODINGS];
+    /** private: see `breaker_asset_variant`. By breaker_encoding_t; identity is always there */
+    breaker_variant_t *_variants[BREAKER_ENCODINGS];
 } breaker_asset_t;
 
 /**
@@ -115,11 +121,8 @@ BREAKER_EXPORT size_t breaker_store_memory(const breaker_store_t *store);
  * The variant of an asset in an encoding, or NULL while there is none. One acquire-load; any
  * thread. Identity is never NULL.
  */
-static inline const breaker_variant_t *breaker_asset_variant(const breaker_asset_t *asset,
-                                                             breaker_encoding_t encoding)
-{
-    return atomic_load_explicit(&asset->variants[encoding], memory_order_acquire);
-}
+BREAKER_EXPORT const breaker_variant_t *breaker_asset_variant(const breaker_asset_t *asset,
+                                                              breaker_encoding_t encoding);
 
 /**
  * The best variant that a client accepts, or NULL when it accepts none that there is. Any thread.
@@ -136,5 +139,9 @@ breaker_asset_choose(const breaker_asset_t *asset, const breaker_acceptable_t *a
  */
 BREAKER_EXPORT int breaker_variant_read(const breaker_variant_t *variant, uint64_t offset,
                                         char *dst, size_t len);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

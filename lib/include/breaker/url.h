@@ -6,6 +6,10 @@
 #include <breaker/snapshot.h>
 #include <breaker/view.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /**
  * Writes the URL of an asset under the view's current token: "/static/1718539201234/css/site.css".
  * `path` is the logical path ("css/site.css", with or without a leading slash) or the path of a
@@ -23,5 +27,9 @@ BREAKER_EXPORT int breaker_static_url(const breaker_snapshot_t *snapshot,
                                       const breaker_view_t *view, const char *base_url,
                                       const char *path, size_t path_len, char *dst, size_t dst_size,
                                       size_t *ret_len);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif
