@@ -1,7 +1,7 @@
 /*
  * A main for fuzz targets where there is no libFuzzer: replays a corpus, then mutations of it that
  * are the same in every run. Inputs end at a guard page. When the target fails, seed, round and
- * input are printed, so that the failure can be had again.
+ * input are printed, so that the failure can be repeated.
  *
  *     replay_TARGET CORPUS [SEED [ROUNDS]]
  */

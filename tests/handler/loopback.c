@@ -123,7 +123,7 @@ h2o_pathconf_t *loopback_register_path(loopback_server_t *server, const char *pa
     paths = server->host->paths.entries;
     last = server->host->paths.size - 1;
 
-    /* "/" would win over everything behind it */
+    /* "/" would win over everything after it */
     root = paths[last - 1];
     paths[last - 1] = paths[last];
     paths[last] = root;

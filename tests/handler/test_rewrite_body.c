@@ -274,7 +274,7 @@ static void a_wrong_checksum_ends_as_an_error(void **state)
             codings[i].encode == encode_brotli)
             continue;
         bytes_t encoded = codings[i].encode(PAGE, strlen(PAGE));
-        /* gzip ends with the length, behind the checksum */
+        /* gzip ends with the length, after the checksum */
         encoded.base[encoded.len - (codings[i].encode == encode_zlib ? 1 : 4)] ^= 1;
         assert_broken(*state, codings + i, &encoded);
         free(encoded.base);

@@ -194,7 +194,7 @@ class Http1:
                 break
             pieces.append(self.take(size))
             if self.take(2) != b"\r\n":
-                raise Malformed("no line end behind a chunk")
+                raise Malformed("no line end after a chunk")
         while self.take_until(b"\r\n"):
             pass
         return b"".join(pieces)

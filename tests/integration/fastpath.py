@@ -1,6 +1,6 @@
 """The fast path against libh2o's HTTP/1: two servers that differ in `breaker.fast-path` alone get
 the same bytes and must give the same bytes back, but for the date. So every answer of the fast path
-is libh2o's own, whatever came before it on the connection and whatever comes behind."""
+is libh2o's own, whatever came before it on the connection and whatever comes after."""
 
 import hashlib
 import os

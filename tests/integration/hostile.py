@@ -358,7 +358,7 @@ class Lengths(HostileCase):
 
 
 class Framing(HostileCase):
-    """Bodies whose end two servers could see in different places. Behind each lies a second request
+    """Bodies whose end two servers could see in different places. After each comes a second request
     that must never be answered."""
 
     SMUGGLED = b"GET /static/%s/css/site.css HTTP/1.1\r\nhost: localhost\r\n\r\n" % TOKEN.encode()

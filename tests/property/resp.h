@@ -16,7 +16,7 @@ typedef struct st_resp_server_t {
     char directory[32];
 } resp_server_t;
 
-/** Starts one and waits until it answers; false when there is no redis-server to be had. */
+/** Starts one and waits until it answers; false when no redis-server is installed. */
 bool resp_server_start(resp_server_t *server);
 void resp_server_stop(resp_server_t *server);
 

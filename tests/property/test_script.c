@@ -104,7 +104,7 @@ static const resp_t *at(const resp_t *reply, size_t index)
     return reply->elements + index;
 }
 
-/* the ledger that the reply shows, one line after the other with a '|' behind each */
+/* the ledger that the reply shows, one line after the other with a '|' after each */
 static void check_ledger(const resp_t *reply, const char *expected)
 {
     const resp_t *ledger = at(reply, 2);

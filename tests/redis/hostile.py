@@ -139,7 +139,7 @@ class Hostile(LinkTest):
         self.acts = {}
 
     def script(self, connection):
-        """Acts as the case says: at once, at AUTH or at the command behind it."""
+        """Acts as the case says: at once, at AUTH or at the command after it."""
         moment, act = self.act
         if moment == "connect":
             act(connection)

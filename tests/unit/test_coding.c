@@ -353,7 +353,7 @@ static void what_is_no_encoding_is_refused(void **state)
     free(text.base);
 }
 
-/** Two parts encoded apart, one behind the other. */
+/** Two parts encoded apart, one after the other. */
 static int check_two_parts(breaker_encoding_t encoding, bytes_t text, size_t first_len)
 {
     bytes_t first = encode(encoding, text.base, first_len);
@@ -390,7 +390,7 @@ static void several_members_are_one_stream_where_the_format_says_so(void **state
 }
 
 /**
- * Only the beginning of the bomb is there: a decoder that went on behind the first byte too many
+ * Only the beginning of the bomb is there: a decoder that went on after the first byte too many
  * would run into the guard page.
  */
 static void a_bomb_is_refused_at_its_first_byte_too_many(void **state)

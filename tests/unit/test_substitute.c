@@ -89,7 +89,7 @@ static void expect_same(const bench_t *bench, const char *text, size_t len)
                  bench->got.text, (int)bench->expected.len, bench->expected.text);
 }
 
-/** Cuts behind byte i where bit i of `cuts` is set; ends with the last chunk or an empty one. */
+/** Cuts after byte i where bit i of `cuts` is set; ends with the last chunk or an empty one. */
 static void check_cuts(bench_t *bench, const breaker_substitution_t *pairs, size_t num_pairs,
                        const char *text, size_t len, uint32_t cuts)
 {

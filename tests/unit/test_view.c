@@ -608,7 +608,7 @@ typedef struct st_expected_t {
 /* the header's sentence, word by word: "/" + the name with a token in it + "/" */
 static bool is_in_view(const char *name, const char *path, expected_t *expected)
 {
-    const char *placeholder = strstr(name, BREAKER_PLACEHOLDER), *behind;
+    const char *placeholder = strstr(name, BREAKER_PLACEHOLDER), *rest;
     size_t head_len = (size_t)(placeholder - name), segment_len, in_segment;
     char tail[64];
 
@@ -619,8 +619,8 @@ static bool is_in_view(const char *name, const char *path, expected_t *expected)
     in_segment = strcspn(tail, "/");
     if (segment_len < in_segment)
         return false;
-    behind = path + 1 + head_len + segment_len - in_segment;
-    if (strncmp(behind, tail, strlen(tail)) != 0)
+    rest = path + 1 + head_len + segment_len - in_segment;
+    if (strncmp(rest, tail, strlen(tail)) != 0)
         return false;
     *expected = (expected_t){name, 1 + head_len, segment_len - in_segment};
     return true;
