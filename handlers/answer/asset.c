@@ -9,7 +9,10 @@
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
-#include "answer/internal.h"
+#include "answer/asset.h"
+#include "answer/http1_text.h"
+#include "answer/prepared.h"
+#include "answer/respond.h"
 
 enum {
     /* how much of a body is read, or encrypted, at a time */

@@ -6,7 +6,7 @@
  * with a body are rare enough to read them again.
  */
 #include <string.h>
-#include "answer/internal.h"
+#include "answer/framing.h"
 
 typedef struct st_framing_fields_t {
     size_t num_lengths;

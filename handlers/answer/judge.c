@@ -6,7 +6,7 @@
  */
 #include <assert.h>
 #include <string.h>
-#include "answer/internal.h"
+#include "answer/judge.h"
 
 void breaker__fields_init(breaker__fields_t *fields)
 {

@@ -9,7 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include "answer/internal.h"
+#include "answer/http1_text.h"
+#include "answer/prepared.h"
 
 #define OCTET_STREAM "application/octet-stream"
 

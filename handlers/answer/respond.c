@@ -8,7 +8,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include "answer/internal.h"
+#include "answer/respond.h"
 
 static h2o_iovec_t nosniff_name = {H2O_STRLIT("x-content-type-options")};
 

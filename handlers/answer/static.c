@@ -1,13 +1,15 @@
 /*
  * The way of a request: refresh, classify, switch. Everything before the switch is free of system
- * calls, locks and allocations; everything behind it sends what was prepared when the release was
- * loaded. Whatever outlives on_req is held by the lease.
+ * calls, locks and allocations; everything after it sends what was prepared when the release was
+ * loaded. Whatever outlives on_req is kept by the lease.
  */
 #include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "answer/asset.h"
+#include "answer/framing.h"
 #include "answer/static.h"
 
 typedef breaker__static_t static_handler_t;
@@ -41,7 +43,7 @@ static int serve(static_context_t *ctx, h2o_req_t *req, const breaker_verdict_t 
 {
     bool encodings = breaker_view_config(verdict->view->view)->encodings;
 
-    breaker__lease_hold(&ctx->lease, req);
+    breaker__lease_keep(&ctx->lease, req);
     return breaker__asset_send(req, verdict->asset, encodings, &ctx->negotiated);
 }
 
@@ -66,7 +68,7 @@ static int answer(static_handler_t *self, static_context_t *ctx, h2o_req_t *req,
     case BREAKER_VERDICT_SERVE:
         return serve(ctx, req, verdict);
     case BREAKER_VERDICT_REDIRECT:
-        return redirect(self, ctx->lease.held, req, verdict);
+        return redirect(self, ctx->lease.current, req, verdict);
     case BREAKER_VERDICT_REFRESH:
         return refresh(self, ctx, req, verdict);
     case BREAKER_VERDICT_RELAY:

@@ -5,7 +5,10 @@
  * The handler of `breaker.static` and what it keeps a thread, for the two ways through it: as a
  * handler of libh2o (static.c), and past libh2o's HTTP/1 (fastpath.c).
  */
-#include "answer/internal.h"
+#include "answer/judge.h"
+#include "answer/respond.h"
+#include "thread/lease.h"
+#include "thread/park.h"
 
 /** longer request targets get 414, as from most servers */
 #define BREAKER__TARGET_MAX 8192
@@ -31,6 +34,13 @@ typedef struct st_breaker__static_context_t {
     breaker__negotiated_t negotiated;
     breaker__lot_t lot; /* of a node of a cluster */
 } breaker__static_context_t;
+
+/**
+ * Moves the handler that was created last behind the static handlers that lead the path, in front
+ * of all others: views come first, then what watches over requests to the application, then the
+ * application.
+ */
+void breaker__handler_to_front(h2o_pathconf_t *pathconf);
 
 /** Tells whether a handler of a path is one of `breaker.static`. */
 bool breaker__is_static(const h2o_handler_t *handler);

@@ -12,8 +12,9 @@
 #include <sys/stat.h>
 #include <h2o.h>
 #include <h2o/configurator.h>
-#include "answer/internal.h"
+#include "config/configurator_cluster.h"
 #include "config/option.h"
+#include "pages/guard.h"
 
 typedef struct st_breaker_vars_t {
     breaker_token_t token; /* zeroed: the node's minted one */

@@ -11,7 +11,7 @@
 #include <unistd.h>
 #include <h2o.h>
 #include <h2o/configurator.h>
-#include "answer/internal.h"
+#include "config/configurator_cluster.h"
 #include "config/option.h"
 
 #define CLUSTER_KEYS                                                                               \

@@ -4,7 +4,7 @@
  */
 #include <malloc.h>
 #include <string.h>
-#include "answer/internal.h"
+#include <breaker/h2o.h>
 
 void breaker_h2o_set_limits(h2o_globalconf_t *globalconf)
 {

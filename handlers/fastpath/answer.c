@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <breaker/http/percent.h>
+#include "answer/http1_text.h"
+#include "answer/prepared.h"
 #include "fastpath/fastpath.h"
 
 #define END "\r\n\r\n"
@@ -237,7 +239,7 @@ static bool answer_redirect(breaker__routes_t *routes, const stage_t *stage,
 {
     const breaker_snapshot_view_t *view = verdict->view;
     h2o_iovec_t cache_control =
-        breaker__redirect_cache_control(stage->ctx->handler, stage->ctx->lease.held, view->view);
+        breaker__redirect_cache_control(stage->ctx->handler, stage->ctx->lease.current, view->view);
     size_t at = verdict->match.asset_at;
     char *dst = breaker__http1_put_length(routes->scratch, 0);
 

@@ -5,7 +5,7 @@
  *              │  ▲
  *       answer │  │ the kernel took all of it (nearly always at once)
  *              ▼  │
- *             writing: not reading; the lease is held
+ *             writing: not reading; the lease is kept
  *             resting: not reading, for a millisecond; behind many answers in a row
  *
  * Nothing of a request is kept between two turns of the loop but its bytes: it is answered when it
@@ -23,6 +23,7 @@
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include "fastpath/fastpath.h"
+#include "thread/timeout.h"
 /* needs h2o.h before it */
 #include <h2o/http1.h>
 

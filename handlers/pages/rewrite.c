@@ -8,6 +8,8 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include "answer/respond.h"
+#include "answer/static.h"
 #include "pages/rewrite.h"
 
 /* how soon to come back while there is no token yet; agreeing takes a second or two */
@@ -22,8 +24,8 @@ typedef struct st_rewrite_handler_t {
 /* of one handler on one thread */
 typedef struct st_rewrite_context_t {
     breaker_publisher_t *publisher; /* borrowed: the node's */
-    breaker_snapshot_t *held;       /* owned reference, or NULL */
-    breaker__plan_t *plan;          /* owned, of `held`; NULL when there is nothing to rewrite */
+    breaker_snapshot_t *current;    /* owned reference, or NULL */
+    breaker__plan_t *plan;          /* owned, of `current`; NULL when there is nothing to rewrite */
 } rewrite_context_t;
 
 static void drop_plan(rewrite_context_t *ctx)
@@ -35,11 +37,11 @@ static void drop_plan(rewrite_context_t *ctx)
 
 static breaker__plan_t *refresh(rewrite_context_t *ctx)
 {
-    if (!breaker_publisher_refresh(ctx->publisher, &ctx->held))
+    if (!breaker_publisher_refresh(ctx->publisher, &ctx->current))
         return ctx->plan;
     drop_plan(ctx);
-    if (ctx->held->num_views != 0)
-        ctx->plan = breaker__plan_create(ctx->held);
+    if (ctx->current->num_views != 0)
+        ctx->plan = breaker__plan_create(ctx->current);
     return ctx->plan;
 }
 
@@ -107,7 +109,7 @@ static int on_req(h2o_handler_t *_self, h2o_req_t *req)
 
     if (plan == NULL && page == NULL) {
         /* a page with the bare placeholder is a broken page, and might be kept */
-        bool awaits_token = ctx->held == NULL && breaker_node_num_views(self->node) != 0;
+        bool awaits_token = ctx->current == NULL && breaker_node_num_views(self->node) != 0;
         return awaits_token ? breaker__respond_retry(req, &self->retry) : -1;
     }
     /* a request keeps the plan that it began with */
@@ -135,7 +137,7 @@ static void on_context_dispose(h2o_handler_t *self, h2o_context_t *h2o_ctx)
     if (ctx == NULL)
         return;
     drop_plan(ctx);
-    breaker_snapshot_unref(ctx->held);
+    breaker_snapshot_unref(ctx->current);
     free(ctx);
 }
 

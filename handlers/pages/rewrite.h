@@ -13,7 +13,7 @@
  * and rewrite_plan.c and rewrite_etag.c know what a snapshot means to pages.
  */
 #include "pages/decode.h"
-#include "answer/internal.h"
+#include <breaker/h2o.h>
 
 /* ---- rewrite_plan.c: a snapshot as pages see it ---- */
 

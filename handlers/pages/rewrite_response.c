@@ -7,6 +7,7 @@
  */
 #include <string.h>
 #include <strings.h>
+#include "answer/respond.h"
 #include "pages/rewrite.h"
 
 /* the largest page that is held until it is whole */

@@ -3,7 +3,7 @@
  * the loop still writes to in its next turn; so the memory goes when libuv has let go of it.
  */
 #include <assert.h>
-#include "answer/internal.h"
+#include "thread/timeout.h"
 
 #if H2O_USE_LIBUV
 

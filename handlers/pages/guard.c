@@ -3,7 +3,10 @@
  * before it hands it on, so the application reads what we read; but whoever stands in front of us
  * may have read another request, and the next one on this connection would be one that nobody sent.
  */
-#include "answer/internal.h"
+#include "answer/framing.h"
+#include "answer/respond.h"
+#include "answer/static.h"
+#include "pages/guard.h"
 
 static int on_req(h2o_handler_t *self, h2o_req_t *req)
 {

@@ -5,7 +5,7 @@
  * the snapshot.
  */
 #include <assert.h>
-#include "answer/internal.h"
+#include "thread/lease.h"
 
 static void on_shared_dispose(void *_shared)
 {
@@ -20,7 +20,7 @@ void breaker__lease_init(breaker__lease_t *lease, breaker_publisher_t *publisher
     *lease = (breaker__lease_t){.publisher = publisher};
 }
 
-static void release_shared(breaker__lease_t *lease)
+static void drop_shared(breaker__lease_t *lease)
 {
     if (lease->shared != NULL)
         h2o_mem_release_shared(lease->shared);
@@ -29,24 +29,24 @@ static void release_shared(breaker__lease_t *lease)
 
 void breaker__lease_dispose(breaker__lease_t *lease)
 {
-    release_shared(lease);
-    breaker_snapshot_unref(lease->held);
-    lease->held = NULL;
+    drop_shared(lease);
+    breaker_snapshot_unref(lease->current);
+    lease->current = NULL;
 }
 
 static void renew(breaker__lease_t *lease)
 {
     breaker_snapshot_t **shared;
 
-    release_shared(lease);
+    drop_shared(lease);
     shared = h2o_mem_alloc_shared(NULL, sizeof(*shared), on_shared_dispose);
-    *shared = breaker_snapshot_ref(lease->held);
+    *shared = breaker_snapshot_ref(lease->current);
     lease->shared = shared;
 }
 
 const breaker_snapshot_t *breaker__lease_refresh(breaker__lease_t *lease)
 {
-    if (breaker_publisher_refresh(lease->publisher, &lease->held))
+    if (breaker_publisher_refresh(lease->publisher, &lease->current))
         renew(lease);
-    return lease->held;
+    return lease->current;
 }

@@ -4,7 +4,7 @@
  * it by a client.
  */
 #include <string.h>
-#include "answer/internal.h"
+#include "answer/http1_text.h"
 
 char *breaker__http1_put(char *dst, const char *base, size_t len)
 {

@@ -7,7 +7,8 @@
  */
 #include <assert.h>
 #include <time.h>
-#include "answer/internal.h"
+#include "thread/park.h"
+#include "thread/timeout.h"
 
 enum { PARK_MS = 300, LOOK_EVERY_MS = 10 };
 

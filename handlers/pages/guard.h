@@ -1,0 +1,9 @@
+#ifndef BREAKER_HANDLERS_GUARD_H
+#define BREAKER_HANDLERS_GUARD_H
+
+#include <breaker/h2o.h>
+
+/** Registers a handler that answers ambiguous framing with 400 and passes everything else on. */
+void breaker__guard_register(h2o_pathconf_t *pathconf);
+
+#endif

@@ -1,0 +1,29 @@
+#ifndef BREAKER_HANDLERS_LEASE_H
+#define BREAKER_HANDLERS_LEASE_H
+
+/* A thread's snapshot, and how requests keep it. */
+#include <breaker/h2o.h>
+
+/**
+ * The snapshot of one handler on one thread. Requests in flight keep it through h2o's own,
+ * per-thread reference counts, so that a request costs no atomic operation.
+ */
+typedef struct st_breaker__lease_t {
+    breaker_publisher_t *publisher; /* borrowed: the node's */
+    breaker_snapshot_t *current;    /* owned reference, or NULL */
+    void *shared;                   /* owned: h2o-refcounted, keeps `current` for the requests */
+} breaker__lease_t;
+
+void breaker__lease_init(breaker__lease_t *lease, breaker_publisher_t *publisher);
+void breaker__lease_dispose(breaker__lease_t *lease);
+
+/** Brings the lease up to date; one acquire-load when nothing changed. The result may be NULL. */
+const breaker_snapshot_t *breaker__lease_refresh(breaker__lease_t *lease);
+
+/** Keeps the lease's present snapshot for as long as the request's pool lives. */
+static inline void breaker__lease_keep(breaker__lease_t *lease, h2o_req_t *req)
+{
+    h2o_mem_link_shared(&req->pool, lease->shared);
+}
+
+#endif
