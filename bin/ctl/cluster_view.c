@@ -159,7 +159,8 @@ static bool read_node(const breaker_reply_t *reply, breaker__ctl_node_t *node)
 
 bool breaker__ctl_read(const breaker_reply_t *reply, breaker__ctl_cluster_t *ret_cluster)
 {
-    static const breaker__poller_t nobody;
+    static const breaker_agreement_config_t nothing;
+    static const breaker__poller_t nobody = {.agreement = &nothing};
     const breaker_reply_t *nodes;
     breaker_answer_t answer;
     breaker__alive_t alive;

@@ -189,13 +189,13 @@ static int read_option(cluster_configurator_t *self, const breaker__option_t *op
     if (strcmp(key, "advertise") == 0)
         return read_text(option, &self->advertise);
     if (strcmp(key, "start") == 0)
-        return read_start(option, &config->start);
+        return read_start(option, &config->agreement.start);
     if (strcmp(key, "start-timeout") == 0)
-        return breaker__option_span(option, &config->start_timeout_ms);
+        return breaker__option_span(option, &config->agreement.start_timeout_ms);
     if (strcmp(key, "poll") == 0)
-        return breaker__option_span(option, &config->poll_ms);
+        return breaker__option_span(option, &config->agreement.poll_ms);
     if (strcmp(key, "dead-after") == 0)
-        return breaker__option_span(option, &config->dead_after_ms);
+        return breaker__option_span(option, &config->agreement.dead_after_ms);
     if (strcmp(key, "adopt") == 0)
         return read_adopt(option, &config->adopt_any);
     if (strcmp(key, "token-suffix") == 0)

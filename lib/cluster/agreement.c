@@ -10,19 +10,17 @@
 #include <string.h>
 #include <breaker/agreement.h>
 #include <breaker/error.h>
+#include "cluster/agreement_config.h"
 #include "cluster/ledger.h"
 
 enum {
     /* without an answer for so many polls a node says that it may be out of date */
     STALE_POLLS = 3,
-    /* dead-after spans at least so many polls, or live releases would overtake each other */
-    DEAD_POLLS = 3,
     WANTED_MS = 1000,
     /* after a connection is made: every quarter of a poll, this at most, ... */
     HURRIED_POLL_MS = 250,
     /* ... until the slowest peer has dialed again, and for so long more */
     HURRIED_MS = 1000,
-    TIMER_MAX_MS = 86400000,
     DIGEST_LEN = 40,
 };
 
@@ -69,59 +67,7 @@ struct st_breaker_agreement_t {
     uint64_t local_ms;
 };
 
-/* ---- configuration ---- */
-
-void breaker_agreement_config_init(breaker_agreement_config_t *config)
-{
-    *config = (breaker_agreement_config_t){
-        .start = BREAKER_START_OPEN,
-        .poll_ms = 1000,
-        .backoff_min_ms = 100,
-        .backoff_max_ms = 1500,
-        .forgive_after_ms = 5000,
-        .grace_ms = 1500,
-        .start_timeout_ms = 30000,
-        .settle_ms = 2000,
-        .dead_after_ms = 30000,
-    };
-}
-
-static int check_timers(const breaker_agreement_config_t *config)
-{
-    const uint32_t spans[] = {config->backoff_max_ms, config->forgive_after_ms, config->grace_ms,
-                              config->start_timeout_ms, config->settle_ms};
-
-    if (config->poll_ms < BREAKER_POLL_MIN_MS || config->poll_ms > BREAKER_POLL_MAX_MS)
-        return BREAKER_ERR_RANGE;
-    if (config->backoff_min_ms == 0 || config->backoff_min_ms > config->backoff_max_ms)
-        return BREAKER_ERR_RANGE;
-    if (config->dead_after_ms > BREAKER_DEAD_AFTER_MAX_MS ||
-        (config->dead_after_ms != 0 && config->dead_after_ms < DEAD_POLLS * config->poll_ms))
-        return BREAKER_ERR_RANGE;
-    for (size_t i = 0; i != sizeof(spans) / sizeof(spans[0]); ++i)
-        if (spans[i] > TIMER_MAX_MS)
-            return BREAKER_ERR_RANGE;
-    return 0;
-}
-
-static int check_names(const breaker_agreement_config_t *config)
-{
-    const breaker_token_t *fixed = &config->fixed, *release = &config->release;
-    size_t suffix_len = strnlen(config->suffix, sizeof(config->suffix));
-
-    if (!breaker_token_is_valid(release->text, release->len))
-        return BREAKER_ERR_TOKEN_SYNTAX;
-    if (fixed->len != 0 && !breaker_token_is_valid(fixed->text, fixed->len))
-        return BREAKER_ERR_TOKEN_SYNTAX;
-    if (suffix_len == sizeof(config->suffix))
-        return BREAKER_ERR_RANGE;
-    for (size_t i = 0; i != suffix_len; ++i) {
-        const char probe[] = {'0', config->suffix[i]};
-        if (!breaker_token_is_valid(probe, sizeof(probe)))
-            return BREAKER_ERR_TOKEN_SYNTAX;
-    }
-    return 0;
-}
+/* ---- making one ---- */
 
 int breaker_agreement_create(const breaker_agreement_config_t *config,
                              breaker_agreement_t **ret_agreement)
@@ -129,7 +75,7 @@ int breaker_agreement_create(const breaker_agreement_config_t *config,
     breaker_agreement_t *agreement;
     int err;
 
-    if ((err = check_timers(config)) != 0 || (err = check_names(config)) != 0)
+    if ((err = breaker__agreement_check(config)) != 0)
         return err;
     if ((agreement = calloc(1, sizeof(*agreement))) == NULL)
         return BREAKER_ERR_NO_MEMORY;
@@ -612,6 +558,11 @@ void breaker_agreement_poll(const breaker_agreement_t *agreement, breaker_moment
 }
 
 /* ---- what it stands at ---- */
+
+const breaker_agreement_config_t *breaker_agreement_config(const breaker_agreement_t *agreement)
+{
+    return &agreement->config;
+}
 
 breaker_agreement_state_t breaker_agreement_state(const breaker_agreement_t *agreement)
 {

@@ -142,13 +142,13 @@ static void log_conflict(breaker_cluster_t *cluster, const breaker_token_t *toke
     const breaker_ledger_entry_t *there =
         breaker_ledger_find(breaker_agreement_ledger(cluster->agreement), token->text, token->len);
 
-    if (there == NULL || breaker_token_equal(&there->release, &cluster->poller.release))
+    if (there == NULL || breaker_token_equal(&there->release, &cluster->poller.agreement->release))
         return;
     breaker__log(&cluster->log, clock_ms(CLOCK_MONOTONIC), BREAKER_LOG_WARNING,
                  "breaker: cluster app=%s trouble=token-conflict token=%s other-release=%s "
                  "release=%s moved-on-to=%s",
-                 cluster->app, token->text, there->release.text, cluster->poller.release.text,
-                 own != NULL ? own->token.text : "-");
+                 cluster->app, token->text, there->release.text,
+                 cluster->poller.agreement->release.text, own != NULL ? own->token.text : "-");
 }
 
 /* ---- the state file ---- */
@@ -198,7 +198,7 @@ static breaker_ledger_t ledger_to_publish(const breaker_cluster_t *cluster)
 
     for (size_t i = 0; i != size; ++i) {
         entries[i] = *breaker_ledger_at(ledger, i);
-        if (breaker_token_equal(&entries[i].release, &cluster->poller.release))
+        if (breaker_token_equal(&entries[i].release, &cluster->poller.agreement->release))
             entries[i].release = *id;
     }
     err = breaker_ledger_init(&published, entries, size);
@@ -342,13 +342,13 @@ static void take_answer(breaker_cluster_t *cluster, breaker_moment_t now,
                         const breaker_answer_t *answer)
 {
     const breaker_ledger_entry_t *own = breaker_agreement_own(cluster->agreement);
-    breaker_token_t before = own != NULL ? own->token : cluster->poller.fixed;
+    breaker_token_t before = own != NULL ? own->token : cluster->poller.agreement->fixed;
     breaker_actions_t actions = breaker_agreement_on_answer(cluster->agreement, now, answer);
 
     if (actions.publish) {
         log_conflict(cluster, &before);
-        if (!breaker_token_equal(&before, &cluster->poller.fixed))
-            log_conflict(cluster, &cluster->poller.fixed);
+        if (!breaker_token_equal(&before, &cluster->poller.agreement->fixed))
+            log_conflict(cluster, &cluster->poller.agreement->fixed);
     }
     carry_out(cluster, now, actions);
 }
@@ -452,45 +452,18 @@ static void make_random(void *dst, size_t len)
     assert(got == (ssize_t)len);
 }
 
-static void init_poller(breaker_cluster_t *cluster, const breaker_cluster_config_t *config,
-                        const breaker_token_t *fixed)
+static void init_poller(breaker_cluster_t *cluster, const breaker_cluster_config_t *config)
 {
     breaker__poller_t *poller = &cluster->poller;
-    const breaker_release_t *release = breaker_node_release(cluster->node);
-    const uint8_t *digest = breaker_release_digest(release);
     uint64_t id;
 
     strcpy(cluster->app, config->app);
     snprintf(poller->ledger_key, sizeof(poller->ledger_key), "{%s}:breaker", config->app);
     snprintf(poller->nodes_key, sizeof(poller->nodes_key), "{%s}:breaker:nodes", config->app);
-    poller->release = *breaker_release_id(release);
-    if (config->adopt_any)
-        breaker_token_parse("any", 3, &poller->release);
     strcpy(poller->address, config->advertise != NULL ? config->advertise : "-");
     make_random(&id, sizeof(id));
     snprintf(poller->id, sizeof(poller->id), "%016" PRIx64, id);
-    poller->fixed = *fixed;
-    if (config->token_suffix)
-        snprintf(poller->suffix, sizeof(poller->suffix), "-%02x%02x%02x%02x", digest[0], digest[1],
-                 digest[2], digest[3]);
-    poller->dead_after_ms = config->dead_after_ms;
-}
-
-static int make_agreement(breaker_cluster_t *cluster, const breaker_cluster_config_t *config)
-{
-    const breaker__poller_t *poller = &cluster->poller;
-    breaker_agreement_config_t agreement;
-
-    breaker_agreement_config_init(&agreement);
-    agreement.release = poller->release;
-    agreement.fixed = poller->fixed;
-    strcpy(agreement.suffix, poller->suffix);
-    agreement.start = config->start;
-    agreement.poll_ms = config->poll_ms;
-    agreement.start_timeout_ms = config->start_timeout_ms;
-    agreement.dead_after_ms = config->dead_after_ms;
-    make_random(&agreement.seed, sizeof(agreement.seed));
-    return breaker_agreement_create(&agreement, &cluster->agreement);
+    poller->agreement = breaker_agreement_config(cluster->agreement);
 }
 
 static void init_handles(breaker_cluster_t *cluster)
@@ -507,7 +480,7 @@ static void init_handles(breaker_cluster_t *cluster)
 }
 
 static int init(breaker_cluster_t *cluster, const breaker_cluster_config_t *config,
-                const breaker_token_t *fixed, breaker_error_t *error)
+                const breaker_agreement_config_t *agreement, breaker_error_t *error)
 {
     const breaker_redis_callbacks_t callbacks = {cluster, on_up, on_down, on_reply};
     int err;
@@ -515,11 +488,11 @@ static int init(breaker_cluster_t *cluster, const breaker_cluster_config_t *conf
     cluster->log.data = cluster->data = config->data;
     cluster->log.on_log = config->on_log;
     cluster->on_ready = config->on_ready;
-    init_poller(cluster, config, fixed);
     if (config->state_path != NULL && (cluster->state_path = strdup(config->state_path)) == NULL)
         return breaker_error_set(error, BREAKER_ERR_NO_MEMORY, "out of memory");
-    if ((err = make_agreement(cluster, config)) != 0)
+    if ((err = breaker_agreement_create(agreement, &cluster->agreement)) != 0)
         return breaker_error_set(error, err, "%s", breaker_err_message(err));
+    init_poller(cluster, config);
     cluster->loop = config->loop != NULL ? config->loop : &cluster->own_loop;
     if (config->loop == NULL && uv_loop_init(&cluster->own_loop) != 0)
         return breaker_error_set(error, BREAKER_ERR_IO, "cannot make a loop");
@@ -556,18 +529,19 @@ int breaker_cluster_start(breaker_node_t *node, const breaker_cluster_config_t *
                           breaker_cluster_t **ret_cluster, breaker_error_t *error)
 {
     breaker_cluster_t *cluster;
-    breaker_token_t fixed;
+    breaker_agreement_config_t agreement;
     int err;
 
     if (!breaker_node_is_joined(node) || breaker_node_release(node) == NULL)
         return breaker_error_set(error, BREAKER_ERR_STATE,
                                  "the node has not joined, or is not loaded");
-    if ((err = breaker__cluster_check(node, config, &fixed, error)) != 0)
+    if ((err = breaker__cluster_configure(node, config, &agreement, error)) != 0)
         return err;
+    make_random(&agreement.seed, sizeof(agreement.seed));
     if ((cluster = calloc(1, sizeof(*cluster))) == NULL)
         return breaker_error_set(error, BREAKER_ERR_NO_MEMORY, "out of memory");
     cluster->node = node;
-    if ((err = init(cluster, config, &fixed, error)) != 0) {
+    if ((err = init(cluster, config, &agreement, error)) != 0) {
         free_cluster(cluster);
         return err;
     }

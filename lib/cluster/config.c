@@ -1,30 +1,22 @@
 /*
- * What a cluster is configured with: defaults and bounds. Everything that can be known to be wrong
- * is refused here, before a thread or a connection exists, so that a server can check its file.
+ * What a cluster is configured with: defaults and bounds, but for those of its agreement
+ * (agreement_config.c) and of its link (redis/servers.c). Everything that can be known to be wrong
+ * is refused before a thread or a connection exists, so that a server can check its file.
  */
-#include <inttypes.h>
+#include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "cluster/agreement_config.h"
 #include "cluster/config.h"
 
-enum {
-    /* dead-after spans at least so many polls, or live releases would overtake each other */
-    DEAD_POLLS = 3,
-    TIMER_MAX_MS = 86400000,
-    PORT_DIGITS_MAX = 5,
-};
+enum { PORT_DIGITS_MAX = 5 };
 
 void breaker_cluster_config_init(breaker_cluster_config_t *config)
 {
-    breaker_agreement_config_t agreement;
-
     memset(config, 0, sizeof(*config));
     breaker_redis_config_init(&config->redis);
-    breaker_agreement_config_init(&agreement);
-    config->start = agreement.start;
-    config->poll_ms = agreement.poll_ms;
-    config->start_timeout_ms = agreement.start_timeout_ms;
-    config->dead_after_ms = agreement.dead_after_ms;
+    breaker_agreement_config_init(&config->agreement);
 }
 
 static bool is_printable(const char *text)
@@ -61,25 +53,8 @@ static int check_names(const breaker_cluster_config_t *config, breaker_error_t *
     return 0;
 }
 
-static int check_timers(const breaker_cluster_config_t *config, breaker_error_t *error)
-{
-    if (config->poll_ms < BREAKER_POLL_MIN_MS || config->poll_ms > BREAKER_POLL_MAX_MS)
-        return breaker_error_set(error, BREAKER_ERR_RANGE, "poll: accepted: %d to %d ms",
-                                 BREAKER_POLL_MIN_MS, BREAKER_POLL_MAX_MS);
-    if (config->dead_after_ms > BREAKER_DEAD_AFTER_MAX_MS ||
-        (config->dead_after_ms != 0 && config->dead_after_ms < DEAD_POLLS * config->poll_ms))
-        return breaker_error_set(error, BREAKER_ERR_RANGE,
-                                 "dead-after: accepted: 0 (never), or three polls (%" PRIu32
-                                 " ms) to %d ms",
-                                 DEAD_POLLS * config->poll_ms, BREAKER_DEAD_AFTER_MAX_MS);
-    if (config->start_timeout_ms > TIMER_MAX_MS)
-        return breaker_error_set(error, BREAKER_ERR_RANGE, "start-timeout: accepted: 0 to %d ms",
-                                 TIMER_MAX_MS);
-    return 0;
-}
-
-static int parse_operator_token(const breaker_node_t *node, breaker_token_t *ret_token,
-                                breaker_error_t *error)
+static int read_operator_token(const breaker_node_t *node, breaker_token_t *ret_token,
+                               breaker_error_t *error)
 {
     int err = breaker_node_operator_token(node, ret_token);
 
@@ -90,15 +65,43 @@ static int parse_operator_token(const breaker_node_t *node, breaker_token_t *ret
                              "operator's token, or none of them any");
 }
 
-int breaker__cluster_check(const breaker_node_t *node, const breaker_cluster_config_t *config,
-                           breaker_token_t *ret_token, breaker_error_t *error)
+static int check(const breaker_node_t *node, const breaker_cluster_config_t *config,
+                 breaker_token_t *ret_fixed, breaker_error_t *error)
 {
     int err;
 
-    if ((err = check_names(config, error)) != 0 || (err = check_timers(config, error)) != 0)
+    if ((err = check_names(config, error)) != 0 ||
+        (err = breaker__agreement_check_timers(&config->agreement, error)) != 0)
         return err;
-    return parse_operator_token(node, ret_token, error);
+    return read_operator_token(node, ret_fixed, error);
 }
+
+int breaker__cluster_configure(const breaker_node_t *node, const breaker_cluster_config_t *config,
+                               breaker_agreement_config_t *ret_agreement, breaker_error_t *error)
+{
+    breaker_agreement_config_t agreement = config->agreement;
+    const breaker_release_t *release = breaker_node_release(node);
+    const uint8_t *digest;
+    int err;
+
+    assert(release != NULL);
+    if ((err = check(node, config, &agreement.fixed, error)) != 0)
+        return err;
+    agreement.release = *breaker_release_id(release);
+    if (config->adopt_any) {
+        err = breaker_token_parse("any", 3, &agreement.release);
+        assert(err == 0);
+    }
+    digest = breaker_release_digest(release);
+    agreement.suffix[0] = '\0';
+    if (config->token_suffix)
+        snprintf(agreement.suffix, sizeof(agreement.suffix), "-%02x%02x%02x%02x", digest[0],
+                 digest[1], digest[2], digest[3]);
+    *ret_agreement = agreement;
+    return 0;
+}
+
+/* ---- a check of the whole, the link included ---- */
 
 static void ignore_up(void *data)
 {
@@ -120,11 +123,11 @@ int breaker_cluster_check(const breaker_node_t *node, const breaker_cluster_conf
 {
     static const breaker_redis_callbacks_t callbacks = {NULL, ignore_up, ignore_down, ignore_reply};
     breaker_redis_t *redis = NULL;
-    breaker_token_t token;
+    breaker_token_t fixed;
     uv_loop_t loop;
     int err;
 
-    if ((err = breaker__cluster_check(node, config, &token, error)) != 0)
+    if ((err = check(node, config, &fixed, error)) != 0)
         return err;
     if (uv_loop_init(&loop) != 0)
         return breaker_error_set(error, BREAKER_ERR_IO, "cannot make a loop");

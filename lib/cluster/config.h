@@ -4,8 +4,11 @@
 /* The bounds of a cluster's configuration, all but those of the link. Not installed. */
 #include <breaker/cluster.h>
 
-/** Refuses values out of their bounds; gives the token that the operator has set for all views. */
-int breaker__cluster_check(const breaker_node_t *node, const breaker_cluster_config_t *config,
-                           breaker_token_t *ret_token, breaker_error_t *error);
+/**
+ * Refuses values out of their bounds, with the reason in `error`; then completes the agreement's
+ * configuration by what is the node's, all but the seed. The node is loaded.
+ */
+int breaker__cluster_configure(const breaker_node_t *node, const breaker_cluster_config_t *config,
+                               breaker_agreement_config_t *ret_agreement, breaker_error_t *error);
 
 #endif

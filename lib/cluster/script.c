@@ -52,15 +52,16 @@ void breaker__poll_format(breaker__poll_command_t *command, const breaker__polle
     add_text(command, "2");
     add_text(command, poller->ledger_key);
     add_text(command, poller->nodes_key);
-    add(command, poller->release.text, poller->release.len);
+    add(command, poller->agreement->release.text, poller->agreement->release.len);
     add_text(command, poller->address);
     add_text(command, poller->id);
     add_text(command, poll->may_mint ? "mint" : "settle");
-    add(command, poller->fixed.text, poller->fixed.len);
-    add_text(command, poller->suffix);
+    add(command, poller->agreement->fixed.text, poller->agreement->fixed.len);
+    add_text(command, poller->agreement->suffix);
     snprintf(command->clock, sizeof(command->clock), "%" PRIu64, poll->wall_ms);
     add_text(command, command->clock);
-    snprintf(command->dead_after, sizeof(command->dead_after), "%" PRIu32, poller->dead_after_ms);
+    snprintf(command->dead_after, sizeof(command->dead_after), "%" PRIu32,
+             poller->agreement->dead_after_ms);
     add_text(command, command->dead_after);
     add_text(command, poll->digest);
     add_text(command, with_nodes ? "nodes" : "");
@@ -182,7 +183,8 @@ static void note_alive(breaker__alive_t *alive, const breaker_release_id_t *own,
 static bool read_nodes(const breaker_reply_t *reply, const breaker__poller_t *poller,
                        uint64_t now_ms, breaker__alive_t *alive)
 {
-    uint64_t dead_ms = poller->dead_after_ms != 0 ? poller->dead_after_ms : DEFAULT_DEAD_MS;
+    uint64_t dead_ms =
+        poller->agreement->dead_after_ms != 0 ? poller->agreement->dead_after_ms : DEFAULT_DEAD_MS;
     breaker_release_id_t release;
 
     if (reply->type != BREAKER_REPLY_ARRAY)
@@ -191,7 +193,7 @@ static bool read_nodes(const breaker_reply_t *reply, const breaker__poller_t *po
     /* the newest last: they are what counts if there are too many */
     for (size_t i = reply->num_elements; i-- != 0;)
         if (read_node(reply->elements[i], now_ms > dead_ms ? now_ms - dead_ms : 0, &release))
-            note_alive(alive, &poller->release, &release);
+            note_alive(alive, &poller->agreement->release, &release);
     return true;
 }
 

@@ -23,12 +23,9 @@
 typedef struct st_breaker__poller_t {
     char ledger_key[BREAKER_APP_MAX + sizeof("{}:breaker")];
     char nodes_key[BREAKER_APP_MAX + sizeof("{}:breaker:nodes")];
-    breaker_release_id_t release;
     char address[BREAKER_ADVERTISE_MAX + 1];
     char id[17];
-    breaker_token_t fixed;
-    char suffix[17];
-    uint32_t dead_after_ms;
+    const breaker_agreement_config_t *agreement; /* borrowed: outlives us */
 } breaker__poller_t;
 
 /** A command, ready for `breaker_redis_command`; points into itself and the poller. */

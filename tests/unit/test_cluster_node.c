@@ -148,7 +148,7 @@ static int setup(void **state)
     world.urls[0] = world.url;
     world.config.redis.urls = world.urls;
     world.config.redis.num_urls = 1;
-    world.config.poll_ms = 100;
+    world.config.agreement.poll_ms = 100;
     world.config.data = &world;
     world.config.on_ready = on_ready;
     world.config.on_log = on_log;
@@ -252,8 +252,8 @@ static void a_configuration_out_of_bounds_is_refused(void **state)
     bad[4].advertise = "host";
     bad[5].advertise = "ho st:80";
     bad[6].advertise = "host:0";
-    bad[7].poll_ms = 99;
-    bad[8].dead_after_ms = 299;
+    bad[7].agreement.poll_ms = 99;
+    bad[8].agreement.dead_after_ms = 299;
     bad[9].redis.urls = no_urls;
     assert_int_equal(breaker_cluster_check(world->node, &good, NULL), 0);
     for (size_t i = 0; i != num; ++i) {
@@ -263,6 +263,37 @@ static void a_configuration_out_of_bounds_is_refused(void **state)
         assert_int_equal(error.code, breaker_cluster_start(world->node, &bad[i], &cluster, NULL));
         assert_true(error.message[0] != '\0');
         assert_null(cluster);
+    }
+}
+
+static void a_timer_out_of_its_bounds_is_refused_by_its_name(void **state)
+{
+    static const struct {
+        const char *message;
+        size_t offset;
+        uint32_t value_ms;
+    } cases[] = {
+#define TIMER(name, value, accepted)                                                               \
+    {accepted, offsetof(breaker_cluster_config_t, agreement.name##_ms), value}
+        TIMER(poll, 99, "poll: accepted: 100 to 60000 ms"),
+        TIMER(backoff_min, 1501, "backoff-min: accepted: 1 to 1500 ms"),
+        TIMER(backoff_max, 86400001, "backoff-max: accepted: 1 to 86400000 ms"),
+        TIMER(forgive_after, 86400001, "forgive-after: accepted: 0 to 86400000 ms"),
+        TIMER(grace, UINT32_MAX, "grace: accepted: 0 to 86400000 ms"),
+        TIMER(start_timeout, 86400001, "start-timeout: accepted: 0 to 86400000 ms"),
+        TIMER(settle, 86400001, "settle: accepted: 0 to 86400000 ms"),
+        TIMER(dead_after, 299,
+              "dead-after: accepted: 0 (never), or three polls (300 ms) to 86400000 ms"),
+#undef TIMER
+    };
+    world_t *world = *state;
+
+    for (size_t i = 0; i != COUNT(cases); ++i) {
+        breaker_cluster_config_t bad = world->config;
+        breaker_error_t error = {0};
+        *(uint32_t *)(void *)((char *)&bad + cases[i].offset) = cases[i].value_ms;
+        assert_int_equal(breaker_cluster_check(world->node, &bad, &error), BREAKER_ERR_RANGE);
+        assert_string_equal(error.message, cases[i].message);
     }
 }
 
@@ -306,7 +337,7 @@ static void nothing_is_published_before_there_is_a_token(void **state)
     world_t *world = *state;
     breaker_cluster_t *cluster;
 
-    world->config.start = BREAKER_START_STRICT;
+    world->config.agreement.start = BREAKER_START_STRICT;
     cluster = start(world);
     WAIT_UNTIL(atomic_load(&world->num_troubles) != 0);
     assert_null(take_snapshot(world));
@@ -334,7 +365,7 @@ static void a_node_alone_serves_under_its_own_proposal_in_the_end(void **state)
     /* and has the same token when it comes back, at once, whatever the policy */
     breaker_token_t token = held->views[0].token;
     breaker_snapshot_unref(held);
-    world->config.start = BREAKER_START_STRICT;
+    world->config.agreement.start = BREAKER_START_STRICT;
     cluster = start(world);
     assert_int_equal(atomic_load(&world->num_ready), 2);
     assert_true(has_token(world, token.text));
@@ -354,7 +385,7 @@ static void an_entry_of_the_release_becomes_the_token_of_all_views(void **state)
                           "*2\r\n$8\r\n40 v0 r0\r\n$8\r\n50 v1 r1\r\n"
                           "*2\r\n$14\r\n999000 r0 - 01\r\n$14\r\n999000 r1 - 02\r\n");
     use_server(world, &server);
-    world->config.start = BREAKER_START_STRICT;
+    world->config.agreement.start = BREAKER_START_STRICT;
     world->config.state_path = world->state_path;
     cluster = start(world);
     wait_ready(world);
@@ -382,7 +413,7 @@ static void where_all_share_all_files_any_release_is_this_one(void **state)
     start_server(&server, "*4\r\n$40\r\n" DIGEST "\r\n:1000000\r\n"
                           "*2\r\n$9\r\n40 v0 any\r\n$9\r\n50 v1 any\r\n$-1\r\n");
     use_server(world, &server);
-    world->config.start = BREAKER_START_STRICT;
+    world->config.agreement.start = BREAKER_START_STRICT;
     world->config.adopt_any = true;
     cluster = start(world);
     wait_ready(world);
@@ -433,9 +464,9 @@ static void a_wanted_refresh_is_a_poll_out_of_turn(void **state)
 
     start_server(&server, "*4\r\n$40\r\n" DIGEST "\r\n:1000000\r\n*1\r\n$8\r\n50 v1 r1\r\n$-1\r\n");
     use_server(world, &server);
-    world->config.start = BREAKER_START_STRICT;
-    world->config.poll_ms = BREAKER_POLL_MAX_MS;
-    world->config.dead_after_ms = 0;
+    world->config.agreement.start = BREAKER_START_STRICT;
+    world->config.agreement.poll_ms = BREAKER_POLL_MAX_MS;
+    world->config.agreement.dead_after_ms = 0;
     cluster = start(world);
     wait_ready(world);
     WAIT_UNTIL(breaker_node_freshness(world->node).reachable);
@@ -459,7 +490,7 @@ static void an_embedders_loop_carries_the_cluster_and_is_empty_after_it(void **s
     assert_int_equal(uv_loop_init(&loop), 0);
     start_server(&server, "*4\r\n$40\r\n" DIGEST "\r\n:1000000\r\n*1\r\n$8\r\n50 v1 r1\r\n$-1\r\n");
     use_server(world, &server);
-    world->config.start = BREAKER_START_STRICT;
+    world->config.agreement.start = BREAKER_START_STRICT;
     world->config.loop = &loop;
     cluster = start(world);
     for (uint64_t end = now_ms() + DEADLINE_MS; atomic_load(&world->num_ready) == 0;) {
@@ -479,6 +510,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_configuration_out_of_bounds_is_refused),
+        TEST(a_timer_out_of_its_bounds_is_refused_by_its_name),
         TEST(a_node_that_did_not_join_or_is_not_loaded_cannot_start),
         TEST(views_with_different_tokens_are_refused),
         TEST(nothing_is_published_before_there_is_a_token),

@@ -25,20 +25,21 @@ static breaker_token_t token_of(const char *text)
     return token;
 }
 
-static breaker__poller_t make_poller(void)
+static breaker__poller_t make_poller(breaker_agreement_config_t *agreement)
 {
-    breaker__poller_t poller = {
+    *agreement = (breaker_agreement_config_t){
+        .release = token_of("r2"),
+        .fixed = token_of("v1.2"),
+        .suffix = "-a1b2c3d4",
+        .dead_after_ms = 30000,
+    };
+    return (breaker__poller_t){
         .ledger_key = "{shop}:breaker",
         .nodes_key = "{shop}:breaker:nodes",
         .address = "10.0.0.7:8080",
         .id = "0011223344556677",
-        .suffix = "-a1b2c3d4",
-        .dead_after_ms = 30000,
+        .agreement = agreement,
     };
-
-    poller.release = token_of("r2");
-    poller.fixed = token_of("v1.2");
-    return poller;
 }
 
 /* ---- the command ---- */
@@ -61,7 +62,8 @@ static void the_command_has_the_scripts_layout(void **state)
                                            "5000 v1.2 r2",
                                            "4000 v1.1 r1"};
     breaker_poll_t poll = {.may_mint = true, .wall_ms = 1718539201234, .digest = DIGEST};
-    breaker__poller_t poller = make_poller();
+    breaker_agreement_config_t agreement;
+    breaker__poller_t poller = make_poller(&agreement);
     breaker__poll_command_t command;
     (void)state;
 
@@ -82,12 +84,13 @@ static void the_command_has_the_scripts_layout(void **state)
 static void what_a_node_has_not_is_empty(void **state)
 {
     breaker_poll_t poll = {.may_mint = false};
-    breaker__poller_t poller = make_poller();
+    breaker_agreement_config_t agreement;
+    breaker__poller_t poller = make_poller(&agreement);
     breaker__poll_command_t command;
     (void)state;
 
-    poller.fixed.len = 0;
-    poller.suffix[0] = '\0';
+    agreement.fixed.len = 0;
+    agreement.suffix[0] = '\0';
     breaker__poll_format(&command, &poller, &poll, false);
     assert_int_equal(command.argc, 5 + 10);
     assert_memory_equal(command.argv[8], "settle", 6);
@@ -102,11 +105,12 @@ static void the_fullest_command_has_room(void **state)
     static const char longest[] =
         "0123456789012345678901234567890123456789012345678901234567890123";
     breaker_poll_t poll = {.may_mint = true, .wall_ms = UINT64_MAX, .digest = DIGEST};
-    breaker__poller_t poller = make_poller();
+    breaker_agreement_config_t agreement;
+    breaker__poller_t poller = make_poller(&agreement);
     breaker__poll_command_t command;
     (void)state;
 
-    poller.dead_after_ms = UINT32_MAX;
+    agreement.dead_after_ms = UINT32_MAX;
     poll.num_entries = BREAKER_LEDGER_MAX + 1;
     for (size_t i = 0; i != poll.num_entries; ++i)
         poll.entries[i] =
@@ -184,7 +188,8 @@ static void free_reply(breaker_reply_t *reply)
 
 static bool parse(const char *text, breaker_answer_t *answer, breaker__alive_t *alive)
 {
-    breaker__poller_t poller = make_poller();
+    breaker_agreement_config_t agreement;
+    breaker__poller_t poller = make_poller(&agreement);
     breaker_reply_t *reply = read_reply(&text);
     bool is_good = breaker__poll_parse(reply, &poller, answer, alive);
 

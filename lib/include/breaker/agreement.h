@@ -189,6 +189,9 @@ BREAKER_EXPORT breaker_actions_t breaker_agreement_on_wanted(breaker_agreement_t
 BREAKER_EXPORT void breaker_agreement_poll(const breaker_agreement_t *agreement,
                                            breaker_moment_t now, breaker_poll_t *ret_poll);
 
+/** What it was made with. Borrowed; never changes. */
+BREAKER_EXPORT const breaker_agreement_config_t *
+breaker_agreement_config(const breaker_agreement_t *agreement);
 /** What the machine stands at. Borrowed until the next event. */
 BREAKER_EXPORT breaker_agreement_state_t
 breaker_agreement_state(const breaker_agreement_t *agreement);

@@ -53,9 +53,11 @@ typedef struct st_breaker_cluster_config_t {
     bool adopt_any;
     /** minted tokens end in eight characters of the release's digest */
     bool token_suffix;
-    breaker_start_policy_t start;
-    /** see agreement.h; the defaults stand there */
-    uint32_t poll_ms, start_timeout_ms, dead_after_ms;
+    /**
+     * the start policy and the timers, see agreement.h. What is the node's is taken from the node,
+     * whatever stands here: `release`, `fixed`, `suffix` and `seed`
+     */
+    breaker_agreement_config_t agreement;
     /** the state file, or NULL for none */
     const char *state_path;
     /** a loop of the embedder's, whose thread then starts and stops the cluster; NULL: a thread */
