@@ -1,24 +1,13 @@
 /*
- * Snapshots and their publication. A snapshot is never written to once it is published, so readers
- * need no lock while they hold a reference. The lock of the publisher covers one thing: between
- * reading the pointer and counting the reference nobody may drop the last one. The generation
- * beside it lets a reader see with one load that there is nothing to do.
+ * Snapshots. One is never written to once it is made but for its count of references and, by the
+ * publisher, its number: readers need no lock while they hold a reference. A release comes in with
+ * the tokens that name it, and never with another's.
  */
 #include <assert.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <breaker/error.h>
 #include <breaker/snapshot.h>
-
-struct st_breaker_publisher_t {
-    _Atomic uint64_t generation; /* of `current`; written under the lock */
-    pthread_mutex_t lock;
-    breaker_snapshot_t *current; /* owned reference, or NULL */
-};
-
-/* ---- snapshots ---- */
 
 static void fill_view(breaker_snapshot_view_t *dst, const breaker_view_t *view,
                       const breaker_token_t *token, const breaker_release_t *release)
@@ -119,74 +108,4 @@ void breaker_snapshot_unref(breaker_snapshot_t *snapshot)
         breaker_release_unref(snapshot->held[i]);
     breaker_release_unref(snapshot->release);
     free(snapshot);
-}
-
-/* ---- publication ---- */
-
-int breaker_publisher_create(breaker_publisher_t **ret_publisher)
-{
-    breaker_publisher_t *publisher = calloc(1, sizeof(*publisher));
-
-    if (publisher == NULL)
-        return BREAKER_ERR_NO_MEMORY;
-    atomic_init(&publisher->generation, 0);
-    if (pthread_mutex_init(&publisher->lock, NULL) != 0) {
-        free(publisher);
-        return BREAKER_ERR_NO_MEMORY;
-    }
-    *ret_publisher = publisher;
-    return 0;
-}
-
-void breaker_publisher_free(breaker_publisher_t *publisher)
-{
-    if (publisher == NULL)
-        return;
-    breaker_snapshot_unref(publisher->current);
-    pthread_mutex_destroy(&publisher->lock);
-    free(publisher);
-}
-
-static void lock(breaker_publisher_t *publisher)
-{
-    int err = pthread_mutex_lock(&publisher->lock);
-
-    assert(err == 0);
-}
-
-static void unlock(breaker_publisher_t *publisher)
-{
-    int err = pthread_mutex_unlock(&publisher->lock);
-
-    assert(err == 0);
-}
-
-void breaker_publisher_publish(breaker_publisher_t *publisher, breaker_snapshot_t *snapshot)
-{
-    breaker_snapshot_t *before;
-
-    assert(snapshot->generation == 0);
-    lock(publisher);
-    before = publisher->current;
-    snapshot->generation = before != NULL ? before->generation + 1 : 1;
-    publisher->current = snapshot;
-    atomic_store_explicit(&publisher->generation, snapshot->generation, memory_order_release);
-    unlock(publisher);
-    /* outside the lock: the last reference to a release may free many files */
-    breaker_snapshot_unref(before);
-}
-
-bool breaker_publisher_refresh(breaker_publisher_t *publisher, breaker_snapshot_t **held)
-{
-    uint64_t newest = atomic_load_explicit(&publisher->generation, memory_order_acquire);
-    breaker_snapshot_t *before = *held;
-
-    if (newest == (before != NULL ? before->generation : 0))
-        return false;
-    lock(publisher);
-    *held = breaker_snapshot_ref(publisher->current);
-    unlock(publisher);
-    assert(before == NULL || (*held)->generation > before->generation);
-    breaker_snapshot_unref(before);
-    return true;
 }

@@ -34,7 +34,9 @@ extern "C" {
     X(TOO_LONG, -15, "the output does not fit")                                                    \
     X(STATE, -16, "not possible in this state")                                                    \
     X(THREAD, -17, "a thread could not be started")                                                \
-    X(UNREACHABLE, -18, "a server cannot be reached, or refuses")
+    X(UNREACHABLE, -18, "a server cannot be reached, or refuses")                                  \
+    X(BUSY, -19, "another one is under way")                                                       \
+    X(CANCELLED, -20, "it was given up before its end")
 
 enum {
 #define X(name, value, message) BREAKER_ERR_##name = value,

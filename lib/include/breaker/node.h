@@ -166,9 +166,12 @@ BREAKER_EXPORT breaker_freshness_t breaker_node_freshness(const breaker_node_t *
  * nodes of a cluster only. Any thread, even after the cluster was stopped.
  */
 BREAKER_EXPORT void breaker_node_want_refresh(breaker_node_t *node);
-/** Becomes readable when a refresh is wanted; `breaker_node_take_wanted` makes it wait again. */
+/**
+ * Becomes readable when a refresh is wanted; `breaker_node_take_wanted` makes it wait again, and
+ * tells whether one is.
+ */
 BREAKER_EXPORT int breaker_node_wanted_fd(const breaker_node_t *node);
-BREAKER_EXPORT void breaker_node_take_wanted(breaker_node_t *node);
+BREAKER_EXPORT bool breaker_node_take_wanted(breaker_node_t *node);
 
 /** Reserves a place for a request that waits; false when all BREAKER_PARKED_MAX are taken. */
 BREAKER_EXPORT bool breaker_node_reserve_place(breaker_node_t *node);

@@ -102,14 +102,14 @@ BREAKER_EXPORT void breaker_publisher_publish(breaker_publisher_t *publisher,
                                               breaker_snapshot_t *snapshot);
 
 /**
- * Brings `*held` up to date, where a thread keeps its reference (NULL at first), and returns true
- * when it changed. When nothing was published since, this is one acquire-load; otherwise the new
- * snapshot is referenced under the publisher's lock and the old reference dropped. `*held` stays
- * NULL while nothing is published. Drop the last one with `breaker_snapshot_unref`. Any thread,
- * each with a `held` of its own.
+ * Brings `*current` up to date, where a thread keeps its reference (NULL at first), and returns
+ * true when it changed. When nothing was published since, this is one acquire-load; otherwise the
+ * new snapshot is referenced under the publisher's lock and the old reference dropped. `*current`
+ * stays NULL while nothing is published. Drop the last one with `breaker_snapshot_unref`. Any
+ * thread, each with a `current` of its own.
  */
 BREAKER_EXPORT bool breaker_publisher_refresh(breaker_publisher_t *publisher,
-                                              breaker_snapshot_t **held);
+                                              breaker_snapshot_t **current);
 
 #ifdef __cplusplus
 }

@@ -1,0 +1,262 @@
+/*
+ * The loader's thread and its queue. Kept always: a job that was taken in is run exactly once, with
+ * its stop raised if the end comes first; the thread is woken once for each thing that it is to
+ * look at, and looks at everything when it is woken, so that nothing is forgotten and a needless
+ * wake costs a glance. Encodings are what it does when there is nothing else: whatever comes
+ * interrupts them, and they go on where they were.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <semaphore.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+#include "encoding/encodings.h"
+#include "node/loader.h"
+#include "thread.h"
+
+struct st_breaker__loader_t {
+    pthread_t thread;
+    const breaker_encoding_config_t *encoding; /* borrowed: outlives us */
+    sem_t wake;
+    /* the loader is to end */
+    atomic_bool stop;
+    /* something comes before the encodings; changed under the lock */
+    atomic_bool interrupt;
+
+    pthread_mutex_t lock; /* of what follows */
+    pthread_cond_t encoded_cond;
+    breaker__job_t jobs[BREAKER__LOADER_JOBS_MAX]; /* a ring */
+    size_t first_job, num_jobs;
+    breaker_release_t *release; /* owned reference: whose encodings are made, or NULL */
+    bool is_encoded;
+};
+
+static void lock(breaker__loader_t *loader)
+{
+    int err = pthread_mutex_lock(&loader->lock);
+
+    assert(err == 0);
+}
+
+static void unlock(breaker__loader_t *loader)
+{
+    int err = pthread_mutex_unlock(&loader->lock);
+
+    assert(err == 0);
+}
+
+static void wake(breaker__loader_t *loader)
+{
+    int err = sem_post(&loader->wake);
+
+    assert(err == 0);
+}
+
+static bool is_stopped(const breaker__loader_t *loader)
+{
+    return atomic_load_explicit(&loader->stop, memory_order_relaxed);
+}
+
+/* ---- the thread ---- */
+
+/* what it makes is worth nothing to the request that waits for a processor */
+static void lower_priority(void)
+{
+    struct sched_param param = {.sched_priority = 0};
+
+    pthread_setschedparam(pthread_self(), SCHED_BATCH, &param);
+    /* on Linux the nice value belongs to the thread; a refusal costs speed, nothing else */
+    setpriority(PRIO_PROCESS, (id_t)gettid(), 19);
+}
+
+static void sleep_until_woken(breaker__loader_t *loader)
+{
+    while (sem_wait(&loader->wake) != 0)
+        assert(errno == EINTR);
+}
+
+static bool take_job(breaker__loader_t *loader, breaker__job_t *ret_job)
+{
+    bool taken;
+
+    lock(loader);
+    if ((taken = loader->num_jobs != 0)) {
+        *ret_job = loader->jobs[loader->first_job];
+        loader->first_job = (loader->first_job + 1) % BREAKER__LOADER_JOBS_MAX;
+        --loader->num_jobs;
+    } else {
+        /* everything that interrupted has been looked at, but for the end */
+        atomic_store_explicit(&loader->interrupt, is_stopped(loader), memory_order_relaxed);
+    }
+    unlock(loader);
+    return taken;
+}
+
+static void run_jobs(breaker__loader_t *loader)
+{
+    breaker__job_t job;
+
+    while (take_job(loader, &job)) {
+        assert(job.run != NULL);
+        job.run(job.data, &loader->stop);
+    }
+}
+
+/* the release whose encodings are missing, with a reference of its own, or NULL */
+static breaker_release_t *take_release(breaker__loader_t *loader)
+{
+    breaker_release_t *release = NULL;
+
+    lock(loader);
+    if (loader->release != NULL && !loader->is_encoded)
+        release = breaker_release_ref(loader->release);
+    unlock(loader);
+    return release;
+}
+
+static void make_encodings(breaker__loader_t *loader)
+{
+    breaker_release_t *release = take_release(loader);
+
+    if (release == NULL)
+        return;
+    breaker__release_encode(release, loader->encoding, &loader->interrupt);
+    lock(loader);
+    assert(loader->release != NULL);
+    if (loader->release == release &&
+        !atomic_load_explicit(&loader->interrupt, memory_order_relaxed)) {
+        loader->is_encoded = true;
+        pthread_cond_broadcast(&loader->encoded_cond);
+    }
+    unlock(loader);
+    breaker_release_unref(release);
+}
+
+static void *run(void *data)
+{
+    breaker__loader_t *loader = data;
+
+    lower_priority();
+    do {
+        sleep_until_woken(loader);
+        run_jobs(loader);
+        make_encodings(loader);
+    } while (!is_stopped(loader));
+    /* one may have come in just before the end */
+    run_jobs(loader);
+    return NULL;
+}
+
+/* ---- from outside ---- */
+
+static int init(breaker__loader_t *loader)
+{
+    if (sem_init(&loader->wake, 0, 0) != 0)
+        return BREAKER_ERR_NO_MEMORY;
+    if (pthread_mutex_init(&loader->lock, NULL) != 0)
+        goto NoLock;
+    if (pthread_cond_init(&loader->encoded_cond, NULL) != 0)
+        goto NoCond;
+    return 0;
+
+NoCond:
+    pthread_mutex_destroy(&loader->lock);
+NoLock:
+    sem_destroy(&loader->wake);
+    return BREAKER_ERR_NO_MEMORY;
+}
+
+static void dispose(breaker__loader_t *loader)
+{
+    pthread_cond_destroy(&loader->encoded_cond);
+    pthread_mutex_destroy(&loader->lock);
+    sem_destroy(&loader->wake);
+}
+
+int breaker__loader_create(const breaker_encoding_config_t *encoding,
+                           breaker__loader_t **ret_loader, breaker_error_t *error)
+{
+    breaker__loader_t *loader = calloc(1, sizeof(*loader));
+    int err;
+
+    if (loader == NULL || init(loader) != 0) {
+        free(loader);
+        return breaker_error_set(error, BREAKER_ERR_NO_MEMORY, "%s",
+                                 breaker_err_message(BREAKER_ERR_NO_MEMORY));
+    }
+    loader->encoding = encoding;
+    atomic_init(&loader->stop, false);
+    atomic_init(&loader->interrupt, false);
+    if ((err = breaker__thread_start("breaker-loader", run, loader, &loader->thread, error)) != 0) {
+        dispose(loader);
+        free(loader);
+        return err;
+    }
+    *ret_loader = loader;
+    return 0;
+}
+
+void breaker__loader_free(breaker__loader_t *loader)
+{
+    int err;
+
+    if (loader == NULL)
+        return;
+    assert(!pthread_equal(pthread_self(), loader->thread));
+    lock(loader);
+    atomic_store_explicit(&loader->stop, true, memory_order_relaxed);
+    atomic_store_explicit(&loader->interrupt, true, memory_order_relaxed);
+    unlock(loader);
+    wake(loader);
+    err = pthread_join(loader->thread, NULL);
+    assert(err == 0);
+    assert(loader->num_jobs == 0);
+    breaker_release_unref(loader->release);
+    dispose(loader);
+    free(loader);
+}
+
+int breaker__loader_run(breaker__loader_t *loader, breaker__job_t job)
+{
+    bool is_full;
+
+    assert(job.run != NULL);
+    lock(loader);
+    if (!(is_full = loader->num_jobs == BREAKER__LOADER_JOBS_MAX)) {
+        size_t at = (loader->first_job + loader->num_jobs++) % BREAKER__LOADER_JOBS_MAX;
+        loader->jobs[at] = job;
+        atomic_store_explicit(&loader->interrupt, true, memory_order_relaxed);
+    }
+    unlock(loader);
+    if (is_full)
+        return BREAKER_ERR_BUSY;
+    wake(loader);
+    return 0;
+}
+
+void breaker__loader_encode(breaker__loader_t *loader, breaker_release_t *release)
+{
+    breaker_release_t *before;
+
+    lock(loader);
+    before = loader->release;
+    loader->release = breaker_release_ref(release);
+    loader->is_encoded = loader->is_encoded && before == release;
+    atomic_store_explicit(&loader->interrupt, true, memory_order_relaxed);
+    unlock(loader);
+    breaker_release_unref(before);
+    wake(loader);
+}
+
+void breaker__loader_wait_encoded(breaker__loader_t *loader)
+{
+    assert(!pthread_equal(pthread_self(), loader->thread));
+    lock(loader);
+    assert(loader->release != NULL);
+    while (!loader->is_encoded)
+        pthread_cond_wait(&loader->encoded_cond, &loader->lock);
+    unlock(loader);
+}

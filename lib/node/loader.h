@@ -1,0 +1,49 @@
+#ifndef BREAKER_NODE_LOADER_H
+#define BREAKER_NODE_LOADER_H
+
+#include <stdatomic.h>
+#include <breaker/error.h>
+#include <breaker/release.h>
+
+/** the most jobs that wait at once */
+#define BREAKER__LOADER_JOBS_MAX 4
+
+/**
+ * The thread of a node for what takes a disk or a processor for long: jobs (the loads) before
+ * encodings. It has the lowest priority: nobody waits for it who also waits for a processor.
+ */
+typedef struct st_breaker__loader_t breaker__loader_t;
+
+/** A piece of work. `stop` is raised when the loader is to end: the job then comes to its end. */
+typedef struct st_breaker__job_t {
+    void (*run)(void *data, const atomic_bool *stop);
+    void *data; /* borrowed: outlives the run */
+} breaker__job_t;
+
+/**
+ * Starts the thread. `encoding` is how encodings are made; borrowed: outlives the loader. Fails
+ * with BREAKER_ERR_NO_MEMORY and like `breaker__thread_start`, the reason in `error`.
+ */
+int breaker__loader_create(const breaker_encoding_config_t *encoding,
+                           breaker__loader_t **ret_loader, breaker_error_t *error);
+/**
+ * Raises the stop, waits until every job that was taken in has run, and frees; takes NULL. Not on
+ * the loader's thread.
+ */
+void breaker__loader_free(breaker__loader_t *loader);
+
+/**
+ * Has a job run once, after those that came before it. Fails with BREAKER_ERR_BUSY when
+ * BREAKER__LOADER_JOBS_MAX wait already. Any thread, the loader's as well.
+ */
+int breaker__loader_run(breaker__loader_t *loader, breaker__job_t job);
+
+/**
+ * Makes the encodings of this release from now on, and none of another's. Takes a reference. Any
+ * thread.
+ */
+void breaker__loader_encode(breaker__loader_t *loader, breaker_release_t *release);
+/** Waits until the encodings that were asked for last are made. Any thread but the loader's. */
+void breaker__loader_wait_encoded(breaker__loader_t *loader);
+
+#endif
