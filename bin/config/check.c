@@ -7,8 +7,9 @@
 #include <string.h>
 #include <h2o.h>
 #include <h2o/configurator.h>
+#include <option.h>
 #include "config/check.h"
-#include "config/refuse.h"
+#include "config/nearest.h"
 
 bool breaker__may_repeat(const char *key)
 {
@@ -62,7 +63,7 @@ static const char *nearest_command(const h2o_globalconf_t *globalconf, int level
         for (size_t i = 0; i != configurator->commands.size; ++i) {
             const h2o_configurator_command_t *command = &configurator->commands.entries[i];
             if ((command->flags & level) != 0)
-                nearest = breaker__nearer(key, nearest, command->name);
+                nearest = breaker__nearest_of(key, nearest, command->name);
         }
     }
     return nearest;
@@ -70,15 +71,15 @@ static const char *nearest_command(const h2o_globalconf_t *globalconf, int level
 
 static int refuse_unknown(const h2o_globalconf_t *globalconf, int level, const yoml_t *key)
 {
+    const breaker__option_t at = {.node = key};
     const char *nearest = nearest_command(globalconf, level, key->data.scalar);
 
     if (nearest != NULL)
-        return breaker__refuse(key, NULL, "unknown key `%s` %s; did you mean `%s`?",
-                               key->data.scalar, level_name(level), nearest);
-    return breaker__refuse(key, NULL,
-                           "unknown key `%s` %s; accepted: the directives in "
-                           "h2o-breaker.conf(5)",
-                           key->data.scalar, level_name(level));
+        return breaker__option_fail(&at, "unknown key `%s` %s; did you mean `%s`?",
+                                    key->data.scalar, level_name(level), nearest);
+    return breaker__option_fail(
+        &at, "unknown key `%s` %s; accepted: the directives in h2o-breaker.conf(5)",
+        key->data.scalar, level_name(level));
 }
 
 static int check_level(h2o_globalconf_t *globalconf, int level, const yoml_t *node);
@@ -97,13 +98,14 @@ static int check_path(h2o_globalconf_t *globalconf, const yoml_t *node)
 
 static int check_below(h2o_globalconf_t *globalconf, const char *key, const yoml_t *value)
 {
+    const breaker__option_t at = {.key = key, .node = value};
+
     if (strcmp(key, "file.custom-handler") == 0)
         return check_level(globalconf, H2O_CONFIGURATOR_FLAG_EXTENSION, value);
     if (strcmp(key, "hosts") != 0 && strcmp(key, "paths") != 0)
         return 0;
     if (value->type != YOML_TYPE_MAPPING)
-        return breaker__refuse(value, key, "got `%s`; accepted: a mapping",
-                               breaker__describe(value));
+        return breaker__option_refuse(&at, "a mapping");
     for (size_t i = 0; i != value->data.mapping.size; ++i) {
         const yoml_t *below = value->data.mapping.elements[i].value;
         if ((strcmp(key, "hosts") == 0 ? check_level(globalconf, H2O_CONFIGURATOR_FLAG_HOST, below)
@@ -116,11 +118,12 @@ static int check_below(h2o_globalconf_t *globalconf, const char *key, const yoml
 static int check_pair(h2o_globalconf_t *globalconf, int level, const yoml_mapping_element_t *pair)
 {
     const h2o_configurator_command_t *command;
+    breaker__option_t at = {.node = pair->key};
     char levels[96];
 
     if (pair->key->type != YOML_TYPE_SCALAR)
-        return breaker__refuse(pair->key, NULL, "got %s as a key; accepted: a directive",
-                               breaker__describe(pair->key));
+        return breaker__option_fail(&at, "got %s as a key; accepted: a directive",
+                                    breaker__option_describe(pair->key));
     if (level == H2O_CONFIGURATOR_FLAG_EXTENSION &&
         strcmp(pair->key->data.scalar, "extension") == 0)
         return 0;
@@ -128,17 +131,19 @@ static int check_pair(h2o_globalconf_t *globalconf, int level, const yoml_mappin
         return refuse_unknown(globalconf, level, pair->key);
     if ((command->flags & level) == 0) {
         name_levels(command->flags, levels, sizeof(levels));
-        return breaker__refuse(pair->key, command->name, "stands %s; it belongs %s",
-                               level_name(level), levels);
+        at.key = command->name;
+        return breaker__option_fail(&at, "stands %s; it belongs %s", level_name(level), levels);
     }
     return check_below(globalconf, command->name, pair->value);
 }
 
 static int check_level(h2o_globalconf_t *globalconf, int level, const yoml_t *node)
 {
+    const breaker__option_t at = {.node = node};
+
     if (node->type != YOML_TYPE_MAPPING)
-        return breaker__refuse(node, NULL, "got `%s` %s; accepted: a mapping of directives",
-                               breaker__describe(node), level_name(level));
+        return breaker__option_fail(&at, "got `%s` %s; accepted: a mapping of directives",
+                                    breaker__option_describe(node), level_name(level));
     for (size_t i = 0; i != node->data.mapping.size; ++i)
         if (check_pair(globalconf, level, &node->data.mapping.elements[i]) != 0)
             return -1;

@@ -13,14 +13,15 @@
 #include <h2o/configurator.h>
 #include "config/check.h"
 #include "config/config.h"
-#include "server/process.h"
-#include "config/refuse.h"
+#include "config/listen.h"
 #include "config/yaml.h"
+#include "server/process.h"
 
 /* the most threads, and the most names that are looked up at once */
 #define THREADS_MAX 1024
 #define NAME_LOOKUPS 8
 #define SHUTDOWN_TIMEOUT_S 30
+#define SHUTDOWN_TIMEOUT_MAX_S (24 * 60 * 60)
 
 typedef struct st_configurator_t {
     h2o_configurator_t super;
@@ -37,33 +38,25 @@ static breaker__config_t *config_of(h2o_configurator_command_t *cmd)
 static int on_config_listen(h2o_configurator_command_t *cmd, h2o_configurator_context_t *ctx,
                             yoml_t *node)
 {
-    return breaker__listeners_add(&config_of(cmd)->listeners, node, ctx->hostconf);
-}
+    const breaker__option_t option = {.key = cmd->name, .node = node};
 
-static int read_string(const char *key, const yoml_t *node, char **slot)
-{
-    const char *text;
-
-    if (!breaker__read_text(node, key, &text))
-        return -1;
-    free(*slot);
-    *slot = h2o_strdup(NULL, text, SIZE_MAX).base;
-    return 0;
+    return breaker__listen_read(&option, ctx->hostconf, &config_of(cmd)->listeners);
 }
 
 static int on_config_user(h2o_configurator_command_t *cmd, h2o_configurator_context_t *ctx,
                           yoml_t *node)
 {
+    const breaker__option_t option = {.key = cmd->name, .node = node};
     breaker__config_t *config = config_of(cmd);
     const struct passwd *user;
 
-    if (read_string(cmd->name, node, &config->user) != 0)
+    if (breaker__option_copy(&option, &config->user) != 0)
         return -1;
     if ((user = getpwnam(config->user)) == NULL)
-        return breaker__refuse(node, cmd->name, "there is no user `%s`", config->user);
+        return breaker__option_fail(&option, "there is no user `%s`", config->user);
     if (geteuid() != 0 && user->pw_uid != geteuid())
-        return breaker__refuse(node, cmd->name, "only root can become another user, here `%s`",
-                               config->user);
+        return breaker__option_fail(&option, "only root can become another user, here `%s`",
+                                    config->user);
     ctx->globalconf->user = config->user;
     return 0;
 }
@@ -71,24 +64,29 @@ static int on_config_user(h2o_configurator_command_t *cmd, h2o_configurator_cont
 static int on_config_pid_file(h2o_configurator_command_t *cmd, h2o_configurator_context_t *ctx,
                               yoml_t *node)
 {
+    const breaker__option_t option = {.key = cmd->name, .node = node};
     (void)ctx;
-    return read_string(cmd->name, node, &config_of(cmd)->pid_file);
+
+    return breaker__option_copy(&option, &config_of(cmd)->pid_file);
 }
 
 static int on_config_error_log(h2o_configurator_command_t *cmd, h2o_configurator_context_t *ctx,
                                yoml_t *node)
 {
+    const breaker__option_t option = {.key = cmd->name, .node = node};
     (void)ctx;
-    return read_string(cmd->name, node, &config_of(cmd)->error_log);
+
+    return breaker__option_copy(&option, &config_of(cmd)->error_log);
 }
 
 static int on_config_num_threads(h2o_configurator_command_t *cmd, h2o_configurator_context_t *ctx,
                                  yoml_t *node)
 {
+    const breaker__option_t option = {.key = cmd->name, .node = node};
     uint64_t value;
     (void)ctx;
 
-    if (!breaker__read_number(node, cmd->name, 1, THREADS_MAX, &value))
+    if (breaker__option_number(&option, "a number", 1, THREADS_MAX, &value) != 0)
         return -1;
     config_of(cmd)->num_threads = (size_t)value;
     return 0;
@@ -97,10 +95,11 @@ static int on_config_num_threads(h2o_configurator_command_t *cmd, h2o_configurat
 static int on_config_max_connections(h2o_configurator_command_t *cmd,
                                      h2o_configurator_context_t *ctx, yoml_t *node)
 {
+    const breaker__option_t option = {.key = cmd->name, .node = node};
     uint64_t value;
     (void)ctx;
 
-    if (!breaker__read_number(node, cmd->name, 1, INT32_MAX, &value))
+    if (breaker__option_number(&option, "a number", 1, INT32_MAX, &value) != 0)
         return -1;
     config_of(cmd)->max_connections = (size_t)value;
     return 0;
@@ -109,10 +108,11 @@ static int on_config_max_connections(h2o_configurator_command_t *cmd,
 static int on_config_shutdown_timeout(h2o_configurator_command_t *cmd,
                                       h2o_configurator_context_t *ctx, yoml_t *node)
 {
+    const breaker__option_t option = {.key = cmd->name, .node = node};
     uint64_t value;
     (void)ctx;
 
-    if (!breaker__read_number(node, cmd->name, 0, 24 * 60 * 60, &value))
+    if (breaker__option_number(&option, "seconds", 0, SHUTDOWN_TIMEOUT_MAX_S, &value) != 0)
         return -1;
     config_of(cmd)->shutdown_timeout_s = (unsigned)value;
     return 0;
@@ -121,8 +121,10 @@ static int on_config_shutdown_timeout(h2o_configurator_command_t *cmd,
 static int on_config_fast_path(h2o_configurator_command_t *cmd, h2o_configurator_context_t *ctx,
                                yoml_t *node)
 {
+    const breaker__option_t option = {.key = cmd->name, .node = node};
     (void)ctx;
-    return breaker__read_switch(node, cmd->name, &config_of(cmd)->fast_path) ? 0 : -1;
+
+    return breaker__option_switch(&option, &config_of(cmd)->fast_path);
 }
 
 static void define_ours(breaker__config_t *config)
@@ -209,20 +211,21 @@ static int choose_user(breaker__config_t *config, const char *path)
 
 static int apply(breaker__config_t *config, const char *path, yoml_t *root, bool checks_only)
 {
+    const breaker__option_t whole = {.node = root};
     h2o_globalconf_t *globalconf = &config->globalconf;
 
     if (breaker__check_keys(globalconf, root) != 0)
         return -1;
     if (yoml_get(root, "hosts") == NULL)
-        return breaker__refuse(root, NULL, "the mandatory key `hosts` is missing");
+        return breaker__option_missing(&whole, "hosts");
     /* nobody uploads to static files, but to an application */
     if (breaker__has_application(root))
         globalconf->max_request_entity_size = H2O_DEFAULT_MAX_REQUEST_ENTITY_SIZE;
     if (h2o_configurator_apply(globalconf, root, checks_only) != 0)
         return -1;
     if (config->listeners.size == 0)
-        return breaker__refuse(root, NULL,
-                               "the key `listen` is missing, at the top level and in every host");
+        return breaker__option_fail(
+            &whole, "the key `listen` is missing, at the top level and in every host");
     /* h2o's own measure: open files are kept for one turn of the loop */
     globalconf->filecache.capacity = globalconf->http2.max_concurrent_requests_per_connection * 2;
     return choose_user(config, path);
@@ -232,15 +235,15 @@ int breaker__config_load(breaker__config_t *config, const char *path, bool check
 {
     breaker_error_t error = {0};
     yoml_t *root = breaker__yaml_load(path, breaker__may_repeat, &error);
-    int ret;
+    int err;
 
     if (root == NULL) {
         fprintf(stderr, "%s\n", error.message);
         return -1;
     }
-    ret = apply(config, path, root, checks_only);
+    err = apply(config, path, root, checks_only);
     breaker__yaml_free(root);
-    return ret;
+    return err;
 }
 
 void breaker__config_dispose(breaker__config_t *config)

@@ -13,9 +13,8 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
-#include "server/loop.h"
-#include "config/refuse.h"
 #include "server/certificates.h"
+#include "server/loop.h"
 
 #define DEFAULT_CIPHERS "ECDHE+AESGCM:ECDHE+CHACHA20"
 #define KEYS                                                                                       \
@@ -27,25 +26,25 @@ typedef struct st_certificate_t {
     H2O_VECTOR(h2o_iovec_t) names; /* owned; of hosts, "*.example" with its star */
 } certificate_t;
 
-struct st_breaker__tls_t {
+struct st_breaker__certificates_t {
     H2O_VECTOR(certificate_t) certificates;
     /* as the first `ssl` mapping of the listener says; owned, NULL for the default */
     char *minimum_version, *ciphers, *suites, *preference;
 };
 
-/* an `ssl` mapping as it was read; nodes are NULL where it says nothing */
+/* an `ssl` mapping as it was read; each is a text, or without a node where it says nothing */
 typedef struct st_section_t {
-    const yoml_t *certificate_file, *key_file;
-    const yoml_t *minimum_version, *ciphers, *suites, *preference;
+    breaker__option_t certificate_file, key_file;
+    breaker__option_t minimum_version, ciphers, suites, preference;
 } section_t;
 
 /* ---- reading ---- */
 
-static const yoml_t **section_slot(section_t *section, const char *key)
+static breaker__option_t *section_slot(section_t *section, const char *key)
 {
     const struct {
         const char *key;
-        const yoml_t **slot;
+        breaker__option_t *slot;
     } slots[] = {
         {"certificate-file", &section->certificate_file},
         {"key-file", &section->key_file},
@@ -62,39 +61,44 @@ static const yoml_t **section_slot(section_t *section, const char *key)
     return NULL;
 }
 
-static int read_section(const yoml_t *node, section_t *section)
+static const char *text_of(const breaker__option_t *option)
 {
-    if (node->type != YOML_TYPE_MAPPING)
-        return breaker__refuse(node, "ssl", "got `%s`; accepted: a mapping with " KEYS,
-                               breaker__describe(node));
-    for (size_t i = 0; i != node->data.mapping.size; ++i) {
-        const yoml_t *key = node->data.mapping.elements[i].key;
-        const yoml_t *value = node->data.mapping.elements[i].value;
-        const yoml_t **slot =
-            key->type == YOML_TYPE_SCALAR ? section_slot(section, key->data.scalar) : NULL;
-        const char *text;
-        if (slot == NULL)
-            return breaker__refuse(key, "ssl", "unknown key `%s`; accepted: " KEYS,
-                                   breaker__describe(key));
-        if (!breaker__read_text(value, key->data.scalar, &text))
-            return -1;
-        *slot = value;
-    }
-    if (section->certificate_file == NULL || section->key_file == NULL)
-        return breaker__refuse(node, "ssl", "the mandatory key `%s` is missing",
-                               section->certificate_file == NULL ? "certificate-file" : "key-file");
+    assert(option->node->type == YOML_TYPE_SCALAR);
+    return option->node->data.scalar;
+}
+
+static int read_key(const breaker__option_t *option, void *data)
+{
+    breaker__option_t *slot = section_slot(data, option->key);
+    const char *text;
+
+    if (slot == NULL)
+        return breaker__option_unknown(option, KEYS);
+    if (breaker__option_text(option, &text) != 0)
+        return -1;
+    *slot = *option;
     return 0;
 }
 
-static int read_version(const yoml_t *node, int *ret_version)
+static int read_section(const breaker__option_t *option, section_t *section)
 {
-    if (strcasecmp(node->data.scalar, "TLSv1.2") == 0)
+    if (breaker__option_each(option, KEYS, read_key, section) != 0)
+        return -1;
+    if (section->certificate_file.node == NULL)
+        return breaker__option_missing(option, "certificate-file");
+    if (section->key_file.node == NULL)
+        return breaker__option_missing(option, "key-file");
+    return 0;
+}
+
+static int read_version(const breaker__option_t *option, int *ret_version)
+{
+    if (strcasecmp(text_of(option), "TLSv1.2") == 0)
         *ret_version = TLS1_2_VERSION;
-    else if (strcasecmp(node->data.scalar, "TLSv1.3") == 0)
+    else if (strcasecmp(text_of(option), "TLSv1.3") == 0)
         *ret_version = TLS1_3_VERSION;
     else
-        return breaker__refuse(node, "minimum-version", "got `%s`; accepted: TLSv1.2, TLSv1.3",
-                               node->data.scalar);
+        return breaker__option_refuse(option, "TLSv1.2, TLSv1.3");
     return 0;
 }
 
@@ -110,12 +114,12 @@ static const char *openssl_reason(void)
     return reason != NULL ? reason : "no reason given";
 }
 
-static int check_readable(const yoml_t *node, const char *key)
+static int check_readable(const breaker__option_t *option)
 {
-    int fd = open(node->data.scalar, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    int fd = open(text_of(option), O_RDONLY | O_CLOEXEC | O_NOCTTY);
 
     if (fd == -1)
-        return breaker__refuse(node, key, "%s: %s", node->data.scalar, strerror(errno));
+        return breaker__option_fail(option, "%s: %s", text_of(option), strerror(errno));
     close(fd);
     return 0;
 }
@@ -127,39 +131,49 @@ static int no_passphrase(char *buf, int size, int rwflag, void *data)
     return -1;
 }
 
-static void warn_of_dates(const yoml_t *node, const X509 *certificate)
+static void warn_of_dates(const breaker__option_t *file, const X509 *certificate)
 {
     if (X509_cmp_current_time(X509_get0_notAfter(certificate)) < 0)
-        breaker__warn(node, "certificate-file", "%s has expired", node->data.scalar);
+        breaker__option_warn(file, "%s has expired", text_of(file));
     else if (X509_cmp_current_time(X509_get0_notBefore(certificate)) > 0)
-        breaker__warn(node, "certificate-file", "%s is not valid yet", node->data.scalar);
+        breaker__option_warn(file, "%s is not valid yet", text_of(file));
+}
+
+static int refuse_key(const section_t *section)
+{
+    return breaker__option_fail(&section->key_file, "%s is not the key of the certificate in %s",
+                                text_of(&section->key_file), text_of(&section->certificate_file));
 }
 
 static int load_pair(SSL_CTX *ctx, const section_t *section, bool warns)
 {
-    const yoml_t *certificate = section->certificate_file, *key = section->key_file;
+    const breaker__option_t *certificate = &section->certificate_file, *key = &section->key_file;
 
-    if (check_readable(certificate, "certificate-file") != 0 ||
-        check_readable(key, "key-file") != 0)
+    if (check_readable(certificate) != 0 || check_readable(key) != 0)
         return -1;
-    if (SSL_CTX_use_certificate_chain_file(ctx, certificate->data.scalar) != 1)
-        return breaker__refuse(certificate, "certificate-file",
-                               "%s is not a certificate in PEM: %s", certificate->data.scalar,
-                               openssl_reason());
-    if (SSL_CTX_use_PrivateKey_file(ctx, key->data.scalar, SSL_FILETYPE_PEM) != 1) {
+    if (SSL_CTX_use_certificate_chain_file(ctx, text_of(certificate)) != 1)
+        return breaker__option_fail(certificate, "%s is not a certificate in PEM: %s",
+                                    text_of(certificate), openssl_reason());
+    if (SSL_CTX_use_PrivateKey_file(ctx, text_of(key), SSL_FILETYPE_PEM) != 1) {
         unsigned long code = ERR_peek_last_error();
         if (ERR_GET_LIB(code) == ERR_LIB_X509 && ERR_GET_REASON(code) == X509_R_KEY_VALUES_MISMATCH)
-            return breaker__refuse(key, "key-file", "%s is not the key of the certificate in %s",
-                                   key->data.scalar, certificate->data.scalar);
-        return breaker__refuse(key, "key-file",
-                               "%s is not a private key in PEM without a passphrase: %s",
-                               key->data.scalar, openssl_reason());
+            return refuse_key(section);
+        return breaker__option_fail(key, "%s is not a private key in PEM without a passphrase: %s",
+                                    text_of(key), openssl_reason());
     }
     if (SSL_CTX_check_private_key(ctx) != 1)
-        return breaker__refuse(key, "key-file", "%s is not the key of the certificate in %s",
-                               key->data.scalar, certificate->data.scalar);
+        return refuse_key(section);
     if (warns)
         warn_of_dates(certificate, SSL_CTX_get0_certificate(ctx));
+    return 0;
+}
+
+static int set_preference(SSL_CTX *ctx, const breaker__option_t *option)
+{
+    if (strcasecmp(text_of(option), "server") == 0)
+        SSL_CTX_set_options(ctx, SSL_OP_CIPHER_SERVER_PREFERENCE);
+    else if (strcasecmp(text_of(option), "client") != 0)
+        return breaker__option_refuse(option, "client, server");
     return 0;
 }
 
@@ -167,30 +181,20 @@ static int set_parameters(SSL_CTX *ctx, const section_t *section)
 {
     int version = TLS1_2_VERSION;
 
-    if (section->minimum_version != NULL && read_version(section->minimum_version, &version) != 0)
+    if (section->minimum_version.node != NULL &&
+        read_version(&section->minimum_version, &version) != 0)
         return -1;
     if (SSL_CTX_set_min_proto_version(ctx, version) != 1 ||
         SSL_CTX_set_cipher_list(ctx, DEFAULT_CIPHERS) != 1)
         h2o_fatal("OpenSSL lacks TLS 1.2");
-    if (section->ciphers != NULL &&
-        SSL_CTX_set_cipher_list(ctx, section->ciphers->data.scalar) != 1)
-        return breaker__refuse(section->ciphers, "cipher-suite",
-                               "got `%s`; accepted: a list as in openssl-ciphers(1)",
-                               section->ciphers->data.scalar);
-    if (section->suites != NULL && SSL_CTX_set_ciphersuites(ctx, section->suites->data.scalar) != 1)
-        return breaker__refuse(section->suites, "cipher-suite-tls1.3",
-                               "got `%s`; accepted: names such as TLS_AES_128_GCM_SHA256, "
-                               "separated by colons",
-                               section->suites->data.scalar);
-    if (section->preference == NULL)
-        return 0;
-    if (strcasecmp(section->preference->data.scalar, "server") == 0)
-        SSL_CTX_set_options(ctx, SSL_OP_CIPHER_SERVER_PREFERENCE);
-    else if (strcasecmp(section->preference->data.scalar, "client") != 0)
-        return breaker__refuse(section->preference, "cipher-preference",
-                               "got `%s`; accepted: client, server",
-                               section->preference->data.scalar);
-    return 0;
+    if (section->ciphers.node != NULL &&
+        SSL_CTX_set_cipher_list(ctx, text_of(&section->ciphers)) != 1)
+        return breaker__option_refuse(&section->ciphers, "a list as in openssl-ciphers(1)");
+    if (section->suites.node != NULL &&
+        SSL_CTX_set_ciphersuites(ctx, text_of(&section->suites)) != 1)
+        return breaker__option_refuse(&section->suites,
+                                      "names such as TLS_AES_128_GCM_SHA256, separated by colons");
+    return section->preference.node != NULL ? set_preference(ctx, &section->preference) : 0;
 }
 
 static SSL_CTX *create_context(const section_t *section, bool warns)
@@ -233,14 +237,14 @@ static bool names_host(const certificate_t *certificate, const char *name, size_
 
 static int on_server_name(SSL *ssl, int *alert, void *data)
 {
-    const breaker__tls_t *tls = data;
+    const breaker__certificates_t *self = data;
     const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
     (void)alert;
 
     if (name == NULL)
         return SSL_TLSEXT_ERR_NOACK;
-    for (size_t i = 0; i != tls->certificates.size; ++i) {
-        const certificate_t *certificate = &tls->certificates.entries[i];
+    for (size_t i = 0; i != self->certificates.size; ++i) {
+        const certificate_t *certificate = &self->certificates.entries[i];
         if (names_host(certificate, name, strlen(name))) {
             SSL_set_SSL_CTX(ssl, certificate->ctx);
             return SSL_TLSEXT_ERR_OK;
@@ -250,18 +254,16 @@ static int on_server_name(SSL *ssl, int *alert, void *data)
 }
 
 /* what a later section says about the listener's parameters must be what the first one said */
-static int agree(char **slot, const yoml_t *node, const char *key, bool is_first)
+static int agree(char **slot, const breaker__option_t *option, bool is_first)
 {
-    if (is_first) {
-        *slot = node != NULL ? h2o_strdup(NULL, node->data.scalar, SIZE_MAX).base : NULL;
+    if (is_first && option->node != NULL)
+        *slot = h2o_strdup(NULL, text_of(option), SIZE_MAX).base;
+    if (is_first || option->node == NULL || (*slot != NULL && strcmp(*slot, text_of(option)) == 0))
         return 0;
-    }
-    if (node == NULL || (*slot != NULL && strcmp(*slot, node->data.scalar) == 0))
-        return 0;
-    return breaker__refuse(node, key,
-                           "got `%s`, but the address was opened with `%s` before; all "
-                           "certificates of an address share this setting",
-                           node->data.scalar, *slot != NULL ? *slot : "the default");
+    return breaker__option_fail(option,
+                                "got `%s`, but the address was opened with `%s` before; all "
+                                "certificates of an address share this setting",
+                                text_of(option), *slot != NULL ? *slot : "the default");
 }
 
 static void add_name(certificate_t *certificate, const h2o_hostconf_t *host)
@@ -273,67 +275,66 @@ static void add_name(certificate_t *certificate, const h2o_hostconf_t *host)
         h2o_strdup(NULL, host->authority.host.base, host->authority.host.len);
 }
 
-static void add_certificate(breaker__tls_t *tls, SSL_CTX *ctx, const h2o_hostconf_t *host)
+static void add_certificate(breaker__certificates_t *self, SSL_CTX *ctx, const h2o_hostconf_t *host)
 {
     certificate_t *certificate;
 
-    h2o_vector_reserve(NULL, &tls->certificates, tls->certificates.size + 1);
-    certificate = &tls->certificates.entries[tls->certificates.size++];
+    h2o_vector_reserve(NULL, &self->certificates, self->certificates.size + 1);
+    certificate = &self->certificates.entries[self->certificates.size++];
     *certificate = (certificate_t){.ctx = ctx};
     add_name(certificate, host);
-    if (tls->certificates.size == 1) {
+    if (self->certificates.size == 1) {
         SSL_CTX_set_tlsext_servername_callback(ctx, on_server_name);
-        SSL_CTX_set_tlsext_servername_arg(ctx, tls);
+        SSL_CTX_set_tlsext_servername_arg(ctx, self);
     }
 }
 
-int breaker__tls_add(breaker__tls_t **tls, const yoml_t *node, const h2o_hostconf_t *host,
-                     bool warns)
+int breaker__certificates_add(breaker__certificates_t **slot, const breaker__option_t *option,
+                              const h2o_hostconf_t *host, bool warns)
 {
-    section_t section = {NULL};
-    bool is_first = *tls == NULL;
+    section_t section;
+    bool is_first = *slot == NULL;
     SSL_CTX *ctx;
 
-    if (read_section(node, &section) != 0)
-        return -1;
-    if ((ctx = create_context(&section, warns)) == NULL)
+    memset(&section, 0, sizeof(section));
+    if (read_section(option, &section) != 0 || (ctx = create_context(&section, warns)) == NULL)
         return -1;
     if (is_first) {
-        *tls = h2o_mem_alloc(sizeof(**tls));
-        memset(*tls, 0, sizeof(**tls));
+        *slot = h2o_mem_alloc(sizeof(**slot));
+        memset(*slot, 0, sizeof(**slot));
     }
-    if (agree(&(*tls)->minimum_version, section.minimum_version, "minimum-version", is_first) ||
-        agree(&(*tls)->ciphers, section.ciphers, "cipher-suite", is_first) ||
-        agree(&(*tls)->suites, section.suites, "cipher-suite-tls1.3", is_first) ||
-        agree(&(*tls)->preference, section.preference, "cipher-preference", is_first)) {
+    if (agree(&(*slot)->minimum_version, &section.minimum_version, is_first) != 0 ||
+        agree(&(*slot)->ciphers, &section.ciphers, is_first) != 0 ||
+        agree(&(*slot)->suites, &section.suites, is_first) != 0 ||
+        agree(&(*slot)->preference, &section.preference, is_first) != 0) {
         SSL_CTX_free(ctx);
         return -1;
     }
-    add_certificate(*tls, ctx, host);
+    add_certificate(*slot, ctx, host);
     return 0;
 }
 
-SSL_CTX *breaker__tls_context(const breaker__tls_t *tls)
+SSL_CTX *breaker__certificates_context(const breaker__certificates_t *self)
 {
-    assert(tls->certificates.size != 0);
-    return tls->certificates.entries[0].ctx;
+    assert(self->certificates.size != 0);
+    return self->certificates.entries[0].ctx;
 }
 
-void breaker__tls_free(breaker__tls_t *tls)
+void breaker__certificates_free(breaker__certificates_t *self)
 {
-    if (tls == NULL)
+    if (self == NULL)
         return;
-    for (size_t i = 0; i != tls->certificates.size; ++i) {
-        certificate_t *certificate = &tls->certificates.entries[i];
+    for (size_t i = 0; i != self->certificates.size; ++i) {
+        certificate_t *certificate = &self->certificates.entries[i];
         for (size_t j = 0; j != certificate->names.size; ++j)
             free(certificate->names.entries[j].base);
         free(certificate->names.entries);
         SSL_CTX_free(certificate->ctx);
     }
-    free(tls->certificates.entries);
-    free(tls->minimum_version);
-    free(tls->ciphers);
-    free(tls->suites);
-    free(tls->preference);
-    free(tls);
+    free(self->certificates.entries);
+    free(self->minimum_version);
+    free(self->ciphers);
+    free(self->suites);
+    free(self->preference);
+    free(self);
 }

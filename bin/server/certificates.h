@@ -1,30 +1,30 @@
-#ifndef BREAKER_BIN_TLS_H
-#define BREAKER_BIN_TLS_H
+#ifndef BREAKER_BIN_CERTIFICATES_H
+#define BREAKER_BIN_CERTIFICATES_H
 
 #include <stdbool.h>
 #include <h2o.h>
-#include <yoml.h>
+#include <option.h>
 
 /**
  * TLS of one listener: its certificates, the first of which answers clients that name no host or an
  * unknown one (RFC 6066 §3), and one set of versions and ciphers, which is the listener's because
  * OpenSSL settles them before the host is known.
  */
-typedef struct st_breaker__tls_t breaker__tls_t;
+typedef struct st_breaker__certificates_t breaker__certificates_t;
 
 /**
- * Reads an `ssl` mapping and adds its certificate to `*tls`, which is made when NULL. `host` is the
- * host whose name chooses the certificate, or NULL at the top level. `warns` tells whether an
+ * Reads an `ssl` mapping and adds its certificate to `*slot`, which is made when NULL. `host` is
+ * the host whose name chooses the certificate, or NULL at the top level. `warns` tells whether an
  * expired certificate is mentioned; a directive that stands for several addresses asks once.
  * Returns 0, or -1 after a complaint.
  */
-int breaker__tls_add(breaker__tls_t **tls, const yoml_t *node, const h2o_hostconf_t *host,
-                     bool warns);
+int breaker__certificates_add(breaker__certificates_t **slot, const breaker__option_t *option,
+                              const h2o_hostconf_t *host, bool warns);
 
 /** The context that accepted connections begin with. Borrowed. */
-SSL_CTX *breaker__tls_context(const breaker__tls_t *tls);
+SSL_CTX *breaker__certificates_context(const breaker__certificates_t *self);
 
 /** Frees it; takes NULL. */
-void breaker__tls_free(breaker__tls_t *tls);
+void breaker__certificates_free(breaker__certificates_t *self);
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * Addresses: what `listen` says, and the sockets that come of it. Reading and binding are two
- * steps, because a configuration is checked without touching the network and a port below 1024 is
- * bound before privileges are dropped.
+ * The sockets that the server listens on. They come of addresses that config/listen.c has read:
+ * reading and binding are two steps, because a configuration is checked without touching the
+ * network and a port below 1024 is bound before privileges are dropped.
  *
  * The first socket of an address listens before it allows others beside it: only so does the kernel
  * refuse a port that another process of the same user listens on with SO_REUSEPORT, with whom we
@@ -13,118 +13,17 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 #include "server/listener.h"
-#include "config/refuse.h"
 
 /* the kernel cuts it to net.core.somaxconn */
 #define BACKLOG 65535
 /* a peer that acknowledges nothing for so long is gone; slow readers that do acknowledge are not */
 #define USER_TIMEOUT_MS 30000
-#define KEYS "port, host, type, ssl, proxy-protocol, owner, permission"
-
-/* one `listen` as it was read */
-typedef struct st_section_t {
-    yoml_t *node;
-    const char *port, *host;
-    bool is_unix, proxy_protocol;
-    const yoml_t *ssl;
-    uid_t owner;
-    gid_t group;
-    int mode;
-} section_t;
-
-/* ---- reading ---- */
-
-static int read_type(const yoml_t *node, section_t *section)
-{
-    const char *type;
-
-    if (!breaker__read_text(node, "type", &type))
-        return -1;
-    if (strcmp(type, "unix") != 0 && strcmp(type, "tcp") != 0)
-        return breaker__refuse(node, "type", "got `%s`; accepted: tcp, unix", type);
-    section->is_unix = strcmp(type, "unix") == 0;
-    return 0;
-}
-
-static int read_owner(const yoml_t *node, section_t *section)
-{
-    const struct passwd *user;
-    const char *name;
-
-    if (!breaker__read_text(node, "owner", &name))
-        return -1;
-    if ((user = getpwnam(name)) == NULL)
-        return breaker__refuse(node, "owner", "there is no user `%s`", name);
-    section->owner = user->pw_uid;
-    section->group = user->pw_gid;
-    return 0;
-}
-
-static int read_permission(const yoml_t *node, section_t *section)
-{
-    const char *text = breaker__describe(node);
-    size_t len = strlen(text);
-
-    if (node->type != YOML_TYPE_SCALAR || len == 0 || len > 4 || strspn(text, "01234567") != len ||
-        strtol(text, NULL, 8) > 0777)
-        return breaker__refuse(node, "permission",
-                               "got `%s`; accepted: an octal number from 0 to 777", text);
-    section->mode = (int)strtol(text, NULL, 8);
-    return 0;
-}
-
-static int read_key(const yoml_t *key, yoml_t *value, section_t *section)
-{
-    const char *name = breaker__describe(key);
-
-    if (key->type == YOML_TYPE_SCALAR) {
-        if (strcmp(name, "port") == 0)
-            return breaker__read_text(value, "port", &section->port) ? 0 : -1;
-        if (strcmp(name, "host") == 0)
-            return breaker__read_text(value, "host", &section->host) ? 0 : -1;
-        if (strcmp(name, "type") == 0)
-            return read_type(value, section);
-        if (strcmp(name, "owner") == 0)
-            return read_owner(value, section);
-        if (strcmp(name, "permission") == 0)
-            return read_permission(value, section);
-        if (strcmp(name, "proxy-protocol") == 0)
-            return breaker__read_switch(value, name, &section->proxy_protocol) ? 0 : -1;
-        if (strcmp(name, "ssl") == 0) {
-            section->ssl = value;
-            return 0;
-        }
-    }
-    return breaker__refuse(key, "listen", "unknown key `%s`; accepted: " KEYS, name);
-}
-
-static int read_section(yoml_t *node, section_t *section)
-{
-    *section = (section_t){.node = node, .owner = (uid_t)-1, .group = (gid_t)-1, .mode = -1};
-    if (node->type == YOML_TYPE_SCALAR)
-        return breaker__read_text(node, "listen", &section->port) ? 0 : -1;
-    if (node->type != YOML_TYPE_MAPPING)
-        return breaker__refuse(node, "listen", "got %s; accepted: a port, or a mapping with " KEYS,
-                               breaker__describe(node));
-    for (size_t i = 0; i != node->data.mapping.size; ++i)
-        if (read_key(node->data.mapping.elements[i].key, node->data.mapping.elements[i].value,
-                     section) != 0)
-            return -1;
-    if (section->port == NULL)
-        return breaker__refuse(node, "listen", "the mandatory key `port` is missing");
-    if (section->is_unix && section->host != NULL)
-        return breaker__refuse(node, "listen", "a Unix socket has no `host`");
-    if (!section->is_unix && (section->owner != (uid_t)-1 || section->mode != -1))
-        return breaker__refuse(node, "listen", "`owner` and `permission` belong to `type: unix`");
-    return 0;
-}
 
 /* ---- addresses ---- */
 
@@ -142,8 +41,8 @@ static char *name_address(const struct sockaddr *addr, socklen_t len)
     return h2o_strdup(NULL, name, SIZE_MAX).base;
 }
 
-static breaker__listener_t *find_listener(const breaker__listeners_t *listeners,
-                                          const struct sockaddr *addr)
+breaker__listener_t *breaker__listeners_find(const breaker__listeners_t *listeners,
+                                             const struct sockaddr *addr)
 {
     for (size_t i = 0; i != listeners->size; ++i) {
         breaker__listener_t *listener = listeners->entries[i];
@@ -156,146 +55,22 @@ static breaker__listener_t *find_listener(const breaker__listeners_t *listeners,
     return NULL;
 }
 
-static breaker__listener_t *create_listener(breaker__listeners_t *listeners,
-                                            const section_t *section, const struct sockaddr *addr,
-                                            socklen_t addr_len)
+breaker__listener_t *breaker__listeners_add(breaker__listeners_t *listeners, const char *where,
+                                            const struct sockaddr *addr, socklen_t addr_len)
 {
     breaker__listener_t *listener = h2o_mem_alloc(sizeof(*listener));
-    char where[1100];
 
     assert(addr_len <= sizeof(listener->addr));
-    snprintf(where, sizeof(where), "%s:%zu:%zu", section->node->filename, section->node->line + 1,
-             section->node->column + 1);
     *listener = (breaker__listener_t){.where = h2o_strdup(NULL, where, SIZE_MAX).base,
                                       .name = name_address(addr, addr_len),
                                       .addr_len = addr_len,
-                                      .proxy_protocol = section->proxy_protocol,
-                                      .owner = section->owner,
-                                      .group = section->group,
-                                      .mode = section->mode};
+                                      .owner = (uid_t)-1,
+                                      .group = (gid_t)-1,
+                                      .mode = -1};
     memcpy(&listener->addr, addr, addr_len);
     h2o_vector_reserve(NULL, listeners, listeners->size + 1);
     listeners->entries[listeners->size++] = listener;
     return listener;
-}
-
-static void add_host(breaker__listener_t *listener, h2o_hostconf_t *host)
-{
-    size_t num = 0;
-
-    for (; listener->hosts != NULL && listener->hosts[num] != NULL; ++num)
-        if (listener->hosts[num] == host)
-            return;
-    listener->hosts = h2o_mem_realloc(listener->hosts, (num + 2) * sizeof(listener->hosts[0]));
-    listener->hosts[num] = host;
-    listener->hosts[num + 1] = NULL;
-}
-
-/* `is_first`: the first of the addresses that one directive stands for */
-static int add_address(breaker__listeners_t *listeners, const section_t *section,
-                       h2o_hostconf_t *host, const struct sockaddr *addr, socklen_t addr_len,
-                       bool is_first)
-{
-    breaker__listener_t *listener = find_listener(listeners, addr);
-    bool is_new = listener == NULL;
-
-    if (is_new)
-        listener = create_listener(listeners, section, addr, addr_len);
-    else if (host == NULL)
-        return breaker__refuse(section->node, "listen", "%s stands at %s already", listener->name,
-                               listener->where);
-    else if (listener->proxy_protocol != section->proxy_protocol)
-        return breaker__refuse(section->node, "proxy-protocol", "is the other way at %s for %s",
-                               listener->where, listener->name);
-    else if ((listener->tls != NULL) != (section->ssl != NULL))
-        return breaker__refuse(section->node, "listen", "%s is opened %s `ssl` at %s",
-                               listener->name, listener->tls != NULL ? "with" : "without",
-                               listener->where);
-
-    if (host != NULL && (is_new || listener->hosts != NULL))
-        add_host(listener, host);
-    if (section->ssl == NULL)
-        return 0;
-    return breaker__tls_add(&listener->tls, section->ssl, host, is_first);
-}
-
-static int add_unix(breaker__listeners_t *listeners, const section_t *section, h2o_hostconf_t *host)
-{
-    struct sockaddr_un addr = {.sun_family = AF_UNIX};
-
-    if (strlen(section->port) >= sizeof(addr.sun_path))
-        return breaker__refuse(section->node, "port",
-                               "the path of a Unix socket has at most %zu "
-                               "bytes",
-                               sizeof(addr.sun_path) - 1);
-    strcpy(addr.sun_path, section->port);
-    return add_address(listeners, section, host, (const struct sockaddr *)&addr, sizeof(addr),
-                       true);
-}
-
-static bool is_port(const char *text)
-{
-    size_t len = strlen(text);
-
-    return len >= 1 && len <= 5 && strspn(text, "0123456789") == len &&
-           strtol(text, NULL, 10) <= 65535;
-}
-
-/* a name may stand for an address twice, as in many /etc/hosts */
-static bool is_repeated(const struct addrinfo *found, const struct addrinfo *ai)
-{
-    for (; found != ai; found = found->ai_next)
-        if (h2o_socket_compare_address(found->ai_addr, ai->ai_addr) == 0)
-            return true;
-    return false;
-}
-
-static int add_tcp(breaker__listeners_t *listeners, const section_t *section, h2o_hostconf_t *host)
-{
-    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
-                                   .ai_protocol = IPPROTO_TCP,
-                                   .ai_flags = AI_ADDRCONFIG | AI_NUMERICSERV | AI_PASSIVE};
-    struct addrinfo *found;
-    int err, ret = 0;
-
-    if (!is_port(section->port))
-        return breaker__refuse(section->node, "listen",
-                               "got port `%s`; accepted: a number from 0 (any free port) to 65535",
-                               section->port);
-    if ((err = getaddrinfo(section->host, section->port, &hints, &found)) != 0)
-        return breaker__refuse(section->node, "listen", "host `%s`: %s",
-                               section->host != NULL ? section->host : "any", gai_strerror(err));
-    for (const struct addrinfo *ai = found; ai != NULL && ret == 0; ai = ai->ai_next)
-        if (!is_repeated(found, ai))
-            ret = add_address(listeners, section, host, ai->ai_addr, ai->ai_addrlen, ai == found);
-    freeaddrinfo(found);
-    return ret;
-}
-
-static int add_sequence(breaker__listeners_t *listeners, yoml_t *node, h2o_hostconf_t *host)
-{
-    if (node->data.sequence.size == 0)
-        return breaker__refuse(node, "listen", "the sequence is empty");
-    for (size_t i = 0; i != node->data.sequence.size; ++i) {
-        yoml_t *element = node->data.sequence.elements[i];
-        if (element->type == YOML_TYPE_SEQUENCE)
-            return breaker__refuse(element, "listen", "a sequence stands in a sequence");
-        if (breaker__listeners_add(listeners, element, host) != 0)
-            return -1;
-    }
-    return 0;
-}
-
-int breaker__listeners_add(breaker__listeners_t *listeners, yoml_t *node, h2o_hostconf_t *host)
-{
-    section_t section;
-
-    if (node->type == YOML_TYPE_SEQUENCE)
-        return add_sequence(listeners, node, host);
-    if (read_section(node, &section) != 0)
-        return -1;
-    return section.is_unix ? add_unix(listeners, &section, host)
-                           : add_tcp(listeners, &section, host);
 }
 
 /* ---- sockets ---- */
@@ -478,7 +253,7 @@ void breaker__listeners_dispose(breaker__listeners_t *listeners)
         for (size_t j = 0; j != listener->num_fds; ++j)
             if (listener->fds[j] != -1)
                 close(listener->fds[j]);
-        breaker__tls_free(listener->tls);
+        breaker__certificates_free(listener->certificates);
         free(listener->hosts);
         free(listener->fds);
         free(listener->where);

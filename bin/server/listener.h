@@ -5,7 +5,6 @@
 #include <stddef.h>
 #include <sys/socket.h>
 #include <h2o.h>
-#include <yoml.h>
 #include "server/certificates.h"
 
 /** One address that the server listens on. */
@@ -21,10 +20,10 @@ typedef struct st_breaker__listener_t {
     uid_t owner;
     gid_t group;
     int mode;
-    /** the hosts behind it, ended by NULL, owned; or NULL for all */
+    /** the hosts that it leads to, ended by NULL, owned; or NULL for all */
     h2o_hostconf_t **hosts;
     /** owned; NULL for cleartext */
-    breaker__tls_t *tls;
+    breaker__certificates_t *certificates;
     /** one descriptor a thread, owned until it is taken; -1 then */
     int *fds;
     size_t num_fds;
@@ -34,12 +33,16 @@ typedef struct st_breaker__listener_t {
 
 typedef H2O_VECTOR(breaker__listener_t *) breaker__listeners_t;
 
+/** The listener of an address, or NULL; port 0 is never the same address twice. */
+breaker__listener_t *breaker__listeners_find(const breaker__listeners_t *listeners,
+                                             const struct sockaddr *addr);
+
 /**
- * Reads a `listen` directive (a port, a mapping, or a sequence of them) at the top level, or of a
- * host. An address that was named before gets the host and its certificate added. Nothing is bound.
- * Returns 0, or -1 after a complaint.
+ * Adds the listener of an address that has none yet, in cleartext, for all hosts and with the owner
+ * and permission that a file gets by itself. `where` is copied. Nothing is bound. Never NULL.
  */
-int breaker__listeners_add(breaker__listeners_t *listeners, yoml_t *node, h2o_hostconf_t *host);
+breaker__listener_t *breaker__listeners_add(breaker__listeners_t *listeners, const char *where,
+                                            const struct sockaddr *addr, socklen_t addr_len);
 
 /**
  * Binds every address and listens, with a descriptor for each of `num_threads`. TCP addresses get a
@@ -51,7 +54,7 @@ int breaker__listeners_open(breaker__listeners_t *listeners, size_t num_threads)
 /** Hands over the descriptor of a thread. */
 int breaker__listener_take(breaker__listener_t *listener, size_t thread);
 
-/** Removes the socket files; safe to call at any time after parsing, and again. */
+/** Removes the socket files; safe to call at any time after reading, and again. */
 void breaker__listeners_remove_files(breaker__listeners_t *listeners);
 
 /** Closes what was not taken and frees everything. */

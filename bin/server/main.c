@@ -306,7 +306,7 @@ static void add_listeners(line_t *line, const breaker__listeners_t *listeners)
 {
     for (size_t i = 0; i != listeners->size; ++i)
         add(line, "%s%s%s", i == 0 ? " on " : ", ", listeners->entries[i]->name,
-            listeners->entries[i]->tls != NULL ? " (TLS)" : "");
+            listeners->entries[i]->certificates != NULL ? " (TLS)" : "");
 }
 
 /* views that share a token are named once */

@@ -287,8 +287,9 @@ static void open_doors(worker_t *worker)
         door->accept_ctx.ctx = &worker->ctx;
         door->accept_ctx.hosts =
             listener->hosts != NULL ? listener->hosts : config->globalconf.hosts;
-        door->accept_ctx.ssl_ctx =
-            listener->tls != NULL ? breaker__tls_context(listener->tls) : NULL;
+        door->accept_ctx.ssl_ctx = listener->certificates != NULL
+                                       ? breaker__certificates_context(listener->certificates)
+                                       : NULL;
         door->accept_ctx.expect_proxy_line = listener->proxy_protocol;
         if (config->fast_path)
             door->fastpath = breaker_h2o_fastpath_create(&door->accept_ctx);

@@ -9,12 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <h2o.h>
-#include <h2o/configurator.h>
-#include "config/configurator_cluster.h"
-#include "config/option.h"
+#include <option.h>
+#include "config/configurator.h"
 
-#define CLUSTER_KEYS                                                                               \
+#define KEYS                                                                                       \
     "app, redis, sentinel, user, password-file, password-env, ca-file, advertise, start, "         \
     "start-timeout, poll, dead-after, adopt, token-suffix"
 
@@ -23,10 +21,9 @@ enum { PASSWORD_MAX = 1023 };
 typedef struct st_cluster_configurator_t {
     h2o_configurator_t super;
     breaker_node_t *node; /* borrowed: outlives the configuration */
-    /* for errors of the whole; NULL without a cluster, and behind the top level */
-    h2o_configurator_command_t *cmd;
-    yoml_t *where;
     bool has_cluster;
+    /* the directive itself, for errors of the whole; good until the top level ends */
+    breaker__option_t directive;
     breaker_cluster_config_t config;
     /* what the configuration points at */
     char *app, *sentinel, *user, *password, *ca_file, *advertise, *state_path; /* owned */
@@ -39,22 +36,10 @@ static void set_text(char **slot, const char *text)
     *slot = h2o_strdup(NULL, text, SIZE_MAX).base;
 }
 
-static int read_text(const breaker__option_t *option, char **slot)
-{
-    const char *text;
-
-    if (breaker__option_text(option, &text) != 0)
-        return -1;
-    set_text(slot, text);
-    return 0;
-}
-
 /* like a refusal, but without what was got */
 static int refuse_hidden(const breaker__option_t *option, const char *accepted)
 {
-    h2o_configurator_errprintf(option->cmd, option->node, "%s: accepted: %s", option->key,
-                               accepted);
-    return -1;
+    return breaker__option_fail(option, "accepted: %s", accepted);
 }
 
 /* ---- Redis ---- */
@@ -64,8 +49,10 @@ static int read_url(cluster_configurator_t *self, const breaker__option_t *optio
     breaker_redis_config_t *redis = &self->config.redis;
 
     if (option->node->type != YOML_TYPE_SCALAR || redis->num_urls == BREAKER_REDIS_URLS_MAX)
-        return refuse_hidden(option, "a URL, or a sequence of at most 16: redis://host:port, "
-                                     "rediss://host:port, unix:///path");
+        return breaker__option_fail(option,
+                                    "accepted: a URL, or a sequence of at most %d: "
+                                    "redis://host:port, rediss://host:port, unix:///path",
+                                    BREAKER_REDIS_URLS_MAX);
     set_text(&self->urls[redis->num_urls++], option->node->data.scalar);
     return 0;
 }
@@ -110,9 +97,8 @@ static int read_password_file(cluster_configurator_t *self, const breaker__optio
     if ((fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)) != -1)
         len = read(fd, base, sizeof(base));
     if (len == -1) {
-        h2o_configurator_errprintf(option->cmd, option->node,
-                                   "%s: got `%s`, accepted: a file that can be read: %s",
-                                   option->key, path, strerror(errno));
+        breaker__option_fail(option, "got `%s`; accepted: a file that can be read: %s", path,
+                             strerror(errno));
         if (fd != -1)
             close(fd);
         return -1;
@@ -143,51 +129,47 @@ static int read_start(const breaker__option_t *option, breaker_start_policy_t *r
         [BREAKER_START_WAIT] = "wait",
         [BREAKER_START_STRICT] = "strict",
     };
-    const char *text;
+    size_t start;
 
-    if (breaker__option_text(option, &text) != 0)
+    if (breaker__option_choice(option, names, sizeof(names) / sizeof(names[0]), &start) != 0)
         return -1;
-    for (size_t i = 0; i != sizeof(names) / sizeof(names[0]); ++i)
-        if (strcmp(text, names[i]) == 0) {
-            *ret_start = (breaker_start_policy_t)i;
-            return 0;
-        }
-    return breaker__option_refuse(option, "open, wait, strict");
+    *ret_start = (breaker_start_policy_t)start;
+    return 0;
 }
 
 static int read_adopt(const breaker__option_t *option, bool *ret_any)
 {
-    const char *text;
+    static const char *const names[] = {"release", "any"};
+    size_t adopt;
 
-    if (breaker__option_text(option, &text) != 0)
+    if (breaker__option_choice(option, names, 2, &adopt) != 0)
         return -1;
-    if (strcmp(text, "release") != 0 && strcmp(text, "any") != 0)
-        return breaker__option_refuse(option, "release, any");
-    *ret_any = strcmp(text, "any") == 0;
+    *ret_any = adopt == 1;
     return 0;
 }
 
-static int read_option(cluster_configurator_t *self, const breaker__option_t *option)
+static int read_option(const breaker__option_t *option, void *data)
 {
+    cluster_configurator_t *self = data;
     breaker_cluster_config_t *config = &self->config;
     const char *key = option->key;
 
     if (strcmp(key, "app") == 0)
-        return read_text(option, &self->app);
+        return breaker__option_copy(option, &self->app);
     if (strcmp(key, "redis") == 0)
         return read_urls(self, option);
     if (strcmp(key, "sentinel") == 0)
-        return read_text(option, &self->sentinel);
+        return breaker__option_copy(option, &self->sentinel);
     if (strcmp(key, "user") == 0)
-        return read_text(option, &self->user);
+        return breaker__option_copy(option, &self->user);
     if (strcmp(key, "password-file") == 0)
         return read_password_file(self, option);
     if (strcmp(key, "password-env") == 0)
         return read_password_env(self, option);
     if (strcmp(key, "ca-file") == 0)
-        return read_text(option, &self->ca_file);
+        return breaker__option_copy(option, &self->ca_file);
     if (strcmp(key, "advertise") == 0)
-        return read_text(option, &self->advertise);
+        return breaker__option_copy(option, &self->advertise);
     if (strcmp(key, "start") == 0)
         return read_start(option, &config->agreement.start);
     if (strcmp(key, "start-timeout") == 0)
@@ -200,8 +182,7 @@ static int read_option(cluster_configurator_t *self, const breaker__option_t *op
         return read_adopt(option, &config->adopt_any);
     if (strcmp(key, "token-suffix") == 0)
         return breaker__option_switch(option, &config->token_suffix);
-    /* its value may be a password under a name that is not ours */
-    return refuse_hidden(option, "as a key one of " CLUSTER_KEYS);
+    return breaker__option_unknown(option, KEYS);
 }
 
 static void point_at_texts(cluster_configurator_t *self)
@@ -226,25 +207,12 @@ static int on_config_cluster(h2o_configurator_command_t *cmd, h2o_configurator_c
     cluster_configurator_t *self = (void *)cmd->configurator;
     (void)ctx;
 
-    for (size_t i = 0; i != node->data.mapping.size; ++i) {
-        const yoml_mapping_element_t *element = &node->data.mapping.elements[i];
-        breaker__option_t option = {cmd, NULL, element->value};
-        if (element->key->type != YOML_TYPE_SCALAR) {
-            h2o_configurator_errprintf(cmd, element->key, "a key must be one of " CLUSTER_KEYS);
-            return -1;
-        }
-        option.key = element->key->data.scalar;
-        if (read_option(self, &option) != 0)
-            return -1;
-    }
-    if (self->app == NULL || self->config.redis.num_urls == 0) {
-        h2o_configurator_errprintf(cmd, node, "the mandatory key `%s` is missing",
-                                   self->app == NULL ? "app" : "redis");
+    self->directive = (breaker__option_t){.key = cmd->name, .node = node};
+    if (breaker__option_each(&self->directive, KEYS, read_option, self) != 0)
         return -1;
-    }
+    if (self->app == NULL || self->config.redis.num_urls == 0)
+        return breaker__option_missing(&self->directive, self->app == NULL ? "app" : "redis");
     self->has_cluster = true;
-    self->cmd = cmd;
-    self->where = node;
     return 0;
 }
 
@@ -252,12 +220,12 @@ static int on_config_state_file(h2o_configurator_command_t *cmd, h2o_configurato
                                 yoml_t *node)
 {
     cluster_configurator_t *self = (void *)cmd->configurator;
-    breaker__option_t option = {cmd, cmd->name, node};
+    const breaker__option_t option = {.key = cmd->name, .node = node};
     (void)ctx;
 
     if (node->data.scalar[0] != '/')
         return breaker__option_refuse(&option, "an absolute path");
-    return read_text(&option, &self->state_path);
+    return breaker__option_copy(&option, &self->state_path);
 }
 
 static int join(cluster_configurator_t *self)
@@ -269,10 +237,7 @@ static int join(cluster_configurator_t *self)
     if ((err = breaker_cluster_check(self->node, &self->config, &error)) == 0 &&
         (err = breaker_node_join(self->node)) != 0)
         breaker_error_set(&error, err, "%s", breaker_err_message(err));
-    if (err == 0)
-        return 0;
-    h2o_configurator_errprintf(self->cmd, self->where, "%s", error.message);
-    return -1;
+    return err == 0 ? 0 : breaker__option_fail(&self->directive, "%s", error.message);
 }
 
 /* a check of the file only must not write */

@@ -1,14 +1,82 @@
 /*
- * Options in h2o's configuration language. An error names the file, the line, the key, the value
- * seen and what is accepted; where the value may hold a secret it is not shown.
+ * How a value of the configuration is read, and how it is refused: one line that a person can act
+ * on. Whatever reads a value of a directive of ours goes through here, in the handlers and in the
+ * server, so that all of them name the place, the key, what was found and what is accepted.
  */
+#include <assert.h>
 #include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <h2o.h>
-#include <h2o/configurator.h>
-#include "config/option.h"
+#include <breaker/error.h>
+#include <option.h>
+
+/* names of a choice, and the bytes that they take in a complaint */
+#define CHOICES_MAX 8
+#define CHOICES_TEXT_MAX 256
+#define DAY_MS (24u * 60 * 60 * 1000)
+
+/* ---- complaints ---- */
+
+/* values come from the file: the error's line has no control bytes, and one line stays one */
+static void say(const breaker__option_t *option, const yoml_t *at, const char *kind,
+                const char *what)
+{
+    breaker_error_t line;
+
+    breaker_error_set(&line, BREAKER_ERR_RANGE, "%s:%zu:%zu: %s%s%s%s%s%s",
+                      at->filename != NULL ? at->filename : "-", at->line + 1, at->column + 1, kind,
+                      option->directive != NULL ? option->directive : "",
+                      option->directive != NULL ? ": " : "", option->key != NULL ? option->key : "",
+                      option->key != NULL ? ": " : "", what);
+    fprintf(stderr, "%s\n", line.message);
+}
+
+int breaker__option_fail(const breaker__option_t *option, const char *format, ...)
+{
+    char what[1024];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(what, sizeof(what), format, args);
+    va_end(args);
+    say(option, option->node, "", what);
+    return -1;
+}
+
+void breaker__option_warn(const breaker__option_t *option, const char *format, ...)
+{
+    char what[1024];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(what, sizeof(what), format, args);
+    va_end(args);
+    say(option, option->node, "warning: ", what);
+}
+
+int breaker__option_refuse(const breaker__option_t *option, const char *accepted)
+{
+    return breaker__option_fail(option, "got `%s`; accepted: %s",
+                                breaker__option_describe(option->node), accepted);
+}
+
+int breaker__option_unknown(const breaker__option_t *option, const char *keys)
+{
+    const breaker__option_t at_key = {NULL, option->directive, option->key_node, NULL};
+
+    assert(option->key_node != NULL);
+    return breaker__option_fail(&at_key, "unknown key `%s`; accepted: %s",
+                                breaker__option_describe(option->key_node), keys);
+}
+
+int breaker__option_missing(const breaker__option_t *option, const char *key)
+{
+    return breaker__option_fail(option, "the mandatory key `%s` is missing", key);
+}
 
 const char *breaker__option_describe(const yoml_t *node)
 {
@@ -25,58 +93,130 @@ const char *breaker__option_describe(const yoml_t *node)
     return "an alias";
 }
 
-int breaker__option_refuse(const breaker__option_t *option, const char *accepted)
+/* ---- values ---- */
+
+/* "" for what is no scalar, which no reader accepts */
+static const char *text_of(const breaker__option_t *option)
 {
-    h2o_configurator_errprintf(option->cmd, option->node, "%s: got `%s`, accepted: %s", option->key,
-                               breaker__option_describe(option->node), accepted);
-    return -1;
+    return option->node->type == YOML_TYPE_SCALAR ? option->node->data.scalar : "";
+}
+
+int breaker__option_each(const breaker__option_t *option, const char *keys,
+                         int (*read_one)(const breaker__option_t *entry, void *data), void *data)
+{
+    const yoml_mapping_t *mapping = &option->node->data.mapping;
+
+    if (option->node->type != YOML_TYPE_MAPPING)
+        return breaker__option_fail(option, "got `%s`; accepted: a mapping with %s",
+                                    breaker__option_describe(option->node), keys);
+    for (size_t i = 0; i != mapping->size; ++i) {
+        const yoml_t *key = mapping->elements[i].key;
+        const breaker__option_t entry = {option->key, breaker__option_describe(key),
+                                         mapping->elements[i].value, key};
+        if (key->type != YOML_TYPE_SCALAR)
+            return breaker__option_unknown(&entry, keys);
+        if (read_one(&entry, data) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int check_text(const breaker__option_t *option)
+{
+    return text_of(option)[0] != '\0'
+               ? 0
+               : breaker__option_refuse(option, "a string that is not empty");
 }
 
 int breaker__option_text(const breaker__option_t *option, const char **ret_text)
 {
-    if (option->node->type != YOML_TYPE_SCALAR || option->node->data.scalar[0] == '\0')
-        return breaker__option_refuse(option, "a string that is not empty");
-    *ret_text = option->node->data.scalar;
+    if (check_text(option) != 0)
+        return -1;
+    *ret_text = text_of(option);
+    return 0;
+}
+
+int breaker__option_copy(const breaker__option_t *option, char **slot)
+{
+    if (check_text(option) != 0)
+        return -1;
+    free(*slot);
+    *slot = h2o_strdup(NULL, text_of(option), SIZE_MAX).base;
     return 0;
 }
 
 int breaker__option_optional(const breaker__option_t *option, const char **ret_text)
 {
-    if (breaker__option_text(option, ret_text) != 0)
+    if (check_text(option) != 0)
         return -1;
-    if (strcasecmp(*ret_text, "OFF") == 0)
-        *ret_text = NULL;
+    *ret_text = strcasecmp(text_of(option), "OFF") != 0 ? text_of(option) : NULL;
     return 0;
 }
 
 int breaker__option_switch(const breaker__option_t *option, bool *ret_on)
 {
-    if (option->node->type == YOML_TYPE_SCALAR) {
-        if (strcasecmp(option->node->data.scalar, "ON") == 0) {
-            *ret_on = true;
-            return 0;
-        }
-        if (strcasecmp(option->node->data.scalar, "OFF") == 0) {
-            *ret_on = false;
-            return 0;
-        }
-    }
-    return breaker__option_refuse(option, "ON, OFF");
+    bool is_on = strcasecmp(text_of(option), "ON") == 0;
+
+    if (!is_on && strcasecmp(text_of(option), "OFF") != 0)
+        return breaker__option_refuse(option, "ON, OFF");
+    *ret_on = is_on;
+    return 0;
 }
 
-int breaker__option_number(const breaker__option_t *option, uint64_t max, const char *accepted,
-                           uint64_t *ret_value)
+static int refuse_choice(const breaker__option_t *option, const char *const *names, size_t num)
 {
-    const char *text = option->node->type == YOML_TYPE_SCALAR ? option->node->data.scalar : "";
+    char accepted[CHOICES_TEXT_MAX];
+    size_t len = 0;
+
+    for (size_t i = 0; i != num; ++i) {
+        len += (size_t)snprintf(accepted + len, sizeof(accepted) - len, "%s%s", i != 0 ? ", " : "",
+                                names[i]);
+        assert(len < sizeof(accepted));
+    }
+    return breaker__option_refuse(option, accepted);
+}
+
+int breaker__option_choice(const breaker__option_t *option, const char *const *names, size_t num,
+                           size_t *ret_index)
+{
+    assert(num != 0);
+    assert(num <= CHOICES_MAX);
+    for (size_t i = 0; i != num; ++i)
+        if (strcmp(text_of(option), names[i]) == 0) {
+            *ret_index = i;
+            return 0;
+        }
+    return refuse_choice(option, names, num);
+}
+
+/* the digits that a text begins with, and where they end; strtoull alone takes blanks and signs */
+static bool parse_number(const char *text, uint64_t *ret_value, const char **ret_end)
+{
     unsigned long long value;
     char *end;
 
     if (text[0] < '0' || text[0] > '9')
-        return breaker__option_refuse(option, accepted);
+        return false;
     errno = 0;
     value = strtoull(text, &end, 10);
-    if (errno != 0 || *end != '\0' || value > max)
-        return breaker__option_refuse(option, accepted);
+    if (errno != 0)
+        return false;
+    *ret_value = value;
+    *ret_end = end;
+    return true;
+}
+
+int breaker__option_number(const breaker__option_t *option, const char *unit, uint64_t min,
+                           uint64_t max, uint64_t *ret_value)
+{
+    uint64_t value;
+    const char *end;
+
+    assert(min <= max);
+    if (!parse_number(text_of(option), &value, &end) || *end != '\0' || value < min || value > max)
+        return breaker__option_fail(option, "got `%s`; accepted: %s from %llu to %llu",
+                                    breaker__option_describe(option->node), unit,
+                                    (unsigned long long)min, (unsigned long long)max);
     *ret_value = value;
     return 0;
 }
@@ -84,23 +224,20 @@ int breaker__option_number(const breaker__option_t *option, uint64_t max, const 
 int breaker__option_span(const breaker__option_t *option, uint32_t *ret_ms)
 {
     static const char accepted[] = "seconds, as 30, 30s or 1500ms, at most a day";
-    const char *text = option->node->type == YOML_TYPE_SCALAR ? option->node->data.scalar : "";
-    const unsigned long long day_ms = 24 * 60 * 60 * 1000;
-    unsigned long long value, unit_ms;
-    char *end;
+    uint64_t value;
+    uint32_t unit_ms;
+    const char *end;
 
-    if (text[0] < '0' || text[0] > '9')
+    if (!parse_number(text_of(option), &value, &end))
         return breaker__option_refuse(option, accepted);
-    errno = 0;
-    value = strtoull(text, &end, 10);
     if (strcmp(end, "ms") == 0)
         unit_ms = 1;
     else if (end[0] == '\0' || strcmp(end, "s") == 0)
         unit_ms = 1000;
     else
         return breaker__option_refuse(option, accepted);
-    if (errno != 0 || value > day_ms / unit_ms)
+    if (value > DAY_MS / unit_ms)
         return breaker__option_refuse(option, accepted);
-    *ret_ms = (uint32_t)(value * unit_ms);
+    *ret_ms = (uint32_t)value * unit_ms;
     return 0;
 }

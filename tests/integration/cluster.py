@@ -585,13 +585,13 @@ class Configuration(ClusterCase):
     def test_what_is_wrong_is_named_and_secrets_are_not(self):
         app, redis = "  app: shop", "  redis: redis://127.0.0.1:6379"
         for options, *expected in [
-                ([redis], ":4]", "`app` is missing"),
+                ([redis], ":4:", "`app` is missing"),
                 ([app], "`redis` is missing"),
                 (["  app: a b", redis], "app", "accepted: 1 to 64"),
-                ([app, "  redis: http://:s3cret@h:1"], ":4]", "URL 1 of Redis"),
+                ([app, "  redis: http://:s3cret@h:1"], ":4:", "URL 1 of Redis"),
                 ([app, "  redis: [redis://h, {s3cret: 1}]"], "redis", "sequence of at most 16"),
                 ([app, "  redis: redis://user:s3cret@h:99999"], "URL 1 of Redis"),
-                ([app, redis, "  start: soon"], ":6]", "start: got `soon`", "open, wait, strict"),
+                ([app, redis, "  start: soon"], ":6:", "start: got `soon`", "open, wait, strict"),
                 ([app, redis, "  adopt: all"], "adopt: got `all`", "release, any"),
                 ([app, redis, "  poll: 1m"], "poll: got `1m`", "30s or 1500ms"),
                 ([app, redis, "  poll: 10ms"], "poll", "accepted: 100 to 60000 ms"),
@@ -600,7 +600,7 @@ class Configuration(ClusterCase):
                 ([app, redis, "  advertise: here"], "advertise", "host:port"),
                 ([app, redis, "  advertise: here:70000"], "advertise", "host:port"),
                 ([app, redis, "  token-suffix: maybe"], "token-suffix", "ON, OFF"),
-                ([app, redis, "  password: s3cret"], ":6]", "password", "as a key one of app"),
+                ([app, redis, "  password: s3cret"], ":6:", "unknown key `password`; accepted: app"),
                 ([app, redis, "  password-file: /none"], "password-file", "/none"),
                 ([app, redis, "  password-file: /dev/null"], "password-file", "1 to 1023"),
                 ([app, redis, "  password-env: NOT_SET_HERE"], "password-env", "NOT_SET_HERE"),

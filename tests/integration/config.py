@@ -215,6 +215,21 @@ class Refusals(ConfigCase):
     def test_impossible_views(self):
         self.check_table(VIEWS)
 
+    def test_one_form_for_every_directive(self):
+        """Whoever reads it, the server, the handlers or a mapping inside: place, keys, value."""
+        for text, said in (
+                (spoilt(0, "num-threads: 0"), "1:14: num-threads: got `0`; accepted: a number from 1"),
+                (spoilt(1, "listen: {port: 80, type: udp}"),
+                 "1:26: listen: type: got `udp`; accepted: tcp, unix\n"),
+                (option("retry-after: 0"),
+                 "9:24: breaker.static: retry-after: got `0`; accepted: seconds from 1 to 3600\n"),
+                (option("retry-afer: 0"), "9:11: breaker.static: unknown key `retry-afer`; accepted"),
+                (spoilt(0, "breaker.encoding-cpu: 0"), "1:23: breaker.encoding-cpu: got `0`"),
+                (spoilt(0, 'breaker.token: "a b"'), "1:16: breaker.token: got `a b`; accepted: a"),
+        ):
+            with self.subTest(text):
+                self.assertIn("h2o.conf:" + said, self.run_with(text)[2])
+
     def test_what_is_no_yaml(self):
         for title, text, line, words in SYNTAX:
             with self.subTest(title):

@@ -1,0 +1,191 @@
+/*
+ * `breaker.static`: a view, or a sequence of them, at a path. It runs before the handlers that
+ * libh2o defers (files, proxies), so that views come first whatever the order in the file. What a
+ * view may be is the core's to say (breaker/view.h); here are the bounds of single values.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <option.h>
+#include "config/configurator.h"
+
+#define KEYS                                                                                       \
+    "name, path, cache-max-age, redirect-max-age, retry-after, allow-origin, "                     \
+    "timing-allow-origin, resource-policy, headers, index, dotfiles, encodings, "                  \
+    "memory-file-limit, memory-limit"
+
+typedef struct st_static_configurator_t {
+    h2o_configurator_t super;
+    breaker_node_t *node;                /* borrowed: outlives the configuration */
+    const breaker_token_t *const *token; /* borrowed: outlives the configuration */
+} static_configurator_t;
+
+static int read_headers(const breaker__option_t *option, breaker_view_config_t *config)
+{
+    const yoml_sequence_t *sequence = &option->node->data.sequence;
+    const char **headers;
+
+    if (option->node->type != YOML_TYPE_SEQUENCE || sequence->size > BREAKER_VIEW_HEADERS_MAX)
+        return breaker__option_fail(
+            option, "got `%s`; accepted: a sequence of at most %d strings \"Name: value\"",
+            breaker__option_describe(option->node), BREAKER_VIEW_HEADERS_MAX);
+    headers = h2o_mem_alloc(sizeof(headers[0]) * (sequence->size + 1));
+    for (size_t i = 0; i != sequence->size; ++i) {
+        if (sequence->elements[i]->type != YOML_TYPE_SCALAR) {
+            free(headers);
+            return breaker__option_refuse(option, "strings \"Name: value\" in the sequence");
+        }
+        headers[i] = sequence->elements[i]->data.scalar;
+    }
+    free((void *)(uintptr_t)config->headers);
+    config->headers = headers;
+    config->num_headers = sequence->size;
+    return 0;
+}
+
+static int read_directory(const breaker__option_t *option, const char **ret_directory)
+{
+    struct stat st;
+
+    if (breaker__option_text(option, ret_directory) != 0)
+        return -1;
+    if (stat(*ret_directory, &st) != 0)
+        return breaker__option_fail(option, "got `%s`; accepted: an existing directory: %s",
+                                    *ret_directory, strerror(errno));
+    if (!S_ISDIR(st.st_mode))
+        return breaker__option_refuse(option, "an existing directory");
+    return 0;
+}
+
+static int read_retry_after(const breaker__option_t *option, breaker_view_config_t *config)
+{
+    uint64_t value;
+
+    if (breaker__option_number(option, "seconds", 1, 3600, &value) != 0)
+        return -1;
+    config->retry_after_s = (uint32_t)value;
+    return 0;
+}
+
+static int read_option(const breaker__option_t *option, void *data)
+{
+    breaker_view_config_t *config = data;
+    const char *key = option->key;
+
+    if (strcmp(key, "name") == 0)
+        return breaker__option_text(option, &config->name);
+    if (strcmp(key, "path") == 0)
+        return read_directory(option, &config->directory);
+    if (strcmp(key, "cache-max-age") == 0)
+        return breaker__option_number(option, "seconds", 0, 315360000, &config->cache_max_age_s);
+    if (strcmp(key, "redirect-max-age") == 0)
+        return breaker__option_number(option, "seconds (0: no-store)", 0, 31536000,
+                                      &config->redirect_max_age_s);
+    if (strcmp(key, "retry-after") == 0)
+        return read_retry_after(option, config);
+    if (strcmp(key, "allow-origin") == 0)
+        return breaker__option_optional(option, &config->allow_origin);
+    if (strcmp(key, "timing-allow-origin") == 0)
+        return breaker__option_optional(option, &config->timing_allow_origin);
+    if (strcmp(key, "resource-policy") == 0)
+        return breaker__option_optional(option, &config->resource_policy);
+    if (strcmp(key, "headers") == 0)
+        return read_headers(option, config);
+    if (strcmp(key, "index") == 0)
+        return breaker__option_optional(option, &config->index);
+    if (strcmp(key, "dotfiles") == 0)
+        return breaker__option_switch(option, &config->dotfiles);
+    if (strcmp(key, "encodings") == 0)
+        return breaker__option_switch(option, &config->encodings);
+    if (strcmp(key, "memory-file-limit") == 0)
+        return breaker__option_number(option, "bytes", 0, UINT64_MAX, &config->memory_file_limit);
+    if (strcmp(key, "memory-limit") == 0)
+        return breaker__option_number(option, "bytes", 0, UINT64_MAX, &config->memory_limit);
+    return breaker__option_unknown(option, KEYS);
+}
+
+/* a view's name is relative to the path that it stands at; "/shop/" + "static/{breaker}" */
+static char *full_name(const h2o_pathconf_t *pathconf, const char *name)
+{
+    size_t path_len = pathconf->path.len, size;
+    char *full;
+
+    while (path_len != 0 && pathconf->path.base[path_len - 1] == '/')
+        --path_len;
+    while (*name == '/')
+        ++name;
+    size = path_len + strlen(name) + 2;
+    full = h2o_mem_alloc(size);
+    snprintf(full, size, "%.*s/%s", (int)path_len, pathconf->path.base, name);
+    return full;
+}
+
+static int add_view(static_configurator_t *self, h2o_pathconf_t *pathconf,
+                    const breaker__option_t *option, const breaker_view_config_t *config)
+{
+    const breaker_token_t *token = *self->token;
+    const breaker_view_t *view;
+    int err;
+
+    if ((err = breaker_node_set_token(self->node, token->len != 0 ? token->text : NULL,
+                                      token->len)) == 0 &&
+        (err = breaker_node_add_view(self->node, config, &view)) == 0 &&
+        (err = breaker_h2o_static_register(pathconf, self->node, &view, 1)) == 0)
+        return 0;
+    return breaker__option_fail(option, "view `%s`: %s", config->name, breaker_err_message(err));
+}
+
+static int read_view(const breaker__option_t *option, breaker_view_config_t *config)
+{
+    if (breaker__option_each(option, KEYS, read_option, config) != 0)
+        return -1;
+    if (config->name == NULL || config->directory == NULL)
+        return breaker__option_missing(option, config->name == NULL ? "name" : "path");
+    return 0;
+}
+
+static int on_config_view(h2o_configurator_command_t *cmd, h2o_configurator_context_t *ctx,
+                          const yoml_t *node)
+{
+    const breaker__option_t option = {.key = cmd->name, .node = node};
+    breaker_view_config_t config;
+    char *name = NULL;
+    int err;
+
+    breaker_view_config_init(&config);
+    config.data = *ctx->mimemap;
+    if ((err = read_view(&option, &config)) == 0) {
+        config.name = name = full_name(ctx->pathconf, config.name);
+        err = add_view((void *)cmd->configurator, ctx->pathconf, &option, &config);
+    }
+    free(name);
+    free((void *)(uintptr_t)config.headers);
+    return err;
+}
+
+static int on_config_static(h2o_configurator_command_t *cmd, h2o_configurator_context_t *ctx,
+                            yoml_t *node)
+{
+    if (node->type != YOML_TYPE_SEQUENCE)
+        return on_config_view(cmd, ctx, node);
+    for (size_t i = 0; i != node->data.sequence.size; ++i)
+        if (on_config_view(cmd, ctx, node->data.sequence.elements[i]) != 0)
+            return -1;
+    return 0;
+}
+
+void breaker__static_register_configurator(h2o_globalconf_t *globalconf, breaker_node_t *node,
+                                           const breaker_token_t *const *token)
+{
+    static_configurator_t *self = (void *)h2o_configurator_create(globalconf, sizeof(*self));
+
+    self->node = node;
+    self->token = token;
+    h2o_configurator_define_command(
+        &self->super, "breaker.static",
+        H2O_CONFIGURATOR_FLAG_PATH | H2O_CONFIGURATOR_FLAG_EXPECT_SEQUENCE |
+            H2O_CONFIGURATOR_FLAG_EXPECT_MAPPING | H2O_CONFIGURATOR_FLAG_SEMI_DEFERRED,
+        on_config_static);
+}
