@@ -61,6 +61,14 @@ static breaker_token_t token_of(const char *text)
     return token;
 }
 
+static breaker_release_id_t release_of(const char *text)
+{
+    breaker_release_id_t id;
+
+    measure_check(breaker_release_id_parse(text, strlen(text), &id) == 0, text);
+    return id;
+}
+
 /* Writes an asset's path for a prefix, so that both are `len` bytes (0: as few as may be). */
 static void write_asset_path(char *dst, size_t prefix_len, size_t len)
 {
@@ -86,7 +94,7 @@ static void write_assets(world_t *world)
 
 static void make_world(world_t *world)
 {
-    breaker_release_config_t config = {.num_views = VIEWS_MAX, .id = token_of("r2")};
+    breaker_release_config_t config = {.num_views = VIEWS_MAX, .label = token_of("r2")};
     breaker_error_t error = {0};
 
     scratch_create(&world->scratch);
@@ -113,25 +121,25 @@ static void free_world(world_t *world)
 }
 
 /* Of n entries: T; what a peer has; then older tokens, OLDER among them, whose bytes are gone. */
-static void make_ledger(breaker_ledger_t *ledger, size_t num)
+static void make_ledger(const world_t *world, breaker_ledger_t *ledger, size_t num)
 {
     breaker_ledger_entry_t entries[BREAKER_LEDGER_MAX] = {
-        {5000, token_of(T), token_of("r2")},
-        {6000, token_of(ON_A_PEER), token_of("peer")},
-        {1000, token_of(OLDER), token_of("gone")},
+        {5000, token_of(T), *breaker_release_id(world->release)},
+        {6000, token_of(ON_A_PEER), release_of("peer")},
+        {1000, token_of(OLDER), release_of("gone")},
     };
 
     for (size_t i = 3; i < num; ++i) {
         char text[32];
         snprintf(text, sizeof(text), "17000001%05zu", i);
-        entries[i] = (breaker_ledger_entry_t){1000 + i, token_of(text), token_of("gone")};
+        entries[i] = (breaker_ledger_entry_t){1000 + i, token_of(text), release_of("gone")};
     }
     measure_check(breaker_ledger_init(ledger, entries, num) == 0, "ledger");
 }
 
 static breaker_snapshot_t *make_snapshot(const world_t *world, size_t ledger_size, size_t num_views)
 {
-    breaker_release_id_t relayable = token_of("peer");
+    breaker_release_id_t relayable = release_of("peer");
     breaker_token_t tokens[VIEWS_MAX];
     breaker_snapshot_config_t config = {
         .views = (const breaker_view_t *const *)world->views,
@@ -147,7 +155,7 @@ static breaker_snapshot_t *make_snapshot(const world_t *world, size_t ledger_siz
     for (size_t i = 0; i != num_views; ++i)
         tokens[i] = token_of(T);
     if (ledger_size != 0) {
-        make_ledger(&ledger, ledger_size);
+        make_ledger(world, &ledger, ledger_size);
         config.ledger = &ledger;
     }
     measure_check(breaker_snapshot_create(&config, &snapshot) == 0, "snapshot");

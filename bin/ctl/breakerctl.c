@@ -354,7 +354,7 @@ static int promote(breaker__ctl_link_t *link, const breaker_release_id_t *releas
     if (result != STATUS_OK)
         return result;
     top = breaker_ledger_newest(&cluster.ledger, NULL);
-    if (top == NULL || !breaker_token_equal(&top->release, release)) {
+    if (top == NULL || !breaker_release_id_equal(&top->release, release)) {
         fprintf(stderr,
                 "breakerctl: app %s knows no release %s; `status` lists them, --force enters it\n",
                 options.app, release->text);
@@ -392,8 +392,8 @@ static bool read_command(breaker_release_id_t *ret_release)
     }
     if (options.argc != 2)
         refuse_usage("promote takes one release", "");
-    if (breaker_token_parse(options.argv[1], strlen(options.argv[1]), ret_release) != 0)
-        refuse_usage("a release is 1 to 64 characters of A-Z a-z 0-9 . _ ~ -", "");
+    if (breaker_release_id_parse(options.argv[1], strlen(options.argv[1]), ret_release) != 0)
+        refuse_usage("a release is 1 to 108 characters of A-Z a-z 0-9 . _ ~ -", "");
     return true;
 }
 

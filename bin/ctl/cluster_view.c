@@ -142,7 +142,7 @@ static bool read_number(const char *text, uint64_t *ret_number)
 
 static bool read_node(const breaker_reply_t *reply, breaker__ctl_node_t *node)
 {
-    char number[DIGITS_MAX + 1], release[BREAKER_TOKEN_MAX + 1];
+    char number[DIGITS_MAX + 1], release[BREAKER_RELEASE_ID_MAX + 1];
     const char *at, *end;
 
     if (reply->type != BREAKER_REPLY_STRING)
@@ -152,7 +152,7 @@ static bool read_node(const breaker_reply_t *reply, breaker__ctl_node_t *node)
     return take_word(&at, end, false, number, sizeof(number)) &&
            read_number(number, &node->seen_ms) &&
            take_word(&at, end, false, release, sizeof(release)) &&
-           breaker_token_parse(release, strlen(release), &node->release) == 0 &&
+           breaker_release_id_parse(release, strlen(release), &node->release) == 0 &&
            take_word(&at, end, false, node->address, sizeof(node->address)) &&
            take_word(&at, end, true, node->id, sizeof(node->id));
 }

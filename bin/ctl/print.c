@@ -35,14 +35,14 @@ static void count(const breaker__ctl_view_t *view, const breaker_release_id_t *r
 {
     *ret_live = *ret_silent = 0;
     for (size_t i = 0; i != view->cluster->num_nodes; ++i)
-        if (breaker_token_equal(&view->cluster->nodes[i].release, release))
+        if (breaker_release_id_equal(&view->cluster->nodes[i].release, release))
             ++*(is_live(view, view->cluster->nodes + i) ? ret_live : ret_silent);
 }
 
 static void add_release(releases_t *releases, const breaker_release_id_t *id)
 {
     for (size_t i = 0; i != releases->num; ++i)
-        if (breaker_token_equal(releases->ids + i, id))
+        if (breaker_release_id_equal(releases->ids + i, id))
             return;
     releases->ids[releases->num++] = *id;
 }
@@ -107,7 +107,7 @@ static void print_nodes(const breaker__ctl_view_t *view, const releases_t *relea
     for (size_t at = 0; at != releases->num; ++at)
         for (size_t i = cluster->num_nodes; i-- != 0;) {
             const breaker__ctl_node_t *node = cluster->nodes + i;
-            if (breaker_token_equal(&node->release, releases->ids + at))
+            if (breaker_release_id_equal(&node->release, releases->ids + at))
                 printf("  %-6s  %-*s  %-16s  %6.1f s ago  %s\n",
                        is_live(view, node) ? "live" : "silent", width, node->address, node->id,
                        (double)ago_ms(view, node) / 1000, node->release.text);
@@ -212,7 +212,7 @@ static cJSON *make_release(const breaker__ctl_view_t *view, const breaker_releas
     cJSON_AddNumberToObject(object, "silent", (double)silent);
     nodes = cJSON_AddArrayToObject(object, "nodes");
     for (size_t i = cluster->num_nodes; i-- != 0;)
-        if (breaker_token_equal(&cluster->nodes[i].release, id))
+        if (breaker_release_id_equal(&cluster->nodes[i].release, id))
             cJSON_AddItemToArray(nodes, make_node(view, cluster->nodes + i));
     return object;
 }

@@ -30,8 +30,6 @@
 #define MAX_CONNECTIONS 65536
 #define RESERVED_FILES 256
 #define MIN_CONNECTIONS 64
-/* how much of a release's id the log shows */
-#define RELEASE_ID_SHOWN 12
 /* how long it takes until the log says that the cluster has no token yet */
 #define TOKEN_PATIENCE_MS 1000
 
@@ -324,12 +322,12 @@ static void add_tokens(line_t *line, const breaker_snapshot_t *snapshot)
 
 static void add_release(line_t *line, const breaker_release_t *release, size_t num_views)
 {
+    breaker_release_id_t shown = breaker_release_id_shorten(breaker_release_id(release));
     size_t num_files = 0;
 
     for (size_t i = 0; i != num_views; ++i)
         num_files += breaker_store_size(breaker_release_store(release, i));
-    add(line, "; release %.*s of %zu files", RELEASE_ID_SHOWN, breaker_release_id(release)->text,
-        num_files);
+    add(line, "; release %s of %zu files", shown.text, num_files);
 }
 
 static void add_snapshot(line_t *line, breaker_node_t *node)

@@ -54,7 +54,7 @@ static int on_config_release(h2o_configurator_command_t *cmd, h2o_configurator_c
     const char *text = node->data.scalar;
     (void)ctx;
 
-    if (breaker_node_set_release_id(self->node, text, strlen(text)) == 0)
+    if (breaker_node_set_label(self->node, text, strlen(text)) == 0)
         return 0;
     return breaker__option_refuse(&option, "1 to 64 characters of A-Z a-z 0-9 . _ ~ -");
 }

@@ -35,9 +35,17 @@ local ledger, nodes, release = KEYS[1], KEYS[2], ARGV[1]
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 
-local function is_name(text)
-    return #text >= 1 and #text <= 64 and text ~= '.' and text ~= '..' and
+local function is_word(text, longest)
+    return #text >= 1 and #text <= longest and text ~= '.' and text ~= '..' and
         not string.find(text, '[^%w._~-]')
+end
+
+local function is_token(text)
+    return is_word(text, 64)
+end
+
+local function is_release(text)
+    return is_word(text, 108)
 end
 
 local function is_order(order)
@@ -59,7 +67,7 @@ local function read()
     for i = 1, #all, 2 do
         local token, owner = string.match(all[i], '^(%S+) (%S+)$')
         local order = tonumber(all[i + 1])
-        if token and is_name(token) and is_name(owner) and is_order(order) then
+        if token and is_token(token) and is_release(owner) and is_order(order) then
             local entry = { order = order, token = token, release = owner }
             table.insert(found.lines, decimal(order) .. ' ' .. token .. ' ' .. owner)
             if not found.owner[token] then
@@ -81,7 +89,7 @@ local birth = tonumber(redis.call('ZSCORE', nodes, '@birth'))
 local function merge(line)
     local digits, token, owner = string.match(line, '^(%d+) (%S+) (%S+)$')
     local order = tonumber(digits)
-    if not (token and is_order(order) and is_name(token) and is_name(owner)) then
+    if not (token and is_order(order) and is_token(token) and is_release(owner)) then
         return nil, redis.error_reply('ERR breaker: malformed entry')
     end
     if known.owner[token] == nil then
@@ -166,7 +174,7 @@ local function mint(clock_ms)
         while known.owner[name_of(order)] do order = order + 1 end
         token = name_of(order)
     end
-    if not is_order(order) or not is_name(token) then
+    if not is_order(order) or not is_token(token) then
         return redis.error_reply('ERR breaker: no order left above the newest')
     end
     redis.call('ZADD', ledger, decimal(order), token .. ' ' .. release)
@@ -199,7 +207,7 @@ local function update()
     local clock_ms, dead_ms, conflict = tonumber(ARGV[7]), tonumber(ARGV[8]), nil
     local is_node = #ARGV[2] > 0 and #ARGV[2] <= 280 and #ARGV[3] <= 64 and
         not string.find(ARGV[2] .. ARGV[3], '%s')
-    if not (is_node and is_order(clock_ms) and is_order(dead_ms) and is_name(release)) then
+    if not (is_node and is_order(clock_ms) and is_order(dead_ms) and is_release(release)) then
         return redis.error_reply('ERR breaker: malformed arguments')
     end
     for i = 11, #ARGV do

@@ -148,7 +148,7 @@ static const breaker_ledger_entry_t *find_token(const breaker_ledger_t *ledger,
 
 static bool is_mine(const breaker_agreement_t *agreement, const breaker_ledger_entry_t *entry)
 {
-    return breaker_token_equal(&entry->release, &agreement->config.release);
+    return breaker_release_id_equal(&entry->release, &agreement->config.release);
 }
 
 static void merge_ledger(breaker_ledger_t *ledger, const breaker_ledger_t *other)
@@ -326,7 +326,7 @@ static bool is_anothers(const breaker_agreement_t *agreement, const breaker_ledg
 {
     const breaker_ledger_entry_t *known = find_token(&agreement->ledger, &entry->token);
 
-    return known != NULL && !breaker_token_equal(&known->release, &entry->release);
+    return known != NULL && !breaker_release_id_equal(&known->release, &entry->release);
 }
 
 /* the union; where two releases claim one token Redis decides, so that all nodes hold the same */
@@ -532,7 +532,7 @@ static bool is_lacking(const breaker_agreement_t *agreement, const breaker_ledge
     if (there == NULL)
         return breaker_ledger_size(held) < BREAKER_LEDGER_MAX ||
                entry->order > breaker_ledger_at(held, BREAKER_LEDGER_MAX / 2)->order;
-    if (breaker_token_equal(&there->release, &entry->release))
+    if (breaker_release_id_equal(&there->release, &entry->release))
         return entry->order < there->order;
     return is_mine(agreement, there);
 }

@@ -83,13 +83,13 @@ static int check_suffix(const breaker_agreement_config_t *config)
 
 int breaker__agreement_check(const breaker_agreement_config_t *config)
 {
-    const breaker_token_t *fixed = &config->fixed, *release = &config->release;
+    const breaker_token_t *fixed = &config->fixed;
     int err = breaker__agreement_check_timers(config, NULL);
 
     if (err != 0)
         return err;
-    if (!breaker_token_is_valid(release->text, release->len))
-        return BREAKER_ERR_TOKEN_SYNTAX;
+    if (!breaker_release_id_is_valid(config->release.text, config->release.len))
+        return BREAKER_ERR_RELEASE_SYNTAX;
     if (fixed->len != 0 && !breaker_token_is_valid(fixed->text, fixed->len))
         return BREAKER_ERR_TOKEN_SYNTAX;
     return check_suffix(config);

@@ -142,7 +142,8 @@ static void log_conflict(breaker_cluster_t *cluster, const breaker_token_t *toke
     const breaker_ledger_entry_t *there =
         breaker_ledger_find(breaker_agreement_ledger(cluster->agreement), token->text, token->len);
 
-    if (there == NULL || breaker_token_equal(&there->release, &cluster->poller.agreement->release))
+    if (there == NULL ||
+        breaker_release_id_equal(&there->release, &cluster->poller.agreement->release))
         return;
     breaker__log(&cluster->log, clock_ms(CLOCK_MONOTONIC), BREAKER_LOG_WARNING,
                  "breaker: cluster app=%s trouble=token-conflict token=%s other-release=%s "
@@ -198,7 +199,7 @@ static breaker_ledger_t ledger_to_publish(const breaker_cluster_t *cluster)
 
     for (size_t i = 0; i != size; ++i) {
         entries[i] = *breaker_ledger_at(ledger, i);
-        if (breaker_token_equal(&entries[i].release, &cluster->poller.agreement->release))
+        if (breaker_release_id_equal(&entries[i].release, &cluster->poller.agreement->release))
             entries[i].release = *id;
     }
     err = breaker_ledger_init(&published, entries, size);

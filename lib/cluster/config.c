@@ -81,7 +81,6 @@ int breaker__cluster_configure(const breaker_node_t *node, const breaker_cluster
 {
     breaker_agreement_config_t agreement = config->agreement;
     const breaker_release_t *release = breaker_node_release(node);
-    const uint8_t *digest;
     int err;
 
     assert(release != NULL);
@@ -89,14 +88,13 @@ int breaker__cluster_configure(const breaker_node_t *node, const breaker_cluster
         return err;
     agreement.release = *breaker_release_id(release);
     if (config->adopt_any) {
-        err = breaker_token_parse("any", 3, &agreement.release);
+        err = breaker_release_id_parse("any", 3, &agreement.release);
         assert(err == 0);
     }
-    digest = breaker_release_digest(release);
     agreement.suffix[0] = '\0';
     if (config->token_suffix)
-        snprintf(agreement.suffix, sizeof(agreement.suffix), "-%02x%02x%02x%02x", digest[0],
-                 digest[1], digest[2], digest[3]);
+        snprintf(agreement.suffix, sizeof(agreement.suffix), "-%.*s", BREAKER_RELEASE_DIGEST_SHOWN,
+                 breaker_release_id_digest(breaker_release_id(release)));
     *ret_agreement = agreement;
     return 0;
 }

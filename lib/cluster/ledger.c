@@ -32,12 +32,11 @@ static size_t slot_of(const char *token, size_t len)
 }
 
 /* bytewise, a proper prefix first: the order where nothing else decides */
-static int compare_bytes(const breaker_token_t *a, const breaker_token_t *b)
+static int compare_bytes(const char *a, size_t a_len, const char *b, size_t b_len)
 {
-    size_t common = a->len < b->len ? a->len : b->len;
-    int order = memcmp(a->text, b->text, common);
+    int order = memcmp(a, b, a_len < b_len ? a_len : b_len);
 
-    return order != 0 ? order : (int)a->len - (int)b->len;
+    return order != 0 ? order : (a_len > b_len) - (a_len < b_len);
 }
 
 int breaker__ledger_entry_compare(const breaker_ledger_entry_t *a, const breaker_ledger_entry_t *b)
@@ -46,15 +45,18 @@ int breaker__ledger_entry_compare(const breaker_ledger_entry_t *a, const breaker
 
     if (a->order != b->order)
         return a->order < b->order ? -1 : 1;
-    order = compare_bytes(&a->token, &b->token);
-    return order != 0 ? order : compare_bytes(&a->release, &b->release);
+    order = compare_bytes(a->token.text, a->token.len, b->token.text, b->token.len);
+    if (order != 0)
+        return order;
+    return compare_bytes(a->release.text, a->release.len, b->release.text, b->release.len);
 }
 
 static int check_entry(const breaker_ledger_entry_t *entry)
 {
-    if (!breaker_token_is_valid(entry->token.text, entry->token.len) ||
-        !breaker_token_is_valid(entry->release.text, entry->release.len))
+    if (!breaker_token_is_valid(entry->token.text, entry->token.len))
         return BREAKER_ERR_TOKEN_SYNTAX;
+    if (!breaker_release_id_is_valid(entry->release.text, entry->release.len))
+        return BREAKER_ERR_RELEASE_SYNTAX;
     return entry->order < ORDER_END ? 0 : BREAKER_ERR_RANGE;
 }
 
@@ -78,7 +80,7 @@ static void copy_entry(breaker_ledger_entry_t *dst, const breaker_ledger_entry_t
     dst->order = src->order;
     err = breaker_token_parse(src->token.text, src->token.len, &dst->token);
     assert(err == 0);
-    err = breaker_token_parse(src->release.text, src->release.len, &dst->release);
+    err = breaker_release_id_parse(src->release.text, src->release.len, &dst->release);
     assert(err == 0);
 }
 
@@ -146,7 +148,8 @@ bool breaker_ledger_add(breaker_ledger_t *ledger, const breaker_ledger_entry_t *
         return false;
     known = breaker_ledger_find(ledger, entry->token.text, entry->token.len);
     if (known != NULL) {
-        if (!breaker_token_equal(&known->release, &entry->release) || known->order <= entry->order)
+        if (!breaker_release_id_equal(&known->release, &entry->release) ||
+            known->order <= entry->order)
             return false;
         remove_entry(ledger, (size_t)(known - ledger->_entries));
     } else if (ledger->_num == BREAKER_LEDGER_MAX &&
@@ -162,7 +165,7 @@ const breaker_ledger_entry_t *breaker_ledger_newest(const breaker_ledger_t *ledg
                                                     const breaker_release_id_t *release)
 {
     for (size_t at = ledger->_num; at-- != 0;)
-        if (release == NULL || breaker_token_equal(&ledger->_entries[at].release, release))
+        if (release == NULL || breaker_release_id_equal(&ledger->_entries[at].release, release))
             return ledger->_entries + at;
     return NULL;
 }

@@ -111,6 +111,15 @@ static bool take_token(line_t *line, bool is_last, breaker_token_t *ret_token)
     return take_word(line, is_last, &base, &len) && breaker_token_parse(base, len, ret_token) == 0;
 }
 
+static bool take_release(line_t *line, bool is_last, breaker_release_id_t *ret_release)
+{
+    const char *base;
+    size_t len;
+
+    return take_word(line, is_last, &base, &len) &&
+           breaker_release_id_parse(base, len, ret_release) == 0;
+}
+
 static bool read_line(const breaker_reply_t *reply, line_t *ret_line)
 {
     if (reply->type != BREAKER_REPLY_STRING)
@@ -125,7 +134,7 @@ static bool read_entry(const breaker_reply_t *reply, breaker_ledger_entry_t *ret
 
     return read_line(reply, &line) && take_number(&line, &ret_entry->order) &&
            take_token(&line, false, &ret_entry->token) &&
-           take_token(&line, true, &ret_entry->release);
+           take_release(&line, true, &ret_entry->release);
 }
 
 static bool read_ledger(const breaker_reply_t *reply, breaker_answer_t *answer)
@@ -165,17 +174,17 @@ static bool read_node(const breaker_reply_t *reply, uint64_t from_ms,
     line_t line;
 
     return read_line(reply, &line) && take_number(&line, &seen_ms) &&
-           take_token(&line, false, ret_release) && take_word(&line, false, &base, &len) &&
+           take_release(&line, false, ret_release) && take_word(&line, false, &base, &len) &&
            take_word(&line, true, &base, &len) && seen_ms >= from_ms;
 }
 
 static void note_alive(breaker__alive_t *alive, const breaker_release_id_t *own,
                        const breaker_release_id_t *release)
 {
-    if (alive->num == BREAKER__ALIVE_MAX || breaker_token_equal(own, release))
+    if (alive->num == BREAKER__ALIVE_MAX || breaker_release_id_equal(own, release))
         return;
     for (size_t i = 0; i != alive->num; ++i)
-        if (breaker_token_equal(alive->releases + i, release))
+        if (breaker_release_id_equal(alive->releases + i, release))
             return;
     alive->releases[alive->num++] = *release;
 }

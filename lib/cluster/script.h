@@ -15,7 +15,7 @@
 /** EVAL, the script, the number of keys, two keys, ten arguments and the entries */
 #define BREAKER__POLL_ARGS_MAX (5 + 10 + BREAKER_LEDGER_MAX + 1)
 /** "<order> <token> <release>" with its NUL */
-#define BREAKER__POLL_ENTRY_SIZE (16 + 2 * (1 + BREAKER_TOKEN_MAX) + 1)
+#define BREAKER__POLL_ENTRY_SIZE (16 + 1 + BREAKER_TOKEN_MAX + 1 + BREAKER_RELEASE_ID_MAX + 1)
 /** the releases that are noticed to live beside the node's own */
 #define BREAKER__ALIVE_MAX 64
 

@@ -27,8 +27,8 @@
 enum {
     DIGEST_CHARS = 2 * BREAKER_DIGEST_LEN,
     END_LEN = sizeof(END) - 1 + DIGEST_CHARS + 1,
-    /* "entry ", an order below 2^53, two tokens, spaces and a line end */
-    LINE_MAX_LEN = 6 + 16 + 2 * (1 + BREAKER_TOKEN_MAX) + 1,
+    /* "entry ", an order below 2^53, a token, a release, spaces and a line end */
+    LINE_MAX_LEN = 6 + 16 + 1 + BREAKER_TOKEN_MAX + 1 + BREAKER_RELEASE_ID_MAX + 1,
 };
 
 /* the text of a file, while it is written or read */
@@ -181,11 +181,21 @@ static bool take_order(const char **at, const char *end, uint64_t *ret_order)
     return *at != begin && *at - begin <= 16;
 }
 
-static bool take_token(const char **at, const char *end, char stop, breaker_token_t *ret_token)
+static bool take_token(const char **at, const char *end, breaker_token_t *ret_token)
 {
-    const char *begin = *at, *found = memchr(begin, stop, (size_t)(end - begin));
+    const char *begin = *at, *found = memchr(begin, ' ', (size_t)(end - begin));
 
     if (found == NULL || breaker_token_parse(begin, (size_t)(found - begin), ret_token) != 0)
+        return false;
+    *at = found + 1;
+    return true;
+}
+
+static bool take_release(const char **at, const char *end, breaker_release_id_t *ret_release)
+{
+    const char *begin = *at, *found = memchr(begin, '\n', (size_t)(end - begin));
+
+    if (found == NULL || breaker_release_id_parse(begin, (size_t)(found - begin), ret_release) != 0)
         return false;
     *at = found + 1;
     return true;
@@ -197,8 +207,7 @@ static bool take_line(const char **at, const char *end, bool is_first,
     if (!(is_first && skip(at, end, OWN)) && !skip(at, end, ENTRY))
         return false;
     return take_order(at, end, &ret_entry->order) && skip(at, end, " ") &&
-           take_token(at, end, ' ', &ret_entry->token) &&
-           take_token(at, end, '\n', &ret_entry->release);
+           take_token(at, end, &ret_entry->token) && take_release(at, end, &ret_entry->release);
 }
 
 /* what is wrong with the text, or NULL */

@@ -81,11 +81,11 @@ int breaker_node_set_token(breaker_node_t *node, const char *token, size_t len)
     return 0;
 }
 
-int breaker_node_set_release_id(breaker_node_t *node, const char *id, size_t len)
+int breaker_node_set_label(breaker_node_t *node, const char *label, size_t len)
 {
     if (is_loaded(node))
         return BREAKER_ERR_STATE;
-    return breaker_token_parse(id, len, &node->release_id);
+    return breaker_token_parse(label, len, &node->label);
 }
 
 int breaker_node_set_state_path(breaker_node_t *node, const char *path)
@@ -188,7 +188,7 @@ static int load_release(const breaker_node_t *node, breaker_release_t **ret_rele
     breaker_release_config_t config = {
         .views = (const breaker_view_t *const *)node->views,
         .num_views = node->num_views,
-        .id = node->release_id,
+        .label = node->label,
         .hooks = node->hooks,
     };
 

@@ -13,7 +13,7 @@ struct st_breaker_node_t {
     /* the configuration: changes until the load, and never afterwards */
     breaker_token_t minted;
     breaker_token_t token; /* what views that are added now get */
-    breaker_release_id_t release_id;
+    breaker_token_t label; /* of the release; `len` 0: none */
     breaker_release_hooks_t hooks;
     breaker_encoding_config_t encoding;       /* its directory is owned */
     breaker_view_t *views[BREAKER_VIEWS_MAX]; /* owned */

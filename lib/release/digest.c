@@ -1,5 +1,5 @@
 /*
- * SHA-256 by libcrypto, which picks the processor's instructions for it, and the two texts that a
+ * SHA-256 by libcrypto, which picks the processor's instructions for it, and the texts that a
  * digest is seen as. An entity tag carries the first 132 bits: enough that no two contents ever
  * share one, short enough for every answer.
  */
@@ -57,25 +57,38 @@ int breaker__hash(breaker__hasher_t *hasher, const void *base, size_t len, uint8
     return breaker__hasher_end(hasher, dst);
 }
 
-void breaker__etag_format(const uint8_t *digest, char *dst)
+/* base64url of a digest's first bits, six a character; beyond its end they are 0 */
+static void write_base64(const uint8_t *digest, char *dst, size_t len)
 {
     static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
                                    "0123456789-_";
+    const uint8_t *end = digest + BREAKER_DIGEST_LEN;
     uint32_t bits = 0;
     unsigned num_bits = 0;
-    char *p = dst;
 
-    *p++ = '"';
-    while (p != dst + BREAKER_ETAG_LEN - 1) {
+    assert(len <= BREAKER_DIGEST_TEXT_LEN);
+    for (size_t i = 0; i != len; ++i) {
         if (num_bits < 6) {
-            bits = bits << 8 | *digest++;
+            bits = bits << 8 | (digest != end ? *digest++ : 0);
             num_bits += 8;
         }
         num_bits -= 6;
-        *p++ = alphabet[bits >> num_bits & 63];
+        dst[i] = alphabet[bits >> num_bits & 63];
     }
-    *p++ = '"';
-    *p = '\0';
+}
+
+void breaker__digest_text(const uint8_t *digest, char *dst)
+{
+    write_base64(digest, dst, BREAKER_DIGEST_TEXT_LEN);
+    dst[BREAKER_DIGEST_TEXT_LEN] = '\0';
+}
+
+void breaker__etag_format(const uint8_t *digest, char *dst)
+{
+    dst[0] = '"';
+    write_base64(digest, dst + 1, BREAKER_ETAG_LEN - 2);
+    dst[BREAKER_ETAG_LEN - 1] = '"';
+    dst[BREAKER_ETAG_LEN] = '\0';
 }
 
 void breaker__digest_format(const uint8_t *digest, char *dst)

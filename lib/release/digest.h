@@ -27,6 +27,10 @@ int breaker__hasher_end(breaker__hasher_t *hasher, uint8_t *dst);
 /** Begin, feed, end. */
 int breaker__hash(breaker__hasher_t *hasher, const void *base, size_t len, uint8_t *dst);
 
+/** characters of a whole digest in base64url (RFC 4648 §5), without padding */
+#define BREAKER_DIGEST_TEXT_LEN 43
+/** Writes a digest in base64url and a NUL: BREAKER_DIGEST_TEXT_LEN + 1 bytes. */
+void breaker__digest_text(const uint8_t *digest, char *dst);
 /** Writes the entity tag of a digest, quotes and a NUL included: BREAKER_ETAG_LEN + 1 bytes. */
 void breaker__etag_format(const uint8_t *digest, char *dst);
 /** Writes a digest in 2 * BREAKER_DIGEST_LEN small hexadecimal digits and a NUL. */

@@ -196,12 +196,7 @@ static int load_views(loader_t *loader, const breaker_release_config_t *config)
     }
     if ((err = make_digest(loader)) != 0)
         return err;
-    if (config->id.len != 0) {
-        release->id = config->id;
-    } else {
-        breaker__digest_format(release->digest, release->id.text);
-        release->id.len = 2 * BREAKER_DIGEST_LEN;
-    }
+    release->id = breaker_release_id_make(&config->label, release->digest);
     return 0;
 }
 

@@ -32,10 +32,11 @@ static void take_releases(breaker_snapshot_t *snapshot, const breaker_snapshot_c
 static breaker_release_t *find_release(const breaker_snapshot_t *snapshot,
                                        const breaker_release_id_t *id)
 {
-    if (snapshot->release != NULL && breaker_token_equal(breaker_release_id(snapshot->release), id))
+    if (snapshot->release != NULL &&
+        breaker_release_id_equal(breaker_release_id(snapshot->release), id))
         return snapshot->release;
     for (size_t i = 0; i != snapshot->num_held; ++i)
-        if (breaker_token_equal(breaker_release_id(snapshot->held[i]), id))
+        if (breaker_release_id_equal(breaker_release_id(snapshot->held[i]), id))
             return snapshot->held[i];
     return NULL;
 }
@@ -43,7 +44,7 @@ static breaker_release_t *find_release(const breaker_snapshot_t *snapshot,
 static bool is_relayable(const breaker_snapshot_config_t *config, const breaker_release_id_t *id)
 {
     for (size_t i = 0; i != config->num_relayable; ++i)
-        if (breaker_token_equal(config->relayable + i, id))
+        if (breaker_release_id_equal(config->relayable + i, id))
             return true;
     return false;
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <breaker/error.h>
 #include <breaker/token.h>
+#include "token/grammar.h"
 #include "words.h"
 
 /* from here on a double, and with it JSON, Lua and Redis's scores, would round */
@@ -17,7 +18,7 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-static bool is_token_char(char c)
+static bool is_word_char(char c)
 {
     return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '.' ||
            c == '_' || c == '~' || c == '-';
@@ -52,16 +53,21 @@ bool breaker_token_is_decimal(const char *base, size_t len)
     return len != 0;
 }
 
-bool breaker_token_is_valid(const char *base, size_t len)
+bool breaker__is_word(const char *base, size_t len)
 {
-    if (len == 0 || len > BREAKER_TOKEN_MAX || is_dot_segment(base, len))
+    if (len == 0 || is_dot_segment(base, len))
         return false;
-    if (breaker_token_is_decimal(base, len))
-        return true;
     for (size_t i = 0; i != len; ++i)
-        if (!is_token_char(base[i]))
+        if (!is_word_char(base[i]))
             return false;
     return true;
+}
+
+bool breaker_token_is_valid(const char *base, size_t len)
+{
+    if (len == 0 || len > BREAKER_TOKEN_MAX)
+        return false;
+    return breaker_token_is_decimal(base, len) || breaker__is_word(base, len);
 }
 
 int breaker_token_parse(const char *base, size_t len, breaker_token_t *ret_token)

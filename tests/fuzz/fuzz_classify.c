@@ -28,10 +28,19 @@ static breaker_token_t token_of(const char *text)
     return token;
 }
 
-/** The first to be called with NULL makes the view over its tree; the bytes stay in memory. */
-static breaker_release_t *load(world_t *world, const char *id, const char *const *paths)
+static breaker_release_id_t id_of(const char *text)
 {
-    breaker_release_config_t config = {.num_views = 1, .id = token_of(id)};
+    breaker_release_id_t id = {.len = 0};
+    int error = breaker_release_id_parse(text, strlen(text), &id);
+
+    assert(error == 0);
+    return id;
+}
+
+/** The first to be called with NULL makes the view over its tree; the bytes stay in memory. */
+static breaker_release_t *load(world_t *world, const char *label, const char *const *paths)
+{
+    breaker_release_config_t config = {.num_views = 1, .label = token_of(label)};
     breaker_view_config_t view_config;
     breaker_view_t *view = NULL;
     breaker_release_t *release = NULL;
@@ -40,7 +49,7 @@ static breaker_release_t *load(world_t *world, const char *id, const char *const
 
     tree_create(&tree);
     for (size_t i = 0; paths[i] != NULL; ++i)
-        tree_write(&tree, paths[i], id);
+        tree_write(&tree, paths[i], label);
     breaker_view_config_init(&view_config);
     view_config.name = "s/v{breaker}";
     view_config.directory = tree.path;
@@ -58,7 +67,7 @@ static breaker_release_t *load(world_t *world, const char *id, const char *const
 static breaker_snapshot_t *make_snapshot(const world_t *world, const breaker_ledger_t *ledger)
 {
     breaker_token_t token = token_of(T);
-    breaker_release_id_t relayable = token_of("peer");
+    breaker_release_id_t relayable = id_of("peer");
     breaker_release_t *held[] = {world->r1};
     breaker_snapshot_config_t config = {
         .views = (const breaker_view_t *const *)&world->view,
@@ -96,14 +105,14 @@ static const world_t *the_world(void)
     error = breaker_views_create(&view, 1, &world.views);
     assert(error == 0);
     breaker_ledger_entry_t entries[] = {
-        {10, token_of("1600000000000"), token_of("peer")},
-        {20, token_of("1700000000000"), token_of("r1")},
-        {30, token_of("v1"), token_of("gone")},
-        {40, token_of("1718539200000"), token_of("r2")},
-        {50, token_of(T), token_of("r2")},
-        {60, token_of("v2"), token_of("r2")},
-        {70, token_of("1800000000000"), token_of("peer")},
-        {80, token_of("1900000000000"), token_of("gone")},
+        {10, token_of("1600000000000"), id_of("peer")},
+        {20, token_of("1700000000000"), *breaker_release_id(world.r1)},
+        {30, token_of("v1"), id_of("gone")},
+        {40, token_of("1718539200000"), *breaker_release_id(world.r2)},
+        {50, token_of(T), *breaker_release_id(world.r2)},
+        {60, token_of("v2"), *breaker_release_id(world.r2)},
+        {70, token_of("1800000000000"), id_of("peer")},
+        {80, token_of("1900000000000"), id_of("gone")},
     };
     error = breaker_ledger_init(&ledger, entries, sizeof(entries) / sizeof(entries[0]));
     assert(error == 0);

@@ -45,10 +45,11 @@ static void publish(fixture_t *fixture, const char *const *tokens, size_t num)
 {
     breaker_ledger_entry_t entries[4] = {{.order = 0}};
     breaker_token_t current = token_of(tokens[num - 1]);
+    const breaker_release_id_t *id = breaker_release_id(breaker_node_release(fixture->node));
     breaker_ledger_t ledger;
 
     for (size_t i = 0; i != num; ++i)
-        entries[i] = (breaker_ledger_entry_t){1000 + i, token_of(tokens[i]), token_of("r1")};
+        entries[i] = (breaker_ledger_entry_t){1000 + i, token_of(tokens[i]), *id};
     assert_int_equal(breaker_ledger_init(&ledger, entries, num), 0);
     assert_int_equal(breaker_node_publish(fixture->node, &current, &ledger, false), 0);
 }
@@ -87,7 +88,7 @@ static int setup(void **state)
     view_config.name = "static/{breaker}";
     view_config.directory = fixture.tree.path;
     assert_int_equal(breaker_node_add_view(fixture.node, &view_config, &view), 0);
-    assert_int_equal(breaker_node_set_release_id(fixture.node, "r1", 2), 0);
+    assert_int_equal(breaker_node_set_label(fixture.node, "r1", 2), 0);
     assert_int_equal(breaker_node_join(fixture.node), 0);
     assert_int_equal(breaker_h2o_static_register(fixture.server.path, fixture.node, &view, 1), 0);
     assert_int_equal(breaker_node_load(fixture.node, &error), 0);

@@ -21,13 +21,18 @@ static bool same(const breaker_token_t *a, const breaker_token_t *b)
     return strcmp(a->text, b->text) == 0;
 }
 
+static bool same_release(const breaker_release_id_t *a, const breaker_release_id_t *b)
+{
+    return strcmp(a->text, b->text) == 0;
+}
+
 /* ---- who claimed what ---- */
 
 static claim_t *find_claim(world_t *world, const breaker_ledger_entry_t *entry)
 {
     for (size_t i = world->num_claims; i-- != 0;) {
         claim_t *claim = world->claims + i;
-        if (same(&claim->token, &entry->token) && same(&claim->release, &entry->release))
+        if (same(&claim->token, &entry->token) && same_release(&claim->release, &entry->release))
             return claim;
     }
     return NULL;
@@ -105,7 +110,7 @@ static void check_new_token(world_t *world, node_t *node, const breaker_ledger_e
         wrong(world, node, "P3: a proposal below what the node knows");
     if (is_local && !is_first)
         wrong(world, node, "a proposal of its own in place of a token");
-    if (!same(&own->release, &node->config.release))
+    if (!same_release(&own->release, &node->config.release))
         wrong(world, node, "P4: a token of another release");
     if ((claim = find_claim(world, own)) == NULL) {
         wrong(world, node, "P2: a token that nobody proposed");

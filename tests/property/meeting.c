@@ -11,6 +11,11 @@ static bool same(const breaker_token_t *a, const breaker_token_t *b)
     return strcmp(a->text, b->text) == 0;
 }
 
+static bool same_release(const breaker_release_id_t *a, const breaker_release_id_t *b)
+{
+    return strcmp(a->text, b->text) == 0;
+}
+
 static breaker_ledger_entry_t *fact_of(meeting_t *meeting, const breaker_token_t *token)
 {
     for (size_t i = 0; i != meeting->num_facts; ++i)
@@ -23,7 +28,7 @@ static breaker_ledger_entry_t *fact_of(meeting_t *meeting, const breaker_token_t
 static int compare_facts(const void *a_data, const void *b_data)
 {
     const breaker_ledger_entry_t *a = a_data, *b = b_data;
-    char a_member[140], b_member[140];
+    char a_member[200], b_member[200];
 
     if (a->order != b->order)
         return a->order < b->order ? -1 : 1;
@@ -50,7 +55,7 @@ const breaker_ledger_entry_t *meeting_newest(const meeting_t *meeting,
     const breaker_ledger_entry_t *newest = NULL;
 
     for (size_t i = 0; i != meeting->num_facts; ++i)
-        if (same(&meeting->facts[i].release, release))
+        if (same_release(&meeting->facts[i].release, release))
             newest = meeting->facts + i;
     return newest;
 }
@@ -66,11 +71,11 @@ static int64_t merge(meeting_t *meeting, const caller_t *caller, const breaker_p
         breaker_ledger_entry_t *known = fact_of(meeting, &told->token);
         if (known == NULL) {
             add_fact(meeting, told);
-        } else if (same(&known->release, &told->release)) {
+        } else if (same_release(&known->release, &told->release)) {
             if (told->order < known->order)
                 known->order = told->order;
             sort_facts(meeting);
-        } else if (same(&told->release, mine) || same(&known->release, mine)) {
+        } else if (same_release(&told->release, mine) || same_release(&known->release, mine)) {
             if ((int64_t)told->order > conflict)
                 conflict = (int64_t)told->order;
         }
@@ -145,7 +150,7 @@ static bool must_mint(meeting_t *meeting, uint64_t now_ms, const caller_t *calle
         return true;
     if (is_fixed_new(meeting, config))
         return true;
-    if (same(&top->release, &config->release) || dead_ms == 0)
+    if (same_release(&top->release, &config->release) || dead_ms == 0)
         return false;
     return now_ms - meeting->birth_ms > dead_ms &&
            !is_alive(meeting, now_ms, number_of(&top->release), dead_ms);
@@ -201,7 +206,7 @@ static void trim(meeting_t *meeting, const caller_t *caller)
                meeting_newest(meeting, &meeting->facts[at].release) == meeting->facts + at)
             ++at;
         if (at == meeting->num_facts)
-            at = same(&meeting->facts[0].release, &caller->config->release) ? 1 : 0;
+            at = same_release(&meeting->facts[0].release, &caller->config->release) ? 1 : 0;
         --meeting->num_facts;
         memmove(meeting->facts + at, meeting->facts + at + 1,
                 (meeting->num_facts - at) * sizeof(meeting->facts[0]));
@@ -212,7 +217,7 @@ static void trim(meeting_t *meeting, const caller_t *caller)
 static void digest_facts(const meeting_t *meeting, char *ret_digest)
 {
     uint64_t hash = UINT64_C(14695981039346656037);
-    char line[200];
+    char line[220];
 
     for (size_t i = 0; i != meeting->num_facts; ++i) {
         const breaker_ledger_entry_t *fact = meeting->facts + i;

@@ -117,7 +117,7 @@ static breaker_ledger_entry_t entry_of(uint64_t order, unsigned release)
 
     assert_int_equal(breaker_token_mint(order, &entry.token), 0);
     snprintf(text, sizeof(text), "r%u", release);
-    assert_int_equal(breaker_token_parse(text, strlen(text), &entry.release), 0);
+    assert_int_equal(breaker_release_id_parse(text, strlen(text), &entry.release), 0);
     return entry;
 }
 

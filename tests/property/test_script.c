@@ -508,6 +508,11 @@ static void parse(const char *text, breaker_token_t *ret_token)
     assert_int_equal(breaker_token_parse(text, strlen(text), ret_token), 0);
 }
 
+static void parse_release(const char *text, breaker_release_id_t *ret_id)
+{
+    assert_int_equal(breaker_release_id_parse(text, strlen(text), ret_id), 0);
+}
+
 /* few tokens and few orders, so that they meet */
 static void make_poll(uint64_t *random, breaker_poll_t *poll)
 {
@@ -525,7 +530,7 @@ static void make_poll(uint64_t *random, breaker_poll_t *poll)
                  (unsigned)next_random(random, num > 4 ? 200 : 10));
         parse(text, &entry->token);
         snprintf(text, sizeof(text), "r%u", (unsigned)next_random(random, 4));
-        parse(text, &entry->release);
+        parse_release(text, &entry->release);
     }
 }
 
@@ -536,7 +541,7 @@ static void make_config(uint64_t *random, unsigned release, breaker_agreement_co
     breaker_agreement_config_init(config);
     config->dead_after_ms = next_random(random, 2) == 0 ? 0 : 1;
     snprintf(text, sizeof(text), "r%u", release);
-    parse(text, &config->release);
+    parse_release(text, &config->release);
     if (next_random(random, 3) == 0)
         strcpy(config->suffix, "-x");
     if (next_random(random, 4) == 0) {
@@ -548,7 +553,7 @@ static void make_config(uint64_t *random, unsigned release, breaker_agreement_co
 static void check_same(const resp_t *reply, const breaker_answer_t *expected, uint64_t seed)
 {
     const resp_t *ledger = at(reply, 2);
-    char line[200];
+    char line[220];
 
     if (ledger->num_elements != expected->num_entries)
         fail_msg("BREAKER_SEED=%llu: %zu entries, not %zu", (unsigned long long)seed,

@@ -186,7 +186,7 @@ static void configure(world_t *world, node_t *node)
     config->start_timeout_ms = 4000;
     config->seed = world_random(world, UINT64_MAX);
     snprintf(text, sizeof(text), "r%u", node->release);
-    breaker_token_parse(text, strlen(text), &config->release);
+    breaker_release_id_parse(text, strlen(text), &config->release);
     if (world->has_suffix)
         snprintf(config->suffix, sizeof(config->suffix), "-r%u", node->release);
     /* not every release of such a world has a token of the operator's */
@@ -269,7 +269,7 @@ static void intrude(world_t *world)
         unsigned release = 100 + (unsigned)world_random(world, 1000);
         caller_t caller = {.config = &config, .release = release, .id = 0};
         snprintf(text, sizeof(text), "r%u", release);
-        breaker_token_parse(text, strlen(text), &config.release);
+        breaker_release_id_parse(text, strlen(text), &config.release);
         if (world->has_suffix)
             snprintf(config.suffix, sizeof(config.suffix), "-r%u", release);
         minute_t minute = meeting_poll(&world->meeting, redis_now(world), &caller, &poll, &answer);

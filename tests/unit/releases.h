@@ -31,8 +31,8 @@ typedef struct st_fixture_t {
     breaker_release_t *release;
 } fixture_t;
 
-/** Makes and loads a release; `id` may be "" for the digest. The second view has an index file. */
-static inline void fixture_load(fixture_t *fixture, const char *id, const fixture_file_t *files,
+/** Makes and loads a release; `label` may be "" for none. The second view has an index file. */
+static inline void fixture_load(fixture_t *fixture, const char *label, const fixture_file_t *files,
                                 size_t num_files)
 {
     breaker_release_config_t config = {.num_views = FIXTURE_VIEWS};
@@ -50,8 +50,8 @@ static inline void fixture_load(fixture_t *fixture, const char *id, const fixtur
     for (size_t i = 0; i != num_files; ++i)
         tree_write(fixture->trees + files[i].view, files[i].path, files[i].content);
     config.views = (const breaker_view_t *const *)fixture->views;
-    if (id[0] != '\0')
-        assert_int_equal(breaker_token_parse(id, strlen(id), &config.id), 0);
+    if (label[0] != '\0')
+        assert_int_equal(breaker_token_parse(label, strlen(label), &config.label), 0);
     if (breaker_release_load(&config, &fixture->release, &error) != 0)
         fail_msg("%s", error.message);
 }

@@ -32,16 +32,24 @@ static breaker_token_t token(const char *text)
     return made;
 }
 
+static breaker_release_id_t release_of(const char *text)
+{
+    breaker_release_id_t id;
+
+    assert_int_equal(breaker_release_id_parse(text, strlen(text), &id), 0);
+    return id;
+}
+
 static breaker_ledger_entry_t entry(uint64_t order, const char *text, const char *release)
 {
     return (breaker_ledger_entry_t){
-        .order = order, .token = token(text), .release = token(release)};
+        .order = order, .token = token(text), .release = release_of(release)};
 }
 
 static void bench_init(bench_t *bench)
 {
     breaker_agreement_config_init(&bench->config);
-    bench->config.release = token("mine");
+    bench->config.release = release_of("mine");
     bench->config.seed = 7;
     bench->now = (breaker_moment_t){.wall_ms = WALL, .mono_ms = START_MS};
     bench->node = NULL;
@@ -854,7 +862,7 @@ static void timers_and_names_out_of_bounds_are_refused(void **state)
     }
     bench_init(&bench);
     bench.config.release.len = 0;
-    assert_int_equal(breaker_agreement_create(&bench.config, &made), BREAKER_ERR_TOKEN_SYNTAX);
+    assert_int_equal(breaker_agreement_create(&bench.config, &made), BREAKER_ERR_RELEASE_SYNTAX);
     bench_init(&bench);
     strcpy(bench.config.suffix, "-a/b");
     assert_int_equal(breaker_agreement_create(&bench.config, &made), BREAKER_ERR_TOKEN_SYNTAX);

@@ -25,10 +25,18 @@ static breaker_token_t token_of(const char *text)
     return token;
 }
 
+static breaker_release_id_t release_of(const char *text)
+{
+    breaker_release_id_t id;
+
+    assert_int_equal(breaker_release_id_parse(text, strlen(text), &id), 0);
+    return id;
+}
+
 static breaker__poller_t make_poller(breaker_agreement_config_t *agreement)
 {
     *agreement = (breaker_agreement_config_t){
-        .release = token_of("r2"),
+        .release = release_of("r2"),
         .fixed = token_of("v1.2"),
         .suffix = "-a1b2c3d4",
         .dead_after_ms = 30000,
@@ -68,8 +76,8 @@ static void the_command_has_the_scripts_layout(void **state)
     (void)state;
 
     poll.num_entries = 2;
-    poll.entries[0] = (breaker_ledger_entry_t){5000, token_of("v1.2"), token_of("r2")};
-    poll.entries[1] = (breaker_ledger_entry_t){4000, token_of("v1.1"), token_of("r1")};
+    poll.entries[0] = (breaker_ledger_entry_t){5000, token_of("v1.2"), release_of("r2")};
+    poll.entries[1] = (breaker_ledger_entry_t){4000, token_of("v1.1"), release_of("r1")};
     breaker__poll_format(&command, &poller, &poll, true);
     assert_int_equal(command.argc, 2 + COUNT(expected));
     assert_int_equal(command.argv_len[0], 4);
@@ -108,16 +116,19 @@ static void the_fullest_command_has_room(void **state)
     breaker_agreement_config_t agreement;
     breaker__poller_t poller = make_poller(&agreement);
     breaker__poll_command_t command;
+    char release[BREAKER_RELEASE_ID_MAX + 1];
     (void)state;
 
+    memset(release, 'r', sizeof(release) - 1);
+    release[sizeof(release) - 1] = '\0';
     agreement.dead_after_ms = UINT32_MAX;
     poll.num_entries = BREAKER_LEDGER_MAX + 1;
     for (size_t i = 0; i != poll.num_entries; ++i)
-        poll.entries[i] =
-            (breaker_ledger_entry_t){(UINT64_C(1) << 53) - 1, token_of(longest), token_of(longest)};
+        poll.entries[i] = (breaker_ledger_entry_t){(UINT64_C(1) << 53) - 1, token_of(longest),
+                                                   release_of(release)};
     breaker__poll_format(&command, &poller, &poll, true);
     assert_int_equal(command.argc, BREAKER__POLL_ARGS_MAX);
-    assert_int_equal(command.argv_len[command.argc - 1], 16 + 1 + 64 + 1 + 64);
+    assert_int_equal(command.argv_len[command.argc - 1], 16 + 1 + 64 + 1 + BREAKER_RELEASE_ID_MAX);
 }
 
 /* ---- answers, written as: "text", #integer, _ for nil, + for a status, ! for an error, [ ] ----

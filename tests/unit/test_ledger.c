@@ -17,7 +17,7 @@ static breaker_ledger_entry_t entry(uint64_t order, const char *token, const cha
     breaker_ledger_entry_t made = {.order = order};
 
     assert_int_equal(breaker_token_parse(token, strlen(token), &made.token), 0);
-    assert_int_equal(breaker_token_parse(release, strlen(release), &made.release), 0);
+    assert_int_equal(breaker_release_id_parse(release, strlen(release), &made.release), 0);
     return made;
 }
 
@@ -227,7 +227,7 @@ static void the_same_entries_make_the_same_ledger_in_any_order(void **state)
             const breaker_ledger_entry_t *a = breaker_ledger_at(&first, i);
             const breaker_ledger_entry_t *b = breaker_ledger_at(&other, i);
             assert_true(breaker_token_equal(&a->token, &b->token));
-            assert_true(breaker_token_equal(&a->release, &b->release));
+            assert_true(breaker_release_id_equal(&a->release, &b->release));
             assert_true(a->order == b->order);
         }
     }
@@ -264,7 +264,7 @@ static void a_malformed_entry_is_refused_and_changes_nothing(void **state)
     assert_int_equal(breaker_ledger_init(&ledger, bad, 2), BREAKER_ERR_TOKEN_SYNTAX);
     bad[1] = entry(1, "b", "r");
     bad[1].release.len = 0;
-    assert_int_equal(breaker_ledger_init(&ledger, bad, 2), BREAKER_ERR_TOKEN_SYNTAX);
+    assert_int_equal(breaker_ledger_init(&ledger, bad, 2), BREAKER_ERR_RELEASE_SYNTAX);
     bad[1] = entry(UINT64_C(1) << 53, "b", "r");
     assert_int_equal(breaker_ledger_init(&ledger, bad, 2), BREAKER_ERR_RANGE);
     assert_int_equal(breaker_ledger_size(&ledger), 1);

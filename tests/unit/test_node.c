@@ -255,13 +255,13 @@ static void nothing_can_be_configured_once_loaded(void **state)
 
     (void)state;
     tree_create(&tree);
-    assert_int_equal(breaker_node_set_release_id(node, "not an id", 9), BREAKER_ERR_TOKEN_SYNTAX);
-    assert_int_equal(breaker_node_set_release_id(node, "2026.11.23-1", 12), 0);
+    assert_int_equal(breaker_node_set_label(node, "not an id", 9), BREAKER_ERR_TOKEN_SYNTAX);
+    assert_int_equal(breaker_node_set_label(node, "2026.11.23-1", 12), 0);
     assert_int_equal(add_view(node, "static/{breaker}", tree.path), 0);
     load(node);
     assert_int_equal(add_view(node, "more/{breaker}", tree.path), BREAKER_ERR_STATE);
     assert_int_equal(breaker_node_set_token(node, "v1", 2), BREAKER_ERR_STATE);
-    assert_int_equal(breaker_node_set_release_id(node, "r", 1), BREAKER_ERR_STATE);
+    assert_int_equal(breaker_node_set_label(node, "r", 1), BREAKER_ERR_STATE);
     assert_int_equal(breaker_node_load(node, &error), BREAKER_ERR_STATE);
     assert_int_equal(error.code, BREAKER_ERR_STATE);
     breaker_node_free(node);
@@ -281,7 +281,7 @@ static void the_first_snapshot_is_published_by_the_load(void **state)
     (void)state;
     tree_create(&tree);
     tree_write(&tree, "a.css", "a{}");
-    assert_int_equal(breaker_node_set_release_id(node, "2026.11.23-1", 12), 0);
+    assert_int_equal(breaker_node_set_label(node, "2026.11.23-1", 12), 0);
     assert_int_equal(add_view(node, "static/{breaker}", tree.path), 0);
     assert_false(breaker_publisher_refresh(breaker_node_publisher(node), &held));
     assert_null(held);
@@ -289,7 +289,7 @@ static void the_first_snapshot_is_published_by_the_load(void **state)
     load(node);
     assert_true(breaker_publisher_refresh(breaker_node_publisher(node), &held));
     assert_int_equal(held->generation, 1);
-    assert_string_equal(breaker_release_id(held->release)->text, "2026.11.23-1");
+    assert_memory_equal(breaker_release_id(held->release)->text, "2026.11.23-1~", 13);
     assert_int_equal(breaker_store_size(held->views[0].store), 1);
     assert_false(held->has_ledger);
     assert_int_equal(held->num_held, 0);

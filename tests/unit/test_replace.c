@@ -120,7 +120,7 @@ static int save(const world_t *world, const char *writer, size_t num)
         entries[i].order = 1000 + i;
         snprintf(token, sizeof(token), "%s-%zu", writer, i);
         if (breaker_token_parse(token, strlen(token), &entries[i].token) != 0 ||
-            breaker_token_parse(writer, strlen(writer), &entries[i].release) != 0)
+            breaker_release_id_parse(writer, strlen(writer), &entries[i].release) != 0)
             abort();
     }
     if (breaker_ledger_init(&ledger, entries, num) != 0)
@@ -140,7 +140,7 @@ static const char *check_whole(const world_t *world, size_t num)
     assert_int_equal(breaker_ledger_size(&ledger), num);
     writer = breaker_ledger_at(&ledger, 0)->release;
     for (size_t i = 0; i != num; ++i)
-        assert_true(breaker_token_equal(&breaker_ledger_at(&ledger, i)->release, &writer));
+        assert_true(breaker_release_id_equal(&breaker_ledger_at(&ledger, i)->release, &writer));
     return writer.text;
 }
 

@@ -51,9 +51,17 @@ static breaker_token_t token_of(const char *text)
     return token;
 }
 
+static breaker_release_id_t release_of(const char *text)
+{
+    breaker_release_id_t id;
+
+    assert_int_equal(breaker_release_id_parse(text, strlen(text), &id), 0);
+    return id;
+}
+
 static breaker_ledger_entry_t entry_of(uint64_t order, const char *token, const char *release)
 {
-    return (breaker_ledger_entry_t){order, token_of(token), token_of(release)};
+    return (breaker_ledger_entry_t){order, token_of(token), release_of(release)};
 }
 
 static void fill_ledger(breaker_ledger_t *ledger, size_t num)
@@ -349,7 +357,7 @@ static void foreign_files_are_not_used(void **state)
 
 static breaker_token_t settle(const char *path, const char *release, uint64_t order)
 {
-    breaker_release_id_t id = token_of(release);
+    breaker_release_id_t id = release_of(release);
     breaker_error_t error = {0};
     breaker_token_t token;
 
@@ -375,7 +383,7 @@ static void the_same_release_has_the_same_token_and_another_one_a_newer(void **s
 static void a_damaged_file_is_told_and_replaced(void **state)
 {
     const world_t *world = *state;
-    breaker_release_id_t id = token_of("r1");
+    breaker_release_id_t id = release_of("r1");
     breaker_error_t error = {0};
     breaker_token_t token;
 

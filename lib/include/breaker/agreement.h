@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <breaker/export.h>
 #include <breaker/ledger.h>
+#include <breaker/release_id.h>
 #include <breaker/token.h>
 
 #ifdef __cplusplus
@@ -147,8 +148,8 @@ BREAKER_EXPORT void breaker_agreement_config_init(breaker_agreement_config_t *co
 /**
  * Makes one in START, before `breaker_agreement_start`; the configuration is copied. Fails with
  * BREAKER_ERR_RANGE for timers outside their bounds (above a day, the polls and dead-after as given
- * above) and an unended suffix, with BREAKER_ERR_TOKEN_SYNTAX for malformed names, and with
- * BREAKER_ERR_NO_MEMORY.
+ * above) and an unended suffix, with BREAKER_ERR_TOKEN_SYNTAX and BREAKER_ERR_RELEASE_SYNTAX for
+ * malformed names, and with BREAKER_ERR_NO_MEMORY.
  */
 BREAKER_EXPORT int breaker_agreement_create(const breaker_agreement_config_t *config,
                                             breaker_agreement_t **ret_agreement);

@@ -12,6 +12,7 @@
 #include <breaker/ledger.h>
 #include <breaker/node.h>
 #include <breaker/release.h>
+#include <breaker/release_id.h>
 #include <breaker/snapshot.h>
 #include <breaker/state.h>
 #include <breaker/store.h>

@@ -36,7 +36,9 @@ extern "C" {
     X(THREAD, -17, "a thread could not be started")                                                \
     X(UNREACHABLE, -18, "a server cannot be reached, or refuses")                                  \
     X(BUSY, -19, "another one is under way")                                                       \
-    X(CANCELLED, -20, "it was given up before its end")
+    X(CANCELLED, -20, "it was given up before its end")                                            \
+    X(RELEASE_SYNTAX, -21,                                                                         \
+      "a release's id is 1 to 108 characters of A-Z a-z 0-9 . _ ~ -, and not . or ..")
 
 enum {
 #define X(name, value, message) BREAKER_ERR_##name = value,

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <breaker/export.h>
+#include <breaker/release_id.h>
 #include <breaker/token.h>
 
 #ifdef __cplusplus
@@ -37,7 +38,8 @@ typedef struct st_breaker_ledger_t {
 /**
  * Makes a ledger of `num` entries in any order; of more than BREAKER_LEDGER_MAX the newest are
  * kept. Of two entries with one token the one with the smaller order stays (birth wins). Fails
- * with BREAKER_ERR_TOKEN_SYNTAX or BREAKER_ERR_RANGE when an entry is malformed. Pure.
+ * with BREAKER_ERR_TOKEN_SYNTAX, BREAKER_ERR_RELEASE_SYNTAX or BREAKER_ERR_RANGE when an entry is
+ * malformed. Pure.
  */
 BREAKER_EXPORT int breaker_ledger_init(breaker_ledger_t *ledger,
                                        const breaker_ledger_entry_t *entries, size_t num);

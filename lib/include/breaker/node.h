@@ -61,10 +61,10 @@ BREAKER_EXPORT void breaker_node_free(breaker_node_t *node);
 BREAKER_EXPORT int breaker_node_set_token(breaker_node_t *node, const char *token, size_t len);
 
 /**
- * Sets the operator's id of the release. Fails with BREAKER_ERR_TOKEN_SYNTAX, and with
- * BREAKER_ERR_STATE once loaded. Configuring thread.
+ * Sets the operator's label of the release, which has the grammar of a token. Fails with
+ * BREAKER_ERR_TOKEN_SYNTAX, and with BREAKER_ERR_STATE once loaded. Configuring thread.
  */
-BREAKER_EXPORT int breaker_node_set_release_id(breaker_node_t *node, const char *id, size_t len);
+BREAKER_EXPORT int breaker_node_set_label(breaker_node_t *node, const char *label, size_t len);
 
 /**
  * Adds a view under the token in force. Fails like `breaker_view_create`, with

@@ -7,6 +7,7 @@
 #include <breaker/error.h>
 #include <breaker/export.h>
 #include <breaker/store.h>
+#include <breaker/release_id.h>
 #include <breaker/token.h>
 #include <breaker/view.h>
 
@@ -49,8 +50,8 @@ typedef struct st_breaker_release_config_t {
     /** the views, in the order of their indexes; borrowed: outlive the release */
     const breaker_view_t *const *views;
     size_t num_views;
-    /** the operator's id, or a zeroed id: then the digest names the release */
-    breaker_release_id_t id;
+    /** the operator's label, or a zeroed one for none */
+    breaker_token_t label;
     breaker_release_hooks_t hooks;
 } breaker_release_config_t;
 
@@ -100,7 +101,7 @@ BREAKER_EXPORT breaker_release_t *breaker_release_ref(breaker_release_t *release
 /** Drops a reference; takes NULL. The last one frees the release. */
 BREAKER_EXPORT void breaker_release_unref(breaker_release_t *release);
 
-/** The operator's id, or else the digest in 64 hexadecimal digits. */
+/** The release's identity: its label and its digest (release_id.h). */
 BREAKER_EXPORT const breaker_release_id_t *breaker_release_id(const breaker_release_t *release);
 /**
  * SHA-256 over the views in the order of their names: name, number of files, then of every file in

@@ -7,6 +7,7 @@
 #include <breaker/export.h>
 #include <breaker/ledger.h>
 #include <breaker/release.h>
+#include <breaker/release_id.h>
 #include <breaker/token.h>
 #include <breaker/view.h>
 

@@ -25,12 +25,6 @@ typedef struct st_breaker_token_t {
 } breaker_token_t;
 
 /**
- * The name of a release: an operator's id or the hexadecimal SHA-256 of its trees. It obeys the
- * grammar and the bounds of a token, because both stand side by side in the cluster's ledger.
- */
-typedef breaker_token_t breaker_release_id_t;
-
-/**
  * Tells whether the bytes are a token: 1 to 64 of `A-Z a-z 0-9 . _ ~ -`, but not "." or "..", which
  * clients and servers remove from a path (RFC 3986 §5.2.4). Pure; any thread.
  */
