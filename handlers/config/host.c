@@ -1,6 +1,6 @@
 /*
  * What a server on libh2o 2.2.5 sets before it faces the internet: limits, media types that its map
- * is too old to know, the allocator, and the URL of an asset for handlers that write pages.
+ * is too old to know, and the allocator.
  */
 #include <malloc.h>
 #include <string.h>
@@ -69,21 +69,4 @@ void breaker_h2o_add_types(h2o_mimemap_t *mimemap)
             attr.priority = H2O_MIME_ATTRIBUTE_PRIORITY_HIGHEST;
         h2o_mimemap_define_mimetype(mimemap, types[i].ext, types[i].type, &attr);
     }
-}
-
-h2o_iovec_t breaker_h2o_static_url(h2o_mem_pool_t *pool, breaker_node_t *node,
-                                   const breaker_view_t *view, const char *base_url,
-                                   const char *path, size_t path_len)
-{
-    size_t size =
-        (base_url != NULL ? strlen(base_url) : 0) + BREAKER_VIEW_PREFIX_MAX + path_len * 3 + 1;
-    breaker_snapshot_t *held = NULL;
-    h2o_iovec_t url = {h2o_mem_alloc_pool(pool, size), 0};
-    int err = BREAKER_ERR_STATE;
-
-    breaker_publisher_refresh(breaker_node_publisher(node), &held);
-    if (held != NULL)
-        err = breaker_static_url(held, view, base_url, path, path_len, url.base, size, &url.len);
-    breaker_snapshot_unref(held);
-    return err == 0 ? url : h2o_iovec_init(NULL, 0);
 }

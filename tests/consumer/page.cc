@@ -5,7 +5,7 @@
  *
  *   page DIRECTORY TOKEN PATH…
  *
- * Prints a URL a line.
+ * Prints a URL and its integrity a line.
  */
 #include "every_header.h"
 
@@ -45,13 +45,21 @@ int publish(breaker_node_t *node, const char *text)
 int print_url(breaker_node_t *node, const breaker_view_t *view, const std::string &path)
 {
     h2o_mem_pool_t pool;
+    h2o_iovec_t url = {}, integrity = {};
+    breaker_url_parts_t parts = {};
 
+    parts.base_url = "https://cdn.example/";
+    parts.path = path.data();
+    parts.path_len = path.size();
     h2o_mem_init_pool(&pool);
-    const h2o_iovec_t url =
-        breaker_h2o_static_url(&pool, node, view, "https://cdn.example/", path.data(), path.size());
-    std::printf("%.*s\n", static_cast<int>(url.len), url.base);
+    int err = breaker_h2o_static_url(&pool, node, view, &parts, &url);
+    if (err == 0)
+        err =
+            breaker_h2o_static_integrity(&pool, node, view, parts.path, parts.path_len, &integrity);
+    if (err == 0)
+        std::printf("%s %s\n", url.base, integrity.base);
     h2o_mem_clear_pool(&pool);
-    return url.base != nullptr ? 0 : BREAKER_ERR_OUTSIDE;
+    return err;
 }
 
 /* a request, judged and negotiated as a server of one's own does it */

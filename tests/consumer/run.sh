@@ -211,13 +211,21 @@ check_answers() {
     expect 405 'allow: get, head' 'cache-control: no-store'
 }
 
+# expected_line URL_PATH FILE
+expected_line() {
+    printf 'https://cdn.example/static/1718539201234/%s sha256-%s\n' "$1" \
+        "$(openssl dgst -sha256 -binary "$work/site/$2" | openssl base64)"
+}
+
 # check_page PROGRAM: the one in C++.
 check_page() {
     check_linkage "$1"
     "$1" "$work/site" 1718539201234 'css/a site.css' data/raw.bin >"$work/out" ||
         fail "$1 ended with $?"
-    printf '%s\n' 'https://cdn.example/static/1718539201234/css/a%20site.css' \
-        'https://cdn.example/static/1718539201234/data/raw.bin' >"$work/expected"
+    {
+        expected_line 'css/a%20site.css' 'css/a site.css'
+        expected_line data/raw.bin data/raw.bin
+    } >"$work/expected"
     cmp -s "$work/out" "$work/expected" || fail "$1 wrote: $(cat "$work/out")"
 }
 

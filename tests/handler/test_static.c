@@ -732,21 +732,74 @@ static void filters_of_the_path_change_their_own_copy(void **state)
 static void url_for_pages_carries_the_current_token(void **state)
 {
     fixture_t *fixture = *state;
+    breaker_url_parts_t parts = {.path = "css/site.css", .path_len = strlen("css/site.css")};
     h2o_mem_pool_t pool;
     h2o_iovec_t url;
 
     h2o_mem_init_pool(&pool);
-    url = breaker_h2o_static_url(&pool, fixture->node, fixture->view, NULL,
-                                 H2O_STRLIT("css/site.css"));
+    assert_int_equal(breaker_h2o_static_url(&pool, fixture->node, fixture->view, &parts, &url), 0);
     assert_int_equal(url.len, strlen(PREFIX "css/site.css"));
     assert_memory_equal(url.base, PREFIX "css/site.css", url.len);
-    url = breaker_h2o_static_url(&pool, fixture->node, fixture->view, "https://cdn.example/",
-                                 H2O_STRLIT("a b.css"));
-    assert_int_equal(url.len, strlen("https://cdn.example" PREFIX "a%20b.css"));
-    assert_memory_equal(url.base, "https://cdn.example" PREFIX "a%20b.css", url.len);
-    url = breaker_h2o_static_url(&pool, fixture->node, fixture->view, NULL, H2O_STRLIT("../x"));
+    parts = (breaker_url_parts_t){.base_url = "https://cdn.example/",
+                                  .path = "a b.css",
+                                  .path_len = strlen("a b.css"),
+                                  .query = "x=1",
+                                  .query_len = 3,
+                                  .anchor = "top",
+                                  .anchor_len = 3};
+    assert_int_equal(breaker_h2o_static_url(&pool, fixture->node, fixture->view, &parts, &url), 0);
+    assert_string_equal(url.base, "https://cdn.example" PREFIX "a%20b.css?x=1#top");
+    assert_int_equal(url.len, strlen(url.base));
+    parts = (breaker_url_parts_t){.path = "../x", .path_len = 4};
+    url = (h2o_iovec_t){NULL, 0};
+    assert_int_equal(breaker_h2o_static_url(&pool, fixture->node, fixture->view, &parts, &url),
+                     BREAKER_ERR_OUTSIDE);
     assert_null(url.base);
     h2o_mem_clear_pool(&pool);
+}
+
+static void integrity_for_pages_is_that_of_the_current_bytes(void **state)
+{
+    fixture_t *fixture = *state;
+    h2o_mem_pool_t pool;
+    h2o_iovec_t text = {NULL, 0};
+
+    h2o_mem_init_pool(&pool);
+    assert_int_equal(breaker_h2o_static_integrity(&pool, fixture->node, fixture->view,
+                                                  H2O_STRLIT("no/such/file"), &text),
+                     BREAKER_ERR_NOT_FOUND);
+    assert_null(text.base);
+    assert_int_equal(breaker_h2o_static_integrity(&pool, fixture->node, fixture->view,
+                                                  H2O_STRLIT("css/site.css"), &text),
+                     0);
+    assert_int_equal(text.len, BREAKER_INTEGRITY_LEN);
+    assert_memory_equal(text.base, "sha256-", 7);
+    h2o_mem_clear_pool(&pool);
+}
+
+static void a_node_without_a_token_has_no_urls_yet(void **state)
+{
+    breaker_url_parts_t parts = {.path = "a", .path_len = 1};
+    breaker_view_config_t config;
+    const breaker_view_t *view;
+    breaker_node_t *node;
+    h2o_mem_pool_t pool;
+    h2o_iovec_t text = {NULL, 0};
+
+    (void)state;
+    breaker_view_config_init(&config);
+    config.name = "static/{breaker}";
+    config.directory = "/nonexistent";
+    assert_int_equal(breaker_node_create(NULL, &node), 0);
+    assert_int_equal(breaker_node_add_view(node, &config, &view), 0);
+    h2o_mem_init_pool(&pool);
+    assert_int_equal(breaker_h2o_static_url(&pool, node, view, &parts, &text),
+                     BREAKER_ERR_NOT_READY);
+    assert_int_equal(breaker_h2o_static_integrity(&pool, node, view, "a", 1, &text),
+                     BREAKER_ERR_NOT_READY);
+    assert_null(text.base);
+    h2o_mem_clear_pool(&pool);
+    breaker_node_free(node);
 }
 
 int main(void)
@@ -781,6 +834,8 @@ int main(void)
         cmocka_unit_test(before_the_load_views_ask_to_come_back),
         cmocka_unit_test(filters_of_the_path_change_their_own_copy),
         TEST(url_for_pages_carries_the_current_token),
+        TEST(integrity_for_pages_is_that_of_the_current_bytes),
+        TEST(a_node_without_a_token_has_no_urls_yet),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

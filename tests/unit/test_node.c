@@ -293,7 +293,8 @@ static void the_first_snapshot_is_published_by_the_load(void **state)
     assert_int_equal(breaker_store_size(held->views[0].store), 1);
     assert_false(held->has_ledger);
     assert_int_equal(held->num_held, 0);
-    assert_int_equal(breaker_static_url(held, breaker_node_view(node, 0), NULL, "a.css", 5, url,
+    assert_int_equal(breaker_static_url(held, breaker_node_view(node, 0),
+                                        &(breaker_url_parts_t){.path = "a.css", .path_len = 5}, url,
                                         sizeof(url), &len),
                      0);
     assert_string_equal(url, "/static/" MINTED "/a.css");

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 #include <breaker/error.h>
+#include <breaker/node.h>
 #include <breaker/url.h>
 #include "guard.h"
 #include "tree.h"
@@ -43,14 +44,23 @@ static void free_site(site_t *site)
     breaker_view_free(site->view);
 }
 
+/* the URL of a path in its simplest form */
+static int url_of(const site_t *site, const breaker_view_t *view, const char *path, size_t path_len,
+                  char *dst, size_t dst_size, size_t *ret_len)
+{
+    breaker_url_parts_t parts = {.path = path, .path_len = path_len};
+
+    return breaker_static_url(site->snapshot, view, &parts, dst, dst_size, ret_len);
+}
+
 /* path and output end at guard pages, and the output is exactly as large as it must be */
 static void check_url(const site_t *site, const char *base_url, const char *path,
                       const char *expected)
 {
     size_t path_len = strlen(path), size = strlen(expected) + 1, len = 0;
     char *src = guarded_copy(path, path_len), *dst = guarded_alloc(size);
-    int err =
-        breaker_static_url(site->snapshot, site->view, base_url, src, path_len, dst, size, &len);
+    breaker_url_parts_t parts = {.base_url = base_url, .path = src, .path_len = path_len};
+    int err = breaker_static_url(site->snapshot, site->view, &parts, dst, size, &len);
 
     if (err != 0)
         fail_msg("%s: %s", path, breaker_err_name(err));
@@ -58,8 +68,7 @@ static void check_url(const site_t *site, const char *base_url, const char *path
     assert_int_equal(len, size - 1);
     for (size_t less = 0; less != size; ++less) {
         len = 4711;
-        err = breaker_static_url(site->snapshot, site->view, base_url, src, path_len,
-                                 dst + size - less, less, &len);
+        err = breaker_static_url(site->snapshot, site->view, &parts, dst + size - less, less, &len);
         assert_int_equal(err, BREAKER_ERR_TOO_LONG);
         assert_int_equal(len, 4711);
     }
@@ -205,14 +214,151 @@ static void paths_that_no_request_could_carry_are_refused(void **state)
     (void)state;
     make_site(&site, "static/{breaker}", "/nonexistent/site");
     for (size_t i = 0; i != COUNT(paths); ++i)
-        if (breaker_static_url(site.snapshot, site.view, NULL, paths[i], strlen(paths[i]), dst,
-                               sizeof(dst), &len) != BREAKER_ERR_OUTSIDE)
+        if (url_of(&site, site.view, paths[i], strlen(paths[i]), dst, sizeof(dst), &len) !=
+            BREAKER_ERR_OUTSIDE)
             fail_msg("%s", paths[i]);
-    assert_int_equal(
-        breaker_static_url(site.snapshot, site.view, NULL, "a\0b", 3, dst, sizeof(dst), &len),
-        BREAKER_ERR_OUTSIDE);
+    assert_int_equal(url_of(&site, site.view, "a\0b", 3, dst, sizeof(dst), &len),
+                     BREAKER_ERR_OUTSIDE);
     assert_int_equal(len, 4711);
     free_site(&site);
+}
+
+static void queries_and_anchors_follow_the_path(void **state)
+{
+    static const struct {
+        const char *query, *anchor, *url;
+    } cases[] = {
+        {"x=1", "top", "/static/" T "/a%3Fb?x=1#top"},
+        {"x=1&y=%20/?:@", "", "/static/" T "/a%3Fb?x=1&y=%20/?:@"},
+        {"", "glyph-1", "/static/" T "/a%3Fb#glyph-1"},
+        {"", "", "/static/" T "/a%3Fb"},
+        {"a b\"", "x#y\n", "/static/" T "/a%3Fb?a%20b%22#x%23y%0A"},
+        {"q#r", "\xc3\xa4", "/static/" T "/a%3Fb?q%23r#%C3%A4"},
+    };
+    site_t site;
+
+    (void)state;
+    make_site(&site, "static/{breaker}", "/nonexistent/site");
+    for (size_t i = 0; i != COUNT(cases); ++i) {
+        size_t query_len = strlen(cases[i].query), anchor_len = strlen(cases[i].anchor), len;
+        breaker_url_parts_t parts = {.path = "a?b",
+                                     .path_len = 3,
+                                     .query = guarded_copy(cases[i].query, query_len),
+                                     .query_len = query_len,
+                                     .anchor = guarded_copy(cases[i].anchor, anchor_len),
+                                     .anchor_len = anchor_len};
+        size_t size = strlen(cases[i].url) + 1;
+        char *dst = guarded_alloc(size);
+        assert_int_equal(breaker_static_url(site.snapshot, site.view, &parts, dst, size, &len), 0);
+        assert_string_equal(dst, cases[i].url);
+        assert_int_equal(len, size - 1);
+        assert_int_equal(breaker_static_url(site.snapshot, site.view, &parts, dst, size - 1, &len),
+                         BREAKER_ERR_TOO_LONG);
+        assert_true(breaker_static_url_size(&parts) >= size);
+        guarded_free(dst, size);
+        guarded_free((void *)(uintptr_t)parts.query, query_len);
+        guarded_free((void *)(uintptr_t)parts.anchor, anchor_len);
+    }
+    free_site(&site);
+}
+
+static void the_size_that_is_told_always_suffices(void **state)
+{
+    char name[BREAKER_VIEW_NAME_MAX + 1], token_text[BREAKER_TOKEN_MAX], *dst;
+    breaker_url_parts_t parts = {.base_url = "https://cdn.example",
+                                 .path = "\xff\xff",
+                                 .path_len = 2,
+                                 .query = "  ",
+                                 .query_len = 2,
+                                 .anchor = "##",
+                                 .anchor_len = 2};
+    size_t size = breaker_static_url_size(&parts), len;
+    breaker_token_t token;
+    breaker_view_config_t config;
+    site_t site;
+    breaker_snapshot_config_t snapshot = {
+        .views = (const breaker_view_t *const *)&site.view, .tokens = &token, .num_views = 1};
+
+    (void)state;
+    memset(name, 'a', sizeof(name) - 1);
+    strcpy(name + sizeof(name) - 1 - strlen(BREAKER_PLACEHOLDER), BREAKER_PLACEHOLDER);
+    memset(token_text, '1', sizeof(token_text));
+    breaker_view_config_init(&config);
+    config.name = name;
+    config.directory = "/nonexistent/site";
+    assert_int_equal(breaker_view_create(&config, 0, &site.view), 0);
+    assert_int_equal(breaker_token_parse(token_text, sizeof(token_text), &token), 0);
+    assert_int_equal(breaker_snapshot_create(&snapshot, &site.snapshot), 0);
+    dst = guarded_alloc(size);
+    assert_int_equal(breaker_static_url(site.snapshot, site.view, &parts, dst, size, &len), 0);
+    guarded_free(dst, size);
+    free_site(&site);
+}
+
+static void before_the_first_token_nothing_is_ready(void **state)
+{
+    char dst[64];
+    size_t len = 4711;
+    site_t site;
+    breaker_url_parts_t parts = {.path = "a", .path_len = 1};
+
+    (void)state;
+    make_site(&site, "static/{breaker}", "/nonexistent/site");
+    assert_int_equal(breaker_static_url(NULL, site.view, &parts, dst, sizeof(dst), &len),
+                     BREAKER_ERR_NOT_READY);
+    assert_int_equal(breaker_static_integrity(NULL, site.view, "a", 1, dst), BREAKER_ERR_NOT_READY);
+    assert_int_equal(len, 4711);
+    free_site(&site);
+}
+
+static void the_integrity_of_an_asset_is_its_sha_256(void **state)
+{
+    static const struct {
+        const char *path;
+        int err;
+        /* as `openssl dgst -sha256 -binary | base64` says */
+        const char *text;
+    } cases[] = {
+        {"css/a.css", 0, "sha256-X1RutGBrXCt9KkSaXMK7tHftWiRscFHOhxsS8tv8hBk="},
+        {"/./css//a.css", 0, "sha256-X1RutGBrXCt9KkSaXMK7tHftWiRscFHOhxsS8tv8hBk="},
+        {"empty.js", 0, "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="},
+        {"css/b.css", BREAKER_ERR_NOT_FOUND, NULL},
+        {"css", BREAKER_ERR_NOT_FOUND, NULL},
+        {"", BREAKER_ERR_NOT_FOUND, NULL},
+        {"css/../css/a.css", BREAKER_ERR_OUTSIDE, NULL},
+        {"css\\a.css", BREAKER_ERR_OUTSIDE, NULL},
+    };
+    char dst[BREAKER_INTEGRITY_LEN + 1], long_path[BREAKER_ASSET_PATH_MAX + 2];
+    breaker_node_t *node;
+    const breaker_view_t *view;
+    breaker_view_config_t config;
+    breaker_snapshot_t *current = NULL;
+    tree_t tree;
+
+    (void)state;
+    tree_create(&tree);
+    tree_write(&tree, "css/a.css", "a{}");
+    tree_write(&tree, "empty.js", "");
+    breaker_view_config_init(&config);
+    config.name = "static/{breaker}";
+    config.directory = tree.path;
+    assert_int_equal(breaker_node_create(NULL, &node), 0);
+    assert_int_equal(breaker_node_add_view(node, &config, &view), 0);
+    assert_int_equal(breaker_node_load(node, NULL), 0);
+    breaker_publisher_refresh(breaker_node_publisher(node), &current);
+    for (size_t i = 0; i != COUNT(cases); ++i) {
+        assert_int_equal(
+            breaker_static_integrity(current, view, cases[i].path, strlen(cases[i].path), dst),
+            cases[i].err);
+        if (cases[i].err == 0)
+            assert_string_equal(dst, cases[i].text);
+    }
+    memset(long_path, 'a', sizeof(long_path));
+    assert_int_equal(breaker_static_integrity(current, view, long_path, sizeof(long_path), dst),
+                     BREAKER_ERR_NOT_FOUND);
+    breaker_snapshot_unref(current);
+    breaker_node_free(node);
+    tree_remove(&tree);
 }
 
 static void long_paths_are_encoded_whole(void **state)
@@ -248,11 +394,8 @@ static void a_view_that_the_snapshot_does_not_have_is_not_found(void **state)
     config.directory = "/nonexistent/site";
     assert_int_equal(breaker_view_create(&config, 1, &second), 0);
     assert_int_equal(breaker_view_create(&config, 0, &other), 0);
-    assert_int_equal(
-        breaker_static_url(site.snapshot, second, NULL, "a", 1, dst, sizeof(dst), &len),
-        BREAKER_ERR_NOT_FOUND);
-    assert_int_equal(breaker_static_url(site.snapshot, other, NULL, "a", 1, dst, sizeof(dst), &len),
-                     BREAKER_ERR_NOT_FOUND);
+    assert_int_equal(url_of(&site, second, "a", 1, dst, sizeof(dst), &len), BREAKER_ERR_NOT_FOUND);
+    assert_int_equal(url_of(&site, other, "a", 1, dst, sizeof(dst), &len), BREAKER_ERR_NOT_FOUND);
     breaker_view_free(second);
     breaker_view_free(other);
     free_site(&site);
@@ -267,6 +410,10 @@ int main(void)
         cmocka_unit_test(paths_below_the_directory_lose_it),
         cmocka_unit_test(symbolic_links_to_the_directory_are_resolved),
         cmocka_unit_test(paths_that_no_request_could_carry_are_refused),
+        cmocka_unit_test(queries_and_anchors_follow_the_path),
+        cmocka_unit_test(the_size_that_is_told_always_suffices),
+        cmocka_unit_test(before_the_first_token_nothing_is_ready),
+        cmocka_unit_test(the_integrity_of_an_asset_is_its_sha_256),
         cmocka_unit_test(long_paths_are_encoded_whole),
         cmocka_unit_test(a_view_that_the_snapshot_does_not_have_is_not_found),
     };

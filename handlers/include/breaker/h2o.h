@@ -127,12 +127,18 @@ BREAKER_EXPORT void breaker_h2o_fastpath_end_idle(breaker_h2o_fastpath_t *fastpa
 
 /**
  * The URL of an asset under the current token, for a handler that writes pages:
- * `breaker_static_url` by the newest snapshot, in memory of `pool`. Returns {NULL, 0} when the path
- * cannot be a URL of the view. Any thread.
+ * `breaker_static_url` by the newest snapshot, in memory of `pool`, NUL-ended. Fails like that:
+ * BREAKER_ERR_NOT_READY says that there is no token yet (answer 503, or leave the page uncached),
+ * the other errors that there is no such URL. Any thread.
  */
-BREAKER_EXPORT h2o_iovec_t breaker_h2o_static_url(h2o_mem_pool_t *pool, breaker_node_t *node,
-                                                  const breaker_view_t *view, const char *base_url,
-                                                  const char *path, size_t path_len);
+BREAKER_EXPORT int breaker_h2o_static_url(h2o_mem_pool_t *pool, breaker_node_t *node,
+                                          const breaker_view_t *view,
+                                          const breaker_url_parts_t *parts, h2o_iovec_t *ret_url);
+
+/** The same for `breaker_static_integrity`: what stands in a page's `integrity` attribute. */
+BREAKER_EXPORT int breaker_h2o_static_integrity(h2o_mem_pool_t *pool, breaker_node_t *node,
+                                                const breaker_view_t *view, const char *path,
+                                                size_t path_len, h2o_iovec_t *ret_text);
 
 #ifdef __cplusplus
 }
