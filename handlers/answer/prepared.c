@@ -194,7 +194,7 @@ static void on_notice(void *data, const char *message)
 
 void breaker_h2o_node_config_init(breaker_node_config_t *config, h2o_globalconf_t *globalconf)
 {
-    memset(config, 0, sizeof(*config));
+    breaker_node_config_init(config);
     config->hooks = (breaker_release_hooks_t){.data = globalconf,
                                               .type_of = type_of,
                                               .prepare = prepare,

@@ -6,6 +6,7 @@ set(breaker_package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/h2o-breaker)
 install(TARGETS breaker_shared breaker_static EXPORT h2o-breakerTargets)
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/lib/include/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
         FILES_MATCHING PATTERN "*.h")
+install(DIRECTORY ${breaker_made_include_dir}/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 breaker_install_pc(${PROJECT_SOURCE_DIR}/lib libbreaker)
 
 install(EXPORT h2o-breakerTargets NAMESPACE breaker:: DESTINATION ${breaker_package_dir})

@@ -46,7 +46,7 @@ static void tell(breaker__cache_t *cache, breaker__cache_notice_t kind, const ch
     cache->told[kind] = true;
     breaker_error_set(&line, BREAKER_ERR_IO, "encoding cache \"%s\": %s%s%s", cache->directory,
                       texts[kind], reason != NULL ? ": " : "", reason != NULL ? reason : "");
-    cache->hooks->on_notice(cache->hooks->data, line.message);
+    cache->hooks->on_notice(cache->hooks->notice_data, line.message);
 }
 
 static int64_t in_ns(struct timespec time)

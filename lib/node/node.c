@@ -21,6 +21,11 @@ static uint64_t now_ms(void)
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
+void breaker_node_config_init(breaker_node_config_t *config)
+{
+    memset(config, 0, sizeof(*config));
+}
+
 int breaker_node_create(const breaker_node_config_t *config, breaker_node_t **ret_node)
 {
     breaker_token_t minted;
@@ -219,7 +224,7 @@ static void remember_token(breaker_node_t *node, const breaker_release_t *releas
     if (breaker_state_settle(node->state_path, breaker_release_id(release),
                              strtoull(node->minted.text, NULL, 10), &token, &error) != 0 &&
         node->hooks.on_notice != NULL)
-        node->hooks.on_notice(node->hooks.data, error.message);
+        node->hooks.on_notice(node->hooks.notice_data, error.message);
     for (size_t i = 0; i != node->num_views; ++i)
         if (is_minted(node, i))
             node->tokens[i] = token;

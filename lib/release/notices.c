@@ -39,7 +39,7 @@ void breaker__notices_add(breaker__notices_t *notices, breaker__notice_t kind, c
     breaker__place_format(notices->view, path, place);
     breaker_error_set(&line, BREAKER_ERR_STATE, "view \"%s\": %s: %s",
                       breaker_view_name(notices->view), place, text_of(kind));
-    notices->hooks->on_notice(notices->hooks->data, line.message);
+    notices->hooks->on_notice(notices->hooks->notice_data, line.message);
 }
 
 void breaker__notices_finish(breaker__notices_t *notices)
@@ -54,7 +54,7 @@ void breaker__notices_finish(breaker__notices_t *notices)
         breaker_error_set(&line, BREAKER_ERR_STATE, "view \"%s\": %zu more: %s",
                           breaker_view_name(notices->view),
                           notices->counts[kind] - BREAKER_NOTICES_MAX, text_of(kind));
-        notices->hooks->on_notice(notices->hooks->data, line.message);
+        notices->hooks->on_notice(notices->hooks->notice_data, line.message);
     }
 }
 

@@ -96,6 +96,8 @@ int main(int argc, char **argv)
 
     if (argc < 4)
         return 2;
+    if (std::string(breaker_version()) != BREAKER_VERSION)
+        return fail(BREAKER_ERR_STATE, breaker_version());
     h2o_config_init(&globalconf);
     breaker_h2o_node_config_init(&node_config, &globalconf);
     breaker_view_config_init(&view_config);

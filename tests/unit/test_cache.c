@@ -100,7 +100,9 @@ static int teardown(void **state)
 static size_t run(fixture_t *fixture)
 {
     breaker_release_config_t config = {
-        .num_views = 1, .hooks = {.data = fixture, .type_of = type_of, .on_notice = on_notice}};
+        .num_views = 1,
+        .hooks = {
+            .data = fixture, .type_of = type_of, .on_notice = on_notice, .notice_data = fixture}};
     size_t before = atomic_load(&num_encoded);
 
     forget(fixture);

@@ -147,7 +147,8 @@ static int load(fixture_t *fixture)
                   .type_of = type_of,
                   .prepare = prepare,
                   .unprepare = unprepare,
-                  .on_notice = on_notice},
+                  .on_notice = on_notice,
+                  .notice_data = fixture},
     };
 
     return breaker_release_load(&config, &fixture->release, &fixture->error);

@@ -404,7 +404,7 @@ static void on_notice(void *data, const char *message)
 static void start_node(const world_t *world, uint64_t now_ms, char tokens[2][80], char *notice)
 {
     breaker_node_config_t config = {.now_ms = now_ms,
-                                    .hooks = {.data = notice, .on_notice = on_notice}};
+                                    .hooks = {.on_notice = on_notice, .notice_data = notice}};
     static const char *const names[] = {"a/{breaker}", "b/{breaker}"};
     breaker_snapshot_t *held = NULL;
     breaker_view_config_t view;

@@ -63,7 +63,7 @@ static int setup(void **state)
         return -1;
     scratch_create(&fixture->scratch);
     fixture->view = make_view(fixture->scratch.path, false);
-    fixture->hooks.data = fixture;
+    fixture->hooks.notice_data = fixture;
     fixture->hooks.on_notice = on_notice;
     breaker__arena_init(&fixture->arena);
     *state = fixture;

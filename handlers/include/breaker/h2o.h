@@ -20,8 +20,8 @@ extern "C" {
  * Fills `*config` with the hooks that tie a node to libh2o: media types from h2o's map and prepared
  * header arrays. The map is the `data` of a view's configuration where that is set (an
  * `h2o_mimemap_t *`), else `globalconf->mimemap`; it is read while the node loads. `on_notice`
- * writes a line to stderr; set another one afterwards if you like. Use it for every node whose
- * views h2o serves. `globalconf` outlives the load of the node.
+ * writes a line to stderr; set another one, and `notice_data`, afterwards if you like. Use it for
+ * every node whose views h2o serves. `globalconf` outlives the load of the node.
  */
 BREAKER_EXPORT void breaker_h2o_node_config_init(breaker_node_config_t *config,
                                                  h2o_globalconf_t *globalconf);

@@ -18,6 +18,7 @@
 #include <breaker/store.h>
 #include <breaker/token.h>
 #include <breaker/url.h>
+#include <breaker/version.h>
 #include <breaker/view.h>
 
 #endif

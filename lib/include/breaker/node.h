@@ -29,7 +29,10 @@ extern "C" {
  */
 typedef struct st_breaker_node_t breaker_node_t;
 
-/** What a node asks of the host around it. */
+/**
+ * What a node asks of the host around it. Start from `breaker_node_config_init`, or from
+ * `breaker_h2o_node_config_init` where views are served by h2o.
+ */
 typedef struct st_breaker_node_config_t {
     /** milliseconds since the epoch of which the token is minted; 0 means now */
     uint64_t now_ms;
@@ -39,6 +42,13 @@ typedef struct st_breaker_node_config_t {
      */
     breaker_encoding_config_t encoding;
 } breaker_node_config_t;
+
+/**
+ * Fills `*config` with the defaults: the token of now, no hooks, so that every asset is
+ * application/octet-stream and none is compressed, encodings by one whole processor and without a
+ * cache.
+ */
+BREAKER_EXPORT void breaker_node_config_init(breaker_node_config_t *config);
 
 /**
  * Makes a node and mints its token. `config` may be NULL. The caller owns it until

@@ -20,7 +20,7 @@ extern "C" {
  * thread that loads the release or makes its encodings, never from two threads at once.
  */
 typedef struct st_breaker_release_hooks_t {
-    /** handed to every hook; borrowed: outlives the release */
+    /** handed to every hook but `on_notice`; borrowed: outlives the release */
     void *data;
     /**
      * Tells the media type of an asset and whether it is worth compressing. `path` is NUL-ended.
@@ -40,9 +40,11 @@ typedef struct st_breaker_release_hooks_t {
     /**
      * Hears of files that are left out: a symbolic link out of the tree, a special file, a name
      * that no URL can carry, a stale sibling; and of trouble with the cache of encodings. One line
-     * without a line end.
+     * without a line end. `notice_data` is the embedder's, whoever fills in the other hooks;
+     * borrowed: outlives the release.
      */
-    void (*on_notice)(void *data, const char *message);
+    void (*on_notice)(void *notice_data, const char *message);
+    void *notice_data;
 } breaker_release_hooks_t;
 
 /** Which trees make a release. */
