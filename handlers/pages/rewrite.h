@@ -12,7 +12,7 @@
  *
  * and rewrite_plan.c and rewrite_etag.c know what a snapshot means to pages.
  */
-#include "pages/decode.h"
+#include "pages/coding.h"
 #include <breaker/h2o.h>
 
 /* ---- rewrite_plan.c: a snapshot as pages see it ---- */
@@ -119,6 +119,6 @@ h2o_ostream_t **breaker__page_setup_response(breaker__page_t *page, h2o_req_t *r
  * over `decoder`, which is NULL for a body in identity.
  */
 h2o_ostream_t **breaker__page_stream(const breaker__plan_t *plan, h2o_req_t *req,
-                                     breaker__decoder_t *decoder, h2o_ostream_t **slot);
+                                     breaker_decoder_t *decoder, h2o_ostream_t **slot);
 
 #endif

@@ -33,9 +33,9 @@ static bool is_html(const h2o_headers_t *headers)
     return type.len == len || memchr("; \t,", type.base[len], 4) != NULL;
 }
 
-static breaker__coding_t coding_of(const h2o_headers_t *headers)
+static breaker_coding_t coding_of(const h2o_headers_t *headers)
 {
-    breaker__coding_t coding = BREAKER__CODING_IDENTITY;
+    breaker_coding_t coding = BREAKER_CODING_IDENTITY;
     ssize_t at = -1;
 
     while ((at = h2o_find_header(headers, H2O_TOKEN_CONTENT_ENCODING, at)) != -1)
@@ -91,16 +91,16 @@ static bool keep_in_page(const breaker__page_t *page, h2o_req_t *req, h2o_header
  * connection. So one that is known to be small is held until it is whole, and its length announced
  * then; until then the old one stands for "known".
  */
-static bool keeps_length(const h2o_req_t *req, breaker__coding_t coding)
+static bool keeps_length(const h2o_req_t *req, breaker_coding_t coding)
 {
     bool chunked = req->version >= 0x200 || (req->version == 0x101 && req->res.status == 200);
 
-    return !chunked && coding == BREAKER__CODING_IDENTITY && has_body(req) &&
+    return !chunked && coding == BREAKER_CODING_IDENTITY && has_body(req) &&
            req->res.content_length <= WHOLE_MAX;
 }
 
 /* The head of a page whose body is rewritten (or would be, were it not for HEAD). */
-static void mend_page(const breaker__page_t *page, h2o_req_t *req, breaker__coding_t coding)
+static void mend_page(const breaker__page_t *page, h2o_req_t *req, breaker_coding_t coding)
 {
     h2o_headers_t headers = new_headers(req);
 
@@ -112,7 +112,7 @@ static void mend_page(const breaker__page_t *page, h2o_req_t *req, breaker__codi
     req->res.headers = headers;
     if (!keeps_length(req, coding))
         req->res.content_length = SIZE_MAX;
-    if (coding != BREAKER__CODING_IDENTITY)
+    if (coding != BREAKER_CODING_IDENTITY)
         h2o_set_header_token(&req->pool, &req->res.headers, H2O_TOKEN_VARY,
                              H2O_STRLIT("accept-encoding"));
 }
@@ -158,8 +158,8 @@ static void forbid_storing(h2o_req_t *req)
 h2o_ostream_t **breaker__page_setup_response(breaker__page_t *page, h2o_req_t *req,
                                              h2o_ostream_t **slot)
 {
-    breaker__decoder_t *decoder = NULL;
-    breaker__coding_t coding;
+    breaker_decoder_t *decoder = NULL;
+    breaker_coding_t coding;
 
     if (req->res.status == 304) {
         mend_not_modified(page, req);
@@ -168,11 +168,11 @@ h2o_ostream_t **breaker__page_setup_response(breaker__page_t *page, h2o_req_t *r
     if (!is_html(&req->res.headers))
         return slot;
     coding = coding_of(&req->res.headers);
-    if (coding != BREAKER__CODING_IDENTITY && coding != BREAKER__CODING_OTHER && has_body(req) &&
-        (decoder = breaker__decoder_create(coding)) == NULL)
-        coding = BREAKER__CODING_OTHER;
-    if (req->res.status == 206 || coding == BREAKER__CODING_OTHER) {
-        breaker__decoder_free(decoder);
+    if (coding != BREAKER_CODING_IDENTITY && coding != BREAKER_CODING_OTHER && has_body(req) &&
+        (decoder = breaker_decoder_create(coding)) == NULL)
+        coding = BREAKER_CODING_OTHER;
+    if (req->res.status == 206 || coding == BREAKER_CODING_OTHER) {
+        breaker_decoder_free(decoder);
         forbid_storing(req);
         return slot;
     }

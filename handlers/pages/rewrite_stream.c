@@ -21,8 +21,8 @@ enum { SLICE_LEN = 16384 };
 
 /* what is freed with the request */
 typedef struct st_page_memory_t {
-    breaker__decoder_t *decoder; /* owned, NULL for identity */
-    h2o_buffer_t *out;           /* owned: in flight between a send and the next */
+    breaker_decoder_t *decoder; /* owned, NULL for identity */
+    h2o_buffer_t *out;          /* owned: in flight between a send and the next */
 } page_memory_t;
 
 typedef struct st_page_stream_t {
@@ -67,7 +67,7 @@ static void decode(page_stream_t *self, h2o_iovec_t *src)
     const char *at = src->base;
     size_t left = src->len, decoded;
 
-    if (breaker__decoder_run(self->memory->decoder, &at, &left, slice, sizeof(slice), &decoded) !=
+    if (breaker_decoder_run(self->memory->decoder, &at, &left, slice, sizeof(slice), &decoded) !=
         0) {
         self->failed = true;
         return;
@@ -115,7 +115,7 @@ static bool fill(page_stream_t *self)
 /* At the handler's last send: what was held back goes out, an encoding must be at its end. */
 static void finish(page_stream_t *self)
 {
-    if (self->memory->decoder != NULL && !breaker__decoder_is_complete(self->memory->decoder))
+    if (self->memory->decoder != NULL && !breaker_decoder_is_complete(self->memory->decoder))
         self->failed = true;
     else
         substitute(self, NULL, 0, true);
@@ -236,11 +236,11 @@ static void on_memory_dispose(void *_memory)
 {
     page_memory_t *memory = _memory;
 
-    breaker__decoder_free(memory->decoder);
+    breaker_decoder_free(memory->decoder);
     h2o_buffer_dispose(&memory->out);
 }
 
-static page_memory_t *create_memory(h2o_req_t *req, breaker__decoder_t *decoder)
+static page_memory_t *create_memory(h2o_req_t *req, breaker_decoder_t *decoder)
 {
     page_memory_t *memory = h2o_mem_alloc_shared(&req->pool, sizeof(*memory), on_memory_dispose);
 
@@ -250,7 +250,7 @@ static page_memory_t *create_memory(h2o_req_t *req, breaker__decoder_t *decoder)
 }
 
 h2o_ostream_t **breaker__page_stream(const breaker__plan_t *plan, h2o_req_t *req,
-                                     breaker__decoder_t *decoder, h2o_ostream_t **slot)
+                                     breaker_decoder_t *decoder, h2o_ostream_t **slot)
 {
     page_stream_t *self = (void *)h2o_add_ostream(req, sizeof(*self), slot);
     h2o_ostream_t super = self->super;

@@ -25,8 +25,9 @@ int breaker__encode(breaker_encoding_t encoding, const char *src, size_t len, ch
 
 /**
  * Tells whether `encoded`, whose bytes are in `encoding`, decodes to the bytes of `expected`: both
- * may be in memory or on disk. Returns 0, BREAKER_ERR_NOT_ENCODED, or what went wrong. Never
- * decodes more than the expected bytes and one piece.
+ * may be in memory or on disk. Returns 0, BREAKER_ERR_NOT_ENCODED, BREAKER_ERR_TOO_MANY where it
+ * does so in several members of gzip, or what went wrong. Never decodes more than the expected
+ * bytes and one piece.
  */
 int breaker__decodes_to(breaker_encoding_t encoding, const breaker_variant_t *encoded,
                         const breaker_variant_t *expected);

@@ -61,9 +61,11 @@ static int consider(breaker_store_t *store, const breaker__tree_t *tree,
                               breaker_asset_variant(original, BREAKER_ENCODING_IDENTITY));
     if (err == 0)
         return adopt(store, tree, original, sibling, encoding, error);
-    if (err != BREAKER_ERR_NOT_ENCODED)
+    if (err != BREAKER_ERR_NOT_ENCODED && err != BREAKER_ERR_TOO_MANY)
         return breaker__tree_fail(tree, err, sibling->path, breaker_err_message(err), error);
-    breaker__notices_add(notices, BREAKER__NOTICE_STALE, sibling->path);
+    breaker__notices_add(
+        notices, err == BREAKER_ERR_TOO_MANY ? BREAKER__NOTICE_MEMBERS : BREAKER__NOTICE_STALE,
+        sibling->path);
     return 0;
 }
 

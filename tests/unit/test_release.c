@@ -706,20 +706,30 @@ static void references_keep_a_release_until_the_last_is_dropped(void **state)
 
 /* ---- siblings ---- */
 
-/** Writes the encoding of a text beside it. */
-static void write_sibling(const scratch_t *scratch, const char *path, const char *text,
-                          breaker_encoding_t encoding)
+/** Writes the encoding of a text beside it, as two streams when `first_len` is not 0. */
+static void write_sibling_parts(const scratch_t *scratch, const char *path, const char *text,
+                                size_t first_len, breaker_encoding_t encoding)
 {
     static const atomic_bool go_on = false;
     breaker__pace_t pace = {.stop = &go_on, .percent = 100};
-    size_t len = strlen(text), room = len + len / 8 + 1024, encoded_len;
+    size_t len = strlen(text), room = len + len / 8 + 1024, at = 0, encoded_len;
     char *encoded = malloc(room), name[128];
 
     assert_non_null(encoded);
-    assert_int_equal(breaker__encode(encoding, text, len, encoded, room, &pace, &encoded_len), 0);
+    if (first_len != 0)
+        assert_int_equal(breaker__encode(encoding, text, first_len, encoded, room, &pace, &at), 0);
+    assert_int_equal(breaker__encode(encoding, text + first_len, len - first_len, encoded + at,
+                                     room - at, &pace, &encoded_len),
+                     0);
     snprintf(name, sizeof(name), "%s%s", path, breaker_encoding_suffix(encoding));
-    scratch_write(scratch, name, encoded, encoded_len);
+    scratch_write(scratch, name, encoded, at + encoded_len);
     free(encoded);
+}
+
+static void write_sibling(const scratch_t *scratch, const char *path, const char *text,
+                          breaker_encoding_t encoding)
+{
+    write_sibling_parts(scratch, path, text, 0, encoding);
 }
 
 static void good_siblings_are_adopted_and_stay_assets(void **state)
@@ -793,6 +803,24 @@ static void stale_siblings_are_told_and_not_used(void **state)
     assert_non_null(strstr(fixture->lines[0], "stale sibling"));
     assert_bytes(identity_of(fixture, "x.css.gz"), "not gzip at all", 15);
     free(older);
+    free(text);
+}
+
+/* a client that reads the first member only would take half of the file for the whole */
+static void gzip_siblings_of_several_members_are_told_and_not_used(void **state)
+{
+    fixture_t *fixture = *state;
+    char *text = make_text(3000, 1);
+
+    scratch_text(&fixture->scratch, "x.css", text);
+    write_sibling_parts(&fixture->scratch, "x.css", text, 1000, BREAKER_ENCODING_GZIP);
+    write_sibling_parts(&fixture->scratch, "x.css", text, 1000, BREAKER_ENCODING_ZSTD);
+    load_only(fixture, plain_config(), "");
+    assert_null(variant_of(fixture, "x.css", BREAKER_ENCODING_GZIP));
+    assert_non_null(variant_of(fixture, "x.css", BREAKER_ENCODING_ZSTD));
+    assert_int_equal(fixture->num_lines, 1);
+    assert_non_null(strstr(fixture->lines[0], "/x.css.gz: not used as an encoding: several gzip "
+                                              "members"));
     free(text);
 }
 
@@ -1086,6 +1114,7 @@ int main(void)
         CASE(good_siblings_are_adopted_and_stay_assets),
         CASE(siblings_on_disk_are_adopted_with_descriptors_of_their_own),
         CASE(stale_siblings_are_told_and_not_used),
+        CASE(gzip_siblings_of_several_members_are_told_and_not_used),
         CASE(a_view_without_encodings_adopts_and_makes_none),
         CASE(an_index_file_has_no_sibling_by_the_name_of_its_directory),
         CASE(notices_of_stale_siblings_are_bounded),
