@@ -251,8 +251,9 @@ static bool encode_all(encoder_t *encoder, const candidate_t *candidates, size_t
     return true;
 }
 
-void breaker__release_encode(breaker_release_t *release, const breaker_encoding_config_t *config,
-                             const atomic_bool *stop)
+void breaker__release_encode_with(breaker_release_t *release,
+                                  const breaker_encoding_config_t *config, const atomic_bool *stop,
+                                  void (*interlude)(void *data), void *data)
 {
     static const breaker_encoding_config_t plain;
     encoder_t encoder;
@@ -264,6 +265,8 @@ void breaker__release_encode(breaker_release_t *release, const breaker_encoding_
     if (breaker__hasher_init(&encoder.hasher) != 0)
         return;
     breaker__pace_init(&encoder.pace, stop, config->cpu_percent != 0 ? config->cpu_percent : 100);
+    encoder.pace.interlude = interlude;
+    encoder.pace.interlude_data = data;
     candidates = list_candidates(release, &num);
     breaker__cache_open(&encoder.cache, num != 0 ? config->cache_directory : NULL,
                         config->cache_max_size != 0 ? config->cache_max_size
@@ -277,4 +280,10 @@ void breaker__release_encode(breaker_release_t *release, const breaker_encoding_
     free(candidates);
     breaker__cache_close(&encoder.cache);
     breaker__hasher_dispose(&encoder.hasher);
+}
+
+void breaker__release_encode(breaker_release_t *release, const breaker_encoding_config_t *config,
+                             const atomic_bool *stop)
+{
+    breaker__release_encode_with(release, config, stop, NULL, NULL);
 }

@@ -13,5 +13,12 @@
  */
 void breaker__release_encode(breaker_release_t *release, const breaker_encoding_config_t *config,
                              const atomic_bool *stop);
+/**
+ * The same, and `interlude(data)` is called between two pieces of work, each of which takes some
+ * 50 ms at most: for what the thread has to do besides. May be NULL.
+ */
+void breaker__release_encode_with(breaker_release_t *release,
+                                  const breaker_encoding_config_t *config, const atomic_bool *stop,
+                                  void (*interlude)(void *data), void *data);
 
 #endif

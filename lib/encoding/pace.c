@@ -24,6 +24,8 @@ void breaker__pace_init(breaker__pace_t *pace, const atomic_bool *stop, unsigned
 {
     assert(percent >= 1 && percent <= 100);
     pace->stop = stop;
+    pace->interlude = NULL;
+    pace->interlude_data = NULL;
     pace->percent = percent;
     pace->cpu_ns = read_clock(CLOCK_THREAD_CPUTIME_ID);
     pace->clock_ns = read_clock(CLOCK_MONOTONIC);
@@ -51,6 +53,8 @@ bool breaker__pace_go_on(breaker__pace_t *pace)
         struct timespec sleep = {0};
         int64_t owed;
 
+        if (pace->interlude != NULL)
+            pace->interlude(pace->interlude_data);
         if (pace->percent == 100)
             return true;
         owed = breaker__pace_owed(pace, read_clock(CLOCK_THREAD_CPUTIME_ID),

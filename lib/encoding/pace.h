@@ -14,6 +14,9 @@
  */
 typedef struct st_breaker__pace_t {
     const atomic_bool *stop; /* borrowed: outlives us */
+    /** what the thread looks after between two pieces, or NULL; set by the owner after the init */
+    void (*interlude)(void *data);
+    void *interlude_data; /* borrowed: outlives us */
     /** 1 to 100 */
     unsigned percent;
     /** the thread's processor time and the clock's, in ns, from which on the share is counted */
@@ -24,8 +27,8 @@ typedef struct st_breaker__pace_t {
 void breaker__pace_init(breaker__pace_t *pace, const atomic_bool *stop, unsigned percent);
 
 /**
- * Sleeps as long as the thread has used more than its share, then tells whether to go on. False
- * within some 20 ms after the stop was raised.
+ * Runs the interlude, sleeps as long as the thread has used more than its share, then tells whether
+ * to go on. False within some 20 ms after the stop was raised.
  */
 bool breaker__pace_go_on(breaker__pace_t *pace);
 

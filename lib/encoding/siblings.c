@@ -9,6 +9,7 @@
 #include <string.h>
 #include "encoding/coding.h"
 #include "encoding/siblings.h"
+#include "release/disk.h"
 
 /** What the file "x.css.br" would be an encoding of, or NULL. */
 static breaker_asset_t *original_of(breaker_store_t *store, const breaker_asset_t *sibling,
@@ -23,18 +24,25 @@ static breaker_asset_t *original_of(breaker_store_t *store, const breaker_asset_
     return breaker__store_find_exact(store, sibling->path, len - suffix_len);
 }
 
+/** Opens the file of a sibling on disk once more. Returns 0 or an errno. */
+static int share_file(breaker_variant_t *variant, const breaker_variant_t *bytes)
+{
+    if ((variant->fd = fcntl(bytes->fd, F_DUPFD_CLOEXEC, 0)) < 0)
+        return errno;
+    return (variant->_disk = breaker__disk_copy(bytes->_disk)) != NULL ? 0 : ENOMEM;
+}
+
 static int adopt(breaker_store_t *store, const breaker__tree_t *tree, breaker_asset_t *original,
                  const breaker_asset_t *sibling, breaker_encoding_t encoding,
                  breaker_error_t *error)
 {
     const breaker_variant_t *bytes = breaker_asset_variant(sibling, BREAKER_ENCODING_IDENTITY);
     breaker_variant_t *variant = breaker__variant_create(encoding);
+    int failure;
 
     if (variant == NULL)
         return breaker__tree_fail_io(tree, ENOMEM, sibling->path, error);
-    if (bytes->fd >= 0 && (variant->fd = fcntl(bytes->fd, F_DUPFD_CLOEXEC, 0)) < 0) {
-        int failure = errno;
-
+    if (bytes->fd >= 0 && (failure = share_file(variant, bytes)) != 0) {
         breaker__variant_free(variant);
         return breaker__tree_fail_io(tree, failure, sibling->path, error);
     }
@@ -42,7 +50,6 @@ static int adopt(breaker_store_t *store, const breaker__tree_t *tree, breaker_as
     variant->memory_fd = bytes->memory_fd;
     variant->memory_offset = bytes->memory_offset;
     variant->len = bytes->len;
-    variant->stamp = bytes->stamp;
     memcpy(variant->etag, bytes->etag, sizeof(variant->etag));
     breaker__store_publish(store, original, variant);
     return 0;

@@ -19,8 +19,10 @@
 
 struct st_breaker__loader_t {
     pthread_t thread;
+    bool is_started;
     const breaker_encoding_config_t *encoding; /* borrowed: outlives us */
     sem_t wake;
+    breaker__suspects_t suspects;
     /* the loader is to end */
     atomic_bool stop;
     /* something comes before the encodings; changed under the lock */
@@ -105,6 +107,14 @@ static void run_jobs(breaker__loader_t *loader)
     }
 }
 
+/* between two pieces of an encoding as well: somebody gets 503 until a file has been read again */
+static void check_suspects(void *data)
+{
+    breaker__loader_t *loader = data;
+
+    breaker__suspects_check(&loader->suspects, &loader->stop);
+}
+
 /* the release whose encodings are missing, with a reference of its own, or NULL */
 static breaker_release_t *take_release(breaker__loader_t *loader)
 {
@@ -123,7 +133,8 @@ static void make_encodings(breaker__loader_t *loader)
 
     if (release == NULL)
         return;
-    breaker__release_encode(release, loader->encoding, &loader->interrupt);
+    breaker__release_encode_with(release, loader->encoding, &loader->interrupt, check_suspects,
+                                 loader);
     lock(loader);
     assert(loader->release != NULL);
     if (loader->release == release &&
@@ -143,6 +154,7 @@ static void *run(void *data)
     do {
         sleep_until_woken(loader);
         run_jobs(loader);
+        check_suspects(loader);
         make_encodings(loader);
     } while (!is_stopped(loader));
     /* one may have come in just before the end */
@@ -177,34 +189,36 @@ static void dispose(breaker__loader_t *loader)
 }
 
 int breaker__loader_create(const breaker_encoding_config_t *encoding,
-                           breaker__loader_t **ret_loader, breaker_error_t *error)
+                           breaker__loader_t **ret_loader)
 {
     breaker__loader_t *loader = calloc(1, sizeof(*loader));
-    int err;
 
     if (loader == NULL || init(loader) != 0) {
         free(loader);
-        return breaker_error_set(error, BREAKER_ERR_NO_MEMORY, "%s",
-                                 breaker_err_message(BREAKER_ERR_NO_MEMORY));
+        return BREAKER_ERR_NO_MEMORY;
     }
     loader->encoding = encoding;
+    breaker__suspects_init(&loader->suspects, &loader->wake);
     atomic_init(&loader->stop, false);
     atomic_init(&loader->interrupt, false);
-    if ((err = breaker__thread_start("breaker-loader", run, loader, &loader->thread, error)) != 0) {
-        dispose(loader);
-        free(loader);
-        return err;
-    }
     *ret_loader = loader;
     return 0;
 }
 
-void breaker__loader_free(breaker__loader_t *loader)
+int breaker__loader_start(breaker__loader_t *loader, breaker_error_t *error)
 {
     int err;
 
-    if (loader == NULL)
-        return;
+    assert(!loader->is_started);
+    err = breaker__thread_start("breaker-loader", run, loader, &loader->thread, error);
+    loader->is_started = err == 0;
+    return err;
+}
+
+static void stop_thread(breaker__loader_t *loader)
+{
+    int err;
+
     assert(!pthread_equal(pthread_self(), loader->thread));
     lock(loader);
     atomic_store_explicit(&loader->stop, true, memory_order_relaxed);
@@ -213,7 +227,16 @@ void breaker__loader_free(breaker__loader_t *loader)
     wake(loader);
     err = pthread_join(loader->thread, NULL);
     assert(err == 0);
+}
+
+void breaker__loader_free(breaker__loader_t *loader)
+{
+    if (loader == NULL)
+        return;
+    if (loader->is_started)
+        stop_thread(loader);
     assert(loader->num_jobs == 0);
+    breaker__suspects_dispose(&loader->suspects);
     breaker_release_unref(loader->release);
     dispose(loader);
     free(loader);
@@ -235,6 +258,11 @@ int breaker__loader_run(breaker__loader_t *loader, breaker__job_t job)
         return BREAKER_ERR_BUSY;
     wake(loader);
     return 0;
+}
+
+breaker__suspects_t *breaker__loader_suspects(breaker__loader_t *loader)
+{
+    return &loader->suspects;
 }
 
 void breaker__loader_encode(breaker__loader_t *loader, breaker_release_t *release)

@@ -4,13 +4,15 @@
 #include <stdatomic.h>
 #include <breaker/error.h>
 #include <breaker/release.h>
+#include "release/suspects.h"
 
 /** the most jobs that wait at once */
 #define BREAKER__LOADER_JOBS_MAX 4
 
 /**
- * The thread of a node for what takes a disk or a processor for long: jobs (the loads) before
- * encodings. It has the lowest priority: nobody waits for it who also waits for a processor.
+ * The thread of a node for what takes a disk or a processor for long: jobs (the loads),
+ * files on disk to be read again, and encodings, in this order. It has the lowest priority: nobody
+ * waits for it who also waits for a processor.
  */
 typedef struct st_breaker__loader_t breaker__loader_t;
 
@@ -21,11 +23,13 @@ typedef struct st_breaker__job_t {
 } breaker__job_t;
 
 /**
- * Starts the thread. `encoding` is how encodings are made; borrowed: outlives the loader. Fails
- * with BREAKER_ERR_NO_MEMORY and like `breaker__thread_start`, the reason in `error`.
+ * Makes one without its thread, which takes in all the same. `encoding` is how encodings are made;
+ * borrowed: outlives the loader. Fails with BREAKER_ERR_NO_MEMORY.
  */
 int breaker__loader_create(const breaker_encoding_config_t *encoding,
-                           breaker__loader_t **ret_loader, breaker_error_t *error);
+                           breaker__loader_t **ret_loader);
+/** Starts the thread. Once; fails like `breaker__thread_start`, the reason in `error`. */
+int breaker__loader_start(breaker__loader_t *loader, breaker_error_t *error);
 /**
  * Raises the stop, waits until every job that was taken in has run, and frees; takes NULL. Not on
  * the loader's thread.
@@ -37,6 +41,9 @@ void breaker__loader_free(breaker__loader_t *loader);
  * BREAKER__LOADER_JOBS_MAX wait already. Any thread, the loader's as well.
  */
 int breaker__loader_run(breaker__loader_t *loader, breaker__job_t job);
+
+/** Where releases post files on disk that this loader is to read again. Lives as long as it. */
+breaker__suspects_t *breaker__loader_suspects(breaker__loader_t *loader);
 
 /**
  * Makes the encodings of this release from now on, and none of another's. Takes a reference. Any

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <breaker/state.h>
 #include "node/node.h"
+#include "release/release.h"
 
 /* ---- making one ---- */
 
@@ -44,6 +45,7 @@ int breaker_node_create(const breaker_node_config_t *config, breaker_node_t **re
     if (config != NULL)
         node->hooks = config->hooks;
     if ((err = breaker_publisher_create(&node->publisher)) != 0 ||
+        (err = breaker__loader_create(&node->encoding, &node->loader)) != 0 ||
         (config != NULL && (err = breaker_node_set_encoding(node, &config->encoding)) != 0)) {
         breaker_node_free(node);
         return err;
@@ -72,8 +74,7 @@ void breaker_node_free(breaker_node_t *node)
 /* the load ends the configuration */
 static bool is_loaded(const breaker_node_t *node)
 {
-    assert((node->loader == NULL) == (node->release == NULL));
-    return node->loader != NULL;
+    return node->release != NULL;
 }
 
 int breaker_node_set_token(breaker_node_t *node, const char *token, size_t len)
@@ -196,8 +197,9 @@ static int load_release(const breaker_node_t *node, breaker_release_t **ret_rele
         .label = node->label,
         .hooks = node->hooks,
     };
+    const breaker__load_t load = {.suspects = breaker__loader_suspects(node->loader)};
 
-    return breaker_release_load(&config, ret_release, error);
+    return breaker__release_load(&config, &load, ret_release, error);
 }
 
 static bool is_minted(const breaker_node_t *node, size_t index)
@@ -268,7 +270,7 @@ int breaker_node_load(breaker_node_t *node, breaker_error_t *error)
         breaker_release_unref(release);
         return fail(error, err);
     }
-    if ((err = breaker__loader_create(&node->encoding, &node->loader, error)) != 0) {
+    if ((err = breaker__loader_start(node->loader, error)) != 0) {
         breaker_snapshot_unref(snapshot);
         breaker_release_unref(release);
         return err;

@@ -22,7 +22,7 @@ struct st_breaker_node_t {
     char *state_path; /* owned, or NULL */
 
     breaker_publisher_t *publisher; /* owned */
-    breaker__loader_t *loader;      /* owned; NULL until loaded */
+    breaker__loader_t *loader;      /* owned; its thread runs from the load on */
     breaker_release_t *release;     /* owned reference; NULL until loaded */
 };
 

@@ -1,10 +1,13 @@
 /*
- * Reads of variants that stay on disk, and the question whether the file is still the one that was
- * loaded. Another size or modification time says no. The change time alone says neither: a file
- * that was unlinked, renamed or had its mode changed has its bytes still, and an old release is
- * served from its descriptors after its directory was removed; but a modification time can be set
- * back as well. So the file is hashed once more, and the change time under which it proved to be
- * the same is trusted from then on.
+ * Files that stay on disk, and the question whether they still are what was loaded. It is asked
+ * with one fstat, on whatever thread sends the file, and answered without reading it: an unchanged
+ * change time says yes; a change that its links, mode or owner explain says yes as well, because an
+ * old release is served from its descriptors after its directory was removed; anything else may
+ * mean other bytes, a modification time that was set back included. Then nothing is sent until the
+ * loader has read the whole file once more, which no thread that serves ever does.
+ *
+ * Kept always: what is returned as read are bytes of a file whose digest was right before they were
+ * read, and to which nothing happened since that could have changed them.
  */
 #include <assert.h>
 #include <errno.h>
@@ -12,8 +15,120 @@
 #include <string.h>
 #include <unistd.h>
 #include "release/digest.h"
+#include "release/disk.h"
 #include "release/file.h"
-#include "release/stamp.h"
+#include "release/suspects.h"
+
+/** file systems of Linux stamp by a clock that ticks every 10 ms at most; in ns */
+#define TICK_NS 10000000
+
+breaker__disk_t *breaker__disk_create(const breaker__stamp_t *stamp)
+{
+    breaker__disk_t *disk = calloc(1, sizeof(*disk));
+
+    if (disk == NULL)
+        return NULL;
+    if (pthread_mutex_init(&disk->lock, NULL) != 0) {
+        free(disk);
+        return NULL;
+    }
+    disk->known = *stamp;
+    atomic_init(&disk->known_ctime_ns, breaker__stamp_ctime_ns(stamp));
+    atomic_init(&disk->changed_ctime_ns, 0);
+    atomic_init(&disk->is_posted, false);
+    return disk;
+}
+
+static void lock(breaker__disk_t *disk)
+{
+    int err = pthread_mutex_lock(&disk->lock);
+
+    assert(err == 0);
+}
+
+static void unlock(breaker__disk_t *disk)
+{
+    int err = pthread_mutex_unlock(&disk->lock);
+
+    assert(err == 0);
+}
+
+static breaker__stamp_t known_stamp(breaker__disk_t *disk)
+{
+    breaker__stamp_t known;
+
+    lock(disk);
+    known = disk->known;
+    unlock(disk);
+    return known;
+}
+
+breaker__disk_t *breaker__disk_copy(breaker__disk_t *disk)
+{
+    breaker__stamp_t known = known_stamp(disk);
+
+    return breaker__disk_create(&known);
+}
+
+void breaker__disk_free(breaker__disk_t *disk)
+{
+    if (disk == NULL)
+        return;
+    assert(!atomic_load(&disk->is_posted));
+    pthread_mutex_destroy(&disk->lock);
+    free(disk);
+}
+
+/* ---- on the threads that serve ---- */
+
+static int take_stamp(int fd, breaker__stamp_t *ret_stamp)
+{
+    struct stat status;
+
+    assert(fd >= 0);
+    if (fstat(fd, &status) != 0)
+        return BREAKER_ERR_IO;
+    breaker__stamp_from(&status, ret_stamp);
+    return 0;
+}
+
+static bool is_known(const breaker__disk_t *disk, const breaker__stamp_t *stamp)
+{
+    return breaker__stamp_ctime_ns(stamp) ==
+           atomic_load_explicit(&disk->known_ctime_ns, memory_order_relaxed);
+}
+
+static bool is_changed(const breaker__disk_t *disk, const breaker__stamp_t *stamp)
+{
+    return breaker__stamp_ctime_ns(stamp) ==
+           atomic_load_explicit(&disk->changed_ctime_ns, memory_order_relaxed);
+}
+
+static breaker_file_state_t state_under(breaker__disk_t *disk, const breaker__stamp_t *stamp)
+{
+    breaker__stamp_t known;
+
+    if (is_known(disk, stamp))
+        return BREAKER_FILE_SOUND;
+    if (is_changed(disk, stamp))
+        return BREAKER_FILE_CHANGED;
+    breaker__suspects_post(disk);
+    known = known_stamp(disk);
+    return breaker__stamp_explains(&known, stamp) ? BREAKER_FILE_SOUND : BREAKER_FILE_SUSPECT;
+}
+
+breaker_file_state_t breaker_variant_probe(const breaker_variant_t *variant)
+{
+    breaker__stamp_t stamp;
+
+    if (variant->fd < 0)
+        return BREAKER_FILE_SOUND;
+    assert(variant->_disk != NULL);
+    if (take_stamp(variant->fd, &stamp) == 0)
+        return state_under(variant->_disk, &stamp);
+    breaker__suspects_post(variant->_disk);
+    return BREAKER_FILE_SUSPECT;
+}
 
 /** Reads exactly `len` bytes. */
 static int read_at(int fd, uint64_t offset, char *dst, size_t len)
@@ -34,34 +149,47 @@ static int read_at(int fd, uint64_t offset, char *dst, size_t len)
     return 0;
 }
 
-static int64_t nanoseconds(struct timespec time)
+int breaker_variant_read(const breaker_variant_t *variant, uint64_t offset, char *dst, size_t len)
 {
-    return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+    breaker__disk_t *disk = variant->_disk;
+    breaker__stamp_t stamp;
+    int err;
+
+    assert(variant->fd >= 0);
+    assert(offset <= variant->len && len <= variant->len - offset);
+    for (int attempt = 0; attempt != 2; ++attempt) {
+        int64_t before_ns = atomic_load_explicit(&disk->known_ctime_ns, memory_order_relaxed);
+
+        if ((err = read_at(variant->fd, offset, dst, len)) != 0 ||
+            (err = take_stamp(variant->fd, &stamp)) != 0)
+            return err;
+        if (state_under(disk, &stamp) != BREAKER_FILE_SOUND)
+            return BREAKER_ERR_CHANGED;
+        /* what was read before the file was found to be right is read again */
+        if (!is_known(disk, &stamp) || breaker__stamp_ctime_ns(&stamp) == before_ns)
+            return 0;
+    }
+    return BREAKER_ERR_CHANGED;
 }
 
-static int take_stamp(int fd, breaker_stamp_t *ret_stamp)
-{
-    struct stat status;
+/* ---- on the thread that checks ---- */
 
-    if (fstat(fd, &status) != 0)
-        return BREAKER_ERR_IO;
-    breaker__stamp_from(&status, ret_stamp);
-    return 0;
-}
-
-static int hash_file(const breaker_variant_t *variant, uint8_t *digest)
+static int hash_file(const breaker_variant_t *variant, const atomic_bool *stop, uint8_t *digest)
 {
     breaker__reader_t reader;
     int err;
 
-    if ((err = breaker__reader_init(&reader)) != 0)
+    if ((err = breaker__reader_init(&reader, stop)) != 0)
         return err;
     err = breaker__hasher_begin(&reader.hasher);
     for (uint64_t at = 0; err == 0 && at != variant->len;) {
         size_t part = variant->len - at < BREAKER_FILE_PIECE ? (size_t)(variant->len - at)
                                                              : BREAKER_FILE_PIECE;
 
-        if ((err = read_at(variant->fd, at, reader.piece, part)) == 0)
+        assert(at < variant->len);
+        if (breaker__reader_is_stopped(&reader))
+            err = BREAKER_ERR_CANCELLED;
+        else if ((err = read_at(variant->fd, at, reader.piece, part)) == 0)
             err = breaker__hasher_feed(&reader.hasher, reader.piece, part);
         at += part;
     }
@@ -71,50 +199,54 @@ static int hash_file(const breaker_variant_t *variant, uint8_t *digest)
     return err;
 }
 
-/** Hashes the file once more; trusts `stamp` when it has the bytes that were loaded. */
-static int verify(const breaker_variant_t *variant, const breaker_stamp_t *stamp)
+/* a change in the tick of the one before would not show, so that one is waited for */
+static void wait_for_tick(const breaker__stamp_t *stamp)
 {
-    breaker_variant_t *trusting = (breaker_variant_t *)(uintptr_t)variant;
+    struct timespec now, tick = {.tv_nsec = TICK_NS};
+    int64_t since_ns;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    since_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec - breaker__stamp_ctime_ns(stamp);
+    if (since_ns >= 0 && since_ns < TICK_NS)
+        nanosleep(&tick, NULL);
+}
+
+static breaker_file_state_t trust(breaker__disk_t *disk, const breaker__stamp_t *stamp)
+{
+    lock(disk);
+    disk->known = *stamp;
+    atomic_store_explicit(&disk->known_ctime_ns, breaker__stamp_ctime_ns(stamp),
+                          memory_order_relaxed);
+    unlock(disk);
+    return BREAKER_FILE_SOUND;
+}
+
+static breaker_file_state_t condemn(breaker__disk_t *disk, const breaker__stamp_t *stamp)
+{
+    atomic_store_explicit(&disk->changed_ctime_ns, breaker__stamp_ctime_ns(stamp),
+                          memory_order_relaxed);
+    return BREAKER_FILE_CHANGED;
+}
+
+breaker_file_state_t breaker__disk_check(breaker__disk_t *disk, const atomic_bool *stop)
+{
+    const breaker_variant_t *variant = disk->variant;
     uint8_t digest[BREAKER_DIGEST_LEN];
     char etag[BREAKER_ETAG_LEN + 1];
-    breaker_stamp_t after;
-    int err;
+    breaker__stamp_t before, after;
 
-    if ((err = hash_file(variant, digest)) != 0 || (err = take_stamp(variant->fd, &after)) != 0)
-        return err;
+    assert(variant != NULL && variant->fd >= 0);
+    if (take_stamp(variant->fd, &before) != 0)
+        return BREAKER_FILE_SUSPECT;
+    if (is_known(disk, &before))
+        return BREAKER_FILE_SOUND;
+    wait_for_tick(&before);
+    if ((uint64_t)before.size == variant->len && hash_file(variant, stop, digest) != 0)
+        return BREAKER_FILE_SUSPECT;
+    if (take_stamp(variant->fd, &after) != 0 || !breaker__stamp_equal(&before, &after))
+        return BREAKER_FILE_SUSPECT;
+    if ((uint64_t)before.size != variant->len)
+        return condemn(disk, &before);
     breaker__etag_format(digest, etag);
-    if (!breaker__stamp_equal(stamp, &after) || strcmp(etag, variant->etag) != 0)
-        return BREAKER_ERR_CHANGED;
-    __atomic_store_n(&trusting->_trusted_ctime_ns, nanoseconds(stamp->ctime), __ATOMIC_RELAXED);
-    return 0;
-}
-
-static bool is_trusted(const breaker_variant_t *variant, const breaker_stamp_t *stamp)
-{
-    int64_t ctime_ns = nanoseconds(stamp->ctime);
-
-    return ctime_ns == nanoseconds(variant->stamp.ctime) ||
-           ctime_ns == __atomic_load_n(&variant->_trusted_ctime_ns, __ATOMIC_RELAXED);
-}
-
-int breaker_variant_read(const breaker_variant_t *variant, uint64_t offset, char *dst, size_t len)
-{
-    breaker_stamp_t stamp;
-    int err;
-
-    assert(variant->fd >= 0);
-    assert(offset <= variant->len && len <= variant->len - offset);
-    /* what was read before a file is found trustworthy is read again after that */
-    for (int attempt = 0; attempt != 2; ++attempt) {
-        if ((err = read_at(variant->fd, offset, dst, len)) != 0 ||
-            (err = take_stamp(variant->fd, &stamp)) != 0)
-            return err;
-        if (!breaker__stamp_same_file(&stamp, &variant->stamp))
-            return BREAKER_ERR_CHANGED;
-        if (is_trusted(variant, &stamp))
-            return 0;
-        if ((err = verify(variant, &stamp)) != 0)
-            return err;
-    }
-    return BREAKER_ERR_CHANGED;
+    return strcmp(etag, variant->etag) == 0 ? trust(disk, &before) : condemn(disk, &before);
 }

@@ -9,19 +9,26 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "release/disk.h"
 #include "release/file.h"
 #include "release/stamp.h"
 
-int breaker__reader_init(breaker__reader_t *reader)
+int breaker__reader_init(breaker__reader_t *reader, const atomic_bool *stop)
 {
     int err;
 
+    reader->stop = stop;
     if ((err = breaker__hasher_init(&reader->hasher)) != 0)
         return err;
     if ((reader->piece = malloc(BREAKER_FILE_PIECE)) != NULL)
         return 0;
     breaker__hasher_dispose(&reader->hasher);
     return BREAKER_ERR_NO_MEMORY;
+}
+
+bool breaker__reader_is_stopped(const breaker__reader_t *reader)
+{
+    return reader->stop != NULL && atomic_load_explicit(reader->stop, memory_order_relaxed);
 }
 
 void breaker__reader_dispose(breaker__reader_t *reader)
@@ -76,6 +83,8 @@ static int read_on_disk(breaker__reader_t *reader, int fd, uint64_t len, uint8_t
     while (len != 0) {
         size_t part = len < BREAKER_FILE_PIECE ? (size_t)len : BREAKER_FILE_PIECE;
 
+        if (breaker__reader_is_stopped(reader))
+            return ECANCELED;
         if ((failure = breaker__read_fully(fd, reader->piece, part)) != 0)
             return failure;
         if (breaker__hasher_feed(&reader->hasher, reader->piece, part) != 0)
@@ -85,10 +94,10 @@ static int read_on_disk(breaker__reader_t *reader, int fd, uint64_t len, uint8_t
     return breaker__hasher_end(&reader->hasher, digest) != 0 ? ENOMEM : 0;
 }
 
-static bool is_unchanged(int fd, const breaker_stamp_t *before)
+static bool is_unchanged(int fd, const breaker__stamp_t *before)
 {
     struct stat status;
-    breaker_stamp_t after;
+    breaker__stamp_t after;
 
     if (fstat(fd, &status) != 0)
         return false;
@@ -102,35 +111,55 @@ static bool belongs_in_memory(const breaker_store_t *store, uint64_t len)
            len <= breaker__store_room(store);
 }
 
+static int fail(const breaker__tree_t *tree, const breaker_asset_t *asset, int failure,
+                breaker_error_t *error)
+{
+    assert(failure != 0);
+    if (failure > 0)
+        return breaker__tree_fail_io(tree, failure, asset->path, error);
+    return breaker__tree_fail(tree, BREAKER_ERR_CHANGED, asset->path,
+                              breaker_err_message(BREAKER_ERR_CHANGED), error);
+}
+
+/** Reads or hashes an open file, and sees that it stayed the same. Returns like `read_to_memory`.
+ */
+static int take_content(breaker__reader_t *reader, int fd, const breaker__stamp_t *stamp,
+                        breaker_store_t *store, breaker_asset_t *asset, breaker_variant_t *variant)
+{
+    bool in_memory = belongs_in_memory(store, variant->len);
+    int failure = in_memory ? read_to_memory(reader, fd, store, variant, asset->digest)
+                            : read_on_disk(reader, fd, variant->len, asset->digest);
+
+    if (failure == 0 && !is_unchanged(fd, stamp))
+        failure = -1;
+    if (failure == 0 && !in_memory && (variant->_disk = breaker__disk_create(stamp)) == NULL)
+        failure = ENOMEM;
+    if (failure != 0)
+        breaker__store_drop_body(variant);
+    return failure;
+}
+
 /** One attempt; `variant` is filled on success only. */
 static int try_read(breaker__reader_t *reader, const breaker__tree_t *tree, breaker_store_t *store,
                     breaker_asset_t *asset, breaker_variant_t *variant, breaker_error_t *error)
 {
     breaker_variant_t made = *variant;
-    bool in_memory;
+    breaker__stamp_t stamp;
     int fd, err, failure;
 
-    if ((err = breaker__tree_open_file(tree, asset->path, &fd, &made.stamp, error)) != 0)
+    if ((err = breaker__tree_open_file(tree, asset->path, &fd, &stamp, error)) != 0)
         return err;
-    made.len = (uint64_t)made.stamp.size;
-    in_memory = belongs_in_memory(store, made.len);
-    failure = in_memory ? read_to_memory(reader, fd, store, &made, asset->digest)
-                        : read_on_disk(reader, fd, made.len, asset->digest);
-    if (failure == 0 && !is_unchanged(fd, &made.stamp))
-        failure = -1;
-    if (failure == 0 && !in_memory)
+    made.len = (uint64_t)stamp.size;
+    failure = take_content(reader, fd, &stamp, store, asset, &made);
+    if (made._disk != NULL)
         made.fd = fd;
     else
         close(fd);
-    if (failure == 0) {
-        *variant = made;
-        return 0;
-    }
-    breaker__store_drop_body(&made);
-    if (failure > 0)
-        return breaker__tree_fail_io(tree, failure, asset->path, error);
-    return breaker__tree_fail(tree, BREAKER_ERR_CHANGED, asset->path,
-                              breaker_err_message(BREAKER_ERR_CHANGED), error);
+    if (failure != 0)
+        return fail(tree, asset, failure, error);
+    asset->last_modified_s = stamp.mtime.tv_sec;
+    *variant = made;
+    return 0;
 }
 
 int breaker__read_file(breaker__reader_t *reader, const breaker__tree_t *tree,

@@ -1,6 +1,7 @@
 #ifndef BREAKER_RELEASE_FILE_H
 #define BREAKER_RELEASE_FILE_H
 
+#include <stdatomic.h>
 #include <breaker/error.h>
 #include <breaker/store.h>
 #include "release/digest.h"
@@ -14,19 +15,25 @@
 typedef struct st_breaker__reader_t {
     breaker__hasher_t hasher; /* owned */
     char *piece;              /* owned: BREAKER_FILE_PIECE bytes */
+    const atomic_bool *stop;  /* borrowed: outlives us, or NULL */
 } breaker__reader_t;
 
-/** Fails with BREAKER_ERR_NO_MEMORY. */
-int breaker__reader_init(breaker__reader_t *reader);
+/**
+ * When `stop` is raised, which may be NULL, the reading comes to an early end. Fails with
+ * BREAKER_ERR_NO_MEMORY.
+ */
+int breaker__reader_init(breaker__reader_t *reader, const atomic_bool *stop);
+bool breaker__reader_is_stopped(const breaker__reader_t *reader);
 void breaker__reader_dispose(breaker__reader_t *reader);
 
 /** Reads exactly `len` bytes. Returns 0, an errno, or -1 when the file ends before. */
 int breaker__read_fully(int fd, char *dst, size_t len);
 
 /**
- * Reads and hashes the file of an asset: fills `asset->digest` and base or fd, length, stamp and
- * entity tag of `variant`, and counts the memory. Whatever fails is tried once more, because the
- * file may be changing at this moment; if it still does, BREAKER_ERR_CHANGED it is.
+ * Reads and hashes the file of an asset: fills the digest and modification time of `asset`, and
+ * base or fd, length and entity tag of `variant`, and counts the memory. Whatever fails is tried
+ * once more, because the file may be changing at this moment; if it still does, BREAKER_ERR_CHANGED
+ * it is.
  */
 int breaker__read_file(breaker__reader_t *reader, const breaker__tree_t *tree,
                        breaker_store_t *store, breaker_asset_t *asset, breaker_variant_t *variant,

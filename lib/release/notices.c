@@ -21,25 +21,35 @@ static const char *text_of(size_t kind)
 }
 
 void breaker__notices_init(breaker__notices_t *notices, const breaker_release_hooks_t *hooks,
-                           const breaker_view_t *view)
+                           const breaker_view_t *view, const char *directory)
 {
     memset(notices, 0, sizeof(*notices));
     notices->hooks = hooks;
     notices->view = view;
+    notices->directory = directory;
 }
 
 void breaker__notices_add(breaker__notices_t *notices, breaker__notice_t kind, const char *path)
 {
+    assert(kind < BREAKER__NOTICE_KINDS);
+    if (notices->counts[kind]++ < BREAKER_NOTICES_MAX)
+        breaker__notice_tell(notices->hooks, notices->view, notices->directory, path,
+                             text_of(kind));
+}
+
+void breaker__notice_tell(const breaker_release_hooks_t *hooks, const breaker_view_t *view,
+                          const char *directory, const char *path, const char *text)
+{
     char place[BREAKER_PLACE_MAX];
     breaker_error_t line;
 
-    assert(kind < BREAKER__NOTICE_KINDS);
-    if (notices->counts[kind]++ >= BREAKER_NOTICES_MAX || notices->hooks->on_notice == NULL)
+    assert(directory != NULL);
+    if (hooks->on_notice == NULL)
         return;
-    breaker__place_format(notices->view, path, place);
-    breaker_error_set(&line, BREAKER_ERR_STATE, "view \"%s\": %s: %s",
-                      breaker_view_name(notices->view), place, text_of(kind));
-    notices->hooks->on_notice(notices->hooks->notice_data, line.message);
+    breaker__place_format(directory, path, place);
+    breaker_error_set(&line, BREAKER_ERR_STATE, "view \"%s\": %s: %s", breaker_view_name(view),
+                      place, text);
+    hooks->on_notice(hooks->notice_data, line.message);
 }
 
 void breaker__notices_finish(breaker__notices_t *notices)
@@ -58,9 +68,8 @@ void breaker__notices_finish(breaker__notices_t *notices)
     }
 }
 
-void breaker__place_format(const breaker_view_t *view, const char *path, char *dst)
+void breaker__place_format(const char *directory, const char *path, char *dst)
 {
-    const char *directory = breaker_view_config(view)->directory;
     size_t directory_len = strlen(directory), path_len = strlen(path);
     bool closed = directory_len != 0 && directory[directory_len - 1] == '/';
     const char *slash = path_len == 0 || closed ? "" : "/";

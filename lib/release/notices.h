@@ -34,16 +34,21 @@ typedef enum en_breaker__notice_t {
 typedef struct st_breaker__notices_t {
     const breaker_release_hooks_t *hooks; /* borrowed: outlives us */
     const breaker_view_t *view;           /* borrowed: outlives us */
+    const char *directory;                /* borrowed: outlives us */
     size_t counts[BREAKER__NOTICE_KINDS];
 } breaker__notices_t;
 
-/** Begins with nothing told. */
+/** Begins with nothing told of a view whose files lie in `directory`. */
 void breaker__notices_init(breaker__notices_t *notices, const breaker_release_hooks_t *hooks,
-                           const breaker_view_t *view);
+                           const breaker_view_t *view, const char *directory);
 /** Tells of a logical path (NUL-ended), or counts it. */
 void breaker__notices_add(breaker__notices_t *notices, breaker__notice_t kind, const char *path);
 /** Tells how many more there were of each kind. */
 void breaker__notices_finish(breaker__notices_t *notices);
+
+/** Tells `text` of one file, whatever was told before. `path` is logical and NUL-ended. */
+void breaker__notice_tell(const breaker_release_hooks_t *hooks, const breaker_view_t *view,
+                          const char *directory, const char *path, const char *text);
 
 /** the longest place, NUL included */
 #define BREAKER_PLACE_MAX 512
@@ -52,6 +57,6 @@ void breaker__notices_finish(breaker__notices_t *notices);
  * Writes the place of a file for people, "/srv/static/css/x.css", in at most BREAKER_PLACE_MAX
  * bytes; of a longer one the end. `path` is logical and NUL-ended; "" means the directory itself.
  */
-void breaker__place_format(const breaker_view_t *view, const char *path, char *dst);
+void breaker__place_format(const char *directory, const char *path, char *dst);
 
 #endif

@@ -5,6 +5,7 @@
  * text in the digest has its length in front, so that no two trees are written alike.
  */
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -20,8 +21,9 @@ static const char default_type[] = "application/octet-stream";
 
 /** What loading the views has in common. */
 typedef struct st_loader_t {
-    breaker_release_t *release; /* borrowed: in the making */
-    breaker__reader_t reader;   /* owned */
+    const breaker_release_config_t *config; /* borrowed */
+    breaker_release_t *release;             /* borrowed: in the making */
+    breaker__reader_t reader;               /* owned */
     int64_t now_s;
     breaker_error_t *error;
 } loader_t;
@@ -57,8 +59,8 @@ static int load_asset(loader_t *loader, const breaker__tree_t *tree, breaker_sto
         return err;
     if ((err = set_type(loader, store, asset)) != 0)
         return err;
-    asset->last_modified_s =
-        identity->stamp.mtime.tv_sec < loader->now_s ? identity->stamp.mtime.tv_sec : loader->now_s;
+    if (asset->last_modified_s > loader->now_s)
+        asset->last_modified_s = loader->now_s;
     breaker_http_date_format(asset->last_modified_s, asset->last_modified);
     breaker__store_publish(store, asset, identity);
     return 0;
@@ -69,9 +71,12 @@ static int fill_store(loader_t *loader, const breaker__tree_t *tree, breaker__no
 {
     int err;
 
-    for (size_t i = 0; i != store->num_assets; ++i)
+    for (size_t i = 0; i != store->num_assets; ++i) {
+        if (breaker__reader_is_stopped(&loader->reader))
+            return breaker__tree_fail_io(tree, ECANCELED, "", loader->error);
         if ((err = load_asset(loader, tree, store, i)) != 0)
             return err;
+    }
     if (breaker__store_index(store) != 0)
         return fail_memory(loader, store->view);
     if (!breaker_view_config(store->view)->encodings) {
@@ -79,6 +84,17 @@ static int fill_store(loader_t *loader, const breaker__tree_t *tree, breaker__no
         return 0;
     }
     return breaker__adopt_siblings(store, tree, notices, loader->error);
+}
+
+/** Whose the store is, and where its files lie, which may be forgotten once they are read. */
+static int name_place(loader_t *loader, const breaker__tree_t *tree, breaker_store_t *store)
+{
+    size_t before = store->arena.memory;
+
+    store->release = loader->release;
+    store->directory = breaker__arena_copy(&store->arena, tree->directory, strlen(tree->directory));
+    store->memory += store->arena.memory - before;
+    return store->directory != NULL ? 0 : fail_memory(loader, store->view);
 }
 
 static int load_tree(loader_t *loader, const breaker__tree_t *tree, breaker_store_t **ret_store)
@@ -91,13 +107,14 @@ static int load_tree(loader_t *loader, const breaker__tree_t *tree, breaker_stor
     int err;
 
     breaker__arena_init(&arena);
-    breaker__notices_init(&notices, hooks, tree->view);
+    breaker__notices_init(&notices, hooks, tree->view, tree->directory);
     if ((err = breaker__tree_list(tree, &arena, &notices, &listing, loader->error)) == 0 &&
         (err = breaker__store_create(tree->view, hooks, &arena, &listing, &store)) != 0)
         fail_memory(loader, tree->view);
     breaker__listing_dispose(&listing);
     breaker__arena_dispose(&arena);
-    if (err == 0 && (err = fill_store(loader, tree, &notices, store)) != 0)
+    if (err == 0 && ((err = name_place(loader, tree, store)) != 0 ||
+                     (err = fill_store(loader, tree, &notices, store)) != 0))
         breaker__store_free(store);
     breaker__notices_finish(&notices);
     if (err == 0)
@@ -105,12 +122,18 @@ static int load_tree(loader_t *loader, const breaker__tree_t *tree, breaker_stor
     return err;
 }
 
+static const char *directory_of(const breaker_release_config_t *config, const breaker_view_t *view)
+{
+    return config->directories != NULL ? config->directories[breaker_view_index(view)] : NULL;
+}
+
 static int load_view(loader_t *loader, const breaker_view_t *view, breaker_store_t **ret_store)
 {
     breaker__tree_t tree;
     int err;
 
-    if ((err = breaker__tree_open(&tree, view, loader->error)) != 0)
+    if ((err = breaker__tree_open(&tree, view, directory_of(loader->config, view),
+                                  loader->error)) != 0)
         return err;
     err = load_tree(loader, &tree, ret_store);
     breaker__tree_close(&tree);
@@ -216,18 +239,20 @@ static breaker_release_t *create(const breaker_release_config_t *config)
     return release;
 }
 
-int breaker_release_load(const breaker_release_config_t *config, breaker_release_t **ret_release,
-                         breaker_error_t *error)
+int breaker__release_load(const breaker_release_config_t *config, const breaker__load_t *load,
+                          breaker_release_t **ret_release, breaker_error_t *error)
 {
-    loader_t loader = {.now_s = time(NULL), .error = error};
+    loader_t loader = {.config = config, .now_s = time(NULL), .error = error};
     int err;
 
     assert(config->num_views <= BREAKER_VIEWS_MAX);
-    if ((loader.release = create(config)) == NULL || breaker__reader_init(&loader.reader) != 0) {
+    if ((loader.release = create(config)) == NULL ||
+        breaker__reader_init(&loader.reader, load->stop) != 0) {
         breaker_release_unref(loader.release);
         return breaker_error_set(error, BREAKER_ERR_NO_MEMORY, "%s",
                                  breaker_err_message(BREAKER_ERR_NO_MEMORY));
     }
+    loader.release->suspects = load->suspects;
     err = load_views(&loader, config);
     breaker__reader_dispose(&loader.reader);
     if (err != 0) {
@@ -236,6 +261,14 @@ int breaker_release_load(const breaker_release_config_t *config, breaker_release
     }
     *ret_release = loader.release;
     return 0;
+}
+
+int breaker_release_load(const breaker_release_config_t *config, breaker_release_t **ret_release,
+                         breaker_error_t *error)
+{
+    const breaker__load_t load = {.suspects = NULL};
+
+    return breaker__release_load(config, &load, ret_release, error);
 }
 
 breaker_release_t *breaker_release_ref(breaker_release_t *release)

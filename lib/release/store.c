@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "release/disk.h"
 #include "release/store.h"
 #include "words.h"
 
@@ -256,6 +257,8 @@ static void close_variant(breaker_variant_t *variant)
         free((void *)(uintptr_t)variant->base);
     if (variant->fd >= 0)
         close(variant->fd);
+    breaker__disk_free(variant->_disk);
+    variant->_disk = NULL;
 }
 
 void breaker__variant_free(breaker_variant_t *variant)
@@ -265,17 +268,33 @@ void breaker__variant_free(breaker_variant_t *variant)
     free(variant);
 }
 
+/** What is known of a file is looked after together with what it is. */
+static void attach(breaker_store_t *store, const breaker_asset_t *asset,
+                   const breaker_variant_t *variant)
+{
+    breaker__disk_t *disk = variant->_disk;
+
+    assert(disk->variant == NULL);
+    disk->store = store;
+    disk->asset = asset;
+    disk->variant = variant;
+    store->memory += sizeof(*disk);
+}
+
 void breaker__store_publish(breaker_store_t *store, breaker_asset_t *asset,
                             breaker_variant_t *variant)
 {
     const breaker_release_hooks_t *hooks = store->hooks;
 
     assert((variant->base == NULL) == (variant->fd >= 0));
+    assert((variant->_disk == NULL) == (variant->fd < 0));
     assert(breaker_asset_variant(asset, variant->encoding) == NULL);
     if (variant->encoding != BREAKER_ENCODING_IDENTITY)
         store->memory += sizeof(*variant);
     if (hooks->prepare != NULL)
         variant->prepared = hooks->prepare(hooks->data, store->view, asset, variant);
+    if (variant->_disk != NULL)
+        attach(store, asset, variant);
     breaker__asset_set_variant(asset, variant);
 }
 

@@ -32,6 +32,8 @@ typedef struct st_breaker__slot_t {
 struct st_breaker_store_t {
     const breaker_view_t *view;           /* borrowed: outlives us */
     const breaker_release_hooks_t *hooks; /* borrowed: the release's */
+    breaker_release_t *release;           /* borrowed: owns us; NULL while the load is going on */
+    const char *directory;                /* borrowed: the arena's; where the files lay */
     breaker__arena_t arena;               /* owned: paths and types */
     breaker_asset_t *assets;              /* owned */
     breaker_variant_t *identities;        /* owned */

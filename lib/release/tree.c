@@ -54,7 +54,7 @@ int breaker__tree_fail(const breaker__tree_t *tree, int code, const char *path, 
 {
     char place[BREAKER_PLACE_MAX];
 
-    breaker__place_format(tree->view, path, place);
+    breaker__place_format(tree->directory, path, place);
     return breaker_error_set(error, code, "view \"%s\": %s: %s", breaker_view_name(tree->view),
                              place, why);
 }
@@ -69,6 +69,9 @@ int breaker__tree_fail_io(const breaker__tree_t *tree, int system_error, const c
                                   "too many open files: raise the limit of open files (ulimit -n, "
                                   "LimitNOFILE=) or how much the view may keep in memory",
                                   error);
+    if (system_error == ECANCELED)
+        return breaker__tree_fail(tree, BREAKER_ERR_CANCELLED, path,
+                                  breaker_err_message(BREAKER_ERR_CANCELLED), error);
     if (system_error == ENOMEM)
         return breaker__tree_fail(tree, BREAKER_ERR_NO_MEMORY, path,
                                   breaker_err_message(BREAKER_ERR_NO_MEMORY), error);
@@ -142,12 +145,15 @@ static int open_beneath(const breaker__tree_t *tree, const char *path, int flags
                         : open_resolved(tree->root, path, flags);
 }
 
-int breaker__tree_open(breaker__tree_t *tree, const breaker_view_t *view, breaker_error_t *error)
+int breaker__tree_open(breaker__tree_t *tree, const breaker_view_t *view, const char *directory,
+                       breaker_error_t *error)
 {
-    breaker__tree_t opened = {.view = view};
+    breaker__tree_t opened = {.view = view, .directory = directory};
     int probe;
 
-    opened.root = open(breaker_view_config(view)->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (directory == NULL)
+        opened.directory = breaker_view_config(view)->directory;
+    opened.root = open(opened.directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (opened.root < 0)
         return breaker__tree_fail_io(&opened, errno, "", error);
     if ((probe = open_resolved(opened.root, ".", O_PATH)) >= 0)
@@ -166,7 +172,7 @@ void breaker__tree_close(breaker__tree_t *tree)
 }
 
 int breaker__tree_open_file(const breaker__tree_t *tree, const char *path, int *ret_fd,
-                            breaker_stamp_t *ret_stamp, breaker_error_t *error)
+                            breaker__stamp_t *ret_stamp, breaker_error_t *error)
 {
     struct stat status;
     int fd;

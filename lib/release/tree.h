@@ -8,6 +8,7 @@
 #include <breaker/view.h>
 #include "release/arena.h"
 #include "release/notices.h"
+#include "release/stamp.h"
 
 /** how deep directories may lie in each other */
 #define BREAKER_TREE_DEPTH_MAX 64
@@ -15,6 +16,8 @@
 /** A view's directory, pinned: a rename or a moved symbolic link no longer changes which it is. */
 typedef struct st_breaker__tree_t {
     const breaker_view_t *view; /* borrowed: outlives us */
+    /** where it lies, for people */
+    const char *directory; /* borrowed: outlives us */
     /** owned: the directory itself */
     int root;
     /** the kernel cannot resolve beneath: no symbolic link is followed */
@@ -33,8 +36,12 @@ typedef struct st_breaker__listing_t {
     size_t num, capacity;
 } breaker__listing_t;
 
-/** Pins the directory of a view. The caller owns the tree until `breaker__tree_close`. */
-int breaker__tree_open(breaker__tree_t *tree, const breaker_view_t *view, breaker_error_t *error);
+/**
+ * Pins the directory of a view, or another one where `directory` is not NULL, which outlives the
+ * tree. The caller owns the tree until `breaker__tree_close`.
+ */
+int breaker__tree_open(breaker__tree_t *tree, const breaker_view_t *view, const char *directory,
+                       breaker_error_t *error);
 /** Lets go of the directory. */
 void breaker__tree_close(breaker__tree_t *tree);
 
@@ -52,7 +59,7 @@ void breaker__listing_dispose(breaker__listing_t *listing);
  * caller owns the descriptor.
  */
 int breaker__tree_open_file(const breaker__tree_t *tree, const char *path, int *ret_fd,
-                            breaker_stamp_t *ret_stamp, breaker_error_t *error);
+                            breaker__stamp_t *ret_stamp, breaker_error_t *error);
 
 /** Tells of a failure at a logical path: the view, the file, and `why`. Returns `code`. */
 int breaker__tree_fail(const breaker__tree_t *tree, int code, const char *path, const char *why,

@@ -487,6 +487,8 @@ static void a_wanted_refresh_is_a_poll_out_of_turn(void **state)
     cluster = start(world);
     wait_ready(world);
     WAIT_UNTIL(breaker_node_freshness(world->node).reachable);
+    /* not the millisecond in which the poll before was sent */
+    WAIT_UNTIL(now_ms() > breaker_node_freshness(world->node).answered_ms);
     wanted_ms = now_ms();
     breaker_node_want_refresh(world->node);
     WAIT_UNTIL(breaker_node_freshness(world->node).answered_ms >= wanted_ms);

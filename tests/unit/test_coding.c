@@ -13,7 +13,7 @@
 #include <zstd.h>
 #include "guard.h"
 #include "encoding/coding.h"
-#include "release/stamp.h"
+#include "release/disk.h"
 #include "scratch.h"
 
 static const breaker_encoding_t encodings[] = {BREAKER_ENCODING_BROTLI, BREAKER_ENCODING_ZSTD,
@@ -465,13 +465,15 @@ static void a_zstd_window_that_browsers_refuse_is_refused(void **state)
 static breaker_variant_t on_disk(const scratch_t *scratch, const char *path, bytes_t bytes)
 {
     breaker_variant_t variant = {.len = bytes.len};
+    breaker__stamp_t stamp;
     struct stat status;
 
     scratch_write(scratch, path, bytes.base, bytes.len);
     variant.fd = openat(scratch->fd, path, O_RDONLY | O_CLOEXEC);
     assert_true(variant.fd >= 0);
     assert_int_equal(fstat(variant.fd, &status), 0);
-    breaker__stamp_from(&status, &variant.stamp);
+    breaker__stamp_from(&status, &stamp);
+    assert_non_null(variant._disk = breaker__disk_create(&stamp));
     return variant;
 }
 
@@ -497,6 +499,8 @@ static void bodies_on_disk_are_compared_in_pieces(void **state)
         assert_int_equal(breaker__decodes_to(encodings[e], &x[1], &y[1]), BREAKER_ERR_CHANGED);
         close(x[1].fd);
         close(y[1].fd);
+        breaker__disk_free(x[1]._disk);
+        breaker__disk_free(y[1]._disk);
         free(encoded.base);
     }
     scratch_remove(&scratch);

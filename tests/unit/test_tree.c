@@ -89,9 +89,9 @@ static int list(fixture_t *fixture)
     breaker__tree_t tree;
     int ret;
 
-    if ((ret = breaker__tree_open(&tree, fixture->view, &fixture->error)) != 0)
+    if ((ret = breaker__tree_open(&tree, fixture->view, NULL, &fixture->error)) != 0)
         return ret;
-    breaker__notices_init(&notices, &fixture->hooks, fixture->view);
+    breaker__notices_init(&notices, &fixture->hooks, fixture->view, tree.directory);
     ret = breaker__tree_list(&tree, &fixture->arena, &notices, &fixture->listing, &fixture->error);
     breaker__notices_finish(&notices);
     breaker__tree_close(&tree);
@@ -127,7 +127,7 @@ static bool has_openat2(const fixture_t *fixture)
     breaker__tree_t tree;
     bool strict;
 
-    assert_int_equal(breaker__tree_open(&tree, fixture->view, NULL), 0);
+    assert_int_equal(breaker__tree_open(&tree, fixture->view, NULL, NULL), 0);
     strict = tree.strict;
     breaker__tree_close(&tree);
     return !strict;
@@ -306,12 +306,12 @@ static void special_files_are_left_out_and_never_waited_for(void **state)
 static void a_fifo_in_the_place_of_a_file_is_refused_without_waiting(void **state)
 {
     fixture_t *fixture = *state;
-    breaker_stamp_t stamp;
+    breaker__stamp_t stamp;
     breaker__tree_t tree;
     int fd;
 
     assert_int_equal(mkfifoat(fixture->scratch.fd, "fifo", 0644), 0);
-    assert_int_equal(breaker__tree_open(&tree, fixture->view, NULL), 0);
+    assert_int_equal(breaker__tree_open(&tree, fixture->view, NULL, NULL), 0);
     assert_int_equal(breaker__tree_open_file(&tree, "fifo", &fd, &stamp, &fixture->error),
                      BREAKER_ERR_CHANGED);
     assert_non_null(strstr(fixture->error.message, "no longer a regular file"));
@@ -371,7 +371,7 @@ static void make_file_at(int directory, size_t name_len)
 static void the_longest_path_is_listed_and_a_longer_one_is_not(void **state)
 {
     fixture_t *fixture = *state;
-    breaker_stamp_t stamp;
+    breaker__stamp_t stamp;
     breaker__tree_t tree;
     int at = make_chain(&fixture->scratch, 15, 255), fd;
 
@@ -385,7 +385,7 @@ static void the_longest_path_is_listed_and_a_longer_one_is_not(void **state)
     assert_int_equal(fixture->listing.paths[1].len, BREAKER_ASSET_PATH_MAX);
     assert_int_equal(fixture->num_lines, 0);
 
-    assert_int_equal(breaker__tree_open(&tree, fixture->view, NULL), 0);
+    assert_int_equal(breaker__tree_open(&tree, fixture->view, NULL, NULL), 0);
     assert_int_equal(breaker__tree_open_file(&tree, fixture->listing.paths[1].base, &fd, &stamp,
                                              &fixture->error),
                      0);
@@ -516,7 +516,7 @@ static void a_failure_at_a_long_path_keeps_its_reason(void **state)
     assert_non_null(path);
     memset(path, 'x', BREAKER_ASSET_PATH_MAX);
     memcpy(path + BREAKER_ASSET_PATH_MAX - 4, "/end", 5);
-    assert_int_equal(breaker__tree_open(&tree, fixture->view, NULL), 0);
+    assert_int_equal(breaker__tree_open(&tree, fixture->view, NULL, NULL), 0);
     assert_int_equal(breaker__tree_fail_io(&tree, EACCES, path, &fixture->error), BREAKER_ERR_IO);
     assert_non_null(strstr(fixture->error.message, "xxx/end: Permission denied"));
     breaker__tree_close(&tree);
@@ -536,11 +536,11 @@ static void the_directory_stays_pinned_when_its_name_moves_on(void **state)
     snprintf(path, sizeof(path), "%s/current", fixture->scratch.path);
     breaker_view_free(fixture->view);
     fixture->view = make_view(path, false);
-    assert_int_equal(breaker__tree_open(&tree, fixture->view, NULL), 0);
+    assert_int_equal(breaker__tree_open(&tree, fixture->view, NULL, NULL), 0);
 
     assert_int_equal(unlinkat(fixture->scratch.fd, "current", 0), 0);
     scratch_link(&fixture->scratch, "current", "two");
-    breaker__notices_init(&notices, &fixture->hooks, fixture->view);
+    breaker__notices_init(&notices, &fixture->hooks, fixture->view, tree.directory);
     assert_int_equal(breaker__tree_list(&tree, &fixture->arena, &notices, &fixture->listing, NULL),
                      0);
     ASSERT_LISTED(fixture, "old");
@@ -568,7 +568,7 @@ enum { CHILD_GOOD = 0, CHILD_BAD = 1, CHILD_SKIP = 77 };
 static int list_without_openat2(fixture_t *fixture, int failure)
 {
     static const char *const expected[] = {"a/b/c", "a/file", "file"};
-    breaker_stamp_t stamp;
+    breaker__stamp_t stamp;
     breaker__tree_t tree;
     int fd;
 
@@ -580,7 +580,7 @@ static int list_without_openat2(fixture_t *fixture, int failure)
         if (strcmp(fixture->listing.paths[i].base, expected[i]) != 0 ||
             strstr(fixture->lines[i], "cannot be followed safely without openat2") == NULL)
             return CHILD_BAD;
-    if (breaker__tree_open(&tree, fixture->view, NULL) != 0 || !tree.strict)
+    if (breaker__tree_open(&tree, fixture->view, NULL, NULL) != 0 || !tree.strict)
         return CHILD_BAD;
     if (breaker__tree_open_file(&tree, "a/b/c", &fd, &stamp, NULL) != 0 || stamp.size != 4)
         return CHILD_BAD;

@@ -52,6 +52,8 @@ typedef struct st_breaker_release_config_t {
     /** the views, in the order of their indexes; borrowed: outlive the release */
     const breaker_view_t *const *views;
     size_t num_views;
+    /** where their files are, by the views' indexes; NULL, all or one: the view's own directory */
+    const char *const *directories;
     /** the operator's label, or a zeroed one for none */
     breaker_token_t label;
     breaker_release_hooks_t hooks;

@@ -4,8 +4,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/types.h>
-#include <time.h>
 #include <breaker/error.h>
 #include <breaker/export.h>
 #include <breaker/http/conditional.h>
@@ -28,15 +26,6 @@ extern "C" {
 /** bodies in memory of at least this many bytes can be sent by sendfile(2) as well */
 #define BREAKER_SENDFILE_MIN 32768
 
-/** What tells that a file on disk is no longer the one that was loaded. */
-typedef struct st_breaker_stamp_t {
-    dev_t dev;
-    ino_t ino;
-    off_t size;
-    struct timespec mtime;
-    struct timespec ctime;
-} breaker_stamp_t;
-
 /**
  * A variant: the bytes of an asset in one encoding, ready to be sent. Immutable once it can be
  * seen, but for what is known of its file; it lives as long as its store.
@@ -58,19 +47,14 @@ typedef struct st_breaker_variant_t {
     uint64_t memory_offset;
     /** an open descriptor for positioned reads, or -1 when the bytes are in memory */
     int fd;
-    /** of the file behind `fd`; see `breaker_variant_read` */
-    breaker_stamp_t stamp;
     /** strong, made from the encoded bytes, quotes included, NUL-ended */
     char etag[BREAKER_ETAG_LEN + 1];
     /** what `breaker_release_hooks_t.prepare` returned; released by `unprepare` */
     void *prepared;
     /** whether `base` is this variant's own allocation */
     bool owns_base;
-    /**
-     * private: another change time, in ns, under which the file was found to have its bytes still,
-     * or 0; may change at any time
-     */
-    int64_t _trusted_ctime_ns;
+    /** private: what is known of the file behind `fd`, or NULL; owned */
+    struct st_breaker__disk_t *_disk;
 } breaker_variant_t;
 
 /**
@@ -130,12 +114,30 @@ BREAKER_EXPORT const breaker_variant_t *breaker_asset_variant(const breaker_asse
 BREAKER_EXPORT const breaker_variant_t *
 breaker_asset_choose(const breaker_asset_t *asset, const breaker_acceptable_t *acceptable);
 
+/** What is known of the file of a variant on disk. */
+typedef enum en_breaker_file_state_t {
+    /** it has the bytes that were loaded */
+    BREAKER_FILE_SOUND,
+    /** it may have others: to be answered with 503 until the node's loader has read it again */
+    BREAKER_FILE_SUSPECT,
+    /** it was read again and has others: to be answered with 404 */
+    BREAKER_FILE_CHANGED,
+} breaker_file_state_t;
+
 /**
- * Reads `len` bytes at `offset` of a variant on disk, all of them, and checks that the file still
- * has the content that was loaded: the same size and modification time, and where only the change
- * time is another (unlinked, renamed, another mode), the same digest, for which the whole file is
- * read once. Fails with BREAKER_ERR_CHANGED or BREAKER_ERR_IO; `dst` is then undefined and must not
- * be sent. Any thread.
+ * Tells whether a variant may be sent now: to be asked before the head of an answer that has bytes
+ * of it. Costs one fstat(2), and nothing for a variant in memory. A file whose links, mode or owner
+ * changed since the load is sound, because that leaves its bytes alone; after any other change it
+ * is suspect. Either way the loader of the node hears of it, once, and reads the file again in the
+ * background. Never reads the file. Any thread that holds the release.
+ */
+BREAKER_EXPORT breaker_file_state_t breaker_variant_probe(const breaker_variant_t *variant);
+
+/**
+ * Reads `len` bytes at `offset` of a variant on disk, all of them, and checks that they are what
+ * was loaded: that the file is sound (see `breaker_variant_probe`) afterwards, and was before.
+ * Fails with BREAKER_ERR_CHANGED or BREAKER_ERR_IO; `dst` is then undefined and must not be sent.
+ * Reads these bytes and no others. Any thread that holds the release.
  */
 BREAKER_EXPORT int breaker_variant_read(const breaker_variant_t *variant, uint64_t offset,
                                         char *dst, size_t len);

@@ -1,0 +1,56 @@
+#ifndef BREAKER_RELEASE_DISK_H
+#define BREAKER_RELEASE_DISK_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <breaker/release.h>
+#include <breaker/store.h>
+#include "release/stamp.h"
+
+struct st_breaker__suspects_t;
+
+/**
+ * What is known of a file that is sent from disk; its variant owns it.
+ *
+ *             something happened to it            its bytes are right
+ *   SOUND ──────────────────────────────▶ SUSPECT ───────────────────▶ SOUND
+ *     ▲                                    ▲   │ they are others
+ *     │ only its links, mode or owner      │   ▼
+ *     └─(and it is looked at all the same) └─ CHANGED: until something happens to it again
+ *
+ * The states are not kept but read off the change time: the one under which the bytes were right
+ * last, and the one under which they were found to be others.
+ */
+typedef struct st_breaker__disk_t {
+    /* set when the variant is published, NULL before; borrowed: all of them outlive us */
+    const breaker_store_t *store;
+    const breaker_asset_t *asset;
+    const breaker_variant_t *variant;
+
+    _Atomic int64_t known_ctime_ns;
+    _Atomic int64_t changed_ctime_ns; /* 0: none */
+    pthread_mutex_t lock;
+    breaker__stamp_t known; /* under the lock: the stamp of `known_ctime_ns` */
+
+    /* of suspects.c */
+    atomic_bool is_posted;
+    struct st_breaker__disk_t *next;
+    /* whether the change was told; the checking thread's */
+    bool is_told;
+} breaker__disk_t;
+
+/** Makes one for a file that was read under this stamp. Returns NULL without memory. */
+breaker__disk_t *breaker__disk_create(const breaker__stamp_t *stamp);
+/** The same for another descriptor of the file. */
+breaker__disk_t *breaker__disk_copy(breaker__disk_t *disk);
+/** Takes NULL. */
+void breaker__disk_free(breaker__disk_t *disk);
+
+/**
+ * Finds out whether a suspect file has its bytes still, for which it reads all of it, and remembers
+ * what it found: the state from now on. SUSPECT when it could not find out: the file was written to
+ * meanwhile, could not be read, or `stop` was raised. Blocking; one thread at a time.
+ */
+breaker_file_state_t breaker__disk_check(breaker__disk_t *disk, const atomic_bool *stop);
+
+#endif
