@@ -1,8 +1,7 @@
 /*
  * A release is all or nothing: every view is loaded, or the load fails and nothing stays behind.
- * Its digest is made of what is served and of nothing else (names, paths, lengths, contents), so
- * that two nodes agree on it wherever their trees lie and whatever their file times are. Every
- * text in the digest has its length in front, so that no two trees are written alike.
+ * What it is called is made of what it answers (manifest.h) and of nothing else, so that two nodes
+ * agree on it wherever their trees lie and whatever their file times are.
  */
 #include <assert.h>
 #include <errno.h>
@@ -11,6 +10,7 @@
 #include <time.h>
 #include "release/digest.h"
 #include "release/file.h"
+#include "release/manifest.h"
 #include "release/notices.h"
 #include "release/release.h"
 #include "encoding/siblings.h"
@@ -140,70 +140,15 @@ static int load_view(loader_t *loader, const breaker_view_t *view, breaker_store
     return err;
 }
 
-static int feed_number(breaker__hasher_t *hasher, uint64_t number)
-{
-    uint8_t bytes[8];
-
-    for (size_t i = 0; i != sizeof(bytes); ++i)
-        bytes[i] = (uint8_t)(number >> (56 - 8 * i));
-    return breaker__hasher_feed(hasher, bytes, sizeof(bytes));
-}
-
-static int feed_text(breaker__hasher_t *hasher, const char *base, size_t len)
-{
-    int err;
-
-    if ((err = feed_number(hasher, len)) != 0)
-        return err;
-    return breaker__hasher_feed(hasher, base, len);
-}
-
-static int feed_store(breaker__hasher_t *hasher, const breaker_store_t *store)
-{
-    const char *name = breaker_view_name(store->view);
-    int err;
-
-    if ((err = feed_text(hasher, name, strlen(name))) != 0)
-        return err;
-    if ((err = feed_number(hasher, store->num_assets)) != 0)
-        return err;
-    for (size_t i = 0; i != store->num_assets; ++i) {
-        const breaker_asset_t *asset = store->assets + i;
-
-        if ((err = feed_text(hasher, asset->path, asset->path_len)) != 0)
-            return err;
-        if ((err = feed_number(hasher, store->identities[i].len)) != 0)
-            return err;
-        if ((err = breaker__hasher_feed(hasher, asset->digest, BREAKER_DIGEST_LEN)) != 0)
-            return err;
-    }
-    return 0;
-}
-
-static int compare_names(const void *a, const void *b)
-{
-    const breaker_store_t *const *x = a, *const *y = b;
-
-    return strcmp(breaker_view_name((*x)->view), breaker_view_name((*y)->view));
-}
-
-static int make_digest(loader_t *loader)
+static int make_id(loader_t *loader, const breaker_token_t *label)
 {
     breaker_release_t *release = loader->release;
-    breaker__hasher_t *hasher = &loader->reader.hasher;
-    const breaker_store_t *sorted[BREAKER_VIEWS_MAX];
-    int err;
+    int err = breaker__manifest_digest(release, &loader->reader.hasher, release->digest);
 
-    assert(release->num_stores <= BREAKER_VIEWS_MAX);
-    for (size_t i = 0; i != release->num_stores; ++i)
-        sorted[i] = release->stores[i];
-    qsort(sorted, release->num_stores, sizeof(*sorted), compare_names);
-    err = breaker__hasher_begin(hasher);
-    for (size_t i = 0; err == 0 && i != release->num_stores; ++i)
-        err = feed_store(hasher, sorted[i]);
-    if (err == 0)
-        err = breaker__hasher_end(hasher, release->digest);
-    return err == 0 ? 0 : breaker_error_set(loader->error, err, "%s", breaker_err_message(err));
+    if (err != 0)
+        return breaker_error_set(loader->error, err, "%s", breaker_err_message(err));
+    release->id = breaker_release_id_make(label, release->digest);
+    return 0;
 }
 
 static int load_views(loader_t *loader, const breaker_release_config_t *config)
@@ -217,10 +162,7 @@ static int load_views(loader_t *loader, const breaker_release_config_t *config)
             return err;
         release->num_stores = i + 1;
     }
-    if ((err = make_digest(loader)) != 0)
-        return err;
-    release->id = breaker_release_id_make(&config->label, release->digest);
-    return 0;
+    return make_id(loader, &config->label);
 }
 
 /** A release without stores, with one reference. */

@@ -108,10 +108,10 @@ BREAKER_EXPORT void breaker_release_unref(breaker_release_t *release);
 /** The release's identity: its label and its digest (release_id.h). */
 BREAKER_EXPORT const breaker_release_id_t *breaker_release_id(const breaker_release_t *release);
 /**
- * SHA-256 over the views in the order of their names: name, number of files, then of every file in
- * bytewise order its logical path, its length and its SHA-256. A text has its length in front;
- * numbers and lengths are eight bytes, the most significant first. BREAKER_DIGEST_LEN bytes. Two
- * nodes with the same files have the same digest, wherever the trees lie.
+ * SHA-256 over what the release answers: of every view its name and what it adds to answers, of
+ * every file its path, content and media type; written as lib/release/manifest.h says.
+ * BREAKER_DIGEST_LEN bytes. Two nodes with the same files and views have the same digest, wherever
+ * the trees lie and whenever they were written.
  */
 BREAKER_EXPORT const uint8_t *breaker_release_digest(const breaker_release_t *release);
 /** The store of a view, by the view's index. Borrowed; NULL past the number of views. */

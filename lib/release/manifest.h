@@ -1,0 +1,51 @@
+#ifndef BREAKER_RELEASE_MANIFEST_H
+#define BREAKER_RELEASE_MANIFEST_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <breaker/release.h>
+#include "release/digest.h"
+
+/*
+ * The manifest of a release: what it answers, as a text that is the same on every node and for
+ * every layout of directories. Lines end with a line feed, the last one too; the words of a line
+ * are parted by one space. The first line names the format. Then follow the views, in bytewise
+ * order of their names, each with these lines in this order:
+ *
+ *   h2o-breaker manifest 1
+ *   view static/{breaker}
+ *   max-age 31536000                    of 200, 206 and 304, in seconds
+ *   allow-origin *                      Access-Control-Allow-Origin
+ *   timing-allow-origin *               Timing-Allow-Origin
+ *   resource-policy cross-origin        Cross-Origin-Resource-Policy
+ *   header X-Frame-Options:%20DENY      each further header, in the order of sending
+ *   index index.html                    what answers for a directory
+ *   encodings on                        or "off": whether encodings are negotiated
+ *   file css/site.css 9f86…0a08 1024 text/css;%20charset=utf-8 1718539201
+ *
+ * A line of which a view has nothing to say is left out: those from allow-origin to index. Its
+ * files come last, in bytewise order of their logical paths: path, SHA-256 of the content in 64
+ * small hexadecimal digits, size in bytes, media type with its parameters, modification time in
+ * seconds since the epoch. Names, values, paths and types are percent-encoded (RFC 3986 §2.1, large
+ * digits): every byte but '!' to '~', and '%' itself. Numbers are decimal without leading zeros.
+ *
+ * The digest of a release is the SHA-256 of this text with the last word of every file line and the
+ * space before it left out: whoever has a manifest can check it, and when a file was touched is no
+ * difference. Whatever changes the text otherwise needs another version in the first line.
+ */
+
+/**
+ * Takes the next `len` bytes of a text. A negative result, BREAKER_ERR_*, ends the writing, which
+ * returns it.
+ */
+typedef int (*breaker__manifest_sink_t)(void *data, const char *base, size_t len);
+
+/** Writes the manifest of a loaded release, in pieces of a few KiB. Fails like its sink. */
+int breaker__manifest_write(const breaker_release_t *release, breaker__manifest_sink_t sink,
+                            void *data);
+
+/** Makes the digest, BREAKER_DIGEST_LEN bytes. Fails with BREAKER_ERR_NO_MEMORY. */
+int breaker__manifest_digest(const breaker_release_t *release, breaker__hasher_t *hasher,
+                             uint8_t *dst);
+
+#endif
