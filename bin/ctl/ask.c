@@ -1,7 +1,8 @@
 /*
- * The link of lib/redis, whose callbacks come from a loop, made into calls that return when there
- * is something to say. The loop runs only inside these calls, and one timer limits all of them
- * together, whatever name servers, sentinels and redirections there are.
+ * The link to Redis (breaker/redis.h), whose callbacks come from a loop, made into calls that
+ * return when there is something to say. The loop runs only inside these calls, and one timer
+ * limits all of them together, whatever name servers, sentinels and redirections there are. Kept
+ * always: a wait ends once, with what came first.
  */
 #include <assert.h>
 #include <stdio.h>
@@ -17,68 +18,74 @@ enum {
 
 /* ---- what comes from the loop ---- */
 
-/* what comes first counts: a server that closes after its answer has answered */
-static void end_wait(breaker__ctl_link_t *link, int err, const char *reason)
+/* a server that closes after its answer has answered */
+static void end_wait(breaker__ask_t *ask, int err, const char *reason)
 {
-    if (!link->is_waiting)
+    if (!ask->is_waiting)
         return;
-    link->is_waiting = false;
-    link->err = err == 0 ? 0 : breaker_error_set(link->error, err, "%s", reason);
-    uv_stop(&link->loop);
+    ask->is_waiting = false;
+    ask->err = err == 0 ? 0 : breaker_error_set(ask->error, err, "%s", reason);
+    uv_stop(&ask->loop);
 }
 
 static void on_up(void *data)
 {
-    breaker__ctl_link_t *link = data;
+    breaker__ask_t *ask = data;
 
-    link->is_up = true;
-    end_wait(link, 0, "");
+    ask->is_up = true;
+    end_wait(ask, 0, "");
 }
 
 static void on_down(void *data, const char *reason)
 {
-    breaker__ctl_link_t *link = data;
+    breaker__ask_t *ask = data;
 
-    link->is_up = false;
-    snprintf(link->reason, sizeof(link->reason), "%s", reason);
-    end_wait(link, BREAKER_ERR_UNREACHABLE, reason);
+    ask->is_up = false;
+    snprintf(ask->reason, sizeof(ask->reason), "%s", reason);
+    end_wait(ask, BREAKER_ERR_UNREACHABLE, reason);
+}
+
+/* every command of ours asks for all there is */
+static bool is_whole(const breaker_script_answer_t *answer)
+{
+    return !answer->ledger.unchanged && answer->has_nodes;
 }
 
 static void on_reply(void *data, const breaker_reply_t *reply)
 {
-    breaker__ctl_link_t *link = data;
+    breaker__ask_t *ask = data;
     char reason[900];
 
-    if (reply->type != BREAKER_REPLY_ERROR && breaker__ctl_read(reply, link->cluster)) {
-        end_wait(link, 0, "");
+    if (breaker_script_parse(reply, ask->answer) && is_whole(ask->answer)) {
+        end_wait(ask, 0, "");
         return;
     }
     if (reply->type == BREAKER_REPLY_ERROR)
-        snprintf(reason, sizeof(reason), "%s: %.*s", breaker_redis_peer(link->redis),
+        snprintf(reason, sizeof(reason), "%s: %.*s", breaker_redis_peer(ask->redis),
                  (int)(reply->len < ERROR_SHOWN_MAX ? reply->len : ERROR_SHOWN_MAX), reply->base);
     else
         snprintf(reason, sizeof(reason), "%s: the answer is not what the script answers",
-                 breaker_redis_peer(link->redis));
-    end_wait(link, BREAKER_ERR_UNREACHABLE, reason);
+                 breaker_redis_peer(ask->redis));
+    end_wait(ask, BREAKER_ERR_UNREACHABLE, reason);
 }
 
 static void on_late(uv_timer_t *limit)
 {
-    breaker__ctl_link_t *link = limit->data;
+    breaker__ask_t *ask = limit->data;
 
-    link->is_up = false;
-    link->is_late = true;
-    snprintf(link->reason, sizeof(link->reason), "%s: no answer within %g s",
-             breaker_redis_peer(link->redis), link->timeout_ms / 1000.0);
-    end_wait(link, BREAKER_ERR_UNREACHABLE, link->reason);
+    ask->is_up = false;
+    ask->is_late = true;
+    snprintf(ask->reason, sizeof(ask->reason), "%s: no answer within %g s",
+             breaker_redis_peer(ask->redis), ask->timeout_ms / 1000.0);
+    end_wait(ask, BREAKER_ERR_UNREACHABLE, ask->reason);
 }
 
-static int wait(breaker__ctl_link_t *link)
+static int wait(breaker__ask_t *ask)
 {
-    link->is_waiting = true;
-    uv_run(&link->loop, UV_RUN_DEFAULT);
-    assert(!link->is_waiting);
-    return link->err;
+    ask->is_waiting = true;
+    uv_run(&ask->loop, UV_RUN_DEFAULT);
+    assert(!ask->is_waiting);
+    return ask->err;
 }
 
 /* ---- calls ---- */
@@ -92,56 +99,57 @@ static void share_time(breaker_redis_config_t *config, uint32_t timeout_ms)
     config->connect_timeout_ms = config->reply_timeout_ms = share_ms != 0 ? share_ms : 1;
 }
 
-int breaker__ctl_link_open(breaker__ctl_link_t *link, breaker_redis_config_t *config,
-                           uint32_t timeout_ms, breaker_error_t *error)
+int breaker__ask_open(breaker__ask_t *ask, breaker_redis_config_t *config, uint32_t timeout_ms,
+                      breaker_error_t *error)
 {
-    const breaker_redis_callbacks_t callbacks = {link, on_up, on_down, on_reply};
+    const breaker_redis_callbacks_t callbacks = {ask, on_up, on_down, on_reply};
     int err;
 
-    memset(link, 0, sizeof(*link));
-    link->timeout_ms = timeout_ms;
-    link->error = error;
-    if (uv_loop_init(&link->loop) != 0)
+    memset(ask, 0, sizeof(*ask));
+    ask->timeout_ms = timeout_ms;
+    ask->error = error;
+    if (uv_loop_init(&ask->loop) != 0)
         return breaker_error_set(error, BREAKER_ERR_IO, "cannot make a loop");
     share_time(config, timeout_ms);
-    if ((err = breaker_redis_create(&link->loop, config, &callbacks, &link->redis, error)) != 0) {
-        uv_loop_close(&link->loop);
+    if ((err = breaker_redis_create(&ask->loop, config, &callbacks, &ask->redis, error)) != 0) {
+        uv_loop_close(&ask->loop);
         return err;
     }
-    uv_timer_init(&link->loop, &link->limit);
-    link->limit.data = link;
-    uv_timer_start(&link->limit, on_late, timeout_ms, 0);
-    breaker_redis_dial(link->redis);
-    if ((err = wait(link)) != 0)
-        breaker__ctl_link_close(link);
+    uv_timer_init(&ask->loop, &ask->limit);
+    ask->limit.data = ask;
+    uv_timer_start(&ask->limit, on_late, timeout_ms, 0);
+    breaker_redis_dial(ask->redis);
+    if ((err = wait(ask)) != 0)
+        breaker__ask_close(ask);
     return err;
 }
 
-int breaker__ctl_link_ask(breaker__ctl_link_t *link, const breaker__ctl_question_t *question,
-                          breaker__ctl_cluster_t *ret_cluster, breaker_error_t *error)
+int breaker__ask_command(breaker__ask_t *ask, const breaker_script_command_t *command,
+                         breaker_script_answer_t *ret_answer, breaker_error_t *error)
 {
-    if (!link->is_up)
-        return breaker_error_set(error, BREAKER_ERR_UNREACHABLE, "%s", link->reason);
-    link->error = error;
-    link->cluster = ret_cluster;
-    breaker_redis_command(link->redis, BREAKER__CTL_WORDS, question->argv, question->argv_len);
-    return wait(link);
+    if (!ask->is_up)
+        return breaker_error_set(error, BREAKER_ERR_UNREACHABLE, "%s", ask->reason);
+    assert(!ask->is_waiting);
+    ask->error = error;
+    ask->answer = ret_answer;
+    breaker_redis_command(ask->redis, command->argc, command->argv, command->argv_len);
+    return wait(ask);
 }
 
-const char *breaker__ctl_link_peer(const breaker__ctl_link_t *link)
+const char *breaker__ask_peer(const breaker__ask_t *ask)
 {
-    return breaker_redis_peer(link->redis);
+    return breaker_redis_peer(ask->redis);
 }
 
-void breaker__ctl_link_close(breaker__ctl_link_t *link)
+void breaker__ask_close(breaker__ask_t *ask)
 {
     bool is_busy = true;
 
-    breaker_redis_free(link->redis);
-    uv_close((uv_handle_t *)&link->limit, NULL);
+    breaker_redis_free(ask->redis);
+    uv_close((uv_handle_t *)&ask->limit, NULL);
     /* a name that is still being looked up would hold us; the end of the process takes it along */
-    for (int i = 0; is_busy && (!link->is_late || i != LATE_ROUNDS_MAX); ++i)
-        is_busy = uv_run(&link->loop, link->is_late ? UV_RUN_NOWAIT : UV_RUN_DEFAULT) != 0;
+    for (int i = 0; is_busy && (!ask->is_late || i != LATE_ROUNDS_MAX); ++i)
+        is_busy = uv_run(&ask->loop, ask->is_late ? UV_RUN_NOWAIT : UV_RUN_DEFAULT) != 0;
     if (!is_busy)
-        uv_loop_close(&link->loop);
+        uv_loop_close(&ask->loop);
 }

@@ -3,6 +3,7 @@
  * without any node. It carries a request out once and says by its exit status what came of it;
  * whatever it does is atomic in Redis and may be repeated.
  */
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -11,8 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include <time.h>
 #include <unistd.h>
-#include "ctl/cluster_view.h"
+#include <breaker/release_id.h>
 #include "ctl/ask.h"
 #include "ctl/print.h"
 
@@ -25,7 +27,6 @@ enum {
     ENVIRONMENT_MAX = 8192,
     TIMEOUT_MS = 5000,
     TIMEOUT_MAX_S = 600,
-    DEAD_AFTER_MS = 30000,
     DEAD_AFTER_MAX_S = BREAKER_DEAD_AFTER_MAX_MS / 1000,
 };
 
@@ -43,9 +44,11 @@ typedef struct st_options_t {
     char **argv;
 } options_t;
 
-/* both are large, and there is one of each */
+/* all of them are large, and there is one of each */
 static options_t options;
-static breaker__ctl_cluster_t cluster;
+static breaker_script_command_t command;
+static breaker_script_answer_t answer;
+static breaker_ledger_t ledger; /* the answer's */
 
 /* ---- options ---- */
 
@@ -255,7 +258,7 @@ static void read_options(int argc, char **argv)
     breaker_redis_config_init(&options.redis);
     options.redis.urls = (const char *const *)options.urls;
     options.timeout_ms = TIMEOUT_MS;
-    options.dead_after_ms = DEAD_AFTER_MS;
+    options.dead_after_ms = BREAKER_DEAD_AFTER_DEFAULT_MS;
     options.argv = argv;
     opterr = 0;
     while ((option = getopt_long(argc, argv, ":h", longs, NULL)) != -1)
@@ -273,48 +276,70 @@ static int fail(int err, const breaker_error_t *error)
     return err == BREAKER_ERR_UNREACHABLE ? STATUS_REDIS : STATUS_USAGE;
 }
 
-static int connect_link(breaker__ctl_link_t *link)
+static int connect_redis(breaker__ask_t *ask)
 {
     breaker_error_t error = {0};
-    int err = breaker__ctl_link_open(link, &options.redis, options.timeout_ms, &error);
+    int err = breaker__ask_open(ask, &options.redis, options.timeout_ms, &error);
 
     forget_secrets();
     return err != 0 ? fail(err, &error) : STATUS_OK;
 }
 
-static int ask(breaker__ctl_link_t *link, breaker__ctl_act_t act,
-               const breaker_release_id_t *release, const breaker__ctl_naming_t *naming)
+/* asks what `command` says */
+static int take_answer(breaker__ask_t *ask)
 {
-    breaker__ctl_question_t question;
     breaker_error_t error = {0};
-    int err;
+    int err = breaker__ask_command(ask, &command, &answer, &error);
 
-    breaker__ctl_ask(&question, options.app, act, release, naming);
-    err = breaker__ctl_link_ask(link, &question, &cluster, &error);
-    return err != 0 ? fail(err, &error) : STATUS_OK;
+    if (err != 0)
+        return fail(err, &error);
+    err = breaker_ledger_init(&ledger, answer.ledger.entries, answer.ledger.num_entries);
+    /* of an answer that was taken every entry is valid */
+    assert(err == 0);
+    return STATUS_OK;
 }
 
-static breaker__ctl_view_t view_through(const breaker__ctl_link_t *link)
+static int look(breaker__ask_t *ask)
 {
-    return (breaker__ctl_view_t){&cluster, options.app, breaker__ctl_link_peer(link),
-                                 options.dead_after_ms};
+    breaker_script_read(&command, options.app);
+    return take_answer(ask);
+}
+
+static uint64_t wall_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static breaker__print_view_t view_through(const breaker__ask_t *ask)
+{
+    return (breaker__print_view_t){&answer, &ledger, options.app, breaker__ask_peer(ask),
+                                   options.dead_after_ms};
 }
 
 /* ---- commands ---- */
 
-static int status(breaker__ctl_link_t *link)
+static int status(breaker__ask_t *ask)
 {
-    breaker__ctl_view_t view;
-    int result = ask(link, BREAKER__CTL_READ, NULL, NULL);
+    breaker__print_view_t view;
+    int result = look(ask);
 
     if (result != STATUS_OK)
         return result;
-    view = view_through(link);
+    view = view_through(ask);
     if (options.has_json)
-        breaker__ctl_print_status_json(&view);
+        breaker__print_status_json(&view);
     else
-        breaker__ctl_print_status(&view);
-    return breaker_ledger_size(&cluster.ledger) != 0 ? STATUS_OK : STATUS_UNKNOWN;
+        breaker__print_status(&view);
+    return breaker_ledger_size(&ledger) != 0 ? STATUS_OK : STATUS_UNKNOWN;
+}
+
+static int enter(breaker__ask_t *ask, const breaker_release_id_t *release)
+{
+    breaker_script_enter(&command, options.app, release, wall_ms());
+    return take_answer(ask);
 }
 
 /*
@@ -322,38 +347,38 @@ static int status(breaker__ctl_link_t *link)
  * looks for itself whether the release is known and not the newest. By force it is entered first,
  * which changes nothing where somebody was faster.
  */
-static int put_on_top(breaker__ctl_link_t *link, const breaker_release_id_t *release,
+static int put_on_top(breaker__ask_t *ask, const breaker_release_id_t *release,
                       breaker_token_t *ret_before)
 {
     const breaker_ledger_entry_t *entry, *top;
-    breaker__ctl_naming_t naming = {.fixed = ""};
     int result;
 
     *ret_before = (breaker_token_t){.len = 0};
-    if ((result = ask(link, BREAKER__CTL_READ, NULL, NULL)) != STATUS_OK)
+    if ((result = look(ask)) != STATUS_OK)
         return result;
-    if ((entry = breaker_ledger_newest(&cluster.ledger, release)) != NULL)
-        naming = breaker__ctl_naming_of(entry);
-    if ((top = breaker_ledger_newest(&cluster.ledger, NULL)) != NULL)
+    entry = breaker_ledger_newest(&ledger, release);
+    if ((top = breaker_ledger_newest(&ledger, NULL)) != NULL)
         *ret_before = top->token;
-    if (entry == NULL && options.has_force)
-        result = ask(link, BREAKER__CTL_ENTER, release, &naming);
-    if ((entry != NULL || options.has_force) && result == STATUS_OK)
-        result = ask(link, BREAKER__CTL_PROMOTE, release, &naming);
-    return result;
+    if (entry == NULL && !options.has_force)
+        return STATUS_OK;
+    if (entry == NULL && (result = enter(ask, release)) != STATUS_OK)
+        return result;
+    breaker_script_promote(&command, options.app, release, breaker_ledger_newest(&ledger, release),
+                           wall_ms());
+    return take_answer(ask);
 }
 
-static int promote(breaker__ctl_link_t *link, const breaker_release_id_t *release)
+static int promote(breaker__ask_t *ask, const breaker_release_id_t *release)
 {
     const breaker_ledger_entry_t *top;
-    breaker__ctl_view_t view;
+    breaker__print_view_t view;
     breaker_token_t before;
-    int result = put_on_top(link, release, &before);
+    int result = put_on_top(ask, release, &before);
     bool is_new;
 
     if (result != STATUS_OK)
         return result;
-    top = breaker_ledger_newest(&cluster.ledger, NULL);
+    top = breaker_ledger_newest(&ledger, NULL);
     if (top == NULL || !breaker_release_id_equal(&top->release, release)) {
         fprintf(stderr,
                 "breakerctl: app %s knows no release %s; `status` lists them, --force enters it\n",
@@ -361,9 +386,9 @@ static int promote(breaker__ctl_link_t *link, const breaker_release_id_t *releas
         return STATUS_UNKNOWN;
     }
     is_new = !breaker_token_equal(&before, &top->token);
-    view = view_through(link);
+    view = view_through(ask);
     if (options.has_json)
-        breaker__ctl_print_promotion_json(&view, top, is_new);
+        breaker__print_promotion_json(&view, top, is_new);
     else
         puts(top->token.text);
     if (!is_new && !options.has_json)
@@ -376,14 +401,14 @@ static int promote(breaker__ctl_link_t *link, const breaker_release_id_t *releas
 /* Returns whether it is `promote`; everything that is wrong is found before Redis is asked. */
 static bool read_command(breaker_release_id_t *ret_release)
 {
-    const char *command;
+    const char *name;
 
     if (options.argc == 0)
         refuse_usage("a command is missing: status, promote", "");
-    command = options.argv[0];
-    if (strcmp(command, "status") != 0 && strcmp(command, "promote") != 0)
-        refuse_usage("unknown command ", command);
-    if (strcmp(command, "status") == 0) {
+    name = options.argv[0];
+    if (strcmp(name, "status") != 0 && strcmp(name, "promote") != 0)
+        refuse_usage("unknown command ", name);
+    if (strcmp(name, "status") == 0) {
         if (options.argc != 1)
             refuse_usage("unexpected argument ", options.argv[1]);
         if (options.has_force)
@@ -400,7 +425,7 @@ static bool read_command(breaker_release_id_t *ret_release)
 int main(int argc, char **argv)
 {
     breaker_release_id_t release;
-    breaker__ctl_link_t link;
+    breaker__ask_t ask;
     bool promotes;
     int result;
 
@@ -408,10 +433,10 @@ int main(int argc, char **argv)
     read_options(argc, argv);
     promotes = read_command(&release);
     check_options();
-    if ((result = connect_link(&link)) != STATUS_OK)
+    if ((result = connect_redis(&ask)) != STATUS_OK)
         return result;
-    result = promotes ? promote(&link, &release) : status(&link);
-    breaker__ctl_link_close(&link);
+    result = promotes ? promote(&ask, &release) : status(&ask);
+    breaker__ask_close(&ask);
     if (fflush(stdout) != 0 || ferror(stdout)) {
         fprintf(stderr, "breakerctl: cannot write: %s\n", strerror(errno));
         return EX_IOERR;

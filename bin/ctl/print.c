@@ -17,26 +17,26 @@
 /** The releases that the ledger or the nodes name, each once, newest first, unknown ones last. */
 typedef struct st_releases_t {
     size_t num;
-    breaker_release_id_t ids[BREAKER_LEDGER_MAX + BREAKER__CTL_NODES_MAX];
+    breaker_release_id_t ids[BREAKER_LEDGER_MAX + BREAKER_SCRIPT_NODES_MAX];
 } releases_t;
 
-static bool is_live(const breaker__ctl_view_t *view, const breaker__ctl_node_t *node)
+static bool is_live(const breaker__print_view_t *view, const breaker_script_node_t *node)
 {
-    return node->seen_ms + view->dead_after_ms >= view->cluster->now_ms;
+    return breaker_script_is_live(node, view->answer->now_ms, view->dead_after_ms);
 }
 
-static uint64_t ago_ms(const breaker__ctl_view_t *view, const breaker__ctl_node_t *node)
+static uint64_t ago_ms(const breaker__print_view_t *view, const breaker_script_node_t *node)
 {
-    return view->cluster->now_ms > node->seen_ms ? view->cluster->now_ms - node->seen_ms : 0;
+    return view->answer->now_ms > node->seen_ms ? view->answer->now_ms - node->seen_ms : 0;
 }
 
-static void count(const breaker__ctl_view_t *view, const breaker_release_id_t *release,
+static void count(const breaker__print_view_t *view, const breaker_release_id_t *release,
                   size_t *ret_live, size_t *ret_silent)
 {
     *ret_live = *ret_silent = 0;
-    for (size_t i = 0; i != view->cluster->num_nodes; ++i)
-        if (breaker_release_id_equal(&view->cluster->nodes[i].release, release))
-            ++*(is_live(view, view->cluster->nodes + i) ? ret_live : ret_silent);
+    for (size_t i = 0; i != view->answer->num_nodes; ++i)
+        if (breaker_release_id_equal(&view->answer->nodes[i].release, release))
+            ++*(is_live(view, view->answer->nodes + i) ? ret_live : ret_silent);
 }
 
 static void add_release(releases_t *releases, const breaker_release_id_t *id)
@@ -47,13 +47,13 @@ static void add_release(releases_t *releases, const breaker_release_id_t *id)
     releases->ids[releases->num++] = *id;
 }
 
-static void find_releases(const breaker__ctl_cluster_t *cluster, releases_t *releases)
+static void find_releases(const breaker__print_view_t *view, releases_t *releases)
 {
     releases->num = 0;
-    for (size_t i = breaker_ledger_size(&cluster->ledger); i-- != 0;)
-        add_release(releases, &breaker_ledger_at(&cluster->ledger, i)->release);
-    for (size_t i = cluster->num_nodes; i-- != 0;)
-        add_release(releases, &cluster->nodes[i].release);
+    for (size_t i = breaker_ledger_size(view->ledger); i-- != 0;)
+        add_release(releases, &breaker_ledger_at(view->ledger, i)->release);
+    for (size_t i = view->answer->num_nodes; i-- != 0;)
+        add_release(releases, &view->answer->nodes[i].release);
 }
 
 static void print_time(uint64_t ms, char dst[TIME_SIZE])
@@ -69,9 +69,9 @@ static void print_time(uint64_t ms, char dst[TIME_SIZE])
 
 /* ---- for people ---- */
 
-static void print_ledger(const breaker__ctl_view_t *view)
+static void print_ledger(const breaker__print_view_t *view)
 {
-    const breaker_ledger_t *ledger = &view->cluster->ledger;
+    const breaker_ledger_t *ledger = view->ledger;
     size_t size = breaker_ledger_size(ledger), live, silent;
     int width = 5;
     char time[TIME_SIZE];
@@ -94,32 +94,37 @@ static void print_ledger(const breaker__ctl_view_t *view)
     }
 }
 
-static void print_nodes(const breaker__ctl_view_t *view, const releases_t *releases)
+static const char *address_of(const breaker_script_node_t *node)
 {
-    const breaker__ctl_cluster_t *cluster = view->cluster;
+    return node->address[0] != '\0' ? node->address : "-";
+}
+
+static void print_nodes(const breaker__print_view_t *view, const releases_t *releases)
+{
+    const breaker_script_answer_t *answer = view->answer;
     int width = 7;
 
-    for (size_t i = 0; i != cluster->num_nodes; ++i)
-        if ((int)strlen(cluster->nodes[i].address) > width)
-            width = (int)strlen(cluster->nodes[i].address);
+    for (size_t i = 0; i != answer->num_nodes; ++i)
+        if ((int)strlen(address_of(answer->nodes + i)) > width)
+            width = (int)strlen(address_of(answer->nodes + i));
     printf("\n  %-6s  %-*s  %-16s  %12s  %s\n", "NODE", width, "ADDRESS", "ID", "LAST SEEN",
            "RELEASE");
     for (size_t at = 0; at != releases->num; ++at)
-        for (size_t i = cluster->num_nodes; i-- != 0;) {
-            const breaker__ctl_node_t *node = cluster->nodes + i;
+        for (size_t i = answer->num_nodes; i-- != 0;) {
+            const breaker_script_node_t *node = answer->nodes + i;
             if (breaker_release_id_equal(&node->release, releases->ids + at))
                 printf("  %-6s  %-*s  %-16s  %6.1f s ago  %s\n",
-                       is_live(view, node) ? "live" : "silent", width, node->address, node->id,
+                       is_live(view, node) ? "live" : "silent", width, address_of(node), node->id,
                        (double)ago_ms(view, node) / 1000, node->release.text);
         }
 }
 
-void breaker__ctl_print_status(const breaker__ctl_view_t *view)
+void breaker__print_status(const breaker__print_view_t *view)
 {
-    const breaker_ledger_entry_t *newest = breaker_ledger_newest(&view->cluster->ledger, NULL);
+    const breaker_ledger_entry_t *newest = breaker_ledger_newest(view->ledger, NULL);
     releases_t releases;
 
-    find_releases(view->cluster, &releases);
+    find_releases(view, &releases);
     printf("app %s at %s", view->app, view->peer);
     if (newest == NULL)
         printf(": no token is known\n");
@@ -127,7 +132,7 @@ void breaker__ctl_print_status(const breaker__ctl_view_t *view)
         printf(": token %s, release %s\n\n", newest->token.text, newest->release.text);
     if (newest != NULL)
         print_ledger(view);
-    if (view->cluster->num_nodes != 0)
+    if (view->answer->num_nodes != 0)
         print_nodes(view, &releases);
 }
 
@@ -145,7 +150,7 @@ static void *allocate(size_t size)
 }
 
 /* with an allocator that does not fail nothing of cJSON does */
-static cJSON *begin_json(const breaker__ctl_view_t *view)
+static cJSON *begin_json(const breaker__print_view_t *view)
 {
     cJSON_Hooks hooks = {allocate, free};
     cJSON *root;
@@ -154,7 +159,7 @@ static cJSON *begin_json(const breaker__ctl_view_t *view)
     root = cJSON_CreateObject();
     cJSON_AddStringToObject(root, "app", view->app);
     cJSON_AddStringToObject(root, "redis", view->peer);
-    cJSON_AddNumberToObject(root, "now_ms", (double)view->cluster->now_ms);
+    cJSON_AddNumberToObject(root, "now_ms", (double)view->answer->now_ms);
     return root;
 }
 
@@ -180,12 +185,12 @@ static cJSON *make_entry(const breaker_ledger_entry_t *entry)
     return object;
 }
 
-static cJSON *make_node(const breaker__ctl_view_t *view, const breaker__ctl_node_t *node)
+static cJSON *make_node(const breaker__print_view_t *view, const breaker_script_node_t *node)
 {
     cJSON *object = cJSON_CreateObject();
 
     cJSON_AddStringToObject(object, "id", node->id);
-    if (strcmp(node->address, "-") != 0)
+    if (node->address[0] != '\0')
         cJSON_AddStringToObject(object, "address", node->address);
     else
         cJSON_AddNullToObject(object, "address");
@@ -195,10 +200,10 @@ static cJSON *make_node(const breaker__ctl_view_t *view, const breaker__ctl_node
     return object;
 }
 
-static cJSON *make_release(const breaker__ctl_view_t *view, const breaker_release_id_t *id)
+static cJSON *make_release(const breaker__print_view_t *view, const breaker_release_id_t *id)
 {
-    const breaker__ctl_cluster_t *cluster = view->cluster;
-    const breaker_ledger_entry_t *entry = breaker_ledger_newest(&cluster->ledger, id);
+    const breaker_script_answer_t *answer = view->answer;
+    const breaker_ledger_entry_t *entry = breaker_ledger_newest(view->ledger, id);
     cJSON *object = cJSON_CreateObject(), *nodes;
     size_t live, silent;
 
@@ -211,20 +216,20 @@ static cJSON *make_release(const breaker__ctl_view_t *view, const breaker_releas
     cJSON_AddNumberToObject(object, "live", (double)live);
     cJSON_AddNumberToObject(object, "silent", (double)silent);
     nodes = cJSON_AddArrayToObject(object, "nodes");
-    for (size_t i = cluster->num_nodes; i-- != 0;)
-        if (breaker_release_id_equal(&cluster->nodes[i].release, id))
-            cJSON_AddItemToArray(nodes, make_node(view, cluster->nodes + i));
+    for (size_t i = answer->num_nodes; i-- != 0;)
+        if (breaker_release_id_equal(&answer->nodes[i].release, id))
+            cJSON_AddItemToArray(nodes, make_node(view, answer->nodes + i));
     return object;
 }
 
-void breaker__ctl_print_status_json(const breaker__ctl_view_t *view)
+void breaker__print_status_json(const breaker__print_view_t *view)
 {
-    const breaker_ledger_t *ledger = &view->cluster->ledger;
+    const breaker_ledger_t *ledger = view->ledger;
     const breaker_ledger_entry_t *newest = breaker_ledger_newest(ledger, NULL);
     cJSON *root = begin_json(view), *list;
     releases_t releases;
 
-    find_releases(view->cluster, &releases);
+    find_releases(view, &releases);
     cJSON_AddItemToObject(root, "newest", newest != NULL ? make_entry(newest) : cJSON_CreateNull());
     list = cJSON_AddArrayToObject(root, "ledger");
     for (size_t i = breaker_ledger_size(ledger); i-- != 0;)
@@ -235,8 +240,8 @@ void breaker__ctl_print_status_json(const breaker__ctl_view_t *view)
     end_json(root);
 }
 
-void breaker__ctl_print_promotion_json(const breaker__ctl_view_t *view,
-                                       const breaker_ledger_entry_t *entry, bool is_new)
+void breaker__print_promotion_json(const breaker__print_view_t *view,
+                                   const breaker_ledger_entry_t *entry, bool is_new)
 {
     cJSON *root = begin_json(view);
 

@@ -4,20 +4,23 @@
 /* What breakerctl prints on stdout: tables for people, JSON for programs. */
 #include <stdbool.h>
 #include <stdint.h>
-#include "ctl/cluster_view.h"
+#include <breaker/ledger.h>
+#include <breaker/script.h>
 
 /** What is said about, and how. Borrowed. */
-typedef struct st_breaker__ctl_view_t {
-    const breaker__ctl_cluster_t *cluster;
+typedef struct st_breaker__print_view_t {
+    const breaker_script_answer_t *answer;
+    /** the answer's */
+    const breaker_ledger_t *ledger;
     const char *app, *peer;
     /** a node unseen for longer is silent */
     uint64_t dead_after_ms;
-} breaker__ctl_view_t;
+} breaker__print_view_t;
 
-void breaker__ctl_print_status(const breaker__ctl_view_t *view);
-void breaker__ctl_print_status_json(const breaker__ctl_view_t *view);
+void breaker__print_status(const breaker__print_view_t *view);
+void breaker__print_status_json(const breaker__print_view_t *view);
 /** `is_new` is false when the release was the newest already. */
-void breaker__ctl_print_promotion_json(const breaker__ctl_view_t *view,
-                                       const breaker_ledger_entry_t *entry, bool is_new);
+void breaker__print_promotion_json(const breaker__print_view_t *view,
+                                   const breaker_ledger_entry_t *entry, bool is_new);
 
 #endif

@@ -226,9 +226,10 @@ local function update()
     known = read()
 end
 
+-- One more than are told is asked for, because one of them may be "@birth", the oldest then.
 local function list_nodes()
     local list, all = {}, redis.call('ZRANGE', nodes, -(NODES + 1), -1, 'WITHSCORES')
-    for i = 1, #all, 2 do
+    for i = #all > 2 * NODES and 3 or 1, #all, 2 do
         if all[i] ~= '@birth' then
             table.insert(list, decimal(tonumber(all[i + 1])) .. ' ' .. all[i])
         end

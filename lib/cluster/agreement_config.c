@@ -25,7 +25,7 @@ void breaker_agreement_config_init(breaker_agreement_config_t *config)
         .grace_ms = 1500,
         .start_timeout_ms = 30000,
         .settle_ms = 2000,
-        .dead_after_ms = 30000,
+        .dead_after_ms = BREAKER_DEAD_AFTER_DEFAULT_MS,
     };
 }
 

@@ -30,8 +30,7 @@ enum {
 
 struct st_breaker_cluster_t {
     breaker_node_t *node; /* borrowed: outlives us */
-    char app[BREAKER_APP_MAX + 1];
-    breaker__poller_t poller;
+    breaker__script_caller_t caller;
     breaker__log_t log;
     void *data;
     void (*on_ready)(void *data);
@@ -48,7 +47,9 @@ struct st_breaker_cluster_t {
     /* of the three, those that the loop still knows */
     size_t num_handles;
     uint64_t wake_ms;
-    breaker__poll_command_t command;
+    breaker_script_command_t command;
+    /* the last one */
+    breaker_script_answer_t answer;
 
     breaker__alive_t alive;
     bool older_alive, has_publish_due;
@@ -99,14 +100,14 @@ static const char *name_of(breaker_agreement_state_t state)
 static void log_trouble(breaker_cluster_t *cluster, const char *what, const char *reason)
 {
     breaker__log(&cluster->log, clock_ms(CLOCK_MONOTONIC), BREAKER_LOG_WARNING,
-                 "breaker: cluster app=%s trouble=%s redis=%s reason=\"%s\"", cluster->app, what,
-                 breaker_redis_peer(cluster->redis), reason);
+                 "breaker: cluster app=%s trouble=%s redis=%s reason=\"%s\"", cluster->caller.app,
+                 what, breaker_redis_peer(cluster->redis), reason);
 }
 
 static void log_file(breaker_cluster_t *cluster, const breaker_error_t *error)
 {
     breaker__log(&cluster->log, clock_ms(CLOCK_MONOTONIC), BREAKER_LOG_WARNING,
-                 "breaker: cluster app=%s trouble=state-file reason=\"%s\"", cluster->app,
+                 "breaker: cluster app=%s trouble=state-file reason=\"%s\"", cluster->caller.app,
                  error->message);
 }
 
@@ -127,7 +128,7 @@ static void log_transition(breaker_cluster_t *cluster)
     said = breaker__log(&cluster->log, clock_ms(CLOCK_MONOTONIC),
                         state == BREAKER_AGREEMENT_SYNCED ? BREAKER_LOG_INFO : BREAKER_LOG_WARNING,
                         "breaker: cluster app=%s state=%s token=%s release=%s redis=%s",
-                        cluster->app, name_of(state), own->token.text, own->release.text,
+                        cluster->caller.app, name_of(state), own->token.text, own->release.text,
                         breaker_redis_peer(cluster->redis));
     if (!said)
         return;
@@ -143,13 +144,13 @@ static void log_conflict(breaker_cluster_t *cluster, const breaker_token_t *toke
         breaker_ledger_find(breaker_agreement_ledger(cluster->agreement), token->text, token->len);
 
     if (there == NULL ||
-        breaker_release_id_equal(&there->release, &cluster->poller.agreement->release))
+        breaker_release_id_equal(&there->release, &cluster->caller.agreement->release))
         return;
     breaker__log(&cluster->log, clock_ms(CLOCK_MONOTONIC), BREAKER_LOG_WARNING,
                  "breaker: cluster app=%s trouble=token-conflict token=%s other-release=%s "
                  "release=%s moved-on-to=%s",
-                 cluster->app, token->text, there->release.text,
-                 cluster->poller.agreement->release.text, own != NULL ? own->token.text : "-");
+                 cluster->caller.app, token->text, there->release.text,
+                 cluster->caller.agreement->release.text, own != NULL ? own->token.text : "-");
 }
 
 /* ---- the state file ---- */
@@ -199,7 +200,7 @@ static breaker_ledger_t ledger_to_publish(const breaker_cluster_t *cluster)
 
     for (size_t i = 0; i != size; ++i) {
         entries[i] = *breaker_ledger_at(ledger, i);
-        if (breaker_release_id_equal(&entries[i].release, &cluster->poller.agreement->release))
+        if (breaker_release_id_equal(&entries[i].release, &cluster->caller.agreement->release))
             entries[i].release = *id;
     }
     err = breaker_ledger_init(&published, entries, size);
@@ -243,7 +244,7 @@ static void send_poll(breaker_cluster_t *cluster, breaker_moment_t now)
     breaker_poll_t poll;
 
     breaker_agreement_poll(cluster->agreement, now, &poll);
-    breaker__poll_format(&cluster->command, &cluster->poller, &poll, with_nodes);
+    breaker__script_poll(&cluster->command, &cluster->caller, &poll, with_nodes);
     if (with_nodes)
         cluster->nodes_due_ms = now.mono_ms + NODES_EVERY_MS;
     breaker_redis_command(cluster->redis, cluster->command.argc, cluster->command.argv,
@@ -343,13 +344,13 @@ static void take_answer(breaker_cluster_t *cluster, breaker_moment_t now,
                         const breaker_answer_t *answer)
 {
     const breaker_ledger_entry_t *own = breaker_agreement_own(cluster->agreement);
-    breaker_token_t before = own != NULL ? own->token : cluster->poller.agreement->fixed;
+    breaker_token_t before = own != NULL ? own->token : cluster->caller.agreement->fixed;
     breaker_actions_t actions = breaker_agreement_on_answer(cluster->agreement, now, answer);
 
     if (actions.publish) {
         log_conflict(cluster, &before);
-        if (!breaker_token_equal(&before, &cluster->poller.agreement->fixed))
-            log_conflict(cluster, &cluster->poller.agreement->fixed);
+        if (!breaker_token_equal(&before, &cluster->caller.agreement->fixed))
+            log_conflict(cluster, &cluster->caller.agreement->fixed);
     }
     carry_out(cluster, now, actions);
 }
@@ -358,14 +359,15 @@ static void on_reply(void *data, const breaker_reply_t *reply)
 {
     breaker_cluster_t *cluster = data;
     breaker_moment_t now = moment();
-    breaker_answer_t answer;
 
-    if (breaker__poll_parse(reply, &cluster->poller, &answer, &cluster->alive)) {
-        take_answer(cluster, now, &answer);
+    if (!breaker_script_parse(reply, &cluster->answer)) {
+        log_refusal(cluster, reply);
+        carry_out(cluster, now, breaker_agreement_on_refused(cluster->agreement, now));
         return;
     }
-    log_refusal(cluster, reply);
-    carry_out(cluster, now, breaker_agreement_on_refused(cluster->agreement, now));
+    if (cluster->answer.has_nodes)
+        breaker__script_alive(&cluster->answer, cluster->caller.agreement, &cluster->alive);
+    take_answer(cluster, now, &cluster->answer.ledger);
 }
 
 /* ---- leaving ---- */
@@ -453,18 +455,17 @@ static void make_random(void *dst, size_t len)
     assert(got == (ssize_t)len);
 }
 
-static void init_poller(breaker_cluster_t *cluster, const breaker_cluster_config_t *config)
+static void init_caller(breaker__script_caller_t *caller, const breaker_cluster_config_t *config,
+                        const breaker_agreement_t *agreement)
 {
-    breaker__poller_t *poller = &cluster->poller;
     uint64_t id;
 
-    strcpy(cluster->app, config->app);
-    snprintf(poller->ledger_key, sizeof(poller->ledger_key), "{%s}:breaker", config->app);
-    snprintf(poller->nodes_key, sizeof(poller->nodes_key), "{%s}:breaker:nodes", config->app);
-    strcpy(poller->address, config->advertise != NULL ? config->advertise : "-");
     make_random(&id, sizeof(id));
-    snprintf(poller->id, sizeof(poller->id), "%016" PRIx64, id);
-    poller->agreement = breaker_agreement_config(cluster->agreement);
+    strcpy(caller->app, config->app);
+    if (config->advertise != NULL)
+        strcpy(caller->address, config->advertise);
+    snprintf(caller->id, sizeof(caller->id), "%016" PRIx64, id);
+    caller->agreement = breaker_agreement_config(agreement);
 }
 
 static void init_handles(breaker_cluster_t *cluster)
@@ -493,7 +494,7 @@ static int init(breaker_cluster_t *cluster, const breaker_cluster_config_t *conf
         return breaker_error_set(error, BREAKER_ERR_NO_MEMORY, "out of memory");
     if ((err = breaker_agreement_create(agreement, &cluster->agreement)) != 0)
         return breaker_error_set(error, err, "%s", breaker_err_message(err));
-    init_poller(cluster, config);
+    init_caller(&cluster->caller, config, cluster->agreement);
     cluster->loop = config->loop != NULL ? config->loop : &cluster->own_loop;
     if (config->loop == NULL && uv_loop_init(&cluster->own_loop) != 0)
         return breaker_error_set(error, BREAKER_ERR_IO, "cannot make a loop");

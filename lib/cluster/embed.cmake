@@ -11,7 +11,7 @@ string(REGEX REPLACE "([0-9a-f][0-9a-f])" "'\\\\x\\1', " bytes "${bytes}")
 string(REPEAT "........" 11 line)
 string(REGEX REPLACE "(${line})" "\\1\n    " bytes "${bytes}")
 string(REPLACE " \n" "\n" bytes "${bytes}")
-file(WRITE ${OUTPUT} "#include \"cluster/agree.h\"
+file(WRITE ${OUTPUT} "#include \"cluster/script.h\"
 
 const char breaker__${NAME}[] = {
     ${bytes}'\\0'};

@@ -1,41 +1,30 @@
-#ifndef BREAKER_LIB_CLUSTER_POLL_H
-#define BREAKER_LIB_CLUSTER_POLL_H
+#ifndef BREAKER_LIB_CLUSTER_SCRIPT_H
+#define BREAKER_LIB_CLUSTER_SCRIPT_H
 
 /*
- * What one poll says to the script and what the script answers (cluster/agree.lua), as values.
- * Pure; not installed.
+ * The script as a node uses it: the command of a poll, and what its answer says of other releases.
+ * What anybody may ask stands in breaker/script.h. Pure; not installed.
  */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <breaker/agreement.h>
-#include <breaker/cluster.h>
-#include <breaker/redis.h>
+#include <breaker/script.h>
 
-/** EVAL, the script, the number of keys, two keys, ten arguments and the entries */
-#define BREAKER__POLL_ARGS_MAX (5 + 10 + BREAKER_LEDGER_MAX + 1)
-/** "<order> <token> <release>" with its NUL */
-#define BREAKER__POLL_ENTRY_SIZE (16 + 1 + BREAKER_TOKEN_MAX + 1 + BREAKER_RELEASE_ID_MAX + 1)
+/** the text of agree.lua, NUL-ended, and its bytes without the NUL */
+extern const char breaker__agree_lua[];
+extern const size_t breaker__agree_lua_len;
+
 /** the releases that are noticed to live beside the node's own */
 #define BREAKER__ALIVE_MAX 64
 
-/** What the polls of one node have in common. Texts are NUL-ended. */
-typedef struct st_breaker__poller_t {
-    char ledger_key[BREAKER_APP_MAX + sizeof("{}:breaker")];
-    char nodes_key[BREAKER_APP_MAX + sizeof("{}:breaker:nodes")];
+/** What the polls of one node have in common. Texts are NUL-ended and not changed. */
+typedef struct st_breaker__script_caller_t {
+    char app[BREAKER_APP_MAX + 1];
+    /** "host:port" where peers reach it, or "" */
     char address[BREAKER_ADVERTISE_MAX + 1];
-    char id[17];
+    char id[BREAKER_NODE_ID_MAX + 1];
     const breaker_agreement_config_t *agreement; /* borrowed: outlives us */
-} breaker__poller_t;
-
-/** A command, ready for `breaker_redis_command`; points into itself and the poller. */
-typedef struct st_breaker__poll_command_t {
-    size_t argc;
-    const char *argv[BREAKER__POLL_ARGS_MAX];
-    size_t argv_len[BREAKER__POLL_ARGS_MAX];
-    char clock[24], dead_after[16];
-    char entries[BREAKER_LEDGER_MAX + 1][BREAKER__POLL_ENTRY_SIZE];
-} breaker__poll_command_t;
+} breaker__script_caller_t;
 
 /** The other releases of which a node was seen within dead-after, each once. */
 typedef struct st_breaker__alive_t {
@@ -44,16 +33,16 @@ typedef struct st_breaker__alive_t {
 } breaker__alive_t;
 
 /** Writes the command of a poll; `with_nodes` asks for the nodes as well. */
-void breaker__poll_format(breaker__poll_command_t *command, const breaker__poller_t *poller,
+void breaker__script_poll(breaker_script_command_t *command, const breaker__script_caller_t *caller,
                           const breaker_poll_t *poll, bool with_nodes);
 
 /**
- * Reads an answer. False, with the outputs untouched, when anything in its shape or its ledger is
- * not as the script makes it. Among the nodes only those that the script could have written count:
- * other programs may have put theirs there. `*ret_alive` is left alone when the answer has no
- * nodes.
+ * Tells by an answer that has the nodes which releases but the node's own are alive, those seen
+ * last if there are more than BREAKER__ALIVE_MAX. Where nobody is ever overtaken (dead-after 0) the
+ * default dead-after decides.
  */
-bool breaker__poll_parse(const breaker_reply_t *reply, const breaker__poller_t *poller,
-                         breaker_answer_t *ret_answer, breaker__alive_t *ret_alive);
+void breaker__script_alive(const breaker_script_answer_t *answer,
+                           const breaker_agreement_config_t *agreement,
+                           breaker__alive_t *ret_alive);
 
 #endif

@@ -14,7 +14,7 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
-#include "cluster/agree.h"
+#include "cluster/script.h"
 #include "meeting.h"
 #include "resp.h"
 
@@ -360,6 +360,33 @@ static void nodes_are_told_on_request(void **state)
     resp_free(reply);
 }
 
+/* with the birth of the key below them or without */
+static void of_too_many_nodes_those_seen_last_are_told(void **state)
+{
+    const bench_t *bench = *state;
+    char score[16], member[32];
+    resp_t *reply;
+
+    flush(bench);
+    for (unsigned i = 1; i <= BREAKER_SCRIPT_NODES_MAX + 1; ++i) {
+        snprintf(score, sizeof(score), "%u", 1000 + i);
+        snprintf(member, sizeof(member), "mine - n%u", i);
+        must(bench->admin, "ZADD", NODES, score, member);
+        if (i < BREAKER_SCRIPT_NODES_MAX)
+            continue;
+        for (int has_birth = 0; has_birth != 2; ++has_birth) {
+            if (has_birth)
+                must(bench->admin, "ZADD", NODES, "1000", "@birth");
+            else
+                must(bench->admin, "ZREM", NODES, "@birth", NULL);
+            reply = eval(bench, ASK(.release = "", .nodes = "nodes"));
+            assert_int_equal(at(reply, 3)->num_elements, BREAKER_SCRIPT_NODES_MAX);
+            assert_non_null(strstr(at(at(reply, 3), BREAKER_SCRIPT_NODES_MAX - 1)->text, member));
+            resp_free(reply);
+        }
+    }
+}
+
 /* last seen long ago, and in the future of a clock that went back */
 static void long_unseen_nodes_are_dropped_and_the_birth_stays(void **state)
 {
@@ -694,6 +721,7 @@ int main(void)
         cmocka_unit_test(a_young_nodes_key_overtakes_nobody),
         cmocka_unit_test(an_operator_promotes_a_known_release),
         cmocka_unit_test(nodes_are_told_on_request),
+        cmocka_unit_test(of_too_many_nodes_those_seen_last_are_told),
         cmocka_unit_test(long_unseen_nodes_are_dropped_and_the_birth_stays),
         cmocka_unit_test(an_answer_to_an_up_to_date_node_is_the_digest_alone),
         cmocka_unit_test(the_newest_32_are_kept_and_what_has_nodes),

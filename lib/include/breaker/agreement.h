@@ -81,6 +81,8 @@ typedef struct st_breaker_moment_t {
 #define BREAKER_POLL_MIN_MS 100
 #define BREAKER_POLL_MAX_MS 60000
 #define BREAKER_DEAD_AFTER_MAX_MS 86400000
+/** dead-after, where nobody says anything else */
+#define BREAKER_DEAD_AFTER_DEFAULT_MS 30000
 
 typedef struct st_breaker_agreement_config_t {
     /** the release whose bytes this node serves; "any" for clusters that share all files */

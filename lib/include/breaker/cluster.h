@@ -10,6 +10,7 @@
 #include <breaker/export.h>
 #include <breaker/node.h>
 #include <breaker/redis.h>
+#include <breaker/script.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -23,11 +24,6 @@ extern "C" {
  *   breaker_node_join ─▶ breaker_node_load ─▶ breaker_cluster_start ─▶ … ─▶ breaker_cluster_stop
  */
 typedef struct st_breaker_cluster_t breaker_cluster_t;
-
-/** the longest name of an application */
-#define BREAKER_APP_MAX 64
-/** the longest address that peers reach a node at */
-#define BREAKER_ADVERTISE_MAX 280
 
 typedef enum en_breaker_log_level_t {
     /** the course of things: joined, a new token */
