@@ -11,6 +11,7 @@
 #include <breaker/state.h>
 #include "node/node.h"
 #include "release/release.h"
+#include "serving/publisher.h"
 
 /* ---- making one ---- */
 
@@ -50,6 +51,8 @@ int breaker_node_create(const breaker_node_config_t *config, breaker_node_t **re
         breaker_node_free(node);
         return err;
     }
+    if (config != NULL)
+        breaker__publisher_listen(node->publisher, config->on_change, config->change_data);
     *ret_node = node;
     return 0;
 }

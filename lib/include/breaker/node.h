@@ -30,6 +30,21 @@ extern "C" {
 typedef struct st_breaker_node_t breaker_node_t;
 
 /**
+ * Hears of a change: what the node hands out from now on, the token or the release of a view, is
+ * another than before, so an embedder's own cache of pages and URLs is out of date. The first
+ * publication is a change; one that brings no other token and no other release (news of the
+ * cluster's history, say) is none.
+ *
+ * `snapshot` is borrowed during the call and tells everything: the views with their tokens and
+ * prefixes, and `breaker_release_id(snapshot->release)`; `breaker_static_url` takes it. Called once
+ * for each change, in their order, on the thread that publishes: the one that loads, or the
+ * cluster's; never two at a time. The server's threads may see the snapshot before it is called,
+ * and do not wait for it; whoever publishes does, so it is short. It may read everything and must
+ * neither load nor publish nor free the node.
+ */
+typedef void (*breaker_change_cb)(void *change_data, const breaker_snapshot_t *snapshot);
+
+/**
  * What a node asks of the host around it. Start from `breaker_node_config_init`, or from
  * `breaker_h2o_node_config_init` where views are served by h2o.
  */
@@ -41,12 +56,15 @@ typedef struct st_breaker_node_config_t {
     /** how encodings are made, see release.h; checked and copied as by `breaker_node_set_encoding`
      */
     breaker_encoding_config_t encoding;
+    /** hears of every other token and release; may be NULL. The data outlives the node */
+    breaker_change_cb on_change;
+    void *change_data;
 } breaker_node_config_t;
 
 /**
  * Fills `*config` with the defaults: the token of now, no hooks, so that every asset is
  * application/octet-stream and none is compressed, encodings by one whole processor and without a
- * cache.
+ * cache, nobody to hear of changes.
  */
 BREAKER_EXPORT void breaker_node_config_init(breaker_node_config_t *config);
 
