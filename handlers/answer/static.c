@@ -219,6 +219,20 @@ bool breaker__is_static(const h2o_handler_t *handler)
     return handler->on_req == on_req;
 }
 
+bool breaker__is_in_views(const h2o_pathconf_t *pathconf, h2o_iovec_t path)
+{
+    breaker_view_match_t match;
+
+    for (size_t i = 0; i != pathconf->handlers.size; ++i) {
+        const h2o_handler_t *handler = pathconf->handlers.entries[i];
+        if (breaker__is_static(handler) &&
+            breaker_views_match(((const static_handler_t *)handler)->views, path.base, path.len,
+                                &match))
+            return true;
+    }
+    return false;
+}
+
 void breaker__handler_to_front(h2o_pathconf_t *pathconf)
 {
     size_t last = pathconf->handlers.size - 1, at = 0;

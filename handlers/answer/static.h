@@ -45,6 +45,9 @@ void breaker__handler_to_front(h2o_pathconf_t *pathconf);
 /** Tells whether a handler of a path is one of `breaker.static`. */
 bool breaker__is_static(const h2o_handler_t *handler);
 
+/** Tells whether a normalised path is in a view of one of the path's static handlers. */
+bool breaker__is_in_views(const h2o_pathconf_t *pathconf, h2o_iovec_t path);
+
 /** The Cache-Control of a view's redirects, by the snapshot that they are judged by. */
 h2o_iovec_t breaker__redirect_cache_control(const breaker__static_t *handler,
                                             const breaker_snapshot_t *snapshot,

@@ -19,6 +19,9 @@ typedef struct st_rewrite_handler_t {
     h2o_handler_t super;
     breaker_node_t *node; /* borrowed: outlives the h2o configuration */
     breaker__retry_t retry;
+    /* borrowed, too: those that were registered at the path before, in this order */
+    size_t num_earlier;
+    breaker_node_t *earlier[];
 } rewrite_handler_t;
 
 /* of one handler on one thread */
@@ -35,13 +38,13 @@ static void drop_plan(rewrite_context_t *ctx)
     ctx->plan = NULL;
 }
 
-static breaker__plan_t *refresh(rewrite_context_t *ctx)
+static breaker__plan_t *refresh(const rewrite_handler_t *self, rewrite_context_t *ctx)
 {
     if (!breaker_publisher_refresh(ctx->publisher, &ctx->current))
         return ctx->plan;
     drop_plan(ctx);
     if (ctx->current->num_views != 0)
-        ctx->plan = breaker__plan_create(ctx->current);
+        ctx->plan = breaker__plan_create(ctx->current, self->earlier, self->num_earlier);
     return ctx->plan;
 }
 
@@ -59,14 +62,11 @@ static unsigned count_redirections(const h2o_req_t *req)
  */
 static bool is_about(const breaker__page_t *page, const h2o_req_t *req)
 {
-    breaker_view_match_t match;
-
     if (req->pathconf != page->pathconf)
         return false;
     if (count_redirections(req) == page->num_redirected || req->overrides != NULL)
         return true;
-    return !breaker_views_match(page->plan->views, req->path_normalized.base,
-                                req->path_normalized.len, &match);
+    return !breaker__is_in_views(req->pathconf, req->path_normalized);
 }
 
 static void on_setup_ostream(h2o_req_prefilter_t *_self, h2o_req_t *req, h2o_ostream_t **slot)
@@ -84,6 +84,26 @@ static breaker__page_t *find_note(h2o_req_t *req, const h2o_handler_t *handler)
         if (at->on_setup_ostream == on_setup_ostream && ((breaker__page_t *)at)->handler == handler)
             return (breaker__page_t *)at;
     return NULL;
+}
+
+static bool tells(const breaker__plan_t *plan, const h2o_header_t *header)
+{
+    for (size_t i = 0; i != plan->num_headers; ++i)
+        if (plan->headers[i].name == header->name)
+            return true;
+    return false;
+}
+
+bool breaker__page_is_others(const breaker__page_t *page, const h2o_req_t *req,
+                             const h2o_header_t *header)
+{
+    for (const h2o_req_prefilter_t *at = req->prefilters; at != NULL; at = at->next) {
+        const breaker__page_t *other = (const breaker__page_t *)at;
+        if (at->on_setup_ostream == on_setup_ostream && other != page &&
+            other->pathconf == req->pathconf && tells(other->plan, header))
+            return true;
+    }
+    return false;
 }
 
 static breaker__page_t *add_note(h2o_req_t *req, h2o_handler_t *handler, breaker__plan_t *plan)
@@ -104,7 +124,7 @@ static int on_req(h2o_handler_t *_self, h2o_req_t *req)
 {
     rewrite_handler_t *self = (void *)_self;
     rewrite_context_t *ctx = h2o_context_get_handler_context(req->conn->ctx, _self);
-    breaker__plan_t *plan = refresh(ctx);
+    breaker__plan_t *plan = refresh(self, ctx);
     breaker__page_t *page = find_note(req, _self);
 
     if (plan == NULL && page == NULL) {
@@ -141,24 +161,44 @@ static void on_context_dispose(h2o_handler_t *self, h2o_context_t *h2o_ctx)
     free(ctx);
 }
 
-static bool is_registered(const h2o_pathconf_t *pathconf, const breaker_node_t *node)
+/* the nodes of the path in the order of registration, which is that of its handlers backwards */
+static size_t list_nodes(const h2o_pathconf_t *pathconf, breaker_node_t **dst)
 {
-    for (size_t i = 0; i != pathconf->handlers.size; ++i) {
+    size_t num = 0;
+
+    for (size_t i = pathconf->handlers.size; i-- != 0;) {
         const h2o_handler_t *handler = pathconf->handlers.entries[i];
-        if (handler->on_req == on_req && ((const rewrite_handler_t *)handler)->node == node)
-            return true;
+        if (handler->on_req == on_req)
+            dst[num++] = ((const rewrite_handler_t *)handler)->node;
     }
+    return num;
+}
+
+static bool is_listed(breaker_node_t *const *nodes, size_t num, const breaker_node_t *node)
+{
+    for (size_t i = 0; i != num; ++i)
+        if (nodes[i] == node)
+            return true;
     return false;
 }
 
 int breaker_h2o_rewrite_register(h2o_pathconf_t *pathconf, breaker_node_t *node)
 {
+    size_t max_earlier = pathconf->handlers.size, num_earlier;
+    breaker_node_t **earlier;
     rewrite_handler_t *self;
 
     assert(node != NULL);
-    if (is_registered(pathconf, node))
+    earlier = h2o_mem_alloc((max_earlier + 1) * sizeof(*earlier));
+    num_earlier = list_nodes(pathconf, earlier);
+    if (is_listed(earlier, num_earlier, node)) {
+        free(earlier);
         return 0;
-    self = (void *)h2o_create_handler(pathconf, sizeof(*self));
+    }
+    self = (void *)h2o_create_handler(pathconf, sizeof(*self) + num_earlier * sizeof(*earlier));
+    self->num_earlier = num_earlier;
+    memcpy(self->earlier, earlier, num_earlier * sizeof(*earlier));
+    free(earlier);
     self->super.on_context_init = on_context_init;
     self->super.on_context_dispose = on_context_dispose;
     self->super.on_req = on_req;

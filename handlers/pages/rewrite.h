@@ -28,14 +28,12 @@
 typedef struct st_breaker__plan_t {
     /** owned reference: the prefixes live there */
     breaker_snapshot_t *snapshot;
-    /** owned: which paths are assets, never pages */
-    breaker_views_t *views;
     /** a stable hash of all literals and prefixes, the same on every node that hands them out */
     char mark[BREAKER__MARK_LEN];
     /** the literals of the views and their prefixes */
     breaker_substitution_t *pairs;
     size_t num_pairs;
-    /** what the application is told */
+    /** what the application is told: of the views, and of the node if it is the path's first */
     h2o_header_t *headers;
     size_t num_headers;
     /** of the texts above */
@@ -43,10 +41,12 @@ typedef struct st_breaker__plan_t {
 } breaker__plan_t;
 
 /**
- * Works out a plan, of which it takes a reference on the snapshot, which has views. The caller's
- * reference on the plan is dropped with `h2o_mem_release_shared`. NULL without memory.
+ * Works out a plan, of which it takes a reference on the snapshot, which has views. `earlier` are
+ * the nodes that were registered at the path before this one, whose headers have their names first;
+ * they are loaded. The caller's reference on the plan is dropped with `h2o_mem_release_shared`.
  */
-breaker__plan_t *breaker__plan_create(breaker_snapshot_t *snapshot);
+breaker__plan_t *breaker__plan_create(breaker_snapshot_t *snapshot, breaker_node_t *const *earlier,
+                                      size_t num_earlier);
 
 /* ---- rewrite_etag.c: entity tags that name the prefixes of a page ---- */
 
@@ -99,6 +99,10 @@ typedef struct st_breaker__page_t {
     unsigned num_redirected;
     breaker__restored_vector_t restored;
 } breaker__page_t;
+
+/** Tells whether a header of a request is what the note of another node at its path added. */
+bool breaker__page_is_others(const breaker__page_t *page, const h2o_req_t *req,
+                             const h2o_header_t *header);
 
 /* ---- rewrite_request.c ---- */
 

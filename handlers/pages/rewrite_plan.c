@@ -69,26 +69,50 @@ static void add_header(breaker__plan_t *plan, const char *name, size_t len, cons
 }
 
 /* One header for each view, numbered where two views would share a name. */
-static void add_view_header(breaker__plan_t *plan, const breaker_snapshot_view_t *view)
+static void add_view_header(breaker__plan_t *plan, const breaker_view_t *view, const char *prefix,
+                            size_t prefix_len)
 {
     char name[sizeof(PREFIX_HEADER) + 2 * BREAKER_VIEW_NAME_MAX + 32];
-    size_t base_len = base_name(view->view, name), len = base_len;
+    size_t base_len = base_name(view, name), len = base_len;
 
     for (unsigned number = 2; name_is_taken(plan, name, len); ++number)
         len = base_len + (size_t)snprintf(name + base_len, sizeof(name) - base_len, "-%u", number);
-    add_header(plan, name, len, view->prefix, view->prefix_len);
+    add_header(plan, name, len, prefix, prefix_len);
 }
 
-static void add_headers(breaker__plan_t *plan)
+static size_t count_views(breaker_node_t *const *nodes, size_t num_nodes)
 {
-    const breaker_snapshot_view_t *first = plan->snapshot->views;
+    size_t num = 0;
 
-    plan->headers =
-        h2o_mem_alloc_pool(&plan->pool, (plan->snapshot->num_views + 2) * sizeof(plan->headers[0]));
-    add_header(plan, H2O_STRLIT("X-Breaker-Token"), first->token.text, first->token.len);
-    add_header(plan, H2O_STRLIT(PREFIX_HEADER), first->prefix, first->prefix_len);
+    for (size_t i = 0; i != num_nodes; ++i)
+        num += breaker_node_num_views(nodes[i]);
+    return num;
+}
+
+/* only their names count: what they say is the business of the other nodes' plans */
+static void add_views_of(breaker__plan_t *plan, const breaker_node_t *node)
+{
+    for (size_t i = 0; i != breaker_node_num_views(node); ++i)
+        add_view_header(plan, breaker_node_view(node, i), "", 0);
+}
+
+static void add_headers(breaker__plan_t *plan, breaker_node_t *const *earlier, size_t num_earlier)
+{
+    const breaker_snapshot_view_t *views = plan->snapshot->views;
+    size_t num_others = count_views(earlier, num_earlier);
+
+    plan->headers = h2o_mem_alloc_pool(&plan->pool, (num_others + plan->snapshot->num_views + 2) *
+                                                        sizeof(plan->headers[0]));
+    add_header(plan, H2O_STRLIT("X-Breaker-Token"), views->token.text, views->token.len);
+    add_header(plan, H2O_STRLIT(PREFIX_HEADER), views->prefix, views->prefix_len);
+    for (size_t i = 0; i != num_earlier; ++i)
+        add_views_of(plan, earlier[i]);
     for (size_t i = 0; i != plan->snapshot->num_views; ++i)
-        add_view_header(plan, first + i);
+        add_view_header(plan, views[i].view, views[i].prefix, views[i].prefix_len);
+    if (num_others != 0) {
+        plan->headers += num_others + 2;
+        plan->num_headers -= num_others + 2;
+    }
 }
 
 /* ---- substitution and its mark ---- */
@@ -133,40 +157,26 @@ static void set_mark(breaker__plan_t *plan)
 
 /* ---- the plan ---- */
 
-static breaker_views_t *compile_views(const breaker_snapshot_t *snapshot)
-{
-    const breaker_view_t *views[BREAKER_VIEWS_MAX];
-    breaker_views_t *set;
-
-    for (size_t i = 0; i != snapshot->num_views; ++i)
-        views[i] = snapshot->views[i].view;
-    return breaker_views_create(views, snapshot->num_views, &set) == 0 ? set : NULL;
-}
-
 static void on_dispose(void *_plan)
 {
     breaker__plan_t *plan = _plan;
 
     h2o_mem_clear_pool(&plan->pool);
-    breaker_views_free(plan->views);
     breaker_snapshot_unref(plan->snapshot);
 }
 
-breaker__plan_t *breaker__plan_create(breaker_snapshot_t *snapshot)
+breaker__plan_t *breaker__plan_create(breaker_snapshot_t *snapshot, breaker_node_t *const *earlier,
+                                      size_t num_earlier)
 {
-    breaker_views_t *views;
     breaker__plan_t *plan;
 
     assert(snapshot->num_views != 0);
     assert(snapshot->num_views <= BREAKER_VIEWS_MAX);
-    if ((views = compile_views(snapshot)) == NULL)
-        return NULL;
     plan = h2o_mem_alloc_shared(NULL, sizeof(*plan), on_dispose);
     memset(plan, 0, sizeof(*plan));
     h2o_mem_init_pool(&plan->pool);
     plan->snapshot = breaker_snapshot_ref(snapshot);
-    plan->views = views;
-    add_headers(plan);
+    add_headers(plan, earlier, num_earlier);
     add_pairs(plan);
     set_mark(plan);
     return plan;

@@ -97,7 +97,7 @@ static bool keep_header(breaker__page_t *page, h2o_req_t *req, const traits_t *t
                                                &page->restored);
         return header->value.len != 0;
     }
-    return !is_our_name(name);
+    return !is_our_name(name) || breaker__page_is_others(page, req, header);
 }
 
 void breaker__page_prepare_request(breaker__page_t *page, h2o_req_t *req)

@@ -50,8 +50,9 @@ BREAKER_EXPORT void breaker_h2o_tune_allocator(void);
 /**
  * Registers the handler that serves `views` at a path of h2o. The path must lead to them: "/" for
  * any, or a prefix of the names. Requests outside the views are declined and reach the next
- * handler. The node and its views outlive the h2o configuration; the node is loaded before
- * contexts are initialised. Returns 0 or a negative error. Configuring thread.
+ * handler: views of several nodes at one path are registered one node after the other. The node and
+ * its views outlive the h2o configuration; the node is loaded before contexts are initialised.
+ * Returns 0 or a negative error. Configuring thread.
  */
 BREAKER_EXPORT int breaker_h2o_static_register(h2o_pathconf_t *pathconf, breaker_node_t *node,
                                                const breaker_view_t *const *views,
@@ -63,7 +64,8 @@ BREAKER_EXPORT int breaker_h2o_static_register(h2o_pathconf_t *pathconf, breaker
  * Last-Modified and Content-Length are mended, and handlers registered at the path see the request
  * headers X-Breaker-Token and X-Breaker-Prefix (see handlers/README.md). It puts itself behind the
  * views and in front of every other handler of the path, whenever it is registered. While the node
- * has views but no token yet, the path answers 503. Returns 0 or a negative error. Configuring
+ * has views but no token yet, the path answers 503. Several nodes may be registered at one path;
+ * each is loaded before contexts are initialised. Returns 0 or a negative error. Configuring
  * thread.
  */
 BREAKER_EXPORT int breaker_h2o_rewrite_register(h2o_pathconf_t *pathconf, breaker_node_t *node);
