@@ -4,7 +4,7 @@
 # pkg-config, and checks what each of the eight programs serves: alone, and as a node of a cluster
 # whose other node is the installed h2o-breaker, by the library's thread and on a loop of its own.
 # Every installed header is compiled by itself in C and in C++, and a program in C++ includes all of
-# them and calls the library.
+# them and calls the library; another one agrees with its peers by itself.
 #
 #   sh tests/consumer/run.sh BUILD_DIR [C_COMPILER [C++_COMPILER]]
 
@@ -229,6 +229,15 @@ check_page() {
     cmp -s "$work/out" "$work/expected" || fail "$1 wrote: $(cat "$work/out")"
 }
 
+# check_coordinator PROGRAM: what it was told, and what it handed out. An entry of another release
+# changes nothing.
+check_coordinator() {
+    printf '%s\n' '100 100 other' '200 200 -' '300 300 other' '250 250 -' |
+        "$1" "$work/site" >"$work/out" || fail "$1 ended with $?"
+    printf '%s\n' BREAKER_ERR_NOT_READY /static/200/ /static/250/ >"$work/expected"
+    cmp -s "$work/out" "$work/expected" || fail "$1 wrote: $(cat "$work/out")"
+}
+
 # ---- a cluster ----
 
 free_port() {
@@ -324,6 +333,9 @@ done
 
 check_page "$work/cmake/page-h2o"
 check_page "$work/cmake/page-h2o-evloop"
+
+check_coordinator "$work/cmake/coordinator-core"
+check_coordinator "$work/cmake/coordinator-core-static"
 
 start_redis
 configure_peer

@@ -193,10 +193,13 @@ class Configurations(unittest.TestCase):
 
 class Text(unittest.TestCase):
     def test_the_code_is_what_the_consumer_compiles(self):
-        source = (ROOT / "tests/consumer/server.c").read_text()
-        for part in ("embedding", "joining"):
-            begin, end = "/* %s: begin */\n" % part, "/* %s: end */" % part
-            self.assertIn(source[source.index(begin) + len(begin):source.index(end)], blocks("c"))
+        parts = []
+        for name in ("server.c", "coordinator.c"):
+            source = (ROOT / "tests/consumer" / name).read_text()
+            parts += [part for _, part in
+                      re.findall(r"/\* (\w+): begin \*/\n(.*?)/\* \1: end \*/", source, re.S)]
+        self.assertEqual(len(parts), 3)
+        self.assertEqual(sorted(parts), sorted(blocks("c")))
 
     def test_what_it_points_to_is_there(self):
         for target in re.findall(r"\]\(([^)#:]+)\)", README):

@@ -146,7 +146,26 @@ BREAKER_EXPORT void breaker_node_wait_encoded(breaker_node_t *node);
 /** The publisher; nothing is published before the node is loaded. Lives as long as the node. */
 BREAKER_EXPORT breaker_publisher_t *breaker_node_publisher(breaker_node_t *node);
 
-/* ---- between the node's cluster and the server's threads ---- */
+/*
+ * ---- between the node's coordinator and the server's threads ----
+ *
+ * A coordinator is what nodes agree on tokens by: a cluster (cluster.h) over Redis, or the
+ * embedder's own over etcd, Consul or a database. It calls, on one thread:
+ *
+ *   breaker_node_join           before the load, which then publishes nothing
+ *   breaker_node_operator_token whether there is anything to agree on
+ *   breaker_node_publish        for the first token of the node's release, and for every change of
+ *                               it or of the ledger: which token names which release, in one order
+ *
+ * and owes the nodes four things: a token names one release for ever; the orders of the entries are
+ * the same for all nodes; a node's own token never gets older; a token is handed out only after it
+ * is stored where all will find it. Two nodes of one release may publish different tokens for a
+ * while, since the older one is redirected.
+ *
+ * If it also wants to be asked for news by requests that carry a newer token than it knows, it
+ * waits for `breaker_node_wanted_fd`, takes the wish, asks its store, publishes, and then tells
+ * `breaker_node_set_freshness`; without that such requests get 503 at once.
+ */
 
 /** the most requests of a process that wait for a refresh at the same time */
 #define BREAKER_PARKED_MAX 256
