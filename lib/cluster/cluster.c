@@ -14,24 +14,23 @@
 #include <sys/random.h>
 #include <time.h>
 #include <breaker/cluster.h>
-#include <breaker/state.h>
 #include "cluster/config.h"
 #include "cluster/log.h"
+#include "cluster/saver.h"
 #include "cluster/script.h"
 #include "thread.h"
 
 enum {
     /* how often the nodes are asked for, whose list is the larger part of an answer */
     NODES_EVERY_MS = 2000,
-    /* the state file is written at most so often; after a failure less often still */
-    SAVE_EVERY_MS = 1000,
-    SAVE_RETRY_MS = 10000,
+    NUM_HANDLES = 3,
 };
 
 struct st_breaker_cluster_t {
     breaker_node_t *node; /* borrowed: outlives us */
     breaker__script_caller_t caller;
     breaker__log_t log;
+    breaker__saver_t saver;
     void *data;
     void (*on_ready)(void *data);
     bool is_ready;
@@ -54,17 +53,9 @@ struct st_breaker_cluster_t {
     breaker__alive_t alive;
     bool older_alive, has_publish_due;
     uint64_t nodes_due_ms;
-
-    char *state_path; /* owned, or NULL */
-    bool has_save_due;
-    uint64_t save_from_ms;
-
-    /* what was logged last */
-    breaker_agreement_state_t said_state;
-    breaker_token_t said_token;
 };
 
-/* ---- time ---- */
+/* ---- time, and what is due to the log and the disk ---- */
 
 static uint64_t clock_ms(clockid_t id)
 {
@@ -79,97 +70,19 @@ static breaker_moment_t moment(void)
     return (breaker_moment_t){clock_ms(CLOCK_REALTIME), clock_ms(CLOCK_MONOTONIC)};
 }
 
-/* ---- the log ---- */
-
-static const char *name_of(breaker_agreement_state_t state)
-{
-    switch (state) {
-    case BREAKER_AGREEMENT_START:
-        return "start";
-    case BREAKER_AGREEMENT_LOCAL:
-        return "local";
-    case BREAKER_AGREEMENT_SYNCED:
-        return "synced";
-    case BREAKER_AGREEMENT_STALE:
-        return "stale";
-    }
-    assert(!"a state outside its enum");
-    return "";
-}
-
 static void log_trouble(breaker_cluster_t *cluster, const char *what, const char *reason)
 {
-    breaker__log(&cluster->log, clock_ms(CLOCK_MONOTONIC), BREAKER_LOG_WARNING,
-                 "breaker: cluster app=%s trouble=%s redis=%s reason=\"%s\"", cluster->caller.app,
-                 what, breaker_redis_peer(cluster->redis), reason);
+    breaker__log_trouble(&cluster->log, clock_ms(CLOCK_MONOTONIC), what,
+                         breaker_redis_peer(cluster->redis), reason);
 }
-
-static void log_file(breaker_cluster_t *cluster, const breaker_error_t *error)
-{
-    breaker__log(&cluster->log, clock_ms(CLOCK_MONOTONIC), BREAKER_LOG_WARNING,
-                 "breaker: cluster app=%s trouble=state-file reason=\"%s\"", cluster->caller.app,
-                 error->message);
-}
-
-/*
- * One line for each change of state or token. That all is well again is said after every trouble
- * that was said, and only then, so a link that comes and goes is not loud either.
- */
-static void log_transition(breaker_cluster_t *cluster)
-{
-    breaker_agreement_state_t state = breaker_agreement_state(cluster->agreement);
-    const breaker_ledger_entry_t *own = breaker_agreement_own(cluster->agreement);
-    bool said;
-
-    if (own == NULL)
-        return;
-    if (state == cluster->said_state && breaker_token_equal(&own->token, &cluster->said_token))
-        return;
-    said = breaker__log(&cluster->log, clock_ms(CLOCK_MONOTONIC),
-                        state == BREAKER_AGREEMENT_SYNCED ? BREAKER_LOG_INFO : BREAKER_LOG_WARNING,
-                        "breaker: cluster app=%s state=%s token=%s release=%s redis=%s",
-                        cluster->caller.app, name_of(state), own->token.text, own->release.text,
-                        breaker_redis_peer(cluster->redis));
-    if (!said)
-        return;
-    cluster->said_state = state;
-    cluster->said_token = own->token;
-}
-
-/* two releases under one token: the operator gave both the same, or they minted alike */
-static void log_conflict(breaker_cluster_t *cluster, const breaker_token_t *token)
-{
-    const breaker_ledger_entry_t *own = breaker_agreement_own(cluster->agreement);
-    const breaker_ledger_entry_t *there =
-        breaker_ledger_find(breaker_agreement_ledger(cluster->agreement), token->text, token->len);
-
-    if (there == NULL ||
-        breaker_release_id_equal(&there->release, &cluster->caller.agreement->release))
-        return;
-    breaker__log(&cluster->log, clock_ms(CLOCK_MONOTONIC), BREAKER_LOG_WARNING,
-                 "breaker: cluster app=%s trouble=token-conflict token=%s other-release=%s "
-                 "release=%s moved-on-to=%s",
-                 cluster->caller.app, token->text, there->release.text,
-                 cluster->caller.agreement->release.text, own != NULL ? own->token.text : "-");
-}
-
-/* ---- the state file ---- */
 
 static void save(breaker_cluster_t *cluster)
 {
     uint64_t now_ms = clock_ms(CLOCK_MONOTONIC);
     breaker_error_t error = {0};
 
-    if (!cluster->has_save_due || now_ms < cluster->save_from_ms)
-        return;
-    cluster->has_save_due = false;
-    cluster->save_from_ms = now_ms + SAVE_EVERY_MS;
-    if (breaker_state_save(cluster->state_path, breaker_agreement_own(cluster->agreement),
-                           breaker_agreement_ledger(cluster->agreement), &error) == 0)
-        return;
-    cluster->has_save_due = true;
-    cluster->save_from_ms = now_ms + SAVE_RETRY_MS;
-    log_file(cluster, &error);
+    if (breaker__saver_save(&cluster->saver, now_ms, cluster->agreement, &error) != 0)
+        breaker__log_file(&cluster->log, now_ms, &error);
 }
 
 /* ---- publication ---- */
@@ -243,6 +156,7 @@ static void send_poll(breaker_cluster_t *cluster, breaker_moment_t now)
     bool with_nodes = now.mono_ms >= cluster->nodes_due_ms;
     breaker_poll_t poll;
 
+    assert(cluster->caller.agreement == breaker_agreement_config(cluster->agreement));
     breaker_agreement_poll(cluster->agreement, now, &poll);
     breaker__script_poll(&cluster->command, &cluster->caller, &poll, with_nodes);
     if (with_nodes)
@@ -256,10 +170,9 @@ static void on_timer(uv_timer_t *timer);
 /* a timer that fires early does no harm: the agreement looks at the clock itself */
 static void arm(breaker_cluster_t *cluster, uint64_t now_ms)
 {
-    uint64_t wake_ms = cluster->wake_ms;
+    uint64_t save_ms = breaker__saver_due_ms(&cluster->saver);
+    uint64_t wake_ms = save_ms < cluster->wake_ms ? save_ms : cluster->wake_ms;
 
-    if (cluster->has_save_due && cluster->save_from_ms < wake_ms)
-        wake_ms = cluster->save_from_ms;
     if (wake_ms == UINT64_MAX) {
         uv_timer_stop(&cluster->timer);
         return;
@@ -272,15 +185,20 @@ static void carry_out(breaker_cluster_t *cluster, breaker_moment_t now, breaker_
 {
     bool older_alive = sees_older(cluster), was_alive = cluster->older_alive;
 
+    /* nothing happens any more once it is left */
+    assert(cluster->redis != NULL);
+    assert(cluster->num_handles == NUM_HANDLES);
     if (actions.hang_up)
         breaker_redis_hang_up(cluster->redis);
-    cluster->has_save_due |= actions.save && cluster->state_path != NULL;
+    if (actions.save)
+        breaker__saver_want(&cluster->saver);
     save(cluster);
     cluster->older_alive = older_alive;
     if (actions.publish || cluster->has_publish_due || older_alive != was_alive)
         publish(cluster);
     update_freshness(cluster);
-    log_transition(cluster);
+    breaker__log_transition(&cluster->log, now.mono_ms, breaker_redis_peer(cluster->redis),
+                            cluster->agreement);
     if (actions.dial)
         breaker_redis_dial(cluster->redis);
     if (actions.poll)
@@ -327,30 +245,18 @@ static void on_down(void *data, const char *reason)
     carry_out(cluster, now, breaker_agreement_on_down(cluster->agreement, now));
 }
 
-static void log_refusal(breaker_cluster_t *cluster, const breaker_reply_t *reply)
-{
-    char text[200];
-
-    if (reply->type != BREAKER_REPLY_ERROR) {
-        log_trouble(cluster, "answer", "not what the script answers");
-        return;
-    }
-    snprintf(text, sizeof(text), "%.*s", (int)(reply->len < sizeof(text) ? reply->len : 199),
-             reply->base);
-    log_trouble(cluster, "refused", text);
-}
-
 static void take_answer(breaker_cluster_t *cluster, breaker_moment_t now,
                         const breaker_answer_t *answer)
 {
     const breaker_ledger_entry_t *own = breaker_agreement_own(cluster->agreement);
-    breaker_token_t before = own != NULL ? own->token : cluster->caller.agreement->fixed;
+    const breaker_token_t *fixed = &breaker_agreement_config(cluster->agreement)->fixed;
+    breaker_token_t before = own != NULL ? own->token : *fixed;
     breaker_actions_t actions = breaker_agreement_on_answer(cluster->agreement, now, answer);
 
     if (actions.publish) {
-        log_conflict(cluster, &before);
-        if (!breaker_token_equal(&before, &cluster->caller.agreement->fixed))
-            log_conflict(cluster, &cluster->caller.agreement->fixed);
+        breaker__log_conflict(&cluster->log, now.mono_ms, cluster->agreement, &before);
+        if (!breaker_token_equal(&before, fixed))
+            breaker__log_conflict(&cluster->log, now.mono_ms, cluster->agreement, fixed);
     }
     carry_out(cluster, now, actions);
 }
@@ -361,7 +267,7 @@ static void on_reply(void *data, const breaker_reply_t *reply)
     breaker_moment_t now = moment();
 
     if (!breaker_script_parse(reply, &cluster->answer)) {
-        log_refusal(cluster, reply);
+        breaker__log_refusal(&cluster->log, now.mono_ms, breaker_redis_peer(cluster->redis), reply);
         carry_out(cluster, now, breaker_agreement_on_refused(cluster->agreement, now));
         return;
     }
@@ -374,8 +280,10 @@ static void on_reply(void *data, const breaker_reply_t *reply)
 
 static void free_cluster(breaker_cluster_t *cluster)
 {
+    assert(cluster->num_handles == 0);
+    assert(cluster->redis == NULL);
     breaker_agreement_free(cluster->agreement);
-    free(cluster->state_path);
+    breaker__saver_dispose(&cluster->saver);
     free(cluster);
 }
 
@@ -391,8 +299,10 @@ static void on_closed(uv_handle_t *handle)
 /* on the loop's thread */
 static void leave(breaker_cluster_t *cluster)
 {
+    assert(cluster->redis != NULL);
+    assert(cluster->num_handles == NUM_HANDLES);
     /* the last word is worth one more write, however soon after the one before */
-    cluster->save_from_ms = 0;
+    breaker__saver_hasten(&cluster->saver);
     save(cluster);
     breaker_node_set_freshness(cluster->node, (breaker_freshness_t){.reachable = false});
     breaker_redis_free(cluster->redis);
@@ -477,7 +387,8 @@ static void init_handles(breaker_cluster_t *cluster)
     err |= uv_async_init(cluster->loop, &cluster->stop, on_stop);
     err |= uv_poll_start(&cluster->wanted, UV_READABLE, on_wanted);
     assert(err == 0);
-    cluster->num_handles = 3;
+    assert(cluster->num_handles == 0);
+    cluster->num_handles = NUM_HANDLES;
     cluster->timer.data = cluster->wanted.data = cluster->stop.data = cluster;
 }
 
@@ -490,9 +401,9 @@ static int init(breaker_cluster_t *cluster, const breaker_cluster_config_t *conf
     cluster->log.data = cluster->data = config->data;
     cluster->log.on_log = config->on_log;
     cluster->on_ready = config->on_ready;
-    if (config->state_path != NULL && (cluster->state_path = strdup(config->state_path)) == NULL)
-        return breaker_error_set(error, BREAKER_ERR_NO_MEMORY, "out of memory");
-    if ((err = breaker_agreement_create(agreement, &cluster->agreement)) != 0)
+    cluster->log.app = cluster->caller.app;
+    if ((err = breaker__saver_init(&cluster->saver, config->state_path)) != 0 ||
+        (err = breaker_agreement_create(agreement, &cluster->agreement)) != 0)
         return breaker_error_set(error, err, "%s", breaker_err_message(err));
     init_caller(&cluster->caller, config, cluster->agreement);
     cluster->loop = config->loop != NULL ? config->loop : &cluster->own_loop;
@@ -512,9 +423,8 @@ static void begin(breaker_cluster_t *cluster)
     breaker_ledger_t saved;
     breaker_error_t error = {0};
 
-    breaker_ledger_init(&saved, NULL, 0);
-    if (cluster->state_path != NULL && breaker_state_load(cluster->state_path, &saved, &error) != 0)
-        log_file(cluster, &error);
+    if (breaker__saver_load(&cluster->saver, &saved, &error) != 0)
+        breaker__log_file(&cluster->log, now.mono_ms, &error);
     carry_out(cluster, now, breaker_agreement_start(cluster->agreement, now, &saved));
 }
 

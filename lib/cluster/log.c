@@ -3,9 +3,15 @@
  * said is not said again for a minute, however often its cause comes back. Different lines do not
  * hold each other back, so nothing new is lost.
  */
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include "cluster/log.h"
+
+/* of what Redis says is wrong */
+#define REFUSAL_SHOWN_MAX 199
+
+/* ---- how often ---- */
 
 static uint64_t hash_of(const char *text)
 {
@@ -21,6 +27,7 @@ static bool may_say(breaker__log_t *log, uint64_t now_ms, uint64_t hash)
 {
     size_t oldest = 0;
 
+    assert(hash != 0);
     for (size_t i = 0; i != BREAKER__LOG_LINES; ++i) {
         if (log->lines[i].hash == hash) {
             if (now_ms - log->lines[i].said_ms < BREAKER__LOG_EVERY_MS)
@@ -54,4 +61,90 @@ bool breaker__log(breaker__log_t *log, uint64_t now_ms, breaker_log_level_t leve
         return false;
     log->on_log(log->data, level, line);
     return true;
+}
+
+/* ---- what ---- */
+
+void breaker__log_trouble(breaker__log_t *log, uint64_t now_ms, const char *what, const char *peer,
+                          const char *reason)
+{
+    breaker__log(log, now_ms, BREAKER_LOG_WARNING,
+                 "breaker: cluster app=%s trouble=%s redis=%s reason=\"%s\"", log->app, what, peer,
+                 reason);
+}
+
+void breaker__log_refusal(breaker__log_t *log, uint64_t now_ms, const char *peer,
+                          const breaker_reply_t *reply)
+{
+    char text[REFUSAL_SHOWN_MAX + 1];
+
+    if (reply->type != BREAKER_REPLY_ERROR) {
+        breaker__log_trouble(log, now_ms, "answer", peer, "not what the script answers");
+        return;
+    }
+    snprintf(text, sizeof(text), "%.*s",
+             (int)(reply->len < REFUSAL_SHOWN_MAX ? reply->len : REFUSAL_SHOWN_MAX), reply->base);
+    breaker__log_trouble(log, now_ms, "refused", peer, text);
+}
+
+void breaker__log_file(breaker__log_t *log, uint64_t now_ms, const breaker_error_t *error)
+{
+    assert(error->code != 0);
+    breaker__log(log, now_ms, BREAKER_LOG_WARNING,
+                 "breaker: cluster app=%s trouble=state-file reason=\"%s\"", log->app,
+                 error->message);
+}
+
+static const char *name_of(breaker_agreement_state_t state)
+{
+    switch (state) {
+    case BREAKER_AGREEMENT_START:
+        return "start";
+    case BREAKER_AGREEMENT_LOCAL:
+        return "local";
+    case BREAKER_AGREEMENT_SYNCED:
+        return "synced";
+    case BREAKER_AGREEMENT_STALE:
+        return "stale";
+    }
+    assert(!"a state outside its enum");
+    return "";
+}
+
+void breaker__log_transition(breaker__log_t *log, uint64_t now_ms, const char *peer,
+                             const breaker_agreement_t *agreement)
+{
+    breaker_agreement_state_t state = breaker_agreement_state(agreement);
+    const breaker_ledger_entry_t *own = breaker_agreement_own(agreement);
+    bool said;
+
+    if (own == NULL)
+        return;
+    if (state == log->said_state && breaker_token_equal(&own->token, &log->said_token))
+        return;
+    said = breaker__log(log, now_ms,
+                        state == BREAKER_AGREEMENT_SYNCED ? BREAKER_LOG_INFO : BREAKER_LOG_WARNING,
+                        "breaker: cluster app=%s state=%s token=%s release=%s redis=%s", log->app,
+                        name_of(state), own->token.text, own->release.text, peer);
+    if (!said)
+        return;
+    log->said_state = state;
+    log->said_token = own->token;
+}
+
+void breaker__log_conflict(breaker__log_t *log, uint64_t now_ms,
+                           const breaker_agreement_t *agreement, const breaker_token_t *token)
+{
+    const breaker_release_id_t *release = &breaker_agreement_config(agreement)->release;
+    const breaker_ledger_entry_t *own = breaker_agreement_own(agreement);
+    const breaker_ledger_entry_t *there =
+        breaker_ledger_find(breaker_agreement_ledger(agreement), token->text, token->len);
+
+    if (there == NULL || breaker_release_id_equal(&there->release, release))
+        return;
+    breaker__log(log, now_ms, BREAKER_LOG_WARNING,
+                 "breaker: cluster app=%s trouble=token-conflict token=%s other-release=%s "
+                 "release=%s moved-on-to=%s",
+                 log->app, token->text, there->release.text, release->text,
+                 own != NULL ? own->token.text : "-");
 }

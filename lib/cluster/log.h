@@ -1,10 +1,12 @@
 #ifndef BREAKER_LIB_CLUSTER_LOG_H
 #define BREAKER_LIB_CLUSTER_LOG_H
 
-/* Lines for the host's log, the same warning at most once a minute. Not installed. */
+/* A cluster's lines for the host's log, the same warning at most once a minute. Not installed. */
 #include <stdbool.h>
 #include <stdint.h>
+#include <breaker/agreement.h>
 #include <breaker/cluster.h>
+#include <breaker/error.h>
 #include <breaker/redis.h>
 
 /** how many different lines are remembered; of more the one said longest ago is forgotten */
@@ -13,13 +15,23 @@
 /** a line with its NUL: a reason of Redis, and what is said around it; longer ones are cut */
 #define BREAKER__LOG_LINE_MAX (BREAKER_REDIS_REASON_MAX + 1024)
 
+/** Caller's memory; the first three fields are the caller's to set, in a zeroed one. */
 typedef struct st_breaker__log_t {
+    const char *app; /* borrowed: outlives us */
     void *data;
+    /** NULL: nobody listens */
     void (*on_log)(void *data, breaker_log_level_t level, const char *line);
     struct {
         uint64_t hash, said_ms;
     } lines[BREAKER__LOG_LINES];
+    /** where the agreement was said to stand */
+    breaker_agreement_state_t said_state;
+    breaker_token_t said_token;
 } breaker__log_t;
+
+/*
+ * `now_ms` is of a clock that never goes back, `peer` is what the link talks to.
+ */
 
 /**
  * Says a printf-formatted line, control characters replaced, unless it is a warning that was said
@@ -27,5 +39,27 @@ typedef struct st_breaker__log_t {
  */
 bool breaker__log(breaker__log_t *log, uint64_t now_ms, breaker_log_level_t level,
                   const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/** Something went wrong with Redis or because of it; `what` is one word for programs. */
+void breaker__log_trouble(breaker__log_t *log, uint64_t now_ms, const char *what, const char *peer,
+                          const char *reason);
+/** The script was not answered by what the script answers, or by an error. */
+void breaker__log_refusal(breaker__log_t *log, uint64_t now_ms, const char *peer,
+                          const breaker_reply_t *reply);
+/** The state file could not be read or written. */
+void breaker__log_file(breaker__log_t *log, uint64_t now_ms, const breaker_error_t *error);
+/**
+ * Says where the agreement stands if that is news: one line for each change of state or token. That
+ * all is well again is said after every trouble that was said, and only then, so a link that comes
+ * and goes is not loud either.
+ */
+void breaker__log_transition(breaker__log_t *log, uint64_t now_ms, const char *peer,
+                             const breaker_agreement_t *agreement);
+/**
+ * Warns if another release has this token, once ours: the operator gave both the same, or they
+ * minted alike.
+ */
+void breaker__log_conflict(breaker__log_t *log, uint64_t now_ms,
+                           const breaker_agreement_t *agreement, const breaker_token_t *token);
 
 #endif

@@ -63,12 +63,100 @@ static void a_line_is_one_line_however_long_its_cause(void **state)
     assert_int_equal(strlen(heard.last), BREAKER__LOG_LINE_MAX - 1);
 }
 
+/* ---- a cluster's lines ---- */
+
+static breaker__log_t make_log(heard_t *heard)
+{
+    return (breaker__log_t){.app = "shop", .data = heard, .on_log = on_log};
+}
+
+static void what_redis_refuses_with_is_shown_up_to_a_length(void **state)
+{
+    char text[500];
+    breaker_reply_t reply = {.type = BREAKER_REPLY_ERROR, .base = text, .len = 3};
+    heard_t heard = {0};
+    breaker__log_t log = make_log(&heard);
+    (void)state;
+
+    memset(text, 'e', sizeof(text));
+    breaker__log_refusal(&log, 5, "h:1", &reply);
+    assert_string_equal(heard.last,
+                        "breaker: cluster app=shop trouble=refused redis=h:1 reason=\"eee\"");
+    reply.len = sizeof(text);
+    breaker__log_refusal(&log, 5, "h:1", &reply);
+    assert_int_equal(strspn(strchr(heard.last, '"') + 1, "e"), 199);
+    reply.type = BREAKER_REPLY_STATUS;
+    breaker__log_refusal(&log, 5, "h:1", &reply);
+    assert_string_equal(heard.last, "breaker: cluster app=shop trouble=answer redis=h:1 "
+                                    "reason=\"not what the script answers\"");
+}
+
+/* an agreement that has the token v1 from before; v2 is another release's */
+static breaker_agreement_t *make_agreement(void)
+{
+    breaker_agreement_config_t config;
+    breaker_agreement_t *agreement;
+    breaker_ledger_entry_t entries[2] = {{.order = 50}, {.order = 60}};
+    breaker_ledger_t saved;
+
+    breaker_agreement_config_init(&config);
+    assert_int_equal(breaker_release_id_parse("r1", 2, &config.release), 0);
+    entries[0].release = config.release;
+    assert_int_equal(breaker_token_parse("v1", 2, &entries[0].token), 0);
+    assert_int_equal(breaker_token_parse("v2", 2, &entries[1].token), 0);
+    assert_int_equal(breaker_release_id_parse("r2", 2, &entries[1].release), 0);
+    assert_int_equal(breaker_ledger_init(&saved, entries, 2), 0);
+    assert_int_equal(breaker_agreement_create(&config, &agreement), 0);
+    breaker_agreement_start(agreement, (breaker_moment_t){5, 5}, &saved);
+    return agreement;
+}
+
+static void a_transition_is_said_once(void **state)
+{
+    heard_t heard = {0};
+    breaker__log_t log = make_log(&heard);
+    breaker_agreement_t *agreement = make_agreement();
+    (void)state;
+
+    breaker__log_transition(&log, 5, "h:1", agreement);
+    assert_string_equal(heard.last,
+                        "breaker: cluster app=shop state=stale token=v1 release=r1 redis=h:1");
+    breaker__log_transition(&log, 5 + 2 * BREAKER__LOG_EVERY_MS, "h:1", agreement);
+    assert_int_equal(heard.num, 1);
+    breaker_agreement_free(agreement);
+}
+
+static void a_conflict_is_another_releases_token_only(void **state)
+{
+    static const struct {
+        const char *token;
+        bool is_said;
+    } cases[] = {{"v1", false}, {"v3", false}, {"v2", true}};
+    heard_t heard = {0};
+    breaker__log_t log = make_log(&heard);
+    breaker_agreement_t *agreement = make_agreement();
+    breaker_token_t token;
+    (void)state;
+
+    for (size_t i = 0; i != sizeof(cases) / sizeof(cases[0]); ++i) {
+        assert_int_equal(breaker_token_parse(cases[i].token, 2, &token), 0);
+        breaker__log_conflict(&log, 5, agreement, &token);
+        assert_int_equal(heard.num, cases[i].is_said ? 1 : 0);
+    }
+    assert_string_equal(heard.last, "breaker: cluster app=shop trouble=token-conflict token=v2 "
+                                    "other-release=r2 release=r1 moved-on-to=v1");
+    breaker_agreement_free(agreement);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_same_trouble_is_said_once_a_minute),
         cmocka_unit_test(other_trouble_and_good_news_are_not_held_back),
         cmocka_unit_test(a_line_is_one_line_however_long_its_cause),
+        cmocka_unit_test(what_redis_refuses_with_is_shown_up_to_a_length),
+        cmocka_unit_test(a_transition_is_said_once),
+        cmocka_unit_test(a_conflict_is_another_releases_token_only),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
