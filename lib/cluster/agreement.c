@@ -151,6 +151,12 @@ static bool is_mine(const breaker_agreement_t *agreement, const breaker_ledger_e
     return breaker_release_id_equal(&entry->release, &agreement->config.release);
 }
 
+/* none at all, or one of the release before */
+static bool awaits_token(const breaker_agreement_t *agreement)
+{
+    return !has_own(agreement) || !is_mine(agreement, &agreement->own);
+}
+
 static void merge_ledger(breaker_ledger_t *ledger, const breaker_ledger_t *other)
 {
     for (size_t at = breaker_ledger_size(other); at-- != 0;)
@@ -221,11 +227,15 @@ static bool propose(const breaker_agreement_t *agreement, uint64_t wall_ms,
 static void go_local(breaker_agreement_t *agreement, breaker_moment_t now,
                      breaker_actions_t *actions)
 {
-    assert(!has_own(agreement));
-    if (!propose(agreement, now.wall_ms, &agreement->own)) {
+    breaker_ledger_entry_t proposal;
+
+    assert(awaits_token(agreement));
+    if (!propose(agreement, now.wall_ms, &proposal)) {
         agreement->local_ms = now.mono_ms + agreement->config.poll_ms;
         return;
     }
+    assert(!has_own(agreement) || proposal.order > agreement->own.order);
+    agreement->own = proposal;
     breaker_ledger_add(&agreement->ledger, &agreement->own);
     agreement->state = BREAKER_AGREEMENT_LOCAL;
     actions->save = actions->publish = true;
@@ -237,7 +247,7 @@ static uint64_t start_ends_ms(const breaker_agreement_t *agreement)
 {
     const breaker_agreement_config_t *config = &agreement->config;
 
-    if (agreement->state != BREAKER_AGREEMENT_START || config->start == BREAKER_START_STRICT)
+    if (!awaits_token(agreement) || config->start == BREAKER_START_STRICT)
         return UINT64_MAX;
     /* Redis answers, but may never answer with a token: it gets the time to settle and the grace */
     if (is_connected(agreement) && agreement->is_heard)
@@ -430,6 +440,12 @@ static void back_off(breaker_agreement_t *agreement, uint64_t now_ms)
 
 /* ---- events ---- */
 
+/* how long a release without a token waits for an answer */
+static uint64_t patience_ms(const breaker_agreement_config_t *config)
+{
+    return config->start == BREAKER_START_WAIT ? config->start_timeout_ms : config->grace_ms;
+}
+
 breaker_actions_t breaker_agreement_start(breaker_agreement_t *agreement, breaker_moment_t now,
                                           const breaker_ledger_t *saved)
 {
@@ -439,9 +455,7 @@ breaker_actions_t breaker_agreement_start(breaker_agreement_t *agreement, breake
 
     assert(agreement->state == BREAKER_AGREEMENT_START && agreement->link == LINK_DOWN);
     agreement->due_ms = agreement->wanted_ms = now.mono_ms;
-    agreement->local_ms =
-        now.mono_ms +
-        (config->start == BREAKER_START_WAIT ? config->start_timeout_ms : config->grace_ms);
+    agreement->local_ms = now.mono_ms + patience_ms(config);
     if (saved != NULL)
         agreement->ledger = *saved;
     own = breaker_ledger_newest(&agreement->ledger, &config->release);
@@ -506,6 +520,49 @@ breaker_actions_t breaker_agreement_on_answer(breaker_agreement_t *agreement, br
     return run_timers(agreement, now, actions);
 }
 
+/* a token of the new release that stands above all that this node handed out, or NULL */
+static const breaker_ledger_entry_t *find_next(const breaker_agreement_t *agreement)
+{
+    const breaker_token_t *fixed = &agreement->config.fixed;
+    const breaker_ledger_entry_t *best =
+        breaker_ledger_newest(&agreement->ledger, &agreement->config.release);
+
+    /* the operator's token is registered first */
+    if (fixed->len != 0 && find_token(&agreement->ledger, fixed) == NULL)
+        return NULL;
+    if (best == NULL || !has_own(agreement))
+        return best;
+    return breaker__ledger_entry_compare(best, &agreement->own) > 0 ? best : NULL;
+}
+
+breaker_actions_t breaker_agreement_on_release(breaker_agreement_t *agreement, breaker_moment_t now,
+                                               const breaker_release_id_t *release,
+                                               const breaker_token_t *fixed, const char *suffix)
+{
+    breaker_agreement_config_t *config = &agreement->config;
+    const breaker_ledger_entry_t *next;
+    breaker_actions_t actions = {.poll = false};
+
+    assert(breaker_release_id_is_valid(release->text, release->len));
+    assert(suffix == NULL || strlen(suffix) < sizeof(config->suffix));
+    config->release = *release;
+    if (fixed != NULL)
+        config->fixed = *fixed;
+    if (suffix != NULL)
+        strcpy(config->suffix, suffix);
+    agreement->local_ms = now.mono_ms + patience_ms(config);
+    if ((next = find_next(agreement)) != NULL) {
+        agreement->own = *next;
+        if (agreement->state == BREAKER_AGREEMENT_START)
+            agreement->state = BREAKER_AGREEMENT_STALE;
+        actions.save = actions.publish = true;
+    }
+    /* asked for at once where there is a connection, or when the poll under way is answered */
+    if (is_connected(agreement))
+        agreement->due_ms = now.mono_ms;
+    return run_timers(agreement, now, actions);
+}
+
 breaker_actions_t breaker_agreement_on_wanted(breaker_agreement_t *agreement, breaker_moment_t now)
 {
     agreement->is_wanted = true;
@@ -518,6 +575,13 @@ static bool may_mint(const breaker_agreement_t *agreement, uint64_t now_ms)
 {
     return has_own(agreement) || breaker_ledger_size(&agreement->ledger) != 0 ||
            (agreement->is_heard && now_ms >= agreement->settled_ms);
+}
+
+/* it has the release, but nothing of it that could be adopted: that came in with the last answer */
+static bool must_promote(const breaker_agreement_t *agreement)
+{
+    return has_own(agreement) && awaits_token(agreement) &&
+           breaker_ledger_newest(&agreement->held, &agreement->config.release) != NULL;
 }
 
 /*
@@ -543,6 +607,7 @@ void breaker_agreement_poll(const breaker_agreement_t *agreement, breaker_moment
     size_t num = 0;
 
     ret_poll->may_mint = may_mint(agreement, now.mono_ms);
+    ret_poll->must_promote = must_promote(agreement);
     ret_poll->wall_ms = now.wall_ms;
     memcpy(ret_poll->digest, agreement->digest, sizeof(ret_poll->digest));
     if (has_own(agreement))

@@ -28,6 +28,10 @@ enum {
 
 struct st_breaker_cluster_t {
     breaker_node_t *node; /* borrowed: outlives us */
+    /* owned references: what the node serves, and what it is to serve once there is a token for it,
+     * or NULL */
+    breaker_release_t *release, *next;
+    bool adopts_any, has_suffix;
     breaker__script_caller_t caller;
     breaker__log_t log;
     breaker__saver_t saver;
@@ -101,11 +105,30 @@ static bool sees_older(const breaker_cluster_t *cluster)
     return false;
 }
 
+/* the own entry names the release that goes with its token: the next one as soon as it has one */
+static breaker_release_t *release_of(const breaker_cluster_t *cluster,
+                                     const breaker_ledger_entry_t *own)
+{
+    if (cluster->next != NULL &&
+        breaker_release_id_equal(breaker_release_id(cluster->next), &own->release))
+        return cluster->next;
+    assert(cluster->adopts_any ||
+           breaker_release_id_equal(breaker_release_id(cluster->release), &own->release));
+    return cluster->release;
+}
+
+static void serve_next(breaker_cluster_t *cluster)
+{
+    breaker_release_unref(cluster->release);
+    cluster->release = cluster->next;
+    cluster->next = NULL;
+}
+
 /* where all nodes share all files, "any" is what this node has loaded */
 static breaker_ledger_t ledger_to_publish(const breaker_cluster_t *cluster)
 {
     const breaker_ledger_t *ledger = breaker_agreement_ledger(cluster->agreement);
-    const breaker_release_id_t *id = breaker_release_id(breaker_node_release(cluster->node));
+    const breaker_release_id_t *id = breaker_release_id(cluster->release);
     breaker_ledger_entry_t entries[BREAKER_LEDGER_MAX];
     breaker_ledger_t published;
     size_t size = breaker_ledger_size(ledger);
@@ -113,7 +136,8 @@ static breaker_ledger_t ledger_to_publish(const breaker_cluster_t *cluster)
 
     for (size_t i = 0; i != size; ++i) {
         entries[i] = *breaker_ledger_at(ledger, i);
-        if (breaker_release_id_equal(&entries[i].release, &cluster->caller.agreement->release))
+        if (cluster->adopts_any &&
+            breaker_release_id_equal(&entries[i].release, &cluster->caller.agreement->release))
             entries[i].release = *id;
     }
     err = breaker_ledger_init(&published, entries, size);
@@ -124,13 +148,17 @@ static breaker_ledger_t ledger_to_publish(const breaker_cluster_t *cluster)
 static void publish(breaker_cluster_t *cluster)
 {
     const breaker_ledger_entry_t *own = breaker_agreement_own(cluster->agreement);
+    breaker_release_t *release;
     breaker_ledger_t ledger;
     int err;
 
     if (own == NULL)
         return;
+    release = release_of(cluster, own);
     ledger = ledger_to_publish(cluster);
-    err = breaker_node_publish(cluster->node, &own->token, &ledger, cluster->older_alive);
+    err = breaker_node_publish(cluster->node, release, &own->token, &ledger, cluster->older_alive);
+    if (err == 0 && release == cluster->next)
+        serve_next(cluster);
     cluster->has_publish_due = err != 0;
     if (err != 0)
         log_trouble(cluster, "publish", breaker_err_message(err));
@@ -217,14 +245,46 @@ static void on_timer(uv_timer_t *timer)
     carry_out(cluster, now, breaker_agreement_on_time(cluster->agreement, now));
 }
 
+static void take_release(breaker_cluster_t *cluster, breaker_moment_t now, breaker_release_t *next,
+                         const breaker_token_t *token)
+{
+    char suffix[sizeof(breaker_agreement_config(cluster->agreement)->suffix)] = "";
+
+    cluster->next = next;
+    if (cluster->has_suffix)
+        breaker__cluster_suffix(next, suffix, sizeof(suffix));
+    carry_out(cluster, now,
+              breaker_agreement_on_release(cluster->agreement, now, breaker_release_id(next),
+                                           token->len != 0 ? token : NULL, suffix));
+}
+
+/* the node may have loaded other files */
+static void look_for_next(breaker_cluster_t *cluster, breaker_moment_t now)
+{
+    breaker_token_t token;
+    breaker_release_t *next = breaker_node_next(cluster->node, &token);
+
+    if (next != NULL && cluster->next == NULL && !cluster->adopts_any) {
+        take_release(cluster, now, next, &token);
+        return;
+    }
+    assert(next == NULL || cluster->adopts_any || next == cluster->next);
+    if (next != NULL && cluster->adopts_any)
+        breaker_node_refuse_next(cluster->node, next,
+                                 "a cluster whose nodes share all files has one token for all of "
+                                 "them: other files come with a restart");
+    breaker_release_unref(next);
+}
+
 static void on_wanted(uv_poll_t *wanted, int status, int events)
 {
     breaker_cluster_t *cluster = wanted->data;
     breaker_moment_t now = moment();
     (void)status, (void)events;
 
-    breaker_node_take_wanted(cluster->node);
-    carry_out(cluster, now, breaker_agreement_on_wanted(cluster->agreement, now));
+    if (breaker_node_take_wanted(cluster->node))
+        carry_out(cluster, now, breaker_agreement_on_wanted(cluster->agreement, now));
+    look_for_next(cluster, now);
 }
 
 static void on_up(void *data)
@@ -283,6 +343,8 @@ static void free_cluster(breaker_cluster_t *cluster)
     assert(cluster->num_handles == 0);
     assert(cluster->redis == NULL);
     breaker_agreement_free(cluster->agreement);
+    breaker_release_unref(cluster->release);
+    breaker_release_unref(cluster->next);
     breaker__saver_dispose(&cluster->saver);
     free(cluster);
 }
@@ -426,6 +488,8 @@ static void begin(breaker_cluster_t *cluster)
     if (breaker__saver_load(&cluster->saver, &saved, &error) != 0)
         breaker__log_file(&cluster->log, now.mono_ms, &error);
     carry_out(cluster, now, breaker_agreement_start(cluster->agreement, now, &saved));
+    /* a cluster that was stopped before may have left it waiting */
+    look_for_next(cluster, now);
 }
 
 /* undoes `init_handles` and `begin` when no thread could be started */
@@ -437,23 +501,24 @@ static void abandon(breaker_cluster_t *cluster)
     free_cluster(cluster);
 }
 
-int breaker_cluster_start(breaker_node_t *node, const breaker_cluster_config_t *config,
-                          breaker_cluster_t **ret_cluster, breaker_error_t *error)
+/* for a release whose reference is taken over */
+static int start(breaker_node_t *node, breaker_release_t *release,
+                 const breaker_cluster_config_t *config,
+                 const breaker_agreement_config_t *agreement, breaker_cluster_t **ret_cluster,
+                 breaker_error_t *error)
 {
-    breaker_cluster_t *cluster;
-    breaker_agreement_config_t agreement;
+    breaker_cluster_t *cluster = calloc(1, sizeof(*cluster));
     int err;
 
-    if (!breaker_node_is_joined(node) || breaker_node_release(node) == NULL)
-        return breaker_error_set(error, BREAKER_ERR_STATE,
-                                 "the node has not joined, or is not loaded");
-    if ((err = breaker__cluster_configure(node, config, &agreement, error)) != 0)
-        return err;
-    make_random(&agreement.seed, sizeof(agreement.seed));
-    if ((cluster = calloc(1, sizeof(*cluster))) == NULL)
+    if (cluster == NULL) {
+        breaker_release_unref(release);
         return breaker_error_set(error, BREAKER_ERR_NO_MEMORY, "out of memory");
+    }
     cluster->node = node;
-    if ((err = init(cluster, config, &agreement, error)) != 0) {
+    cluster->release = release;
+    cluster->adopts_any = config->adopt_any;
+    cluster->has_suffix = config->token_suffix;
+    if ((err = init(cluster, config, agreement, error)) != 0) {
         free_cluster(cluster);
         return err;
     }
@@ -465,4 +530,22 @@ int breaker_cluster_start(breaker_node_t *node, const breaker_cluster_config_t *
     }
     *ret_cluster = cluster;
     return 0;
+}
+
+int breaker_cluster_start(breaker_node_t *node, const breaker_cluster_config_t *config,
+                          breaker_cluster_t **ret_cluster, breaker_error_t *error)
+{
+    breaker_agreement_config_t agreement;
+    breaker_release_t *release = NULL;
+    int err;
+
+    if (!breaker_node_is_joined(node) || (release = breaker_node_release(node)) == NULL)
+        return breaker_error_set(error, BREAKER_ERR_STATE,
+                                 "the node has not joined, or is not loaded");
+    if ((err = breaker__cluster_configure(node, release, config, &agreement, error)) != 0) {
+        breaker_release_unref(release);
+        return err;
+    }
+    make_random(&agreement.seed, sizeof(agreement.seed));
+    return start(node, release, config, &agreement, ret_cluster, error);
 }

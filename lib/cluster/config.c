@@ -76,14 +76,20 @@ static int check(const breaker_node_t *node, const breaker_cluster_config_t *con
     return read_operator_token(node, ret_fixed, error);
 }
 
-int breaker__cluster_configure(const breaker_node_t *node, const breaker_cluster_config_t *config,
+void breaker__cluster_suffix(const breaker_release_t *release, char *dst, size_t size)
+{
+    assert(size > 1 + BREAKER_RELEASE_DIGEST_SHOWN);
+    snprintf(dst, size, "-%.*s", BREAKER_RELEASE_DIGEST_SHOWN,
+             breaker_release_id_digest(breaker_release_id(release)));
+}
+
+int breaker__cluster_configure(const breaker_node_t *node, const breaker_release_t *release,
+                               const breaker_cluster_config_t *config,
                                breaker_agreement_config_t *ret_agreement, breaker_error_t *error)
 {
     breaker_agreement_config_t agreement = config->agreement;
-    const breaker_release_t *release = breaker_node_release(node);
     int err;
 
-    assert(release != NULL);
     if ((err = check(node, config, &agreement.fixed, error)) != 0)
         return err;
     agreement.release = *breaker_release_id(release);
@@ -93,8 +99,7 @@ int breaker__cluster_configure(const breaker_node_t *node, const breaker_cluster
     }
     agreement.suffix[0] = '\0';
     if (config->token_suffix)
-        snprintf(agreement.suffix, sizeof(agreement.suffix), "-%.*s", BREAKER_RELEASE_DIGEST_SHOWN,
-                 breaker_release_id_digest(breaker_release_id(release)));
+        breaker__cluster_suffix(release, agreement.suffix, sizeof(agreement.suffix));
     *ret_agreement = agreement;
     return 0;
 }

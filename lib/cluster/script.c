@@ -104,6 +104,13 @@ static void format(breaker_script_command_t *command, const char *app, const wor
             words->entries[i].release.text);
 }
 
+static const char *act_of(const breaker_poll_t *poll)
+{
+    if (poll->must_promote)
+        return "promote";
+    return poll->may_mint ? "mint" : "settle";
+}
+
 void breaker__script_poll(breaker_script_command_t *command, const breaker__script_caller_t *caller,
                           const breaker_poll_t *poll, bool with_nodes)
 {
@@ -112,7 +119,7 @@ void breaker__script_poll(breaker_script_command_t *command, const breaker__scri
         .release = agreement->release.text,
         .address = caller->address[0] != '\0' ? caller->address : NOWHERE,
         .id = caller->id,
-        .act = poll->may_mint ? "mint" : "settle",
+        .act = act_of(poll),
         .fixed = agreement->fixed.text,
         .suffix = agreement->suffix,
         .wall_ms = poll->wall_ms,

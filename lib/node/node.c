@@ -13,6 +13,20 @@
 #include "release/release.h"
 #include "serving/publisher.h"
 
+void breaker__node_lock(breaker_node_t *node)
+{
+    int err = pthread_mutex_lock(&node->lock);
+
+    assert(err == 0);
+}
+
+void breaker__node_unlock(breaker_node_t *node)
+{
+    int err = pthread_mutex_unlock(&node->lock);
+
+    assert(err == 0);
+}
+
 /* ---- making one ---- */
 
 static uint64_t now_ms(void)
@@ -41,6 +55,10 @@ int breaker_node_create(const breaker_node_config_t *config, breaker_node_t **re
     if ((node = aligned_alloc(_Alignof(breaker_node_t), sizeof(*node))) == NULL)
         return BREAKER_ERR_NO_MEMORY;
     memset(node, 0, sizeof(*node));
+    if (pthread_mutex_init(&node->lock, NULL) != 0) {
+        free(node);
+        return BREAKER_ERR_NO_MEMORY;
+    }
     breaker__mailbox_init(&node->mailbox);
     node->minted = node->token = minted;
     if (config != NULL)
@@ -61,12 +79,17 @@ void breaker_node_free(breaker_node_t *node)
 {
     if (node == NULL)
         return;
+    breaker__node_lock(node);
+    node->is_ending = true;
+    breaker__node_unlock(node);
     breaker__loader_free(node->loader);
+    breaker__next_abandon(node);
     breaker__mailbox_dispose(&node->mailbox);
     breaker_publisher_free(node->publisher);
     breaker_release_unref(node->release);
     for (size_t i = 0; i != node->num_views; ++i)
         breaker_view_free(node->views[i]);
+    pthread_mutex_destroy(&node->lock);
     free((void *)(uintptr_t)node->encoding.cache_directory);
     free(node->state_path);
     free(node);
@@ -77,7 +100,7 @@ void breaker_node_free(breaker_node_t *node)
 /* the load ends the configuration */
 static bool is_loaded(const breaker_node_t *node)
 {
-    return node->release != NULL;
+    return node->is_loaded;
 }
 
 int breaker_node_set_token(breaker_node_t *node, const char *token, size_t len)
@@ -179,9 +202,14 @@ const breaker_token_t *breaker_node_token(const breaker_node_t *node, size_t ind
     return node->tokens + index;
 }
 
-breaker_release_t *breaker_node_release(const breaker_node_t *node)
+breaker_release_t *breaker_node_release(breaker_node_t *node)
 {
-    return node->release;
+    breaker_release_t *release;
+
+    breaker__node_lock(node);
+    release = node->release != NULL ? breaker_release_ref(node->release) : NULL;
+    breaker__node_unlock(node);
+    return release;
 }
 
 breaker_publisher_t *breaker_node_publisher(breaker_node_t *node)
@@ -236,21 +264,33 @@ static void remember_token(breaker_node_t *node, const breaker_release_t *releas
     node->minted = token;
 }
 
-/* NULL for a node of a cluster, which has no token yet */
-static int make_first_snapshot(const breaker_node_t *node, breaker_release_t *release,
-                               breaker_snapshot_t **ret_snapshot)
+int breaker__node_snapshot(const breaker_node_t *node, breaker_release_t *release,
+                           const breaker_token_t *tokens, const breaker_ledger_t *ledger,
+                           bool older_alive, breaker_snapshot_t **ret_snapshot)
 {
-    breaker_snapshot_config_t config = {
+    const breaker_snapshot_config_t config = {
         .views = (const breaker_view_t *const *)node->views,
-        .tokens = node->tokens,
+        .tokens = tokens,
         .num_views = node->num_views,
         .release = release,
+        .ledger = ledger,
+        .is_alone = !breaker__mailbox_is_open(&node->mailbox),
+        .older_alive = older_alive,
     };
 
+    assert(release != NULL);
+    return breaker_snapshot_create(&config, ret_snapshot);
+}
+
+/* NULL for a node of a cluster, which has no token yet */
+static int make_first_snapshot(breaker_node_t *node, breaker_release_t *release,
+                               breaker_snapshot_t **ret_snapshot)
+{
     *ret_snapshot = NULL;
-    return !breaker__mailbox_is_open(&node->mailbox)
-               ? breaker_snapshot_create(&config, ret_snapshot)
-               : 0;
+    if (breaker__mailbox_is_open(&node->mailbox))
+        return 0;
+    breaker__alone_begin(node, breaker_release_id(release));
+    return breaker__node_snapshot(node, release, node->tokens, NULL, false, ret_snapshot);
 }
 
 static int fail(breaker_error_t *error, int err)
@@ -278,7 +318,10 @@ int breaker_node_load(breaker_node_t *node, breaker_error_t *error)
         breaker_release_unref(release);
         return err;
     }
+    breaker__node_lock(node);
     node->release = release;
+    node->is_loaded = true;
+    breaker__node_unlock(node);
     breaker__loader_encode(node->loader, release);
     if (snapshot != NULL)
         breaker_publisher_publish(node->publisher, snapshot);
@@ -317,26 +360,33 @@ int breaker_node_operator_token(const breaker_node_t *node, breaker_token_t *ret
     return 0;
 }
 
-int breaker_node_publish(breaker_node_t *node, const breaker_token_t *token,
-                         const breaker_ledger_t *ledger, bool older_alive)
+/* what may be published now: what is served, or what is to be served next */
+static bool is_publishable(breaker_node_t *node, const breaker_release_t *release)
+{
+    bool is_known;
+
+    breaker__node_lock(node);
+    is_known = release == node->release || (node->next != NULL && release == node->next->release);
+    breaker__node_unlock(node);
+    return is_known;
+}
+
+int breaker_node_publish(breaker_node_t *node, breaker_release_t *release,
+                         const breaker_token_t *token, const breaker_ledger_t *ledger,
+                         bool older_alive)
 {
     breaker_token_t tokens[BREAKER_VIEWS_MAX];
-    breaker_snapshot_config_t config = {
-        .views = (const breaker_view_t *const *)node->views,
-        .tokens = tokens,
-        .num_views = node->num_views,
-        .release = node->release,
-        .ledger = ledger,
-        .older_alive = older_alive,
-    };
     breaker_snapshot_t *snapshot;
     int err;
 
-    assert(is_loaded(node));
     assert(breaker__mailbox_is_open(&node->mailbox));
+    if (!is_publishable(node, release))
+        return BREAKER_ERR_STATE;
     for (size_t i = 0; i != node->num_views; ++i)
         tokens[i] = *token;
-    if ((err = breaker_snapshot_create(&config, &snapshot)) == 0)
-        breaker_publisher_publish(node->publisher, snapshot);
-    return err;
+    if ((err = breaker__node_snapshot(node, release, tokens, ledger, older_alive, &snapshot)) != 0)
+        return err;
+    breaker_publisher_publish(node->publisher, snapshot);
+    breaker__next_published(node, release);
+    return 0;
 }

@@ -2,9 +2,12 @@
 #define BREAKER_NODE_NODE_H
 
 /* What the files of this room share. Not installed. */
+#include <pthread.h>
 #include <breaker/node.h>
+#include "node/alone.h"
 #include "node/loader.h"
 #include "node/mailbox.h"
+#include "node/next.h"
 
 struct st_breaker_node_t {
     /* between the cluster's thread and the server's */
@@ -20,10 +23,30 @@ struct st_breaker_node_t {
     breaker_token_t tokens[BREAKER_VIEWS_MAX];
     size_t num_views;
     char *state_path; /* owned, or NULL */
+    bool is_loaded;
+
+    /* of a node by itself, from the load the loader's alone */
+    breaker__alone_t alone;
 
     breaker_publisher_t *publisher; /* owned */
     breaker__loader_t *loader;      /* owned; its thread runs from the load on */
-    breaker_release_t *release;     /* owned reference; NULL until loaded */
+
+    pthread_mutex_t lock;       /* of what follows */
+    breaker_release_t *release; /* owned reference: what is served; NULL until loaded */
+    breaker__next_t *next;      /* owned: the load that is under way, or NULL */
+    bool is_ending;
 };
+
+/** Around whatever stands behind `lock`, for moments only. */
+void breaker__node_lock(breaker_node_t *node);
+void breaker__node_unlock(breaker_node_t *node);
+
+/**
+ * Makes a snapshot of a release under one token a view; `ledger` and `older_alive` as in
+ * snapshot.h. The caller owns the reference. Fails with BREAKER_ERR_NO_MEMORY.
+ */
+int breaker__node_snapshot(const breaker_node_t *node, breaker_release_t *release,
+                           const breaker_token_t *tokens, const breaker_ledger_t *ledger,
+                           bool older_alive, breaker_snapshot_t **ret_snapshot);
 
 #endif

@@ -140,7 +140,7 @@ static bool has_opaque(const question_t *question)
 
 static void judge_other(breaker_verdict_t *verdict, question_t *question)
 {
-    bool has_ledger = question->snapshot->has_ledger, older;
+    bool has_ledger = question->snapshot->has_ledger, is_asked, older;
 
     if (!breaker_token_is_valid(question->token, question->token_len) ||
         !breaker_path_is_clean(question->asset, question->asset_len)) {
@@ -150,11 +150,12 @@ static void judge_other(breaker_verdict_t *verdict, question_t *question)
     if (has_ledger)
         question->entry =
             breaker_ledger_find(&question->snapshot->ledger, question->token, question->token_len);
-    question->is_opaque = has_ledger && question->entry == NULL && has_opaque(question);
+    is_asked = has_ledger && !question->snapshot->is_alone && question->entry == NULL;
+    question->is_opaque = is_asked && has_opaque(question);
     older = is_older(question);
     if (question->entry != NULL && judge_entry(verdict, question, older))
         return;
-    if (has_ledger && question->entry == NULL && judge_unknown(verdict, question, older))
+    if (is_asked && judge_unknown(verdict, question, older))
         return;
     decide(verdict, without_peer(question, older));
 }

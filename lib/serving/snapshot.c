@@ -54,6 +54,7 @@ static void take_ledger(breaker_snapshot_t *snapshot, const breaker_snapshot_con
     if (config->ledger == NULL)
         return;
     snapshot->has_ledger = true;
+    snapshot->is_alone = config->is_alone;
     snapshot->ledger = *config->ledger;
     for (size_t i = 0; i != breaker_ledger_size(&snapshot->ledger); ++i) {
         const breaker_release_id_t *id = &breaker_ledger_at(&snapshot->ledger, i)->release;

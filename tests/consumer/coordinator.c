@@ -21,11 +21,14 @@ static int publish_agreed(breaker_node_t *node, const breaker_ledger_entry_t *en
     breaker_ledger_t ledger;
     int err;
 
-    if ((err = breaker_ledger_init(&ledger, entries, num)) != 0)
-        return err;
-    if ((newest = breaker_ledger_newest(&ledger, breaker_release_id(release))) == NULL)
-        return BREAKER_ERR_NOT_READY; /* nobody has: register breaker_token_mint's, atomically */
-    return breaker_node_publish(node, &newest->token, &ledger, false);
+    if ((err = breaker_ledger_init(&ledger, entries, num)) == 0) {
+        if ((newest = breaker_ledger_newest(&ledger, breaker_release_id(release))) != NULL)
+            err = breaker_node_publish(node, release, &newest->token, &ledger, false);
+        else
+            err = BREAKER_ERR_NOT_READY; /* nobody has: register breaker_token_mint's, atomically */
+    }
+    breaker_release_unref(release);
+    return err;
 }
 /* coordinating: end */
 
@@ -54,7 +57,15 @@ static int make_node(const char *directory, breaker_node_t **ret_node, breaker_e
     return breaker_node_load(*ret_node, error);
 }
 
-static int read_entry(const char *line, const breaker_node_t *node, breaker_ledger_entry_t *entry)
+static void read_own(breaker_node_t *node, breaker_release_id_t *ret_id)
+{
+    breaker_release_t *release = breaker_node_release(node);
+
+    *ret_id = *breaker_release_id(release);
+    breaker_release_unref(release);
+}
+
+static int read_entry(const char *line, breaker_node_t *node, breaker_ledger_entry_t *entry)
 {
     char token[80], release[256];
     unsigned long long order;
@@ -63,7 +74,7 @@ static int read_entry(const char *line, const breaker_node_t *node, breaker_ledg
         return BREAKER_ERR_RANGE;
     entry->order = order;
     if (strcmp(release, "-") == 0)
-        entry->release = *breaker_release_id(breaker_node_release(node));
+        read_own(node, &entry->release);
     else if (breaker_release_id_parse(release, strlen(release), &entry->release) != 0)
         return BREAKER_ERR_RELEASE_SYNTAX;
     return breaker_token_parse(token, strlen(token), &entry->token);

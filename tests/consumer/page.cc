@@ -37,9 +37,13 @@ Snapshot take_snapshot(breaker_node_t *node)
 int publish(breaker_node_t *node, const char *text)
 {
     breaker_token_t token;
+    breaker_release_t *release = breaker_node_release(node);
     int err = breaker_token_parse(text, std::strlen(text), &token);
 
-    return err != 0 ? err : breaker_node_publish(node, &token, nullptr, false);
+    if (err == 0)
+        err = breaker_node_publish(node, release, &token, nullptr, false);
+    breaker_release_unref(release);
+    return err;
 }
 
 int print_url(breaker_node_t *node, const breaker_view_t *view, const std::string &path)

@@ -45,13 +45,15 @@ static void publish(fixture_t *fixture, const char *const *tokens, size_t num)
 {
     breaker_ledger_entry_t entries[4] = {{.order = 0}};
     breaker_token_t current = token_of(tokens[num - 1]);
-    const breaker_release_id_t *id = breaker_release_id(breaker_node_release(fixture->node));
+    breaker_release_t *release = breaker_node_release(fixture->node);
+    const breaker_release_id_t *id = breaker_release_id(release);
     breaker_ledger_t ledger;
 
     for (size_t i = 0; i != num; ++i)
         entries[i] = (breaker_ledger_entry_t){1000 + i, token_of(tokens[i]), *id};
     assert_int_equal(breaker_ledger_init(&ledger, entries, num), 0);
-    assert_int_equal(breaker_node_publish(fixture->node, &current, &ledger, false), 0);
+    assert_int_equal(breaker_node_publish(fixture->node, release, &current, &ledger, false), 0);
+    breaker_release_unref(release);
 }
 
 static void publish_v1(fixture_t *fixture)

@@ -33,8 +33,8 @@ typedef struct st_server_t {
     uint16_t port;
     pthread_t thread;
     /* what it says to each poll */
-    const char *answer;
-    atomic_uint num_polls;
+    _Atomic(const char *) answer;
+    atomic_uint num_polls, num_promotes;
 } server_t;
 
 /* polls come one at a time, each in one write: what is long enough for the script and ends like a
@@ -42,6 +42,7 @@ typedef struct st_server_t {
 static void serve_connection(server_t *server, int fd)
 {
     char buf[65536];
+    const char *answer;
     size_t len = 0;
     ssize_t got;
 
@@ -49,9 +50,12 @@ static void serve_connection(server_t *server, int fd)
         len += (size_t)got;
         if (len < 2000 || memcmp(buf + len - 2, "\r\n", 2) != 0)
             continue;
+        answer = atomic_load(&server->answer);
+        if (memmem(buf, len, "\r\npromote\r\n", 11) != NULL)
+            atomic_fetch_add(&server->num_promotes, 1);
         len = 0;
         atomic_fetch_add(&server->num_polls, 1);
-        if (send(fd, server->answer, strlen(server->answer), MSG_NOSIGNAL) < 0)
+        if (send(fd, answer, strlen(answer), MSG_NOSIGNAL) < 0)
             break;
     }
     close(fd);
@@ -96,6 +100,7 @@ typedef struct st_world_t {
     tree_t tree;
     char state_path[128];
     breaker_node_t *node;
+    breaker_release_id_t id; /* of what the node is loaded with */
     char url[64];
     const char *urls[1];
     breaker_cluster_config_t config;
@@ -125,6 +130,15 @@ static void add_view(breaker_node_t *node, const char *name, const char *directo
     assert_int_equal(breaker_node_add_view(node, &config, &view), 0);
 }
 
+static breaker_release_id_t take_id(breaker_node_t *node)
+{
+    breaker_release_t *release = breaker_node_release(node);
+    breaker_release_id_t id = *breaker_release_id(release);
+
+    breaker_release_unref(release);
+    return id;
+}
+
 static int setup(void **state)
 {
     static world_t world;
@@ -140,6 +154,7 @@ static int setup(void **state)
     add_view(world.node, "b/{breaker}", world.state_path);
     assert_int_equal(breaker_node_join(world.node), 0);
     assert_int_equal(breaker_node_load(world.node, &error), 0);
+    world.id = take_id(world.node);
     snprintf(world.state_path, sizeof(world.state_path), "%s/state", world.tree.path);
     breaker_cluster_config_init(&world.config);
     world.config.app = "shop";
@@ -378,7 +393,7 @@ static void an_entry_of_the_release_becomes_the_token_of_all_views(void **state)
 {
     world_t *world = *state;
     breaker_cluster_t *cluster;
-    const breaker_release_id_t *id = breaker_release_id(breaker_node_release(world->node));
+    const breaker_release_id_t *id = &world->id;
     breaker_ledger_t saved;
     server_t server;
     char answer[1024];
@@ -463,7 +478,7 @@ static void a_server_that_answers_nonsense_costs_a_line_and_nothing_else(void **
 /* that v1 is the token of the node's release; good until the next question */
 static const char *answer_v1(const world_t *world)
 {
-    const breaker_release_id_t *id = breaker_release_id(breaker_node_release(world->node));
+    const breaker_release_id_t *id = &world->id;
     static char answer[256];
 
     snprintf(answer, sizeof(answer),
@@ -496,6 +511,248 @@ static void a_wanted_refresh_is_a_poll_out_of_turn(void **state)
     WAIT_UNTIL(breaker_node_freshness(world->node).answered_ms >= wanted_ms);
     breaker_cluster_stop(cluster);
     stop_server(&server);
+}
+
+/* ---- other files ---- */
+
+typedef struct st_outcome_t {
+    atomic_bool is_done;
+    breaker_next_end_t end;
+    int code;
+} outcome_t;
+
+static void on_done(void *data, breaker_next_end_t end, const breaker_error_t *error)
+{
+    outcome_t *outcome = data;
+
+    assert_false(atomic_load(&outcome->is_done));
+    outcome->end = end;
+    outcome->code = error != NULL ? error->code : 0;
+    atomic_store(&outcome->is_done, true);
+}
+
+/* begins to load other files in both views; returns what release they are */
+static breaker_release_id_t load_next(world_t *world, const char *token, outcome_t *outcome)
+{
+    static char path[128];
+    const char *const directories[] = {path, path};
+    breaker_release_id_t id;
+    breaker_node_t *other;
+    breaker_next_t next;
+
+    *outcome = (outcome_t){.code = 0};
+    tree_write(&world->tree, "other/a.css", "b{}");
+    snprintf(path, sizeof(path), "%s/other", world->tree.path);
+    assert_int_equal(breaker_node_create(NULL, &other), 0);
+    assert_int_equal(breaker_node_set_label(other, "r2", 2), 0);
+    add_view(other, "a/{breaker}", path);
+    add_view(other, "b/{breaker}", path);
+    assert_int_equal(breaker_node_load(other, NULL), 0);
+    id = take_id(other);
+    breaker_node_free(other);
+
+    breaker_next_init(&next);
+    next.directories = directories;
+    next.label = "r2";
+    next.token = token;
+    next.data = outcome;
+    next.on_done = on_done;
+    assert_int_equal(breaker_node_load_next(world->node, &next), 0);
+    return id;
+}
+
+/* a ledger of up to three entries: "order token" each, and the release that it is of */
+static const char *make_answer(char *dst, size_t size, const char *const *entries,
+                               const breaker_release_id_t *const *ids, size_t num)
+{
+    int len =
+        snprintf(dst, size, "*4\r\n$40\r\n%.39s%zu\r\n:1000000\r\n*%zu\r\n", DIGEST, num, num);
+
+    for (size_t i = 0; i != num; ++i)
+        len += snprintf(dst + len, size - (size_t)len, "$%zu\r\n%s %s\r\n",
+                        strlen(entries[i]) + 1 + ids[i]->len, entries[i], ids[i]->text);
+    snprintf(dst + len, size - (size_t)len, "$-1\r\n");
+    return dst;
+}
+
+static bool serves(world_t *world, const char *token, const breaker_release_id_t *id)
+{
+    breaker_snapshot_t *snapshot = take_snapshot(world);
+    bool is_served = strcmp(snapshot->views[1].token.text, token) == 0 &&
+                     breaker_release_id_equal(breaker_release_id(snapshot->release), id);
+
+    breaker_snapshot_unref(snapshot);
+    return is_served;
+}
+
+static void wait_polls(server_t *server, unsigned num)
+{
+    unsigned before = atomic_load(&server->num_polls);
+
+    WAIT_UNTIL(atomic_load(&server->num_polls) >= before + num);
+}
+
+static void other_files_are_served_once_they_have_a_token_of_their_own(void **state)
+{
+    world_t *world = *state;
+    breaker_cluster_t *cluster;
+    breaker_release_id_t id;
+    outcome_t outcome;
+    server_t server;
+    char answer[1024];
+
+    start_server(&server, answer_v1(world));
+    use_server(world, &server);
+    cluster = start(world);
+    wait_ready(world);
+    id = load_next(world, NULL, &outcome);
+    wait_polls(&server, 5);
+    assert_false(atomic_load(&outcome.is_done));
+    assert_true(serves(world, "v1", &world->id));
+
+    atomic_store(&server.answer,
+                 make_answer(answer, sizeof(answer), (const char *const[]){"50 v1", "60 v2"},
+                             (const breaker_release_id_t *const[]){&world->id, &id}, 2));
+    WAIT_UNTIL(atomic_load(&outcome.is_done));
+    assert_int_equal(outcome.end, BREAKER_NEXT_PUBLISHED);
+    assert_true(serves(world, "v2", &id));
+    assert_int_equal(atomic_load(&server.num_promotes), 0);
+    breaker_cluster_stop(cluster);
+    stop_server(&server);
+}
+
+static void files_of_a_release_that_the_cluster_knows_are_served_at_once(void **state)
+{
+    world_t *world = *state;
+    breaker_cluster_t *cluster;
+    breaker_release_id_t id;
+    outcome_t outcome;
+    server_t server;
+    char answer[1024];
+
+    start_server(&server, answer_v1(world));
+    use_server(world, &server);
+    id = load_next(world, NULL, &outcome);
+    make_answer(answer, sizeof(answer), (const char *const[]){"50 v1", "60 v2"},
+                (const breaker_release_id_t *const[]){&world->id, &id}, 2);
+    atomic_store(&server.answer, answer);
+    /* what was loaded before the cluster was there waits for it */
+    cluster = start(world);
+    WAIT_UNTIL(atomic_load(&outcome.is_done));
+    assert_int_equal(outcome.end, BREAKER_NEXT_PUBLISHED);
+    assert_true(serves(world, "v2", &id));
+    breaker_cluster_stop(cluster);
+    stop_server(&server);
+}
+
+static void a_release_that_comes_back_gets_a_token_above_all(void **state)
+{
+    world_t *world = *state;
+    breaker_cluster_t *cluster;
+    breaker_release_id_t id;
+    outcome_t outcome;
+    server_t server;
+    char before[1024], after[1024];
+
+    start_server(&server, answer_v1(world));
+    use_server(world, &server);
+    cluster = start(world);
+    wait_ready(world);
+    id = load_next(world, NULL, &outcome);
+    atomic_store(&server.answer,
+                 make_answer(before, sizeof(before), (const char *const[]){"40 v0", "50 v1"},
+                             (const breaker_release_id_t *const[]){&id, &world->id}, 2));
+    WAIT_UNTIL(atomic_load(&server.num_promotes) >= 3);
+    assert_false(atomic_load(&outcome.is_done));
+    assert_true(serves(world, "v1", &world->id));
+    atomic_store(&server.answer,
+                 make_answer(after, sizeof(after), (const char *const[]){"40 v0", "50 v1", "70 v3"},
+                             (const breaker_release_id_t *const[]){&id, &world->id, &id}, 3));
+    WAIT_UNTIL(atomic_load(&outcome.is_done));
+    assert_true(serves(world, "v3", &id));
+    breaker_cluster_stop(cluster);
+    stop_server(&server);
+}
+
+static void without_redis_other_files_get_a_token_of_the_nodes_own(void **state)
+{
+    world_t *world = *state;
+    breaker_snapshot_t *before, *after;
+    breaker_cluster_t *cluster;
+    breaker_release_id_t id;
+    outcome_t outcome;
+
+    world->config.agreement.grace_ms = 10;
+    cluster = start(world);
+    wait_ready(world);
+    before = take_snapshot(world);
+    id = load_next(world, NULL, &outcome);
+    WAIT_UNTIL(atomic_load(&outcome.is_done));
+    assert_int_equal(outcome.end, BREAKER_NEXT_PUBLISHED);
+    after = take_snapshot(world);
+    assert_true(serves(world, after->views[0].token.text, &id));
+    assert_true(breaker_token_compare(before->views[0].token.text, before->views[0].token.len,
+                                      after->views[0].token.text, after->views[0].token.len) < 0);
+    assert_int_equal(breaker_ledger_size(&after->ledger), 2);
+    breaker_snapshot_unref(before);
+    breaker_snapshot_unref(after);
+    breaker_cluster_stop(cluster);
+}
+
+static void an_operators_token_for_other_files_is_theirs(void **state)
+{
+    world_t *world = *state;
+    breaker_cluster_t *cluster;
+    breaker_release_id_t id;
+    outcome_t outcome;
+
+    world->config.agreement.grace_ms = 10;
+    cluster = start(world);
+    wait_ready(world);
+    id = load_next(world, "v2.0", &outcome);
+    WAIT_UNTIL(atomic_load(&outcome.is_done));
+    assert_true(serves(world, "v2.0", &id));
+    breaker_cluster_stop(cluster);
+}
+
+static void where_all_share_all_files_no_other_ones_are_loaded(void **state)
+{
+    world_t *world = *state;
+    breaker_cluster_t *cluster;
+    outcome_t outcome;
+
+    world->config.agreement.grace_ms = 10;
+    world->config.adopt_any = true;
+    cluster = start(world);
+    wait_ready(world);
+    load_next(world, NULL, &outcome);
+    WAIT_UNTIL(atomic_load(&outcome.is_done));
+    assert_int_equal(outcome.end, BREAKER_NEXT_FAILED);
+    assert_int_equal(outcome.code, BREAKER_ERR_STATE);
+    breaker_cluster_stop(cluster);
+}
+
+static void a_load_that_waits_for_a_token_ends_with_the_node(void **state)
+{
+    world_t *world = *state;
+    breaker_cluster_t *cluster;
+    outcome_t outcome;
+    server_t server;
+
+    start_server(&server, answer_v1(world));
+    use_server(world, &server);
+    cluster = start(world);
+    wait_ready(world);
+    load_next(world, NULL, &outcome);
+    wait_polls(&server, 3);
+    breaker_cluster_stop(cluster);
+    stop_server(&server);
+    assert_false(atomic_load(&outcome.is_done));
+    breaker_node_free(world->node);
+    world->node = NULL;
+    assert_true(atomic_load(&outcome.is_done));
+    assert_int_equal(outcome.end, BREAKER_NEXT_FAILED);
+    assert_int_equal(outcome.code, BREAKER_ERR_CANCELLED);
 }
 
 /* ---- on an embedder's loop ---- */
@@ -539,6 +796,13 @@ int main(void)
         TEST(where_all_share_all_files_any_release_is_this_one),
         TEST(a_server_that_answers_nonsense_costs_a_line_and_nothing_else),
         TEST(a_wanted_refresh_is_a_poll_out_of_turn),
+        TEST(other_files_are_served_once_they_have_a_token_of_their_own),
+        TEST(files_of_a_release_that_the_cluster_knows_are_served_at_once),
+        TEST(a_release_that_comes_back_gets_a_token_above_all),
+        TEST(without_redis_other_files_get_a_token_of_the_nodes_own),
+        TEST(an_operators_token_for_other_files_is_theirs),
+        TEST(where_all_share_all_files_no_other_ones_are_loaded),
+        TEST(a_load_that_waits_for_a_token_ends_with_the_node),
         TEST(an_embedders_loop_carries_the_cluster_and_is_empty_after_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

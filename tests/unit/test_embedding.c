@@ -143,6 +143,7 @@ static void make_changing_node(changes_t *changes, const tree_t *tree, bool join
 
 static void a_node_by_itself_tells_of_its_load(void **state)
 {
+    breaker_release_t *release;
     changes_t changes = {0};
     tree_t tree;
 
@@ -156,8 +157,9 @@ static void a_node_by_itself_tells_of_its_load(void **state)
     assert_string_equal(changes.tokens[0].text, "1718539201234");
     assert_string_equal(changes.tokens[1].text, "v2");
     assert_string_equal(changes.url, "/static/1718539201234/a.txt");
-    assert_string_equal(changes.release,
-                        breaker_release_id(breaker_node_release(changes.node))->text);
+    release = breaker_node_release(changes.node);
+    assert_string_equal(changes.release, breaker_release_id(release)->text);
+    breaker_release_unref(release);
     breaker_node_free(changes.node);
     assert_int_equal(changes.num, 1);
     tree_remove(&tree);
@@ -165,15 +167,17 @@ static void a_node_by_itself_tells_of_its_load(void **state)
 
 static void publish(breaker_node_t *node, const char *text, const char *other, bool older_alive)
 {
+    breaker_release_t *release = breaker_node_release(node);
     breaker_ledger_entry_t entry = {.order = 1};
     breaker_token_t token;
     breaker_ledger_t ledger;
 
-    entry.release = *breaker_release_id(breaker_node_release(node));
+    entry.release = *breaker_release_id(release);
     assert_int_equal(breaker_token_parse(other, strlen(other), &entry.token), 0);
     assert_int_equal(breaker_ledger_init(&ledger, &entry, 1), 0);
     assert_int_equal(breaker_token_parse(text, strlen(text), &token), 0);
-    assert_int_equal(breaker_node_publish(node, &token, &ledger, older_alive), 0);
+    assert_int_equal(breaker_node_publish(node, release, &token, &ledger, older_alive), 0);
+    breaker_release_unref(release);
 }
 
 static void a_node_of_a_cluster_tells_of_each_token_once(void **state)

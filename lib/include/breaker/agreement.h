@@ -126,6 +126,9 @@ typedef struct st_breaker_actions_t {
 typedef struct st_breaker_poll_t {
     /** false while settling: the script then mints nothing as long as the ledger is empty */
     bool may_mint;
+    /** mint although the ledger knows the release: its entries are below what the node handed out
+     */
+    bool must_promote;
     uint64_t wall_ms;
     /** SHA-1 in hexadecimal of the ledger that Redis answered last on this connection, or "" */
     char digest[41];
@@ -187,6 +190,20 @@ BREAKER_EXPORT breaker_actions_t breaker_agreement_on_refused(breaker_agreement_
  */
 BREAKER_EXPORT breaker_actions_t breaker_agreement_on_wanted(breaker_agreement_t *agreement,
                                                              breaker_moment_t now);
+
+/**
+ * The node has loaded another release and is to serve it. The own entry stays what it is, the old
+ * release's, until there is one of the new release above it: at once where the ledger has it, else
+ * with an answer, or as a proposal of the node's own once what START waits for is over. So the own
+ * entry always names the release that is to be published with its token. `fixed` is the operator's
+ * token for the new release, NULL: the one before, which another release has then; `suffix` is the
+ * new release's, NULL: the one before. Both are valid as in the configuration.
+ */
+BREAKER_EXPORT breaker_actions_t breaker_agreement_on_release(breaker_agreement_t *agreement,
+                                                              breaker_moment_t now,
+                                                              const breaker_release_id_t *release,
+                                                              const breaker_token_t *fixed,
+                                                              const char *suffix);
 
 /** Fills what the poll that was asked for says. */
 BREAKER_EXPORT void breaker_agreement_poll(const breaker_agreement_t *agreement,

@@ -22,6 +22,8 @@ extern "C" {
  * then read by all.
  *
  *   configured ── breaker_node_load ──▶ loaded, encodings follow in the background
+ *                                          │ ▲
+ *                                          └─┘ breaker_node_load_next: other files
  *
  * A node by itself publishes its first snapshot when it is loaded. A node of a cluster publishes
  * nothing until its cluster (cluster.h) has a token for it; until then its views answer as before
@@ -118,8 +120,79 @@ BREAKER_EXPORT const breaker_token_t *breaker_node_token(const breaker_node_t *n
  */
 BREAKER_EXPORT int breaker_node_load(breaker_node_t *node, breaker_error_t *error);
 
-/** The release; NULL until loaded. Borrowed from the node. Any thread after the load. */
-BREAKER_EXPORT breaker_release_t *breaker_node_release(const breaker_node_t *node);
+/**
+ * The release that the node serves, or was loaded with where nothing is published yet, with a
+ * reference that the caller drops; NULL until loaded. Any thread.
+ */
+BREAKER_EXPORT breaker_release_t *breaker_node_release(breaker_node_t *node);
+
+/* ---- other files for a running node ---- */
+
+/** How a load into a running node ended. */
+typedef enum en_breaker_next_end_t {
+    /** the new files are published, under a token that no other files have had */
+    BREAKER_NEXT_PUBLISHED,
+    /** the files and the label are those that the node serves: nothing changed, the token is kept
+     */
+    BREAKER_NEXT_UNCHANGED,
+    /** the node serves what it served */
+    BREAKER_NEXT_FAILED,
+} breaker_next_end_t;
+
+/**
+ * What a running node is to serve next: the same views, with other files. Start from
+ * `breaker_next_init`. Everything but `data` is copied.
+ */
+typedef struct st_breaker_next_t {
+    /**
+     * where the files are, one directory a view by its index; NULL, all or one: the view's own,
+     * opened anew, so that a symbolic link on the way there is followed to where it leads now. The
+     * options of the views stay what they are; `breaker_static_url` takes paths of files in the
+     * views' own directories
+     */
+    const char *const *directories;
+    /** the label of the release, NUL-ended; NULL: the one that the node was configured with */
+    const char *label;
+    /**
+     * the operator's token for these files, NUL-ended, for all views; NULL: minted ones are minted
+     * anew, and an operator's token, which names the files that were served under it, gets its
+     * order appended: "v1" becomes "v1.1718539201234". The same happens to a token that is another
+     * release's already
+     */
+    const char *token;
+    /** handed to `on_done`; outlives the load */
+    void *data;
+    /**
+     * Called exactly once, when the node serves what it is to serve from now on, and last: it may
+     * ask for the next load. On the node's loader thread, or from within `breaker_node_free`; it
+     * must not wait for anything there, nor free the node. `error` says why a load failed, in one
+     * line, and is NULL otherwise; BREAKER_ERR_CANCELLED: the node was freed before. May be NULL.
+     */
+    void (*on_done)(void *data, breaker_next_end_t end, const breaker_error_t *error);
+} breaker_next_t;
+
+/** Fills `*next` with the defaults: the views' directories and the node's label. */
+BREAKER_EXPORT void breaker_next_init(breaker_next_t *next);
+
+/**
+ * Loads other files into a running node and publishes them: returns at once, `next->on_done` tells
+ * the end. The loading is done on the node's loader thread, which has the lowest priority, with the
+ * node's hooks. A directory that is missing or a file that cannot be read fails the whole load.
+ * What is served changes in one step from one release under its token to the other under its own:
+ *
+ * - On a node by itself once the files are loaded. The new token stands above all that the node
+ *   knows, also for files that it served before, and is written to the state file first.
+ * - On a node of a cluster once there is a token for the release: the newest that the cluster has
+ *   for it, if that is above the node's own, or one that Redis mints; where Redis cannot be
+ * reached, one of the node's own after the time and by the policy of its start. Until then the load
+ * is under way, and the old files are served under their token.
+ *
+ * Requests that are being answered keep the old files, their memory and descriptors, until the last
+ * of them has ended. One load at a time: fails with BREAKER_ERR_BUSY until the callback of the one
+ * before was called, with BREAKER_ERR_STATE on a node that is not loaded or being freed, with
+ * BREAKER_ERR_TOKEN_SYNTAX and with BREAKER_ERR_NO_MEMORY; nothing is called then. Any thread.
+ */
+BREAKER_EXPORT int breaker_node_load_next(breaker_node_t *node, const breaker_next_t *next);
 
 /**
  * Gives a node a file to remember its token in (state.h): a restart with the same release has the
@@ -162,6 +235,11 @@ BREAKER_EXPORT breaker_publisher_t *breaker_node_publisher(breaker_node_t *node)
  * is stored where all will find it. Two nodes of one release may publish different tokens for a
  * while, since the older one is redirected.
  *
+ * Where other files may be loaded (`breaker_node_load_next`) it also waits for
+ * `breaker_node_wanted_fd` and asks for `breaker_node_next`: it agrees on a token for that release
+ * above the node's own, and publishes the two together. Until then it goes on with what the node
+ * serves.
+ *
  * If it also wants to be asked for news by requests that carry a newer token than it knows, it
  * waits for `breaker_node_wanted_fd`, takes the wish, asks its store, publishes, and then tells
  * `breaker_node_set_freshness`; without that such requests get 503 at once.
@@ -187,11 +265,27 @@ BREAKER_EXPORT int breaker_node_operator_token(const breaker_node_t *node,
                                                breaker_token_t *ret_token);
 
 /**
- * Publishes a snapshot in which all views have this token. `older_alive` is the snapshot's. Loaded
- * nodes of a cluster only. Fails with BREAKER_ERR_NO_MEMORY. One thread at a time, the cluster's.
+ * Publishes a snapshot in which all views have this release and this token, which names it.
+ * `older_alive` is the snapshot's. The release is `breaker_node_release`'s or
+ * `breaker_node_next`'s: that one is the node's from now on. Loaded nodes of a cluster only. Fails
+ * with BREAKER_ERR_NO_MEMORY, and with BREAKER_ERR_STATE for another release. One thread at a time,
+ * the cluster's.
  */
-BREAKER_EXPORT int breaker_node_publish(breaker_node_t *node, const breaker_token_t *token,
+BREAKER_EXPORT int breaker_node_publish(breaker_node_t *node, breaker_release_t *release,
+                                        const breaker_token_t *token,
                                         const breaker_ledger_t *ledger, bool older_alive);
+
+/**
+ * The release that was loaded into the running node and waits for a token, with a reference that
+ * the caller drops, or NULL. `*ret_token` is the operator's token for it, or a zeroed one. It stays
+ * the same until it is published or refused. The cluster's thread, woken by
+ * `breaker_node_wanted_fd`.
+ */
+BREAKER_EXPORT breaker_release_t *breaker_node_next(breaker_node_t *node,
+                                                    breaker_token_t *ret_token);
+/** Has that load fail, for a reason of one line. The cluster's thread. */
+BREAKER_EXPORT void breaker_node_refuse_next(breaker_node_t *node, breaker_release_t *release,
+                                             const char *why);
 
 /** What the server's threads see of how fresh the ledger is. */
 typedef struct st_breaker_freshness_t {
@@ -214,8 +308,8 @@ BREAKER_EXPORT breaker_freshness_t breaker_node_freshness(const breaker_node_t *
  */
 BREAKER_EXPORT void breaker_node_want_refresh(breaker_node_t *node);
 /**
- * Becomes readable when a refresh is wanted; `breaker_node_take_wanted` makes it wait again, and
- * tells whether one is.
+ * Becomes readable when a refresh is wanted or there is a `breaker_node_next`;
+ * `breaker_node_take_wanted` makes it wait again, and tells whether a refresh is.
  */
 BREAKER_EXPORT int breaker_node_wanted_fd(const breaker_node_t *node);
 BREAKER_EXPORT bool breaker_node_take_wanted(breaker_node_t *node);

@@ -41,8 +41,10 @@ typedef struct st_breaker_snapshot_config_t {
     /** other releases whose bytes this node holds, at most BREAKER_HELD_MAX */
     breaker_release_t *const *held;
     size_t num_held;
-    /** the cluster's ledger; NULL on a single node */
+    /** the cluster's ledger; on a single node what it remembers of its own tokens, or NULL */
     const breaker_ledger_t *ledger;
+    /** a single node: there is nobody whom a refresh would hear */
+    bool is_alone;
     /** releases of the ledger that a live peer holds and that relay may fetch */
     const breaker_release_id_t *relayable;
     size_t num_relayable;
@@ -65,6 +67,8 @@ typedef struct st_breaker_snapshot_t {
     size_t num_held;
     /** for each ledger entry: what this node can do for it, filled when the snapshot is made */
     bool has_ledger;
+    /** there is nobody to ask for a token that the ledger does not know */
+    bool is_alone;
     breaker_ledger_t ledger;
     breaker_release_t *entry_release[BREAKER_LEDGER_MAX]; /* borrowed from release or held */
     bool entry_relayable[BREAKER_LEDGER_MAX];

@@ -1,0 +1,160 @@
+/*
+ * The tokens of a node by itself: it is a cluster of one, and its agreement one that never hears
+ * anybody, so that what is minted is decided by the same rules. Kept always: a token that was
+ * handed out is remembered under its release, and every later one is above it.
+ */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <breaker/agreement.h>
+#include <breaker/state.h>
+#include "node/alone.h"
+#include "node/node.h"
+
+static uint64_t wall_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static void tell(const breaker_node_t *node, const breaker_error_t *error)
+{
+    if (node->hooks.on_notice != NULL)
+        node->hooks.on_notice(node->hooks.notice_data, error->message);
+}
+
+/* an operator's token has no order of its own: it counts as given when the node's was minted */
+static uint64_t order_of(const breaker_token_t *token, const breaker_token_t *minted)
+{
+    const breaker_token_t *order =
+        breaker_token_is_decimal(token->text, token->len) ? token : minted;
+
+    return strtoull(order->text, NULL, 10);
+}
+
+static void remember(breaker__alone_t *alone, size_t num, const breaker_release_id_t *release)
+{
+    for (size_t i = 0; i != num; ++i) {
+        const breaker_ledger_entry_t entry = {
+            .order = order_of(alone->tokens + i, &alone->minted),
+            .token = alone->tokens[i],
+            .release = *release,
+        };
+        breaker_ledger_add(&alone->memory, &entry);
+    }
+}
+
+void breaker__alone_begin(breaker_node_t *node, const breaker_release_id_t *release)
+{
+    breaker__alone_t *alone = &node->alone;
+    breaker_error_t error;
+    int err = breaker_ledger_init(&alone->memory, NULL, 0);
+
+    assert(err == 0);
+    /* what is wrong with the file was told when the first token was read from it */
+    if (node->state_path != NULL)
+        breaker_state_load(node->state_path, &alone->memory, &error);
+    memcpy(alone->tokens, node->tokens, sizeof(alone->tokens));
+    alone->minted = node->minted;
+    remember(alone, node->num_views, release);
+}
+
+/* one view's token, by an agreement that lives for this one event */
+static int agree(const breaker_ledger_t *memory, const breaker_release_id_t *from,
+                 const breaker_release_id_t *to, const breaker_token_t *fixed,
+                 breaker_ledger_entry_t *ret_entry)
+{
+    breaker_moment_t now = {.wall_ms = wall_ms(), .mono_ms = 1};
+    breaker_agreement_config_t config;
+    breaker_agreement_t *agreement;
+    const breaker_ledger_entry_t *own;
+    int err;
+
+    breaker_agreement_config_init(&config);
+    config.release = *from;
+    config.fixed = *fixed;
+    config.grace_ms = 0;
+    if ((err = breaker_agreement_create(&config, &agreement)) != 0)
+        return err;
+    breaker_agreement_start(agreement, now, memory);
+    breaker_agreement_on_release(agreement, now, to, NULL, NULL);
+    own = breaker_agreement_own(agreement);
+    if (own != NULL && breaker_release_id_equal(&own->release, to))
+        *ret_entry = *own;
+    else
+        err = BREAKER_ERR_RANGE;
+    breaker_agreement_free(agreement);
+    return err;
+}
+
+/* what the operator wants of a view's token: nothing where it is minted */
+static breaker_token_t wanted_of(const breaker__alone_t *alone, size_t view,
+                                 const breaker_token_t *fixed)
+{
+    if (fixed->len != 0)
+        return *fixed;
+    if (breaker_token_equal(alone->tokens + view, &alone->minted))
+        return (breaker_token_t){.len = 0};
+    return alone->tokens[view];
+}
+
+/* the first view that had the same token, `view` itself when it is the first */
+static size_t first_like(const breaker__alone_t *alone, size_t view)
+{
+    size_t first = 0;
+
+    while (!breaker_token_equal(alone->tokens + first, alone->tokens + view))
+        ++first;
+    assert(first <= view);
+    return first;
+}
+
+static void take(breaker__proposal_t *proposal, size_t view, const breaker_ledger_entry_t *entry,
+                 bool is_minted)
+{
+    proposal->alone.tokens[view] = entry->token;
+    breaker_ledger_add(&proposal->alone.memory, entry);
+    if (is_minted)
+        proposal->alone.minted = entry->token;
+    /* the file has one entry in front: a minted one if there is one */
+    if (is_minted || view == 0)
+        proposal->own = *entry;
+}
+
+int breaker__alone_propose(const breaker_node_t *node, const breaker_release_id_t *from,
+                           const breaker_release_id_t *to, const breaker_token_t *fixed,
+                           breaker__proposal_t *ret_proposal)
+{
+    const breaker__alone_t *alone = &node->alone;
+    breaker_ledger_entry_t entry;
+    int err;
+
+    ret_proposal->alone = *alone;
+    ret_proposal->own = (breaker_ledger_entry_t){.order = 0};
+    for (size_t i = 0; i != node->num_views; ++i) {
+        size_t first = fixed->len != 0 ? 0 : first_like(alone, i);
+        breaker_token_t wanted = wanted_of(alone, i, fixed);
+
+        if (first != i)
+            ret_proposal->alone.tokens[i] = ret_proposal->alone.tokens[first];
+        else if ((err = agree(&alone->memory, from, to, &wanted, &entry)) != 0)
+            return err;
+        else
+            take(ret_proposal, i, &entry, wanted.len == 0);
+    }
+    return 0;
+}
+
+void breaker__alone_hand_out(breaker_node_t *node, const breaker__proposal_t *proposal)
+{
+    breaker_error_t error;
+
+    node->alone = proposal->alone;
+    if (node->state_path == NULL || proposal->own.token.len == 0)
+        return;
+    if (breaker_state_save(node->state_path, &proposal->own, &node->alone.memory, &error) != 0)
+        tell(node, &error);
+}
