@@ -2,6 +2,7 @@
  * The cluster on a terminal and as JSON. Newest first in both: what one looks for stands where one
  * looks first. Everything printed has been checked to be printable where it was read.
  */
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -67,57 +68,183 @@ static void print_time(uint64_t ms, char dst[TIME_SIZE])
     snprintf(dst + len, TIME_SIZE - len, ".%03uZ", (unsigned)(ms % 1000));
 }
 
-/* ---- for people ---- */
+/* ---- tables: one column more is one function and one line ---- */
+
+/* any cell, with its NUL */
+#define CELL_SIZE (BREAKER_ADVERTISE_MAX + 1)
+#define COLUMNS_MAX 8
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+typedef struct st_column_t {
+    const char *heading;
+    bool is_right;
+    /* what a row, an entry or a node, has there */
+    void (*write)(const breaker__print_view_t *view, const void *row, char dst[CELL_SIZE]);
+} column_t;
+
+typedef struct st_table_t {
+    const column_t *columns;
+    size_t num_columns, num_rows;
+    const void *const *rows;
+} table_t;
+
+static int width_of(const breaker__print_view_t *view, const table_t *table, const column_t *column)
+{
+    size_t width = strlen(column->heading);
+    char cell[CELL_SIZE];
+
+    for (size_t i = 0; i != table->num_rows; ++i) {
+        column->write(view, table->rows[i], cell);
+        if (strlen(cell) > width)
+            width = strlen(cell);
+    }
+    assert(width < CELL_SIZE);
+    return (int)width;
+}
+
+static void print_cell(const column_t *column, int width, bool is_last, const char *text)
+{
+    /* what is left-aligned has no spaces after the last column */
+    if (!column->is_right)
+        width = is_last ? 0 : -width;
+    printf("%*s%s", width, text, is_last ? "\n" : "  ");
+}
+
+static void print_table(const breaker__print_view_t *view, const table_t *table)
+{
+    size_t last = table->num_columns - 1;
+    char cell[CELL_SIZE];
+    int widths[COLUMNS_MAX];
+
+    assert(table->num_columns != 0);
+    assert(table->num_columns <= COLUMNS_MAX);
+    for (size_t at = 0; at <= last; ++at) {
+        widths[at] = width_of(view, table, table->columns + at);
+        print_cell(table->columns + at, widths[at], at == last, table->columns[at].heading);
+    }
+    for (size_t i = 0; i != table->num_rows; ++i)
+        for (size_t at = 0; at <= last; ++at) {
+            table->columns[at].write(view, table->rows[i], cell);
+            print_cell(table->columns + at, widths[at], at == last, cell);
+        }
+}
+
+/* ---- the ledger ---- */
+
+static void write_since(const breaker__print_view_t *view, const void *row, char dst[CELL_SIZE])
+{
+    const breaker_ledger_entry_t *entry = row;
+    char time[TIME_SIZE];
+
+    print_time(entry->order, time);
+    snprintf(dst, CELL_SIZE, "%c %s",
+             entry == breaker_ledger_newest(view->ledger, NULL) ? '*' : ' ', time);
+}
+
+static void write_token(const breaker__print_view_t *view, const void *row, char dst[CELL_SIZE])
+{
+    (void)view;
+    snprintf(dst, CELL_SIZE, "%s", ((const breaker_ledger_entry_t *)row)->token.text);
+}
+
+/* the nodes of a release stand at its newest token */
+static void write_count(const breaker__print_view_t *view, const breaker_ledger_entry_t *entry,
+                        bool wants_live, char dst[CELL_SIZE])
+{
+    size_t live, silent;
+
+    dst[0] = '\0';
+    if (entry != breaker_ledger_newest(view->ledger, &entry->release))
+        return;
+    count(view, &entry->release, &live, &silent);
+    snprintf(dst, CELL_SIZE, "%zu", wants_live ? live : silent);
+}
+
+static void write_live(const breaker__print_view_t *view, const void *row, char dst[CELL_SIZE])
+{
+    write_count(view, row, true, dst);
+}
+
+static void write_silent(const breaker__print_view_t *view, const void *row, char dst[CELL_SIZE])
+{
+    write_count(view, row, false, dst);
+}
+
+static void write_owner(const breaker__print_view_t *view, const void *row, char dst[CELL_SIZE])
+{
+    (void)view;
+    snprintf(dst, CELL_SIZE, "%s", ((const breaker_ledger_entry_t *)row)->release.text);
+}
 
 static void print_ledger(const breaker__print_view_t *view)
 {
-    const breaker_ledger_t *ledger = view->ledger;
-    size_t size = breaker_ledger_size(ledger), live, silent;
-    int width = 5;
-    char time[TIME_SIZE];
+    static const column_t columns[] = {
+        {"  SINCE", false, write_since}, {"TOKEN", false, write_token},
+        {"LIVE", true, write_live},      {"SILENT", true, write_silent},
+        {"RELEASE", false, write_owner},
+    };
+    const void *rows[BREAKER_LEDGER_MAX];
+    size_t size = breaker_ledger_size(view->ledger);
 
     for (size_t i = 0; i != size; ++i)
-        if (breaker_ledger_at(ledger, i)->token.len > width)
-            width = breaker_ledger_at(ledger, i)->token.len;
-    printf("  %-24s  %-*s  %4s  %6s  %s\n", "SINCE", width, "TOKEN", "LIVE", "SILENT", "RELEASE");
-    for (size_t i = size; i-- != 0;) {
-        const breaker_ledger_entry_t *entry = breaker_ledger_at(ledger, i);
-        print_time(entry->order, time);
-        count(view, &entry->release, &live, &silent);
-        /* the nodes of a release stand at its newest token */
-        if (breaker_ledger_newest(ledger, &entry->release) != entry)
-            printf("  %-24s  %-*s  %4s  %6s  %s\n", time, width, entry->token.text, "", "",
-                   entry->release.text);
-        else
-            printf("%c %-24s  %-*s  %4zu  %6zu  %s\n", i == size - 1 ? '*' : ' ', time, width,
-                   entry->token.text, live, silent, entry->release.text);
-    }
+        rows[i] = breaker_ledger_at(view->ledger, size - 1 - i);
+    print_table(view, &(table_t){columns, COUNT(columns), size, rows});
 }
 
-static const char *address_of(const breaker_script_node_t *node)
+/* ---- the nodes ---- */
+
+static void write_state(const breaker__print_view_t *view, const void *row, char dst[CELL_SIZE])
 {
-    return node->address[0] != '\0' ? node->address : "-";
+    snprintf(dst, CELL_SIZE, "  %s", is_live(view, row) ? "live" : "silent");
 }
 
+static void write_address(const breaker__print_view_t *view, const void *row, char dst[CELL_SIZE])
+{
+    const breaker_script_node_t *node = row;
+    (void)view;
+
+    snprintf(dst, CELL_SIZE, "%s", node->address[0] != '\0' ? node->address : "-");
+}
+
+static void write_id(const breaker__print_view_t *view, const void *row, char dst[CELL_SIZE])
+{
+    (void)view;
+    snprintf(dst, CELL_SIZE, "%s", ((const breaker_script_node_t *)row)->id);
+}
+
+static void write_seen(const breaker__print_view_t *view, const void *row, char dst[CELL_SIZE])
+{
+    snprintf(dst, CELL_SIZE, "%6.1f s ago", (double)ago_ms(view, row) / 1000);
+}
+
+static void write_release(const breaker__print_view_t *view, const void *row, char dst[CELL_SIZE])
+{
+    (void)view;
+    snprintf(dst, CELL_SIZE, "%s", ((const breaker_script_node_t *)row)->release.text);
+}
+
+/* release by release, in each the one seen last first */
 static void print_nodes(const breaker__print_view_t *view, const releases_t *releases)
 {
+    static const column_t columns[] = {
+        {"  NODE  ", false, write_state},  {"ADDRESS", false, write_address},
+        {"ID", false, write_id},           {"LAST SEEN", true, write_seen},
+        {"RELEASE", false, write_release},
+    };
     const breaker_script_answer_t *answer = view->answer;
-    int width = 7;
+    const void *rows[BREAKER_SCRIPT_NODES_MAX];
+    size_t num = 0;
 
-    for (size_t i = 0; i != answer->num_nodes; ++i)
-        if ((int)strlen(address_of(answer->nodes + i)) > width)
-            width = (int)strlen(address_of(answer->nodes + i));
-    printf("\n  %-6s  %-*s  %-16s  %12s  %s\n", "NODE", width, "ADDRESS", "ID", "LAST SEEN",
-           "RELEASE");
     for (size_t at = 0; at != releases->num; ++at)
-        for (size_t i = answer->num_nodes; i-- != 0;) {
-            const breaker_script_node_t *node = answer->nodes + i;
-            if (breaker_release_id_equal(&node->release, releases->ids + at))
-                printf("  %-6s  %-*s  %-16s  %6.1f s ago  %s\n",
-                       is_live(view, node) ? "live" : "silent", width, address_of(node), node->id,
-                       (double)ago_ms(view, node) / 1000, node->release.text);
-        }
+        for (size_t i = answer->num_nodes; i-- != 0;)
+            if (breaker_release_id_equal(&answer->nodes[i].release, releases->ids + at))
+                rows[num++] = answer->nodes + i;
+    assert(num == answer->num_nodes);
+    printf("\n");
+    print_table(view, &(table_t){columns, COUNT(columns), num, rows});
 }
+
+/* ---- the whole ---- */
 
 void breaker__print_status(const breaker__print_view_t *view)
 {

@@ -309,6 +309,26 @@ class Trouble(CtlCase):
                 self.assertEqual((status, stderr), (OK, ""))
                 self.assertNotIn("NODE", stdout)
 
+    def test_tables_line_up(self):
+        def strings(*lines):
+            return b"*%d\r\n" % len(lines) + b"".join(b"$%d\r\n%s\r\n" % (len(line), line)
+                                                     for line in lines)
+        status, stdout, stderr = self.answer(
+            b"*4\r\n$40\r\n" + b"0" * 40 + b"\r\n:100000\r\n" +
+            strings(b"1000 000000001000 r1", b"2000 v2 r2", b"3000 v3 r1") +
+            strings(b"60000 r1 10.0.0.7:8080 e9dda1dd814aba39", b"99900 r1 - a40b0749e03a6214"))
+        self.assertEqual((status, stderr), (OK, ""))
+        self.assertEqual(stdout.split("\n", 1)[1], """
+  SINCE                     TOKEN         LIVE  SILENT  RELEASE
+* 1970-01-01T00:00:03.000Z  v3               1       1  r1
+  1970-01-01T00:00:02.000Z  v2               0       0  r2
+  1970-01-01T00:00:01.000Z  000000001000                r1
+
+  NODE    ADDRESS        ID                   LAST SEEN  RELEASE
+  live    -              a40b0749e03a6214     0.1 s ago  r1
+  silent  10.0.0.7:8080  e9dda1dd814aba39    40.0 s ago  r1
+""")
+
     def test_one_server_that_says_nothing_leaves_time_for_the_next(self):
         redis = self.redis()
         status, _, stderr = self.run_ctl("--redis", "redis://:x@" + self.silent_server(), "--redis",
