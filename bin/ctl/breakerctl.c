@@ -5,7 +5,6 @@
  */
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
@@ -23,7 +22,6 @@ enum {
     STATUS_UNKNOWN = 1,
     STATUS_USAGE = 2,
     STATUS_REDIS = 3,
-    PASSWORD_MAX = 1023,
     ENVIRONMENT_MAX = 8192,
     TIMEOUT_MS = 5000,
     TIMEOUT_MAX_S = 600,
@@ -36,7 +34,7 @@ typedef struct st_options_t {
     uint32_t timeout_ms, dead_after_ms;
     breaker_redis_config_t redis;
     char *urls[BREAKER_REDIS_URLS_MAX];
-    char password[PASSWORD_MAX + 1];
+    char password[BREAKER_REDIS_PASSWORD_MAX + 1];
     /* what BREAKER_REDIS says, taken apart */
     char environment[ENVIRONMENT_MAX];
     /* the arguments that are left: the command and its own */
@@ -101,27 +99,14 @@ static uint32_t read_seconds(const char *option, const char *text, unsigned max_
     return (uint32_t)(seconds * 1000);
 }
 
-/* the first line; editors and `echo` put an end to it */
 static void read_password(const char *path)
 {
-    char base[PASSWORD_MAX + 3];
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t len = fd != -1 ? read(fd, base, sizeof(base)) : -1;
+    breaker_error_t error;
 
-    if (len == -1) {
-        fprintf(stderr, "breakerctl: --password-file: %s: %s\n", path, strerror(errno));
+    if (breaker_redis_password_from_file(path, options.password, &error) != 0) {
+        fprintf(stderr, "breakerctl: --password-file: %s\n", error.message);
         exit(STATUS_USAGE);
     }
-    close(fd);
-    while (len != 0 && (base[len - 1] == '\n' || base[len - 1] == '\r'))
-        --len;
-    if (len == 0 || len > PASSWORD_MAX || memchr(base, '\0', (size_t)len) != NULL) {
-        fprintf(stderr, "breakerctl: --password-file: %s: accepted: a password of 1 to %d bytes\n",
-                path, PASSWORD_MAX);
-        exit(STATUS_USAGE);
-    }
-    memcpy(options.password, base, (size_t)len);
-    explicit_bzero(base, sizeof(base));
     options.redis.password = options.password;
 }
 

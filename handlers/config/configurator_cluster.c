@@ -3,20 +3,15 @@
  * as a whole when that level ends, because views and their tokens are known only then. Nothing that
  * may hold a secret is ever shown: neither URLs of Redis nor what a password file has.
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include <option.h>
 #include "config/configurator.h"
 
 #define KEYS                                                                                       \
     "app, redis, sentinel, user, password-file, password-env, ca-file, advertise, start, "         \
     "start-timeout, poll, dead-after, adopt, token-suffix"
-
-enum { PASSWORD_MAX = 1023 };
 
 typedef struct st_cluster_configurator_t {
     h2o_configurator_t super;
@@ -34,12 +29,6 @@ static void set_text(char **slot, const char *text)
 {
     free(*slot);
     *slot = h2o_strdup(NULL, text, SIZE_MAX).base;
-}
-
-/* like a refusal, but without what was got */
-static int refuse_hidden(const breaker__option_t *option, const char *accepted)
-{
-    return breaker__option_fail(option, "accepted: %s", accepted);
 }
 
 /* ---- Redis ---- */
@@ -71,53 +60,22 @@ static int read_urls(cluster_configurator_t *self, const breaker__option_t *opti
     return 0;
 }
 
-/* the first line; editors and `echo` put an end to it */
-static int take_password(cluster_configurator_t *self, const breaker__option_t *option,
-                         const char *base, size_t len)
+static int read_password(cluster_configurator_t *self, const breaker__option_t *option,
+                         int (*read)(const char *place, char *ret_password, breaker_error_t *error))
 {
-    while (len != 0 && (base[len - 1] == '\n' || base[len - 1] == '\r'))
-        --len;
-    if (len == 0 || len > PASSWORD_MAX || memchr(base, '\0', len) != NULL)
-        return refuse_hidden(option, "a place that holds a password of 1 to 1023 bytes");
+    char password[BREAKER_REDIS_PASSWORD_MAX + 1];
+    breaker_error_t error;
+    const char *place;
+
+    if (breaker__option_text(option, &place) != 0)
+        return -1;
     if (self->password != NULL)
-        return refuse_hidden(option, "either password-file or password-env, once");
-    self->password = h2o_strdup(NULL, base, len).base;
+        return breaker__option_fail(option, "accepted: either password-file or password-env, once");
+    if (read(place, password, &error) != 0)
+        return breaker__option_fail(option, "%s", error.message);
+    set_text(&self->password, password);
+    explicit_bzero(password, sizeof(password));
     return 0;
-}
-
-static int read_password_file(cluster_configurator_t *self, const breaker__option_t *option)
-{
-    char base[PASSWORD_MAX + 3];
-    const char *path;
-    ssize_t len = -1;
-    int fd, ret;
-
-    if (breaker__option_text(option, &path) != 0)
-        return -1;
-    if ((fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)) != -1)
-        len = read(fd, base, sizeof(base));
-    if (len == -1) {
-        breaker__option_fail(option, "got `%s`; accepted: a file that can be read: %s", path,
-                             strerror(errno));
-        if (fd != -1)
-            close(fd);
-        return -1;
-    }
-    close(fd);
-    ret = take_password(self, option, base, (size_t)len);
-    explicit_bzero(base, sizeof(base));
-    return ret;
-}
-
-static int read_password_env(cluster_configurator_t *self, const breaker__option_t *option)
-{
-    const char *name, *value;
-
-    if (breaker__option_text(option, &name) != 0)
-        return -1;
-    if ((value = getenv(name)) == NULL)
-        return breaker__option_refuse(option, "the name of an environment variable that is set");
-    return take_password(self, option, value, strlen(value));
 }
 
 /* ---- how the node takes part ---- */
@@ -163,9 +121,9 @@ static int read_option(const breaker__option_t *option, void *data)
     if (strcmp(key, "user") == 0)
         return breaker__option_copy(option, &self->user);
     if (strcmp(key, "password-file") == 0)
-        return read_password_file(self, option);
+        return read_password(self, option, breaker_redis_password_from_file);
     if (strcmp(key, "password-env") == 0)
-        return read_password_env(self, option);
+        return read_password(self, option, breaker_redis_password_from_environment);
     if (strcmp(key, "ca-file") == 0)
         return breaker__option_copy(option, &self->ca_file);
     if (strcmp(key, "advertise") == 0)

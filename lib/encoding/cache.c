@@ -7,10 +7,8 @@
  * an encoding was not smaller is kept as well, as an empty file, for that costs as much to find
  * out.
  *
- * Files are written beside their place and renamed to it. One that is being written is locked, by
- * which the leftovers of a killed process are told from it, in whatever container that process
- * was. Nothing is synced: what a crash of the system leaves is found out when it is used, because
- * content is never trusted.
+ * Files are written beside their place and renamed to it (file/temporary.h). Nothing is synced:
+ * what a crash of the system leaves is found out when it is used, because content is never trusted.
  *
  * The time of modification is the time of the last use.
  */
@@ -21,15 +19,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 #include "encoding/cache.h"
 #include "encoding/coding.h"
+#include "file/temporary.h"
 #include "release/digest.h"
 
-static const char temporary_prefix[] = "breaker-tmp-";
+static const char temporary_stem[] = "breaker";
 static const char not_smaller_suffix[] = ".not-smaller";
 
 static void tell(breaker__cache_t *cache, breaker__cache_notice_t kind, const char *reason)
@@ -154,18 +152,6 @@ void breaker__cache_touch(const breaker__cache_t *cache, const uint8_t *digest,
     utimensat(cache->fd, not_smaller, NULL, AT_SYMLINK_NOFOLLOW);
 }
 
-/** Removes a temporary file unless somebody is writing it. */
-static void remove_leftover(const breaker__cache_t *cache, const char *name)
-{
-    int fd = openat(cache->fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-
-    if (fd < 0)
-        return;
-    if (flock(fd, LOCK_EX | LOCK_NB) == 0)
-        unlinkat(cache->fd, name, 0);
-    close(fd);
-}
-
 /** Adds a file to the list, or says that there is no memory for it. */
 static bool list_file(breaker__cache_t *cache, const char *name, size_t *capacity)
 {
@@ -200,8 +186,8 @@ static bool list_files(breaker__cache_t *cache, DIR *directory, breaker__pace_t 
     while ((entry = readdir(directory)) != NULL) {
         if (!breaker__pace_go_on(pace))
             return false;
-        if (strncmp(entry->d_name, temporary_prefix, sizeof(temporary_prefix) - 1) == 0)
-            remove_leftover(cache, entry->d_name);
+        if (breaker__temporary_is_named(temporary_stem, entry->d_name))
+            breaker__temporary_remove_left(cache->fd, entry->d_name);
         else if (is_ours(entry->d_name) && !list_file(cache, entry->d_name, &capacity))
             return false;
     }
@@ -333,78 +319,36 @@ static bool make_room(breaker__cache_t *cache, uint64_t size)
     return false;
 }
 
-/** Makes a locked file by a name that nobody has. Returns -1 with errno set. */
-static int create_temporary(breaker__cache_t *cache, char *name)
+/** Writes a file, then gives it its name. Returns 0 or a number of errno. */
+static int write_file(const breaker__cache_t *cache, const char *name, const char *base, size_t len)
 {
-    struct timespec now;
-    int fd;
+    breaker__temporary_t temporary;
+    int errnum;
 
-    for (int tries = 0; tries != 8; ++tries) {
-        clock_gettime(CLOCK_REALTIME, &now);
-        snprintf(name, BREAKER_CACHE_NAME_MAX, "%s%ld-%u-%llx", temporary_prefix, (long)getpid(),
-                 cache->num_temporary++, (unsigned long long)in_ns(now));
-        fd = openat(cache->fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
-        if (fd < 0 && errno == EEXIST)
-            continue;
-        /* whoever is tidying up was there in between: the file is gone, so is this attempt */
-        if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0) {
-            close(fd);
-            continue;
-        }
-        return fd;
-    }
-    errno = EEXIST;
-    return -1;
-}
-
-static int write_fully(int fd, const char *base, size_t len)
-{
-    while (len != 0) {
-        ssize_t put = write(fd, base, len);
-
-        if (put < 0 && errno != EINTR)
-            return -1;
-        if (put > 0) {
-            base += put;
-            len -= (size_t)put;
-        }
-    }
-    return 0;
-}
-
-/** Writes a file, then gives it its name. Returns 0, or -1 with errno set. */
-static int write_file(breaker__cache_t *cache, const char *name, const char *base, size_t len)
-{
-    char temporary[BREAKER_CACHE_NAME_MAX];
-    int fd = create_temporary(cache, temporary), failure;
-
-    if (fd < 0)
-        return -1;
-    if (write_fully(fd, base, len) == 0 &&
-        (renameat(cache->fd, temporary, cache->fd, name) == 0 || errno == ENOENT)) {
-        close(fd);
+    if ((errnum = breaker__temporary_create(cache->fd, temporary_stem, &temporary)) != 0)
+        return errnum;
+    if ((errnum = breaker__temporary_write(&temporary, base, len)) == 0 &&
+        (errnum = breaker__temporary_rename(&temporary, name)) == 0)
         return 0;
-    }
-    failure = errno;
-    unlinkat(cache->fd, temporary, 0);
-    close(fd);
-    errno = failure;
-    return -1;
+    breaker__temporary_discard(&temporary);
+    /* where files cannot be locked another process may have tidied it away: that is no trouble */
+    return errnum != ENOENT ? errnum : 0;
 }
 
 void breaker__cache_keep(breaker__cache_t *cache, const uint8_t *digest,
                          breaker_encoding_t encoding, const char *base, size_t len)
 {
     char name[BREAKER_CACHE_NAME_MAX], not_smaller[BREAKER_CACHE_NAME_MAX];
+    int errnum;
 
     if (!cache->keeps || !make_room(cache, size_on_disk(len)))
         return;
     name_of(digest, encoding, name);
     name_of_not_smaller(name, not_smaller);
-    if (write_file(cache, len != 0 ? name : not_smaller, base, len) == 0) {
+    if ((errnum = write_file(cache, len != 0 ? name : not_smaller, base, len)) == 0) {
         cache->size += size_on_disk(len);
         return;
     }
-    tell(cache, BREAKER__CACHE_WRITE, strerror(errno));
+    tell(cache, BREAKER__CACHE_WRITE, strerror(errnum));
     cache->keeps = false;
 }

@@ -61,7 +61,6 @@ typedef struct st_breaker__cache_t {
     /** owned: what was used last before this run, oldest first; `next_old` goes next */
     breaker__cache_file_t *old;
     size_t num_old, next_old;
-    unsigned num_temporary;
     bool told[BREAKER__CACHE_NOTICE_KINDS];
 } breaker__cache_t;
 

@@ -1,5 +1,5 @@
-#ifndef BREAKER_LIB_REPLACE_H
-#define BREAKER_LIB_REPLACE_H
+#ifndef BREAKER_FILE_REPLACE_H
+#define BREAKER_FILE_REPLACE_H
 
 /* A small file that takes the place of an old one in one step. Not installed. */
 #include <stddef.h>

@@ -76,7 +76,7 @@ int breaker__servers_init(breaker__servers_t *servers, const breaker_redis_confi
                          &servers->sentinel, error)) != 0 ||
         (err = copy_text(config->user, BREAKER__REDIS_USER_MAX, "the user of Redis", &servers->user,
                          error)) != 0 ||
-        (err = copy_text(config->password, BREAKER__REDIS_PASSWORD_MAX, "the password of Redis",
+        (err = copy_text(config->password, BREAKER_REDIS_PASSWORD_MAX, "the password of Redis",
                          &servers->password, error)) != 0)
         return err;
     if (config->ca_file == NULL && !wants_tls(servers))

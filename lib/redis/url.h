@@ -5,12 +5,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <breaker/error.h>
+#include <breaker/redis.h>
 
 /** limits of the parts, without the NUL at their end */
 #define BREAKER__REDIS_HOST_MAX 253
 #define BREAKER__REDIS_USER_MAX 255
-#define BREAKER__REDIS_PASSWORD_MAX 1023
 /** what sun_path holds */
 #define BREAKER__REDIS_PATH_MAX 107
 
@@ -31,7 +30,7 @@ typedef struct st_breaker__redis_url_t {
     bool has_user, has_password;
     /** decoded, NUL-ended */
     char user[BREAKER__REDIS_USER_MAX + 1];
-    char password[BREAKER__REDIS_PASSWORD_MAX + 1];
+    char password[BREAKER_REDIS_PASSWORD_MAX + 1];
     uint32_t db;
 } breaker__redis_url_t;
 

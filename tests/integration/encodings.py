@@ -127,7 +127,7 @@ class Encodings(harness.FlavourCase):
         os.truncate(torn, 100)
         with open(false, "wb") as file:
             file.write(gzip.compress(b"another text"))
-        leftover = os.path.join(self.cache, "breaker-tmp-1-0-1")
+        leftover = os.path.join(self.cache, "breaker.new-0000000000000001")
         with open(leftover, "wb") as file:
             file.write(b"of a killed process")
 

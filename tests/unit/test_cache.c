@@ -454,21 +454,21 @@ static void leftovers_of_the_killed_go_and_what_is_written_now_stays(void **stat
     int fd;
 
     write_text(fixture, "a.css", 5000, 1);
-    scratch_text(&fixture->cache, "breaker-tmp-1-0-1", "left behind");
-    scratch_text(&fixture->cache, "breaker-tmp-2-0-1", "being written");
+    scratch_text(&fixture->cache, "breaker.new-0000000000000001", "left behind");
+    scratch_text(&fixture->cache, "breaker.new-0000000000000002", "being written");
     scratch_text(&fixture->cache, "README", "not ours");
     scratch_text(&fixture->cache, "0123.br-1.0.9", "not ours either");
-    fd = openat(fixture->cache.fd, "breaker-tmp-2-0-1", O_WRONLY | O_CLOEXEC);
+    fd = openat(fixture->cache.fd, "breaker.new-0000000000000002", O_WRONLY | O_CLOEXEC);
     assert_int_equal(flock(fd, LOCK_EX), 0);
     fixture->config.cache_max_size = 3 * BREAKER_CACHE_BLOCK;
     run(fixture);
-    assert_false(has_file(fixture, "breaker-tmp-1-0-1"));
-    assert_true(has_file(fixture, "breaker-tmp-2-0-1"));
+    assert_false(has_file(fixture, "breaker.new-0000000000000001"));
+    assert_true(has_file(fixture, "breaker.new-0000000000000002"));
     assert_true(has_file(fixture, "README"));
     assert_true(has_file(fixture, "0123.br-1.0.9"));
     close(fd);
     run(fixture);
-    assert_false(has_file(fixture, "breaker-tmp-2-0-1"));
+    assert_false(has_file(fixture, "breaker.new-0000000000000002"));
 }
 
 /* ---- how much ---- */

@@ -31,8 +31,8 @@ typedef enum en_strike_t {
 static strike_t strike;
 static int held[2], let_go[2];
 
-int __real_rename(const char *from, const char *to);
-int __wrap_rename(const char *from, const char *to);
+int __real_renameat(int from_fd, const char *from, int to_fd, const char *to);
+int __wrap_renameat(int from_fd, const char *from, int to_fd, const char *to);
 int __wrap_fsync(int fd);
 
 static void end_at_once(void)
@@ -50,7 +50,7 @@ int __wrap_fsync(int fd)
     return 0;
 }
 
-int __wrap_rename(const char *from, const char *to)
+int __wrap_renameat(int from_fd, const char *from, int to_fd, const char *to)
 {
     char byte = 0;
     int err;
@@ -60,7 +60,7 @@ int __wrap_rename(const char *from, const char *to)
     if (strike == HOLD_AT_RENAME &&
         (write(held[1], &byte, 1) != 1 || read(let_go[0], &byte, 1) != 1))
         abort();
-    err = __real_rename(from, to);
+    err = __real_renameat(from_fd, from, to_fd, to);
     if (strike == STRIKE_AFTER_RENAME)
         end_at_once();
     return err;

@@ -28,6 +28,25 @@ typedef struct st_breaker_redis_t breaker_redis_t;
 /** a reason, with its NUL, is no longer */
 #define BREAKER_REDIS_REASON_MAX 1024
 
+/** the most bytes of a password, without the NUL after it */
+#define BREAKER_REDIS_PASSWORD_MAX 1023
+
+/**
+ * Reads the password of Redis that a file holds: 1 to BREAKER_REDIS_PASSWORD_MAX bytes, no NUL,
+ * without the line ends at its end. The file may be a pipe; the call blocks until its writer has
+ * closed it. NUL-ended; the caller wipes it when it has been handed on. Fails with BREAKER_ERR_IO
+ * when the file cannot be read and BREAKER_ERR_RANGE when there is no such password in it; `error`
+ * names the file and never what is in it.
+ */
+BREAKER_EXPORT int breaker_redis_password_from_file(
+    const char *path, char ret_password[BREAKER_REDIS_PASSWORD_MAX + 1], breaker_error_t *error);
+/**
+ * The same of an environment variable. Fails with BREAKER_ERR_NOT_FOUND when it is not set. Not
+ * while another thread changes the environment.
+ */
+BREAKER_EXPORT int breaker_redis_password_from_environment(
+    const char *name, char ret_password[BREAKER_REDIS_PASSWORD_MAX + 1], breaker_error_t *error);
+
 /** Where Redis is. Texts are NUL-ended and copied. */
 typedef struct st_breaker_redis_config_t {
     /**
