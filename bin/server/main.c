@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -32,6 +33,8 @@
 #define MIN_CONNECTIONS 64
 /* how long it takes until the log says that the cluster has no token yet */
 #define TOKEN_PATIENCE_MS 1000
+/* a moment that does not come */
+#define NEVER INT64_MAX
 
 typedef struct st_options_t {
     const char *config_file;
@@ -48,7 +51,7 @@ typedef struct st_server_t {
     int pid_fd;
     int error_log_fd;
     size_t max_connections;
-    struct timespec begun_at;
+    int64_t begun_ms;
 } server_t;
 
 /* reachable to the end, because the threads that serve never end */
@@ -176,15 +179,36 @@ static void decline_reload(void)
                     "it has\n");
 }
 
-/* waits until an eventfd has counted, and takes it; returns the signal that came instead, or 0 */
-static int wait_or_signal(server_t *self, int fd, int timeout_ms, bool *ret_timed_out)
+static int64_t now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* for poll(2); -1 without an end */
+static int time_left_ms(int64_t ends_ms)
+{
+    int64_t left_ms = ends_ms - now_ms();
+
+    if (ends_ms == NEVER)
+        return -1;
+    return left_ms > 0 ? (int)left_ms : 0;
+}
+
+/*
+ * Waits until an eventfd has counted, and takes it, or until a moment of `now_ms`, which signals
+ * that end nothing do not put off; returns the signal that came instead, or 0.
+ */
+static int wait_or_signal(server_t *self, int fd, int64_t ends_ms, bool *ret_timed_out)
 {
     struct pollfd polled[] = {{self->signal_fd, POLLIN, 0}, {fd, POLLIN, 0}};
     eventfd_t count;
 
     *ret_timed_out = false;
     while (true) {
-        int num = poll(polled, 2, timeout_ms), number;
+        int num = poll(polled, 2, time_left_ms(ends_ms)), number;
         if (num == -1 && errno != EINTR)
             h2o_fatal("poll");
         while ((number = breaker__process_next_signal(self->signal_fd)) == SIGHUP)
@@ -193,7 +217,7 @@ static int wait_or_signal(server_t *self, int fd, int timeout_ms, bool *ret_time
             return number;
         if (num > 0 && polled[1].revents != 0 && eventfd_read(fd, &count) == 0)
             return 0;
-        if (num == 0) {
+        if (ends_ms != NEVER && now_ms() >= ends_ms) {
             *ret_timed_out = true;
             return 0;
         }
@@ -216,7 +240,7 @@ static int load_beside_signals(server_t *self)
         close(loading.done_fd);
         return -1;
     }
-    if (wait_or_signal(self, loading.done_fd, -1, &timed_out) != 0) {
+    if (wait_or_signal(self, loading.done_fd, NEVER, &timed_out) != 0) {
         fprintf(stderr, "h2o-breaker: stopped while the release was loaded\n");
         end_at_once(self, EX_OK);
     }
@@ -345,16 +369,12 @@ static void add_snapshot(line_t *line, breaker_node_t *node)
 static void log_start(const server_t *self)
 {
     line_t line = {0};
-    struct timespec now;
 
-    clock_gettime(CLOCK_MONOTONIC, &now);
     add(&line, "h2o-breaker %s (%s), %zu threads", BREAKER_BIN_VERSION, breaker__loop_flavour(),
         self->config.num_threads);
     add_listeners(&line, &self->config.listeners);
     add_snapshot(&line, self->config.node);
-    add(&line, "; ready in %lld ms",
-        (long long)(now.tv_sec - self->begun_at.tv_sec) * 1000 +
-            (now.tv_nsec - self->begun_at.tv_nsec) / 1000000);
+    add(&line, "; ready in %" PRId64 " ms", now_ms() - self->begun_ms);
     fprintf(stderr, "%s\n", line.text);
 }
 
@@ -415,12 +435,12 @@ static int wait_for_token(server_t *self)
 
     if (self->serves_fd == -1)
         return 0;
-    number = wait_or_signal(self, self->serves_fd, TOKEN_PATIENCE_MS, &timed_out);
+    number = wait_or_signal(self, self->serves_fd, now_ms() + TOKEN_PATIENCE_MS, &timed_out);
     if (number != 0 || !timed_out)
         return number;
     fprintf(stderr, "h2o-breaker: waiting for the cluster's token; views answer 503 until then\n");
     breaker__notify("STATUS=waiting for the cluster's token");
-    return wait_or_signal(self, self->serves_fd, -1, &timed_out);
+    return wait_or_signal(self, self->serves_fd, NEVER, &timed_out);
 }
 
 /* ---- serving ---- */
@@ -434,8 +454,8 @@ static void drain(server_t *self, breaker__workers_t *workers)
             breaker__workers_num_connections(workers));
     breaker__notify("STOPPING=1\nSTATUS=finishing the requests in flight");
     breaker__workers_drain(workers);
-    if (wait_or_signal(self, breaker__workers_ended_fd(workers), (int)timeout_s * 1000,
-                       &timed_out) != 0) {
+    if (wait_or_signal(self, breaker__workers_ended_fd(workers),
+                       now_ms() + (int64_t)timeout_s * 1000, &timed_out) != 0) {
         fprintf(stderr, "h2o-breaker: a second signal; %zu connections are cut\n",
                 breaker__workers_num_connections(workers));
         end_at_once(self, EX_OK);
@@ -457,7 +477,7 @@ static int serve(server_t *self)
     if (wait_for_token(self) == 0) {
         log_start(self);
         breaker__notify("READY=1\nSTATUS=serving");
-        wait_or_signal(self, -1, -1, &timed_out);
+        wait_or_signal(self, -1, NEVER, &timed_out);
     }
     drain(self, workers);
     leave_cluster(self);
@@ -500,7 +520,7 @@ int main(int argc, char **argv)
 {
     options_t options = read_options(argc, argv);
 
-    clock_gettime(CLOCK_MONOTONIC, &server.begun_at);
+    server.begun_ms = now_ms();
     breaker_h2o_tune_allocator();
     setvbuf(stdout, NULL, _IOLBF, 0);
     setvbuf(stderr, NULL, _IOLBF, 0);

@@ -418,6 +418,20 @@ class Draining(LifeCase):
         self.assertLess(len(slow.take_at_most(len(BIG))), len(BIG) - 10000)
         server.check_reports()
 
+    def test_sighup_does_not_prolong_the_time_to_finish(self):
+        server = self.start("shutdown-timeout: 1")
+        slow = self.slow(self.port, None)
+        server.signal(signal.SIGTERM)
+
+        def has_ended():
+            if server.alive():
+                server.signal(signal.SIGHUP)
+            return not server.alive()
+
+        harness.wait_until(has_ended, "the server to end in spite of SIGHUP")
+        self.assertLess(len(slow.take_at_most(len(BIG))), len(BIG) - 10000)
+        server.check_reports()
+
     def test_requests_under_load_are_answered_or_never_taken(self):
         """Clients that go on sending while the server ends see whole answers and clean closes."""
         server = self.start("num-threads: 2")
