@@ -59,12 +59,12 @@ static int on_config_cache(h2o_configurator_command_t *cmd, h2o_configurator_con
 {
     const breaker__option_t option = {.key = cmd->name, .node = node};
     breaker_encoding_config_t config = *breaker_node_encoding(node_of(cmd));
-    (void)ctx;
 
     config.cache_directory = NULL;
     if (read_cache(&option, &config) != 0)
         return -1;
-    return set_encoding(&option, node_of(cmd), &config);
+    /* a check of the file only must not write */
+    return ctx->dry_run ? 0 : set_encoding(&option, node_of(cmd), &config);
 }
 
 static int on_config_cpu(h2o_configurator_command_t *cmd, h2o_configurator_context_t *ctx,
