@@ -21,12 +21,15 @@
 typedef struct st_anchor_t {
     char *name;   /* owned */
     yoml_t *node; /* owned reference */
+    /* how many nodes a walk meets in it */
+    size_t num_nodes;
 } anchor_t;
 
 /* what all files of one load have in common */
 typedef struct st_load_t {
     bool (*may_repeat)(const char *key);
     breaker_error_t *error;
+    /* how many nodes a walk over the tree meets: what an alias stands for counts every time */
     size_t num_nodes;
     size_t include_depth;
 } load_t;
@@ -118,14 +121,29 @@ static char *copy_text(const yaml_char_t *text)
     return text != NULL ? h2o_strdup(NULL, (const char *)text, SIZE_MAX).base : NULL;
 }
 
+/* whoever reads the tree walks into an alias each time, so each time counts */
+static bool count_nodes(reader_t *reader, const yaml_event_t *event, size_t num)
+{
+    load_t *load = reader->load;
+
+    assert(load->num_nodes <= BREAKER__YAML_NODES_MAX);
+    if (num <= BREAKER__YAML_NODES_MAX - load->num_nodes) {
+        load->num_nodes += num;
+        return true;
+    }
+    FAIL_AT(reader, event->start_mark.line, event->start_mark.column,
+            "more than %d values; accepted: as many, where what aliases stand for counts each time",
+            BREAKER__YAML_NODES_MAX);
+    return false;
+}
+
 static yoml_t *new_node(reader_t *reader, yoml_type_t type, const yaml_event_t *event,
                         const yaml_char_t *anchor, const yaml_char_t *tag)
 {
     yoml_t *node;
 
-    if (++reader->load->num_nodes > BREAKER__YAML_NODES_MAX)
-        return FAIL_AT(reader, event->start_mark.line, event->start_mark.column,
-                       "more than %d values", BREAKER__YAML_NODES_MAX);
+    if (!count_nodes(reader, event, 1))
+        return NULL;
     node = h2o_mem_alloc(sizeof(*node));
     memset(node, 0, sizeof(*node));
     node->type = type;
@@ -162,7 +180,7 @@ static yoml_t *append_pair(yoml_t *node, yoml_t *key, yoml_t *value)
 
 /* ---- anchors and tags ---- */
 
-static void add_anchor(reader_t *reader, yoml_t *node, const yaml_char_t *name)
+static void add_anchor(reader_t *reader, yoml_t *node, const yaml_char_t *name, size_t num_nodes)
 {
     anchor_t *anchor;
 
@@ -170,6 +188,7 @@ static void add_anchor(reader_t *reader, yoml_t *node, const yaml_char_t *name)
     anchor = &reader->anchors.entries[reader->anchors.size++];
     anchor->name = copy_text(name);
     anchor->node = node;
+    anchor->num_nodes = num_nodes;
     ++node->_refcnt;
 }
 
@@ -181,6 +200,8 @@ static yoml_t *read_alias(reader_t *reader, const yaml_event_t *event)
     for (size_t i = reader->anchors.size; i-- != 0;) {
         anchor_t *anchor = &reader->anchors.entries[i];
         if (strcmp(anchor->name, name) == 0) {
+            if (!count_nodes(reader, event, anchor->num_nodes))
+                return NULL;
             ++anchor->node->_refcnt;
             return anchor->node;
         }
@@ -277,15 +298,19 @@ static const yoml_t *find_key(const yoml_t *mapping, const yoml_t *key)
     return NULL;
 }
 
+static bool fail_pairs(reader_t *reader, const yoml_t *key)
+{
+    FAIL_AT(reader, key->line, key->column, "a mapping of more than %d keys",
+            BREAKER__YAML_PAIRS_MAX);
+    return false;
+}
+
 static bool check_key(reader_t *reader, const yoml_t *mapping, const yoml_t *key)
 {
     const yoml_t *before;
 
-    if (mapping->data.mapping.size == BREAKER__YAML_PAIRS_MAX) {
-        FAIL_AT(reader, key->line, key->column, "a mapping of more than %d keys",
-                BREAKER__YAML_PAIRS_MAX);
-        return false;
-    }
+    if (mapping->data.mapping.size == BREAKER__YAML_PAIRS_MAX)
+        return fail_pairs(reader, key);
     if (key->type != YOML_TYPE_SCALAR || is_merge(key) ||
         reader->load->may_repeat(key->data.scalar))
         return true;
@@ -312,16 +337,6 @@ static yoml_t *merge_one(yoml_t *merged, const yoml_t *mapping, const yoml_t *so
     return merged;
 }
 
-static bool is_mergeable(const yoml_t *value)
-{
-    if (value->type != YOML_TYPE_SEQUENCE)
-        return value->type == YOML_TYPE_MAPPING;
-    for (size_t i = 0; i != value->data.sequence.size; ++i)
-        if (value->data.sequence.elements[i]->type != YOML_TYPE_MAPPING)
-            return false;
-    return true;
-}
-
 static yoml_t *merge_value(yoml_t *merged, const yoml_t *mapping, const yoml_t *value)
 {
     if (value->type == YOML_TYPE_MAPPING)
@@ -331,23 +346,61 @@ static yoml_t *merge_value(yoml_t *merged, const yoml_t *mapping, const yoml_t *
     return merged;
 }
 
-/* every pair of a mapping, with merged ones where their `<<` stood; *ret_bad is a `<<` of nothing
- */
-static yoml_t *merge_all(yoml_t *merged, const yoml_t *mapping, const yoml_t **ret_bad)
+/* every pair of a mapping, with merged ones where their `<<` stood */
+static yoml_t *merge_all(yoml_t *merged, const yoml_t *mapping)
 {
     for (size_t i = 0; i != mapping->data.mapping.size; ++i) {
         const yoml_mapping_element_t *pair = &mapping->data.mapping.elements[i];
-        if (!is_merge(pair->key)) {
-            ++pair->key->_refcnt;
-            ++pair->value->_refcnt;
-            merged = append_pair(merged, pair->key, pair->value);
-        } else if (is_mergeable(pair->value)) {
+        if (is_merge(pair->key)) {
             merged = merge_value(merged, mapping, pair->value);
-        } else {
-            *ret_bad = pair->key;
+            continue;
         }
+        ++pair->key->_refcnt;
+        ++pair->value->_refcnt;
+        merged = append_pair(merged, pair->key, pair->value);
     }
     return merged;
+}
+
+/* how many pairs the value of a `<<` has, or false where it is neither a mapping nor several */
+static bool count_pairs(const yoml_t *value, size_t *ret_num)
+{
+    size_t num = 0;
+
+    if (value->type == YOML_TYPE_MAPPING) {
+        *ret_num = value->data.mapping.size;
+        return true;
+    }
+    if (value->type != YOML_TYPE_SEQUENCE)
+        return false;
+    for (size_t i = 0; i != value->data.sequence.size; ++i) {
+        if (value->data.sequence.elements[i]->type != YOML_TYPE_MAPPING)
+            return false;
+        num += value->data.sequence.elements[i]->data.mapping.size;
+    }
+    *ret_num = num;
+    return true;
+}
+
+/* pairs that stand twice count twice: what is bounded is the work */
+static bool check_merges(reader_t *reader, const yoml_t *mapping)
+{
+    size_t num = mapping->data.mapping.size, merged;
+
+    for (size_t i = 0; i != mapping->data.mapping.size; ++i) {
+        const yoml_mapping_element_t *pair = &mapping->data.mapping.elements[i];
+        if (!is_merge(pair->key))
+            continue;
+        if (!count_pairs(pair->value, &merged)) {
+            FAIL_AT(reader, pair->key->line, pair->key->column,
+                    "the value of `<<` is a mapping or a sequence of mappings");
+            return false;
+        }
+        num += merged;
+        if (num > BREAKER__YAML_PAIRS_MAX)
+            return fail_pairs(reader, pair->key);
+    }
+    return true;
 }
 
 static bool has_merge(const yoml_t *mapping)
@@ -361,26 +414,23 @@ static bool has_merge(const yoml_t *mapping)
 /* takes over a complete mapping */
 static yoml_t *resolve_merges(reader_t *reader, yoml_t *mapping)
 {
-    const yoml_t *bad = NULL;
     yoml_t *merged;
 
     if (!has_merge(mapping))
         return mapping;
+    if (!check_merges(reader, mapping)) {
+        breaker__yaml_free(mapping);
+        return NULL;
+    }
     merged = h2o_mem_alloc(sizeof(*merged));
     *merged = *mapping;
     merged->data.mapping.size = 0;
-    merged = merge_all(merged, mapping, &bad);
-    if (bad != NULL)
-        FAIL_AT(reader, bad->line, bad->column,
-                "the value of `<<` is a mapping or a sequence of mappings");
+    merged = merge_all(merged, mapping);
 
     /* the strings went over to `merged` */
     mapping->filename = mapping->anchor = mapping->tag = NULL;
     breaker__yaml_free(mapping);
-    if (bad == NULL)
-        return merged;
-    breaker__yaml_free(merged);
-    return NULL;
+    return merged;
 }
 
 static yoml_t *read_pair(reader_t *reader, yoml_t *node, const yaml_event_t *key_event)
@@ -434,6 +484,7 @@ static const yaml_char_t *anchor_of(const yaml_event_t *event)
 
 static yoml_t *read_value(reader_t *reader, const yaml_event_t *event)
 {
+    size_t num_before = reader->load->num_nodes;
     yoml_t *node;
 
     if (event->type == YAML_ALIAS_EVENT)
@@ -453,7 +504,7 @@ static yoml_t *read_value(reader_t *reader, const yaml_event_t *event)
     if (node != NULL)
         node = resolve_tag(reader, node);
     if (node != NULL && anchor_of(event) != NULL)
-        add_anchor(reader, node, anchor_of(event));
+        add_anchor(reader, node, anchor_of(event), reader->load->num_nodes - num_before);
     return node;
 }
 
@@ -465,7 +516,7 @@ static bool is_value(const yaml_event_t *event)
            event->type == YAML_SEQUENCE_START_EVENT || event->type == YAML_MAPPING_START_EVENT;
 }
 
-/* the one document of a stream: what comes before and behind it is framing */
+/* the one document of a stream: what comes before and after it is framing */
 static yoml_t *read_stream(reader_t *reader)
 {
     yoml_t *root = NULL;

@@ -9,7 +9,8 @@ import subprocess
 import client
 import harness
 
-TREE = {"css/site.css": b"body {}\n"}
+# long enough to be worth an encoding
+TREE = {"css/site.css": b"body {}\n" * 1000}
 
 # the configuration that every case spoils in one place; lines are counted from 1
 BASE = """\
@@ -161,6 +162,14 @@ SYNTAX = (
     ("a laughing billion", "a0: &a0 [x, x]\n" + "".join(
         "a%d: &a%d [%s]\n" % (i, i, ", ".join(["*a%d" % (i - 1)] * 10)) for i in range(1, 12)),
      None, ()),
+    ("aliases that stand for a billion values in an accepted place",
+     "listen: 80\nhosts: {}\naccess-log:\n  - &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
+         "  - &a%d [%s]\n" % (i, ", ".join(["*a%d" % (i - 1)] * 10)) for i in range(1, 10)),
+     9, ("1000000 values", "aliases")),
+    ("merges of more keys than a mapping may have",
+     "a: &a {%s}\nb: &b {%s}\nc: {<<: [*a, *b]}\n" % tuple(
+         ", ".join("%s%d: 1" % (name, i) for i in range(6000)) for name in "xy"),
+     3, ("10000 keys",)),
     ("a file that includes itself", "hosts: !file h2o.conf\n", None, ()),
 )
 
@@ -337,6 +346,14 @@ class CommandLine(ConfigCase):
                 status, stdout, stderr = self.run_with(text, "-t")
                 self.assertEqual((status, stderr), (0, ""))
                 self.assertIn("OK", stdout)
+
+    def test_a_check_makes_no_encoding_cache(self):
+        cache = self.scratch("cache")
+        for text in ("breaker.encoding-cache: %s\n" % cache,
+                     "breaker.encoding-cache: {path: %s, max-size: 1048576}\n" % cache):
+            status, stdout, stderr = self.run_with(text + BASE, "-t")
+            self.assertEqual((status, stdout, stderr), (0, "configuration OK\n", ""))
+            self.assertFalse(os.path.exists(cache))
 
     def test_directives_of_libh2o_are_understood(self):
         text = """
