@@ -10,7 +10,7 @@
 #include <string.h>
 #include "answer/respond.h"
 #include "answer/static.h"
-#include "pages/rewrite.h"
+#include "pages/page.h"
 
 /* how soon to come back while there is no token yet; agreeing takes a second or two */
 enum { RETRY_AFTER_S = 3 };
@@ -113,7 +113,7 @@ static breaker__page_t *add_note(h2o_req_t *req, h2o_handler_t *handler, breaker
     page->super.on_setup_ostream = on_setup_ostream;
     page->handler = handler;
     page->plan = plan;
-    page->restored = (breaker__restored_vector_t){NULL};
+    page->restored = (breaker__etag_pairs_t){NULL};
     h2o_mem_link_shared(&req->pool, plan);
     return page;
 }

@@ -12,7 +12,8 @@
 #include <zlib.h>
 #include "guard.h"
 #include "pages.h"
-#include "pages/rewrite.h"
+#include "pages/coding.h"
+#include "pages/page.h"
 
 #define DATE "Sun, 06 Nov 1994 08:49:37 GMT"
 #define PAGE "<p>" LITERAL "</p>"
@@ -466,18 +467,18 @@ static void a_tag_list_may_be_cut_anywhere(void **state)
     h2o_mem_init_pool(&pool);
     for (size_t len = 0; len <= strlen(list); ++len)
         for (size_t i = 0; i != 2; ++i)
-            for (int drop = BREAKER__TAGS_DROP_NONE; drop <= BREAKER__TAGS_DROP_UNMARKED; ++drop) {
-                breaker__restored_vector_t restored = {NULL};
+            for (int drop = BREAKER__ETAG_DROP_NONE; drop <= BREAKER__ETAG_DROP_UNMARKED; ++drop) {
+                breaker__etag_pairs_t restored = {NULL};
                 char *value = guarded_copy(list, len);
                 h2o_iovec_t seen =
-                    breaker__etags_restore(&pool, h2o_iovec_init(value, len), marks[i],
-                                           (breaker__tags_drop_t)drop, &restored);
+                    breaker__etag_restore(&pool, h2o_iovec_init(value, len), marks[i],
+                                          (breaker__etag_drop_t)drop, &restored);
                 /* what an edit is conditional on never goes */
-                if (drop == BREAKER__TAGS_DROP_NONE)
+                if (drop == BREAKER__ETAG_DROP_NONE)
                     assert_int_equal(seen.len != 0, len != 0);
                 assert_true(restored.size <= 2);
                 breaker__etag_mark(&pool, h2o_iovec_init(value, len), marks[i]);
-                breaker__restored_find(&restored, h2o_iovec_init(value, len));
+                breaker__etag_find(&restored, h2o_iovec_init(value, len));
                 guarded_free(value, len);
             }
     h2o_mem_clear_pool(&pool);

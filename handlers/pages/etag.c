@@ -6,7 +6,8 @@
  */
 #include <assert.h>
 #include <string.h>
-#include "pages/rewrite.h"
+#include "pages/etag.h"
+#include "pages/plan.h"
 
 /* W/"<opaque>;breaker=<s|w><mark>" */
 #define MARKER ";breaker="
@@ -102,20 +103,20 @@ static h2o_iovec_t strip(h2o_mem_pool_t *pool, const tag_t *tag, const char *mar
 
 /* What the application sees of one tag; empty when nothing. `text` is the whole of it. */
 static h2o_iovec_t restore(h2o_mem_pool_t *pool, h2o_iovec_t text, const tag_t *tag,
-                           const char *mark, breaker__tags_drop_t drop,
-                           breaker__restored_vector_t *restored)
+                           const char *mark, breaker__etag_drop_t drop,
+                           breaker__etag_pairs_t *restored)
 {
     const char *marker = find_marker(tag);
     h2o_iovec_t original;
 
     if (marker == NULL)
-        return drop == BREAKER__TAGS_DROP_UNMARKED ? (h2o_iovec_t){NULL, 0} : text;
-    if (drop != BREAKER__TAGS_DROP_NONE && !marker_is_current(marker, mark))
+        return drop == BREAKER__ETAG_DROP_UNMARKED ? (h2o_iovec_t){NULL, 0} : text;
+    if (drop != BREAKER__ETAG_DROP_NONE && !marker_is_current(marker, mark))
         return (h2o_iovec_t){NULL, 0};
 
     original = strip(pool, tag, marker);
     h2o_vector_reserve(pool, restored, restored->size + 1);
-    restored->entries[restored->size++] = (breaker__restored_t){text, original};
+    restored->entries[restored->size++] = (breaker__etag_pair_t){text, original};
     return original;
 }
 
@@ -138,8 +139,8 @@ static char *skip_separators(char *at, char *end)
     return at;
 }
 
-h2o_iovec_t breaker__etags_restore(h2o_mem_pool_t *pool, h2o_iovec_t value, const char *mark,
-                                   breaker__tags_drop_t drop, breaker__restored_vector_t *restored)
+h2o_iovec_t breaker__etag_restore(h2o_mem_pool_t *pool, h2o_iovec_t value, const char *mark,
+                                  breaker__etag_drop_t drop, breaker__etag_pairs_t *restored)
 {
     char *at = value.base, *end = value.base + value.len, *next;
     h2o_iovec_t list;
@@ -149,7 +150,7 @@ h2o_iovec_t breaker__etags_restore(h2o_mem_pool_t *pool, h2o_iovec_t value, cons
     list = h2o_iovec_init(h2o_mem_alloc_pool(pool, 2 * value.len + 1), 0);
     while ((at = skip_separators(at, end)) != end) {
         if ((next = read_tag(at, end, &tag)) == NULL) {
-            if (drop == BREAKER__TAGS_DROP_NONE)
+            if (drop == BREAKER__ETAG_DROP_NONE)
                 append(&list, h2o_iovec_init(at, (size_t)(end - at)));
             break;
         }
@@ -161,8 +162,8 @@ h2o_iovec_t breaker__etags_restore(h2o_mem_pool_t *pool, h2o_iovec_t value, cons
     return list;
 }
 
-const breaker__restored_t *breaker__restored_find(const breaker__restored_vector_t *restored,
-                                                  h2o_iovec_t etag)
+const breaker__etag_pair_t *breaker__etag_find(const breaker__etag_pairs_t *restored,
+                                               h2o_iovec_t etag)
 {
     tag_t tag, original;
 

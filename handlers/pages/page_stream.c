@@ -12,7 +12,7 @@
  */
 #include <assert.h>
 #include <string.h>
-#include "pages/rewrite.h"
+#include "pages/page.h"
 
 /* what one send puts out, not counting what the last slice adds */
 enum { PIECE_LEN = 65536 };

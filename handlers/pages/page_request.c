@@ -7,7 +7,7 @@
  */
 #include <string.h>
 #include <strings.h>
-#include "pages/rewrite.h"
+#include "pages/page.h"
 
 #define OUR_HEADERS "x-breaker-"
 
@@ -82,7 +82,7 @@ static bool keep_header(breaker__page_t *page, h2o_req_t *req, const traits_t *t
                         h2o_header_t *header)
 {
     const h2o_iovec_t *name = header->name;
-    breaker__tags_drop_t drop = BREAKER__TAGS_DROP_NONE;
+    breaker__etag_drop_t drop = BREAKER__ETAG_DROP_NONE;
 
     if (name == &H2O_TOKEN_IF_MODIFIED_SINCE->buf)
         return !traits->safe;
@@ -92,9 +92,9 @@ static bool keep_header(breaker__page_t *page, h2o_req_t *req, const traits_t *t
         /* an edit goes by the application's state, which no prefix changes: nothing may drop out of
          * its conditions */
         if (traits->safe && name == &H2O_TOKEN_IF_NONE_MATCH->buf)
-            drop = traits->wants_page ? BREAKER__TAGS_DROP_UNMARKED : BREAKER__TAGS_DROP_STALE;
-        header->value = breaker__etags_restore(&req->pool, header->value, page->plan->mark, drop,
-                                               &page->restored);
+            drop = traits->wants_page ? BREAKER__ETAG_DROP_UNMARKED : BREAKER__ETAG_DROP_STALE;
+        header->value = breaker__etag_restore(&req->pool, header->value, page->plan->mark, drop,
+                                              &page->restored);
         return header->value.len != 0;
     }
     return !is_our_name(name) || breaker__page_is_others(page, req, header);

@@ -8,7 +8,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include "pages/rewrite.h"
+#include "pages/plan.h"
 
 #define PREFIX_HEADER "X-Breaker-Prefix"
 

@@ -8,7 +8,8 @@
 #include <string.h>
 #include <strings.h>
 #include "answer/respond.h"
-#include "pages/rewrite.h"
+#include "pages/coding.h"
+#include "pages/page.h"
 
 /* the largest page that is held until it is whole */
 enum { WHOLE_MAX = 65536 };
@@ -121,11 +122,11 @@ static void mend_page(const breaker__page_t *page, h2o_req_t *req, breaker_codin
 static void mend_not_modified(const breaker__page_t *page, h2o_req_t *req)
 {
     ssize_t at = h2o_find_header(&req->res.headers, H2O_TOKEN_ETAG, -1);
-    const breaker__restored_t *restored = NULL;
+    const breaker__etag_pair_t *restored = NULL;
     h2o_headers_t headers;
 
     if (at != -1)
-        restored = breaker__restored_find(&page->restored, req->res.headers.entries[at].value);
+        restored = breaker__etag_find(&page->restored, req->res.headers.entries[at].value);
     if (restored == NULL)
         return;
     headers = new_headers(req);

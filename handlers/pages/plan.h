@@ -1,0 +1,39 @@
+#ifndef BREAKER_HANDLERS_PLAN_H
+#define BREAKER_HANDLERS_PLAN_H
+
+/* A snapshot as pages see it. Not installed. */
+#include <breaker/h2o.h>
+#include <breaker/http/substitute.h>
+
+/** bytes of the mark that stands for all prefixes of a snapshot, in hexadecimal digits */
+#define BREAKER__MARK_LEN 16
+
+/**
+ * A plan: what a snapshot comes to for pages, worked out once per snapshot, handler and thread. It
+ * lives in h2o's shared memory, whose counts are not atomic: the thread's handler context holds one
+ * and every request that began under it another, through its pool.
+ */
+typedef struct st_breaker__plan_t {
+    /** owned reference: the prefixes live there */
+    breaker_snapshot_t *snapshot;
+    /** a stable hash of all literals and prefixes, the same on every node that hands them out */
+    char mark[BREAKER__MARK_LEN];
+    /** the literals of the views and their prefixes */
+    breaker_substitution_t *pairs;
+    size_t num_pairs;
+    /** what the application is told: of the views, and of the node if it is the path's first */
+    h2o_header_t *headers;
+    size_t num_headers;
+    /** of the texts above */
+    h2o_mem_pool_t pool;
+} breaker__plan_t;
+
+/**
+ * Works out a plan, of which it takes a reference on the snapshot, which has views. `earlier` are
+ * the nodes that were registered at the path before this one, whose headers have their names first;
+ * they are loaded. The caller's reference on the plan is dropped with `h2o_mem_release_shared`.
+ */
+breaker__plan_t *breaker__plan_create(breaker_snapshot_t *snapshot, breaker_node_t *const *earlier,
+                                      size_t num_earlier);
+
+#endif
