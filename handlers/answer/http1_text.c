@@ -3,34 +3,7 @@
  * capital letters, then the headers in lower case. Whoever answers past libh2o cannot be told from
  * it by a client.
  */
-#include <string.h>
 #include "answer/http1_text.h"
-
-char *breaker__http1_put(char *dst, const char *base, size_t len)
-{
-    memcpy(dst, base, len);
-    return dst + len;
-}
-
-size_t breaker__http1_headers_len(const h2o_header_t *headers, size_t num)
-{
-    size_t len = 0;
-
-    for (size_t i = 0; i != num; ++i)
-        len += headers[i].name->len + sizeof(": ") - 1 + headers[i].value.len + sizeof("\r\n") - 1;
-    return len;
-}
-
-char *breaker__http1_put_headers(char *dst, const h2o_header_t *headers, size_t num)
-{
-    for (size_t i = 0; i != num; ++i) {
-        dst = breaker__http1_put(dst, headers[i].name->base, headers[i].name->len);
-        dst = breaker__http1_put(dst, H2O_STRLIT(": "));
-        dst = breaker__http1_put(dst, headers[i].value.base, headers[i].value.len);
-        dst = breaker__http1_put(dst, H2O_STRLIT("\r\n"));
-    }
-    return dst;
-}
 
 char *breaker__http1_put_number(char *dst, uint64_t number)
 {
@@ -40,16 +13,6 @@ char *breaker__http1_put_number(char *dst, uint64_t number)
         *--at = (char)('0' + number % 10);
     while ((number /= 10) != 0);
     return breaker__http1_put(dst, at, (size_t)(digits + sizeof(digits) - at));
-}
-
-char *breaker__put_content_range(char *dst, breaker_range_t range, uint64_t size)
-{
-    dst = breaker__http1_put(dst, H2O_STRLIT("bytes "));
-    dst = breaker__http1_put_number(dst, range.first);
-    *dst++ = '-';
-    dst = breaker__http1_put_number(dst, range.last);
-    *dst++ = '/';
-    return breaker__http1_put_number(dst, size);
 }
 
 char *breaker__http1_put_length(char *dst, uint64_t len)

@@ -8,11 +8,6 @@
 #include <string.h>
 #include "answer/judge.h"
 
-void breaker__fields_init(breaker__fields_t *fields)
-{
-    memset(fields, 0, sizeof(*fields));
-}
-
 /* browsers send one Accept-Encoding, so a thread nearly always finds the answer of last time */
 static const breaker_acceptable_t *negotiate(breaker__negotiated_t *last, breaker_field_t field)
 {
@@ -47,10 +42,10 @@ static bool has_condition(const breaker_conditions_t *conditions)
 
 static breaker__judged_t judge_conditions(const breaker_asset_t *asset,
                                           const breaker_variant_t *variant,
-                                          const breaker__fields_t *fields, int64_t now_s)
+                                          const breaker__request_t *request)
 {
-    switch (breaker_precondition(&fields->conditions, variant->etag, BREAKER_ETAG_LEN,
-                                 asset->last_modified_s, now_s)) {
+    switch (breaker_precondition(&request->fields.conditions, variant->etag, BREAKER_ETAG_LEN,
+                                 asset->last_modified_s, request->now_s)) {
     case BREAKER_PRECONDITION_PROCEED:
         return BREAKER__JUDGED_WHOLE;
     case BREAKER_PRECONDITION_NOT_MODIFIED:
@@ -63,12 +58,13 @@ static breaker__judged_t judge_conditions(const breaker_asset_t *asset,
 }
 
 static breaker__judged_t judge_range(breaker__judgement_t *judgement, const breaker_asset_t *asset,
-                                     const breaker__fields_t *fields, int64_t now_s)
+                                     const breaker__request_t *request)
 {
+    const breaker__fields_t *fields = &request->fields;
     const breaker_variant_t *variant = judgement->variant;
 
     if (!breaker_if_range(fields->if_range, variant->etag, BREAKER_ETAG_LEN, asset->last_modified_s,
-                          now_s))
+                          request->now_s))
         return BREAKER__JUDGED_WHOLE;
     switch (breaker_range_parse(fields->range.base, fields->range.len, variant->len,
                                 judgement->ranges, &judgement->num_ranges)) {
@@ -84,9 +80,10 @@ static breaker__judged_t judge_range(breaker__judgement_t *judgement, const brea
 }
 
 void breaker__judge(breaker__judgement_t *judgement, const breaker_asset_t *asset,
-                    breaker__negotiated_t *negotiated, const breaker__fields_t *fields,
-                    bool is_head, int64_t now_s)
+                    breaker__negotiated_t *negotiated, const breaker__request_t *request)
 {
+    const breaker__fields_t *fields = &request->fields;
+
     judgement->variant = choose(asset, negotiated, fields->accept_encoding);
     judgement->kind = BREAKER__JUDGED_WHOLE;
     if (judgement->variant == NULL) {
@@ -94,8 +91,9 @@ void breaker__judge(breaker__judgement_t *judgement, const breaker_asset_t *asse
         return;
     }
     if (has_condition(&fields->conditions))
-        judgement->kind = judge_conditions(asset, judgement->variant, fields, now_s);
+        judgement->kind = judge_conditions(asset, judgement->variant, request);
     /* Range is defined for GET alone (RFC 9110 §14.2) */
-    if (judgement->kind == BREAKER__JUDGED_WHOLE && fields->range.base != NULL && !is_head)
-        judgement->kind = judge_range(judgement, asset, fields, now_s);
+    if (judgement->kind == BREAKER__JUDGED_WHOLE && fields->range.base != NULL && !request->is_head)
+        judgement->kind = judge_range(judgement, asset, request);
+    assert(judgement->kind != BREAKER__JUDGED_PARTIAL || judgement->num_ranges != 0);
 }

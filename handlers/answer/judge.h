@@ -2,7 +2,7 @@
 #define BREAKER_HANDLERS_JUDGE_H
 
 /* What the fields of a request make of an asset: conditionals, ranges, encodings. */
-#include <breaker/h2o.h>
+#include "answer/request.h"
 
 /** The Accept-Encoding that a thread saw last, and what it came to. */
 typedef struct st_breaker__negotiated_t {
@@ -11,17 +11,6 @@ typedef struct st_breaker__negotiated_t {
     char text[128];
     breaker_acceptable_t acceptable;
 } breaker__negotiated_t;
-
-/** The fields of a request that change how an asset is answered; absent ones have no base. */
-typedef struct st_breaker__fields_t {
-    breaker_conditions_t conditions;
-    breaker_field_t range;
-    breaker_field_t if_range;
-    breaker_field_t accept_encoding;
-} breaker__fields_t;
-
-/** Begins with no field. */
-void breaker__fields_init(breaker__fields_t *fields);
 
 typedef enum en_breaker__judged_t {
     BREAKER__JUDGED_WHOLE,
@@ -46,10 +35,9 @@ typedef struct st_breaker__judgement_t {
 
 /**
  * Decides how a GET or HEAD for an asset is answered. `negotiated` is the calling thread's, or NULL
- * for a view without encodings. `now_s` is in seconds since the epoch. No allocation.
+ * for a view without encodings. No allocation.
  */
 void breaker__judge(breaker__judgement_t *judgement, const breaker_asset_t *asset,
-                    breaker__negotiated_t *negotiated, const breaker__fields_t *fields,
-                    bool is_head, int64_t now_s);
+                    breaker__negotiated_t *negotiated, const breaker__request_t *request);
 
 #endif

@@ -22,7 +22,9 @@
 #include <string.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
-#include "fastpath/fastpath.h"
+#include "fastpath/pen_http1.h"
+#include "fastpath/request.h"
+#include "fastpath/routes.h"
 #include "thread/timeout.h"
 /* needs h2o.h before it */
 #include <h2o/http1.h>
@@ -44,6 +46,7 @@ enum {
 struct st_breaker_h2o_fastpath_t {
     h2o_accept_ctx_t *accept_ctx; /* borrowed: outlives us */
     breaker__routes_t *routes;    /* owned; NULL: all is libh2o's */
+    breaker__pen_http1_t *pen;    /* owned; NULL without routes */
     h2o_linklist_t connections;
     h2o_timeout_t *resting; /* owned */
 };
@@ -65,7 +68,7 @@ typedef struct st_connection_t {
     char *head; /* owned: a copy, because the next answer reuses the texts; or NULL */
     const breaker_variant_t *variant;
     uint64_t body_at, body_len;
-    void *lease; /* owned reference, or NULL */
+    void *kept; /* owned reference, or NULL */
 } connection_t;
 
 static void process(connection_t *conn);
@@ -93,9 +96,9 @@ static void end_writing(connection_t *conn)
     free(conn->head);
     conn->head = NULL;
     conn->variant = NULL;
-    if (conn->lease != NULL)
-        h2o_mem_release_shared(conn->lease);
-    conn->lease = NULL;
+    if (conn->kept != NULL)
+        h2o_mem_release_shared(conn->kept);
+    conn->kept = NULL;
     conn->is_writing = false;
 }
 
@@ -227,7 +230,7 @@ static void on_written(h2o_socket_t *sock, const char *err)
 }
 
 /* leaves the rest of an answer to the loop; `sent` bytes of its head are gone */
-static void write_rest(connection_t *conn, const breaker__plain_answer_t *answer, size_t head_len,
+static void write_rest(connection_t *conn, const breaker__written_t *written, size_t head_len,
                        size_t sent)
 {
     h2o_iovec_t bufs[2];
@@ -236,15 +239,15 @@ static void write_rest(connection_t *conn, const breaker__plain_answer_t *answer
     h2o_timeout_unlink(&conn->timeout);
     h2o_socket_read_stop(conn->sock);
     conn->is_writing = true;
-    if (answer->lease != NULL) {
-        h2o_mem_addref_shared(answer->lease);
-        conn->lease = answer->lease;
+    if (written->kept != NULL) {
+        h2o_mem_addref_shared(written->kept);
+        conn->kept = written->kept;
     }
     if (sent != head_len) {
         conn->head = h2o_mem_alloc(head_len);
-        for (size_t i = 0; i != answer->num_head; ++i) {
-            memcpy(conn->head + at, answer->head[i].iov_base, answer->head[i].iov_len);
-            at += answer->head[i].iov_len;
+        for (size_t i = 0; i != written->num_head; ++i) {
+            memcpy(conn->head + at, written->head[i].iov_base, written->head[i].iov_len);
+            at += written->head[i].iov_len;
         }
         bufs[num++] = h2o_iovec_init(conn->head + sent, head_len - sent);
     }
@@ -254,22 +257,22 @@ static void write_rest(connection_t *conn, const breaker__plain_answer_t *answer
 }
 
 /* what goes into the first system call; returns how many pieces, and the flags of the call */
-static size_t collect_pieces(const breaker__plain_answer_t *answer, struct iovec *ret_pieces,
+static size_t collect_pieces(const breaker__written_t *written, struct iovec *ret_pieces,
                              int *ret_flags)
 {
-    size_t num = answer->num_head;
+    size_t num = written->num_head;
 
     *ret_flags = MSG_NOSIGNAL;
-    memcpy(ret_pieces, answer->head, num * sizeof(ret_pieces[0]));
-    if (answer->body_len == 0)
+    memcpy(ret_pieces, written->head, num * sizeof(ret_pieces[0]));
+    if (written->body_len == 0)
         return num;
-    if (is_sent_from_file(answer->variant, answer->body_len)) {
-        if (answer->body_len < HEAD_ALONE_MIN)
+    if (is_sent_from_file(written->variant, written->body_len)) {
+        if (written->body_len < HEAD_ALONE_MIN)
             *ret_flags |= MSG_MORE;
         return num;
     }
-    ret_pieces[num++] = (struct iovec){(void *)(uintptr_t)(answer->variant->base + answer->body_at),
-                                       (size_t)answer->body_len};
+    ret_pieces[num++] = (struct iovec){
+        (void *)(uintptr_t)(written->variant->base + written->body_at), (size_t)written->body_len};
     return num;
 }
 
@@ -287,47 +290,47 @@ static ssize_t send_gathered(int fd, const struct iovec *pieces, size_t num, int
 }
 
 /* one system call; returns what it took, or -1 when the connection broke */
-static ssize_t try_send(connection_t *conn, const breaker__plain_answer_t *answer, size_t head_len)
+static ssize_t try_send(connection_t *conn, const breaker__written_t *written, size_t head_len)
 {
     int fd = h2o_socket_get_fd(conn->sock), flags;
     struct iovec pieces[BREAKER__PIECES_MAX];
-    size_t num = collect_pieces(answer, pieces, &flags);
+    size_t num = collect_pieces(written, pieces, &flags);
     struct msghdr message = {.msg_iov = pieces, .msg_iovlen = num};
     ssize_t sent;
 
     do {
-        if (head_len + answer->body_len <= GATHER_MAX)
+        if (head_len + written->body_len <= GATHER_MAX)
             sent = send_gathered(fd, pieces, num, flags);
         else
             sent = sendmsg(fd, &message, flags);
     } while (sent < 0 && errno == EINTR);
     if (sent < 0)
         return errno == EAGAIN ? 0 : -1;
-    assert((size_t)sent <= head_len + answer->body_len);
+    assert((size_t)sent <= head_len + written->body_len);
     return sent;
 }
 
 /* returns whether the next request may be looked at; if not, the connection may be gone */
-static bool write_answer(connection_t *conn, const breaker__plain_answer_t *answer)
+static bool send_answer(connection_t *conn, const breaker__written_t *written)
 {
     size_t head_len = 0, head_sent;
     ssize_t sent;
 
-    for (size_t i = 0; i != answer->num_head; ++i)
-        head_len += answer->head[i].iov_len;
-    if ((sent = try_send(conn, answer, head_len)) < 0) {
+    for (size_t i = 0; i != written->num_head; ++i)
+        head_len += written->head[i].iov_len;
+    if ((sent = try_send(conn, written, head_len)) < 0) {
         close_connection(conn);
         return false;
     }
     conn->has_answered = true;
-    if ((size_t)sent == head_len + answer->body_len) {
+    if ((size_t)sent == head_len + written->body_len) {
         start_timeout(conn);
         return true;
     }
     head_sent = (size_t)sent < head_len ? (size_t)sent : head_len;
-    conn->variant = answer->variant;
-    conn->body_at = answer->body_at + ((size_t)sent - head_sent);
-    conn->body_len = answer->body_len - ((size_t)sent - head_sent);
+    conn->variant = written->variant;
+    conn->body_at = written->body_at + ((size_t)sent - head_sent);
+    conn->body_len = written->body_len - ((size_t)sent - head_sent);
     if (head_sent == head_len && is_sent_from_file(conn->variant, conn->body_len)) {
         if (!send_from_file(conn)) {
             close_connection(conn);
@@ -338,7 +341,7 @@ static bool write_answer(connection_t *conn, const breaker__plain_answer_t *answ
             return true;
         }
     }
-    write_rest(conn, answer, head_len, head_sent);
+    write_rest(conn, written, head_len, head_sent);
     return false;
 }
 
@@ -380,8 +383,9 @@ static void rest(connection_t *conn)
 /* answers what has come whole and is plain, one request after another */
 static void process(connection_t *conn)
 {
-    breaker__routes_t *routes = conn->fastpath->routes;
-    breaker__plain_answer_t answer;
+    breaker_h2o_fastpath_t *fastpath = conn->fastpath;
+    breaker__written_t written;
+    breaker__answer_t answer;
     breaker__plain_t plain;
     ssize_t taken;
 
@@ -398,13 +402,14 @@ static void process(connection_t *conn)
             return;
         }
         if (taken <= 0 || taken > H2O_MAX_REQLEN || context_of(conn)->shutdown_requested ||
-            !breaker__plain_answer(routes, &plain, &answer)) {
+            !breaker__routes_answer(fastpath->routes, &plain, &answer)) {
             hand_over(conn);
             return;
         }
         conn->has_waited = false;
+        breaker__pen_http1_write(fastpath->pen, &answer, &written);
         h2o_buffer_consume(input, (size_t)taken);
-        if (!write_answer(conn, &answer))
+        if (!send_answer(conn, &written))
             return;
     }
 }
@@ -417,10 +422,13 @@ breaker_h2o_fastpath_t *breaker_h2o_fastpath_create(h2o_accept_ctx_t *accept_ctx
 
     fastpath->accept_ctx = accept_ctx;
     fastpath->routes = NULL;
+    fastpath->pen = NULL;
     h2o_linklist_init_anchor(&fastpath->connections);
     fastpath->resting = breaker__timeout_create(accept_ctx->ctx->loop, REST_MS);
     if (accept_ctx->ssl_ctx == NULL && !accept_ctx->expect_proxy_line)
         fastpath->routes = breaker__routes_create(accept_ctx->ctx, accept_ctx->hosts);
+    if (fastpath->routes != NULL)
+        fastpath->pen = breaker__pen_http1_create(accept_ctx->ctx);
     return fastpath;
 }
 
@@ -431,6 +439,7 @@ void breaker_h2o_fastpath_free(breaker_h2o_fastpath_t *fastpath)
     assert(h2o_linklist_is_empty(&fastpath->connections));
     breaker__timeout_free(fastpath->accept_ctx->ctx->loop, fastpath->resting);
     breaker__routes_free(fastpath->routes);
+    breaker__pen_http1_free(fastpath->pen);
     free(fastpath);
 }
 

@@ -7,7 +7,7 @@
 #include <assert.h>
 #include <string.h>
 #include <strings.h>
-#include "fastpath/fastpath.h"
+#include "fastpath/request.h"
 
 enum {
     /* more fields than browsers send; with more a request is not plain */
@@ -30,9 +30,11 @@ int phr_parse_request(const char *buf, size_t len, const char **method, size_t *
                       const char **path, size_t *path_len, int *minor_version,
                       struct phr_header *headers, size_t *num_headers, size_t last_len);
 
+/* the first letter tells most fields of one length apart, "Accept" from "Expect" */
 static bool is(const struct phr_header *header, const char *name)
 {
-    return strncasecmp(header->name, name, header->name_len) == 0;
+    return (header->name[0] | 0x20) == name[0] &&
+           strncasecmp(header->name, name, header->name_len) == 0;
 }
 
 /* a field that decides about an asset, once */
@@ -112,24 +114,27 @@ static size_t clean_path_len(const char *target, size_t len)
 
 ssize_t breaker__plain_read(const char *base, size_t len, breaker__plain_t *ret_plain)
 {
+    breaker__request_t *request = &ret_plain->request;
     struct phr_header headers[FIELDS_MAX];
     size_t num_headers = FIELDS_MAX, method_len;
     const char *method;
     int minor_version, taken;
 
-    taken = phr_parse_request(base, len, &method, &method_len, &ret_plain->target,
-                              &ret_plain->target_len, &minor_version, headers, &num_headers, 0);
+    taken = phr_parse_request(base, len, &method, &method_len, &request->target,
+                              &request->target_len, &minor_version, headers, &num_headers, 0);
     if (taken == PARTIAL)
         return BREAKER__PLAIN_INCOMPLETE;
-    if (taken < 0 || minor_version != 1 || !read_method(method, method_len, &ret_plain->is_head))
+    if (taken < 0 || minor_version != 1 || !read_method(method, method_len, &request->is_head))
         return 0;
     assert((size_t)taken <= len);
-    ret_plain->path_len = clean_path_len(ret_plain->target, ret_plain->target_len);
+    ret_plain->path_len = clean_path_len(request->target, request->target_len);
     if (ret_plain->path_len == 0)
         return 0;
-    breaker__fields_init(&ret_plain->fields);
+    request->is_of_other_method = request->has_body = request->is_ambiguous = false;
+    request->norm_indexes = NULL;
+    breaker__fields_init(&request->fields);
     for (size_t i = 0; i != num_headers; ++i)
-        if (!read_field(headers + i, &ret_plain->fields))
+        if (!read_field(headers + i, &request->fields))
             return 0;
     return taken;
 }

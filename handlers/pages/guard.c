@@ -4,24 +4,41 @@
  * may have read another request, and the next one on this connection would be one that nobody sent.
  */
 #include "answer/framing.h"
-#include "answer/respond.h"
+#include "answer/pen_h2o.h"
+#include "answer/request.h"
 #include "answer/static.h"
 #include "pages/guard.h"
 
-static int on_req(h2o_handler_t *self, h2o_req_t *req)
+typedef struct st_guard_t {
+    h2o_handler_t super;
+    breaker__fixed_t fixed;
+} guard_t;
+
+static int on_req(h2o_handler_t *_self, h2o_req_t *req)
 {
-    (void)self;
+    guard_t *self = (void *)_self;
+    breaker__answer_t answer;
 
     if (req->entity.base == NULL || !breaker__framing_is_ambiguous(req))
         return -1;
-    req->http1_is_persistent = 0;
-    return breaker__respond_bad_request(req);
+    breaker__answer_fixed(&answer, &self->fixed, BREAKER__STATUS_400, breaker__is_head(req));
+    answer.ends_connection = true;
+    return breaker__pen_h2o_write(req, &answer);
+}
+
+static void on_dispose(h2o_handler_t *_self)
+{
+    guard_t *self = (void *)_self;
+
+    breaker__fixed_dispose(&self->fixed);
 }
 
 void breaker__guard_register(h2o_pathconf_t *pathconf)
 {
-    h2o_handler_t *self = h2o_create_handler(pathconf, sizeof(*self));
+    guard_t *self = (void *)h2o_create_handler(pathconf, sizeof(*self));
 
-    self->on_req = on_req;
+    breaker__fixed_init_default(&self->fixed, pathconf->global);
+    self->super.on_req = on_req;
+    self->super.dispose = on_dispose;
     breaker__handler_to_front(pathconf);
 }

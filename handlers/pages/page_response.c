@@ -7,7 +7,7 @@
  */
 #include <string.h>
 #include <strings.h>
-#include "answer/respond.h"
+#include "answer/request.h"
 #include "pages/coding.h"
 #include "pages/page.h"
 

@@ -8,17 +8,14 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-#include "answer/respond.h"
+#include "answer/pen_h2o.h"
 #include "answer/static.h"
 #include "pages/page.h"
-
-/* how soon to come back while there is no token yet; agreeing takes a second or two */
-enum { RETRY_AFTER_S = 3 };
 
 typedef struct st_rewrite_handler_t {
     h2o_handler_t super;
     breaker_node_t *node; /* borrowed: outlives the h2o configuration */
-    breaker__retry_t retry;
+    breaker__fixed_t fixed;
     /* borrowed, too: those that were registered at the path before, in this order */
     size_t num_earlier;
     breaker_node_t *earlier[];
@@ -120,6 +117,15 @@ static breaker__page_t *add_note(h2o_req_t *req, h2o_handler_t *handler, breaker
 
 /* ---- the handler ---- */
 
+/* agreeing takes a second or two */
+static int ask_to_come_back(rewrite_handler_t *self, h2o_req_t *req)
+{
+    breaker__answer_t answer;
+
+    breaker__answer_fixed(&answer, &self->fixed, BREAKER__STATUS_503, breaker__is_head(req));
+    return breaker__pen_h2o_write(req, &answer);
+}
+
 static int on_req(h2o_handler_t *_self, h2o_req_t *req)
 {
     rewrite_handler_t *self = (void *)_self;
@@ -130,7 +136,7 @@ static int on_req(h2o_handler_t *_self, h2o_req_t *req)
     if (plan == NULL && page == NULL) {
         /* a page with the bare placeholder is a broken page, and might be kept */
         bool awaits_token = ctx->current == NULL && breaker_node_num_views(self->node) != 0;
-        return awaits_token ? breaker__respond_retry(req, &self->retry) : -1;
+        return awaits_token ? ask_to_come_back(self, req) : -1;
     }
     /* a request keeps the plan that it began with */
     if (page == NULL)
@@ -159,6 +165,13 @@ static void on_context_dispose(h2o_handler_t *self, h2o_context_t *h2o_ctx)
     drop_plan(ctx);
     breaker_snapshot_unref(ctx->current);
     free(ctx);
+}
+
+static void on_dispose(h2o_handler_t *_self)
+{
+    rewrite_handler_t *self = (void *)_self;
+
+    breaker__fixed_dispose(&self->fixed);
 }
 
 /* the nodes of the path in the order of registration, which is that of its handlers backwards */
@@ -201,9 +214,10 @@ int breaker_h2o_rewrite_register(h2o_pathconf_t *pathconf, breaker_node_t *node)
     free(earlier);
     self->super.on_context_init = on_context_init;
     self->super.on_context_dispose = on_context_dispose;
+    self->super.dispose = on_dispose;
     self->super.on_req = on_req;
     self->node = node;
-    breaker__retry_init(&self->retry, RETRY_AFTER_S);
+    breaker__fixed_init_default(&self->fixed, pathconf->global);
     breaker__handler_to_front(pathconf);
     return 0;
 }

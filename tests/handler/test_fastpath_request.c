@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <cmocka.h>
-#include "fastpath/fastpath.h"
+#include "fastpath/request.h"
 #include "guard.h"
 
 /* reads a copy of the text; what `*plain` points at is gone afterwards */
@@ -145,17 +145,17 @@ static void target_and_fields_are_found(void **state)
     (void)state;
 
     assert_int_equal(breaker__plain_read(text, sizeof(text) - 1, &plain), sizeof(text) - 1);
-    assert_true(plain.is_head);
-    assert_int_equal(plain.target_len, strlen("/static/1/a.css?q=1"));
+    assert_true(plain.request.is_head);
+    assert_int_equal(plain.request.target_len, strlen("/static/1/a.css?q=1"));
     assert_int_equal(plain.path_len, strlen("/static/1/a.css"));
-    assert_memory_equal(plain.target, "/static/1/a.css?q=1", plain.target_len);
-    assert_field(plain.fields.accept_encoding, "br, gzip");
-    assert_field(plain.fields.range, "bytes=1-");
-    assert_field(plain.fields.if_range, "\"r\"");
-    assert_field(plain.fields.conditions.if_match, "\"m\"");
-    assert_field(plain.fields.conditions.if_none_match, "\"n\"");
-    assert_field(plain.fields.conditions.if_modified_since, "today");
-    assert_field(plain.fields.conditions.if_unmodified_since, "tomorrow");
+    assert_memory_equal(plain.request.target, "/static/1/a.css?q=1", plain.request.target_len);
+    assert_field(plain.request.fields.accept_encoding, "br, gzip");
+    assert_field(plain.request.fields.range, "bytes=1-");
+    assert_field(plain.request.fields.if_range, "\"r\"");
+    assert_field(plain.request.fields.conditions.if_match, "\"m\"");
+    assert_field(plain.request.fields.conditions.if_none_match, "\"n\"");
+    assert_field(plain.request.fields.conditions.if_modified_since, "today");
+    assert_field(plain.request.fields.conditions.if_unmodified_since, "tomorrow");
 }
 
 static void absent_fields_are_absent(void **state)
@@ -166,14 +166,14 @@ static void absent_fields_are_absent(void **state)
 
     memset(&plain, 0xff, sizeof(plain));
     assert_int_equal(breaker__plain_read(text, sizeof(text) - 1, &plain), sizeof(text) - 1);
-    assert_false(plain.is_head);
-    assert_null(plain.fields.range.base);
-    assert_null(plain.fields.if_range.base);
-    assert_null(plain.fields.accept_encoding.base);
-    assert_null(plain.fields.conditions.if_match.base);
-    assert_null(plain.fields.conditions.if_none_match.base);
-    assert_null(plain.fields.conditions.if_modified_since.base);
-    assert_null(plain.fields.conditions.if_unmodified_since.base);
+    assert_false(plain.request.is_head);
+    assert_null(plain.request.fields.range.base);
+    assert_null(plain.request.fields.if_range.base);
+    assert_null(plain.request.fields.accept_encoding.base);
+    assert_null(plain.request.fields.conditions.if_match.base);
+    assert_null(plain.request.fields.conditions.if_none_match.base);
+    assert_null(plain.request.fields.conditions.if_modified_since.base);
+    assert_null(plain.request.fields.conditions.if_unmodified_since.base);
 }
 
 static void a_request_with_more_than_48_fields_is_not_plain(void **state)

@@ -172,25 +172,23 @@ static void on_close(void *data)
     ++*(size_t *)data;
 }
 
-/* reads until the answer has `len` bytes; returns false when the connection ended before */
-static bool read_up_to(fixture_t *fixture, int fd, answer_t *answer, size_t len)
+/* reads what comes next; returns false when the connection ended instead */
+static bool read_more(fixture_t *fixture, int fd, answer_t *answer)
 {
     time_t end = time(NULL) + DEADLINE_S;
+    ssize_t got;
 
-    assert_true(len <= ANSWER_MAX);
-    while (answer->len < len) {
-        ssize_t got = read(fd, answer->text + answer->len, len - answer->len);
-        assert_true(got >= 0 || errno == EAGAIN || errno == ECONNRESET);
-        if (got == 0 || (got < 0 && errno == ECONNRESET))
+    assert_true(answer->len < ANSWER_MAX);
+    while ((got = read(fd, answer->text + answer->len, ANSWER_MAX - answer->len)) < 0) {
+        assert_true(errno == EAGAIN || errno == ECONNRESET);
+        if (errno == ECONNRESET)
             return false;
-        if (got > 0) {
-            answer->len += (size_t)got;
-            continue;
-        }
         assert_true(time(NULL) < end);
         loopback_turn(&fixture->server);
     }
-    return true;
+    answer->len += (size_t)got;
+    answer->text[answer->len] = '\0';
+    return got != 0;
 }
 
 static size_t body_len_of(const request_t *request, const answer_t *answer)
@@ -202,19 +200,21 @@ static size_t body_len_of(const request_t *request, const answer_t *answer)
     return strtoul(field + strlen("\r\nContent-Length: "), NULL, 10);
 }
 
+/* one answer is all that comes, so what is more than it would have to have is found, too */
 static void read_answer(fixture_t *fixture, int fd, const request_t *request, answer_t *answer)
 {
-    bool is_whole = true;
+    const char *end = NULL;
+    bool is_open = true;
 
-    answer->len = answer->head_len = 0;
-    while (is_whole &&
-           (answer->len < 4 || memcmp(answer->text + answer->len - 4, "\r\n\r\n", 4) != 0))
-        is_whole = read_up_to(fixture, fd, answer, answer->len + 1);
-    answer->text[answer->len] = '\0';
-    answer->head_len = answer->len;
+    answer->len = 0;
+    while (end == NULL && is_open) {
+        is_open = read_more(fixture, fd, answer);
+        end = strstr(answer->text, "\r\n\r\n");
+    }
+    answer->head_len = end != NULL ? (size_t)(end + 4 - answer->text) : answer->len;
     answer->status = atoi(answer->text + strlen("HTTP/1.1 "));
-    if (is_whole)
-        read_up_to(fixture, fd, answer, answer->len + body_len_of(request, answer));
+    while (is_open && answer->len < answer->head_len + body_len_of(request, answer))
+        is_open = read_more(fixture, fd, answer);
     answer->by_libh2o = !h2o_linklist_is_empty(&fixture->server.ctx.http1._conns);
 }
 

@@ -58,6 +58,38 @@ BREAKER_EXPORT int breaker_h2o_static_register(h2o_pathconf_t *pathconf, breaker
                                                const breaker_view_t *const *views,
                                                size_t num_views);
 
+/** How many requests for a view were answered, by what they got. Plain value. */
+typedef struct st_breaker_h2o_counters_t {
+    /** 200 */
+    uint64_t served;
+    /** 206 */
+    uint64_t partial;
+    /** 304 */
+    uint64_t not_modified;
+    /** 301 to the current token */
+    uint64_t redirected;
+    /** 404 */
+    uint64_t not_found;
+    /** 503 with Retry-After */
+    uint64_t retry_later;
+    /** 400, 405, 406, 412, 414 and 416 */
+    uint64_t refused;
+    /** waited for news of the cluster first; what they got then is counted above */
+    uint64_t parked;
+} breaker_h2o_counters_t;
+
+/**
+ * Reads how many requests for a view were answered since the start, over all paths of `globalconf`
+ * where it is registered and all threads, whether libh2o or the fast path wrote the answer. Each
+ * thread counts for itself, without a lock; a call takes, for each handler, a lock that only
+ * threads that begin or end take as well. Numbers never go back, but those of one call are not of
+ * one moment. Any thread, from the end of the configuration until `h2o_config_dispose`; contexts
+ * may begin and end meanwhile.
+ */
+BREAKER_EXPORT void breaker_h2o_counters(const h2o_globalconf_t *globalconf,
+                                         const breaker_view_t *view,
+                                         breaker_h2o_counters_t *ret_counters);
+
 /**
  * Registers the rewriting of pages at a path of h2o: in text/html responses of the handlers there
  * the literal "/static/{breaker}/" of every view of the node becomes the current prefix, ETag,

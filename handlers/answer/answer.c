@@ -1,0 +1,232 @@
+/*
+ * What a request gets: which status, which headers, which bytes. Every rule about answers stands
+ * here or in what is called from here (judge.c for the fields of a request, prepared.c and fixed.c
+ * for the headers), once for both pens. A pen writes what it is given.
+ */
+#include <assert.h>
+#include "answer/answer.h"
+#include "answer/multipart.h"
+#include "answer/static.h"
+
+typedef breaker__static_context_t context_t;
+
+static void begin(breaker__answer_t *answer, breaker__status_t status, const breaker__head_t *head)
+{
+    assert(head != NULL);
+    answer->status = status;
+    answer->head = head;
+    answer->has_shared_only = false;
+    answer->ends_connection = false;
+    answer->num_lines = 0;
+    answer->length = head->body_len;
+    answer->variant = NULL;
+    answer->body_at = answer->body_len = 0;
+    answer->is_in_parts = false;
+    answer->kept = NULL;
+}
+
+static breaker__line_t *add_line(breaker__answer_t *answer, breaker__line_kind_t kind,
+                                 const h2o_token_t *name)
+{
+    breaker__line_t *line = answer->lines + answer->num_lines++;
+
+    assert(answer->num_lines <= BREAKER__LINES_MAX);
+    line->kind = kind;
+    line->name = name;
+    return line;
+}
+
+void breaker__answer_fixed(breaker__answer_t *answer, const breaker__fixed_t *fixed,
+                           breaker__status_t status, bool is_head)
+{
+    begin(answer, status, fixed->heads[status]);
+    if (!is_head)
+        answer->body_len = answer->head->body.len;
+}
+
+/* ---- with an asset ---- */
+
+static void begin_asset(breaker__answer_t *answer, breaker__status_t status, const context_t *ctx)
+{
+    const breaker_variant_t *variant = answer->judgement.variant;
+
+    begin(answer, status, variant->prepared);
+    answer->kept = ctx->lease.shared;
+    assert(answer->kept != NULL);
+}
+
+static void answer_whole(breaker__answer_t *answer, const context_t *ctx, bool is_head)
+{
+    begin_asset(answer, BREAKER__STATUS_200, ctx);
+    answer->variant = answer->judgement.variant;
+    if (!is_head)
+        answer->body_len = answer->variant->len;
+}
+
+static void answer_parts(breaker__answer_t *answer, const breaker_asset_t *asset)
+{
+    breaker__line_t *type = add_line(answer, BREAKER__LINE_MULTIPART_TYPE, H2O_TOKEN_CONTENT_TYPE);
+
+    answer->is_in_parts = true;
+    answer->part_type = asset->type;
+    type->text = breaker__multipart_boundary(answer->variant);
+    answer->length = breaker__multipart_len(answer);
+}
+
+static void answer_partial(breaker__answer_t *answer, const context_t *ctx,
+                           const breaker_asset_t *asset)
+{
+    breaker_range_t range = answer->judgement.ranges[0];
+    breaker__line_t *line;
+
+    begin_asset(answer, BREAKER__STATUS_206, ctx);
+    answer->variant = answer->judgement.variant;
+    if (answer->judgement.num_ranges != 1) {
+        answer_parts(answer, asset);
+        return;
+    }
+    assert(range.last < answer->variant->len);
+    answer->body_at = range.first;
+    answer->body_len = answer->length = range.last - range.first + 1;
+    line = add_line(answer, BREAKER__LINE_CONTENT_RANGE, H2O_TOKEN_CONTENT_RANGE);
+    line->range = range;
+    line->size = answer->variant->len;
+}
+
+static void answer_not_modified(breaker__answer_t *answer, const context_t *ctx)
+{
+    begin_asset(answer, BREAKER__STATUS_304, ctx);
+    answer->has_shared_only = true;
+    answer->length = BREAKER__NO_LENGTH;
+}
+
+static void answer_unsatisfiable(breaker__answer_t *answer, const breaker__fixed_t *fixed,
+                                 bool is_head)
+{
+    breaker__answer_fixed(answer, fixed, BREAKER__STATUS_416, is_head);
+    add_line(answer, BREAKER__LINE_UNSATISFIED_RANGE, H2O_TOKEN_CONTENT_RANGE)->size =
+        answer->judgement.variant->len;
+}
+
+static void answer_asset(breaker__answer_t *answer, context_t *ctx,
+                         const breaker_verdict_t *verdict, const breaker__request_t *request,
+                         const breaker__fixed_t *fixed)
+{
+    bool encodings = breaker_view_config(verdict->match.view)->encodings;
+
+    breaker__judge(&answer->judgement, verdict->asset, encodings ? &ctx->negotiated : NULL,
+                   request);
+    switch (answer->judgement.kind) {
+    case BREAKER__JUDGED_WHOLE:
+        answer_whole(answer, ctx, request->is_head);
+        return;
+    case BREAKER__JUDGED_PARTIAL:
+        answer_partial(answer, ctx, verdict->asset);
+        return;
+    case BREAKER__JUDGED_NOT_MODIFIED:
+        answer_not_modified(answer, ctx);
+        return;
+    case BREAKER__JUDGED_NOT_ACCEPTABLE:
+        breaker__answer_fixed(answer, fixed, BREAKER__STATUS_406, request->is_head);
+        return;
+    case BREAKER__JUDGED_PRECONDITION_FAILED:
+        breaker__answer_fixed(answer, fixed, BREAKER__STATUS_412, request->is_head);
+        return;
+    case BREAKER__JUDGED_UNSATISFIABLE:
+        answer_unsatisfiable(answer, fixed, request->is_head);
+        return;
+    }
+    assert(!"a judgement outside its enum");
+}
+
+/* ---- without one ---- */
+
+/* where a byte of the normalised path stands in the target; libh2o's index names the one after */
+static size_t raw_offset(const breaker__request_t *request, size_t at)
+{
+    assert(at != 0);
+    return request->norm_indexes != NULL ? request->norm_indexes[at - 1] : at;
+}
+
+/* the same path under the current token, query included */
+static void answer_redirect(breaker__answer_t *answer, const context_t *ctx,
+                            const breaker_verdict_t *verdict, const breaker__request_t *request,
+                            const breaker__fixed_t *fixed)
+{
+    const breaker_snapshot_view_t *view = verdict->view;
+    size_t at = raw_offset(request, verdict->match.asset_at);
+    breaker__line_t *line;
+
+    assert(at <= request->target_len);
+    breaker__answer_fixed(answer, fixed, BREAKER__STATUS_301, request->is_head);
+    line = add_line(answer, BREAKER__LINE_LOCATION, H2O_TOKEN_LOCATION);
+    line->text = h2o_iovec_init(view->prefix, view->prefix_len);
+    line->tail = h2o_iovec_init(request->target + at, request->target_len - at);
+    line = add_line(answer, BREAKER__LINE_TEXT, H2O_TOKEN_CACHE_CONTROL);
+    line->text = fixed->redirect_cache_control;
+    /* an old node may still hand out the older URL: a cached redirect would outlive that */
+    if (ctx->lease.current->older_alive)
+        line->text = h2o_iovec_init(H2O_STRLIT("no-store"));
+}
+
+/* whether a request is unanswerable whatever its path; BREAKER__STATUS_200 when it is not */
+static breaker__status_t refusal_of(const breaker__request_t *request)
+{
+    if (request->is_ambiguous)
+        return BREAKER__STATUS_400;
+    if (request->target_len > BREAKER__TARGET_MAX)
+        return BREAKER__STATUS_414;
+    if (request->is_of_other_method)
+        return BREAKER__STATUS_405;
+    return BREAKER__STATUS_200;
+}
+
+/* returns false when there is no answer now */
+static bool answer_verdict(breaker__answer_t *answer, context_t *ctx,
+                           const breaker_verdict_t *verdict, const breaker__request_t *request,
+                           const breaker__fixed_t *fixed)
+{
+    switch (verdict->kind) {
+    case BREAKER_VERDICT_DECLINE:
+    case BREAKER_VERDICT_REFRESH:
+    case BREAKER_VERDICT_RELAY:
+        return false;
+    case BREAKER_VERDICT_SERVE:
+        answer_asset(answer, ctx, verdict, request, fixed);
+        return true;
+    case BREAKER_VERDICT_REDIRECT:
+        answer_redirect(answer, ctx, verdict, request, fixed);
+        return true;
+    case BREAKER_VERDICT_RETRY:
+        breaker__answer_fixed(answer, fixed, BREAKER__STATUS_503, request->is_head);
+        return true;
+    case BREAKER_VERDICT_NOT_FOUND:
+        breaker__answer_fixed(answer, fixed, BREAKER__STATUS_404, request->is_head);
+        return true;
+    }
+    assert(!"a verdict outside its enum");
+    return false;
+}
+
+bool breaker__answer(context_t *ctx, const breaker_verdict_t *verdict,
+                     const breaker__request_t *request, breaker__pen_t pen,
+                     breaker__answer_t *answer)
+{
+    breaker__status_t refusal = refusal_of(request);
+    const breaker__fixed_t *fixed;
+    size_t view;
+
+    if (verdict->kind == BREAKER_VERDICT_DECLINE)
+        return false;
+    view = breaker_view_index(verdict->match.view);
+    fixed = ctx->fixed + view;
+    if (refusal != BREAKER__STATUS_200)
+        breaker__answer_fixed(answer, fixed, refusal, request->is_head);
+    else if (!answer_verdict(answer, ctx, verdict, request, fixed))
+        return false;
+    answer->ends_connection = request->has_body;
+    if (!breaker__can_write(pen, answer))
+        return false;
+    breaker__counters_add(ctx->counters, view, answer->status);
+    return true;
+}

@@ -1,0 +1,203 @@
+/*
+ * Sends bodies through libh2o. A whole body in memory is one call. Under TLS on HTTP/1 a small one
+ * is pulled after its head, and shares its record. Everything else is a list of segments that a
+ * generator sends in pieces: bodies on disk, because reading them at once would hold the thread;
+ * large bodies under TLS on HTTP/1, because OpenSSL would encrypt and keep all of it at once;
+ * multipart bodies, because they have many parts.
+ */
+#include <assert.h>
+#include <string.h>
+#include "answer/body.h"
+#include "answer/multipart.h"
+
+enum {
+    /* how much of a body is read, or encrypted, at a time */
+    PIECE_LEN = 65536,
+    /* a body up to here fits into one TLS record of 16 KiB together with its head; libh2o begins a
+       connection with records of one packet, and goes over to these after 200 KiB */
+    JOINED_MAX = 12288,
+};
+
+/* a part of a body: text of ours, or `len` bytes of the variant from `offset` on */
+typedef struct st_segment_t {
+    const char *text; /* NULL: of the variant */
+    uint64_t offset;
+    uint64_t len;
+} segment_t;
+
+typedef struct st_body_t {
+    h2o_generator_t super;
+    const breaker_variant_t *variant; /* borrowed: the lease keeps it */
+    size_t num_segments, at;
+    segment_t *segments;
+    char *piece; /* for reads from disk */
+} body_t;
+
+/* ---- bodies in pieces ---- */
+
+static void fail(body_t *self, h2o_req_t *req)
+{
+    (void)self;
+    h2o_req_log_error(req, "breaker", "file changed or became unreadable while it was sent");
+    req->http1_is_persistent = 0;
+    h2o_send(req, NULL, 0, H2O_SEND_STATE_ERROR);
+}
+
+static void on_proceed(h2o_generator_t *_self, h2o_req_t *req)
+{
+    body_t *self = (void *)_self;
+    segment_t *segment = self->segments + self->at;
+    size_t len = segment->len < PIECE_LEN ? (size_t)segment->len : PIECE_LEN;
+    bool final;
+    h2o_iovec_t piece;
+
+    assert(self->at < self->num_segments);
+    assert(len != 0);
+    if (segment->text != NULL) {
+        piece = h2o_iovec_init(segment->text + segment->offset, len);
+    } else if (self->variant->base != NULL) {
+        piece = h2o_iovec_init(self->variant->base + segment->offset, len);
+    } else {
+        if (breaker_variant_read(self->variant, segment->offset, self->piece, len) != 0) {
+            fail(self, req);
+            return;
+        }
+        piece = h2o_iovec_init(self->piece, len);
+    }
+    segment->offset += len;
+    segment->len -= len;
+    if (segment->len == 0)
+        ++self->at;
+    final = self->at == self->num_segments;
+    h2o_send(req, &piece, 1, final ? H2O_SEND_STATE_FINAL : H2O_SEND_STATE_IN_PROGRESS);
+}
+
+static body_t *create_body(h2o_req_t *req, const breaker_variant_t *variant, size_t max_segments)
+{
+    body_t *body = h2o_mem_alloc_pool(&req->pool, sizeof(*body));
+
+    *body = (body_t){.super = {on_proceed, NULL}, .variant = variant};
+    body->segments = h2o_mem_alloc_pool(&req->pool, sizeof(body->segments[0]) * max_segments);
+    if (variant->base == NULL)
+        body->piece = h2o_mem_alloc_pool(&req->pool, PIECE_LEN);
+    return body;
+}
+
+static void add_segment(body_t *body, const char *text, uint64_t offset, uint64_t len)
+{
+    if (len != 0)
+        body->segments[body->num_segments++] = (segment_t){text, offset, len};
+}
+
+static void send_segments(h2o_req_t *req, body_t *body)
+{
+    assert(body->num_segments != 0);
+    h2o_start_response(req, &body->super);
+    on_proceed(&body->super, req);
+}
+
+static void send_in_pieces(h2o_req_t *req, const breaker__answer_t *answer)
+{
+    body_t *body = create_body(req, answer->variant, 1);
+
+    add_segment(body, NULL, answer->body_at, answer->body_len);
+    send_segments(req, body);
+}
+
+static void send_parts(h2o_req_t *req, const breaker__answer_t *answer)
+{
+    const breaker__judgement_t *judgement = &answer->judgement;
+    body_t *body = create_body(req, answer->variant, judgement->num_ranges * 2 + 1);
+    h2o_iovec_t text;
+
+    for (size_t i = 0; i != judgement->num_ranges; ++i) {
+        breaker_range_t range = judgement->ranges[i];
+        text = breaker__multipart_head(&req->pool, answer, i);
+        add_segment(body, text.base, 0, text.len);
+        add_segment(body, NULL, range.first, range.last - range.first + 1);
+    }
+    text = breaker__multipart_end(&req->pool, answer);
+    add_segment(body, text.base, 0, text.len);
+    send_segments(req, body);
+}
+
+/* ---- joined with the head ---- */
+
+typedef struct st_joined_t {
+    h2o_generator_t super;
+    const char *base; /* borrowed: the lease keeps it */
+    size_t len;
+} joined_t;
+
+static h2o_send_state_t pull_joined(h2o_generator_t *_self, h2o_req_t *req, h2o_iovec_t *buf)
+{
+    joined_t *self = (void *)_self;
+    size_t len = self->len < buf->len ? self->len : buf->len;
+    (void)req;
+
+    memcpy(buf->base, self->base, len);
+    buf->len = len;
+    self->base += len;
+    self->len -= len;
+    return self->len == 0 ? H2O_SEND_STATE_FINAL : H2O_SEND_STATE_IN_PROGRESS;
+}
+
+/*
+ * Under TLS libh2o encrypts every buffer as a record of its own, which for a small one costs as
+ * much as its bytes. What it pulls, it puts behind the head, into one buffer.
+ */
+static void send_joined(h2o_req_t *req, const char *base, size_t len)
+{
+    joined_t *joined = h2o_mem_alloc_pool(&req->pool, sizeof(*joined));
+
+    *joined = (joined_t){.super = {NULL, NULL}, .base = base, .len = len};
+    h2o_start_response(req, &joined->super);
+    if (req->_ostr_top->start_pull != NULL) {
+        req->_ostr_top->start_pull(req->_ostr_top, pull_joined);
+    } else {
+        h2o_iovec_t whole = h2o_iovec_init(base, len);
+        h2o_send(req, &whole, 1, H2O_SEND_STATE_FINAL);
+    }
+}
+
+/* ---- bodies at once ---- */
+
+static void send_at_once(h2o_req_t *req, const char *base, size_t len)
+{
+    static h2o_generator_t generator = {NULL, NULL};
+    h2o_iovec_t whole = h2o_iovec_init(base, len);
+
+    h2o_start_response(req, &generator);
+    h2o_send(req, &whole, len != 0, H2O_SEND_STATE_FINAL);
+}
+
+static bool is_encrypted_http1(const h2o_req_t *req)
+{
+    return req->version < 0x200 && req->input.scheme == &H2O_URL_SCHEME_HTTPS;
+}
+
+static void send_variant(h2o_req_t *req, const breaker__answer_t *answer)
+{
+    const breaker_variant_t *variant = answer->variant;
+    uint64_t len = answer->body_len;
+
+    assert(answer->body_at + len <= variant->len);
+    if (variant->base == NULL || (len > PIECE_LEN && is_encrypted_http1(req)))
+        send_in_pieces(req, answer);
+    else if (len <= JOINED_MAX && is_encrypted_http1(req))
+        send_joined(req, variant->base + answer->body_at, (size_t)len);
+    else
+        send_at_once(req, variant->base + answer->body_at, (size_t)len);
+}
+
+void breaker__body_send(h2o_req_t *req, const breaker__answer_t *answer)
+{
+    if (answer->is_in_parts)
+        send_parts(req, answer);
+    else if (answer->body_len == 0)
+        send_at_once(req, NULL, 0);
+    else if (answer->variant != NULL)
+        send_variant(req, answer);
+    else
+        send_at_once(req, answer->head->body.base, (size_t)answer->body_len);
+}

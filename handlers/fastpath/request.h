@@ -1,0 +1,27 @@
+#ifndef BREAKER_HANDLERS_FASTPATH_REQUEST_H
+#define BREAKER_HANDLERS_FASTPATH_REQUEST_H
+
+/* Plain requests: those without anything that needs libh2o. */
+#include <sys/types.h>
+#include "answer/request.h"
+
+/** A plain request. Texts lie in the input buffer. */
+typedef struct st_breaker__plain_t {
+    /** all but its time */
+    breaker__request_t request;
+    /** the target up to its query; as short and clean as libh2o's normalised path */
+    size_t path_len;
+} breaker__plain_t;
+
+/** the request may be plain, but its end has not come */
+#define BREAKER__PLAIN_INCOMPLETE (-1)
+
+/**
+ * Reads one HTTP/1.1 request. Returns how many bytes it takes, BREAKER__PLAIN_INCOMPLETE, or 0 when
+ * it is not plain: malformed; of another method or version; with a body, an expectation, an
+ * upgrade, or a Connection that is not keep-alive; with a path that has to be normalised; with a
+ * field of ours in several lines. Reads nothing beyond `len`, changes nothing, allocates nothing.
+ */
+ssize_t breaker__plain_read(const char *base, size_t len, breaker__plain_t *ret_plain);
+
+#endif

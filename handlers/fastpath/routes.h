@@ -1,0 +1,27 @@
+#ifndef BREAKER_HANDLERS_ROUTES_H
+#define BREAKER_HANDLERS_ROUTES_H
+
+/* Which handlers a plain request comes to. */
+#include "answer/answer.h"
+#include "fastpath/request.h"
+
+/** The paths of one host, as far as views stand first at them, on one thread. */
+typedef struct st_breaker__routes_t breaker__routes_t;
+
+/**
+ * Looks at the paths behind a listener. Returns NULL when nothing there can be answered past
+ * libh2o: several hosts, or no path whose first handler is a view's and that has neither filters
+ * nor loggers. After `h2o_context_init`, on the thread of the context.
+ */
+breaker__routes_t *breaker__routes_create(h2o_context_t *ctx, h2o_hostconf_t *const *hosts);
+/** Takes NULL. */
+void breaker__routes_free(breaker__routes_t *routes);
+
+/**
+ * Makes the answer to a request at the time of libh2o's clock, or returns false when it is libh2o's
+ * to answer.
+ */
+bool breaker__routes_answer(breaker__routes_t *routes, breaker__plain_t *plain,
+                            breaker__answer_t *ret_answer);
+
+#endif
