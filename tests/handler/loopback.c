@@ -13,6 +13,7 @@
 #include <strings.h>
 #include <time.h>
 #include <cmocka.h>
+#include <stdatomic.h>
 #include "loopback.h"
 
 #define DEADLINE_S 20
@@ -66,14 +67,23 @@ static void loop_destroy(h2o_loop_t *loop, h2o_multithread_queue_t *queue)
 
 #else
 
-/* libh2o's own loop cannot be destroyed, so the process keeps the one that it has. */
-static h2o_loop_t *the_loop;
+/*
+ * libh2o's own loop cannot be destroyed, so a thread keeps the one that it has, and the process all
+ * of them, where the leak checkers find them.
+ */
+static __thread h2o_loop_t *the_loop;
+static h2o_loop_t *the_loops[16];
+static atomic_size_t num_loops;
 
 static h2o_loop_t *loop_create(void)
 {
-    if (the_loop == NULL)
-        the_loop = h2o_evloop_create();
-    return the_loop;
+    size_t at;
+
+    if (the_loop != NULL)
+        return the_loop;
+    at = atomic_fetch_add(&num_loops, 1);
+    assert_true(at < sizeof(the_loops) / sizeof(the_loops[0]));
+    return the_loop = the_loops[at] = h2o_evloop_create();
 }
 
 static void loop_turn(h2o_loop_t *loop)

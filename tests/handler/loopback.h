@@ -6,7 +6,8 @@
 #include <h2o.h>
 
 /*
- * A server of one context and its clients, in the process, with no socket between them. A test
+ * A server of one context and its clients, in the process, with no socket between them. A thread
+ * may have one of its own, beside those of others. A test
  *
  *   inits a server ─▶ registers handlers at server.path ─▶ starts it
  *   opens an exchange ─▶ adds headers ─▶ runs it ─▶ looks at the response ─▶ closes it
