@@ -143,7 +143,7 @@ static int load_release(server_t *self)
 typedef struct st_loading_t {
     server_t *server;
     int done_fd;
-    int ret;
+    int err;
 } loading_t;
 
 static void *run_loading(void *data)
@@ -151,7 +151,7 @@ static void *run_loading(void *data)
     loading_t *loading = data;
     const uint64_t one = 1;
 
-    loading->ret = load_release(loading->server);
+    loading->err = load_release(loading->server);
     if (write(loading->done_fd, &one, sizeof(one)) != sizeof(one))
         h2o_fatal("an eventfd does not count");
     return NULL;
@@ -246,7 +246,7 @@ static int load_beside_signals(server_t *self)
     }
     pthread_join(thread, NULL);
     close(loading.done_fd);
-    return loading.ret;
+    return loading.err;
 }
 
 static size_t choose_max_connections(const breaker__config_t *config, size_t num_files)

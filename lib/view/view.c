@@ -189,9 +189,9 @@ static bool is_index(const char *name)
 
 static int check_bounds(const breaker_view_config_t *config, size_t index)
 {
-    if (index >= BREAKER_VIEWS_MAX || config->cache_max_age_s > 10 * YEAR_S ||
-        config->redirect_max_age_s > YEAR_S || config->retry_after_s < 1 ||
-        config->retry_after_s > 3600)
+    if (index >= BREAKER_VIEWS_MAX || config->cache_max_age_s > BREAKER_CACHE_MAX_AGE_MAX_S ||
+        config->redirect_max_age_s > BREAKER_REDIRECT_MAX_AGE_MAX_S || config->retry_after_s < 1 ||
+        config->retry_after_s > BREAKER_RETRY_AFTER_MAX_S)
         return BREAKER_ERR_RANGE;
     if (config->directory == NULL || config->directory[0] == '\0' ||
         strlen(config->directory) > DIRECTORY_MAX)

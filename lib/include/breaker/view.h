@@ -19,6 +19,10 @@ extern "C" {
 /** the most headers that a view adds, and the longest of them in bytes */
 #define BREAKER_VIEW_HEADERS_MAX 32
 #define BREAKER_VIEW_HEADER_MAX 1024
+/** bounds of a view's ages, in seconds: ten years, a year, an hour */
+#define BREAKER_CACHE_MAX_AGE_MAX_S UINT64_C(315360000)
+#define BREAKER_REDIRECT_MAX_AGE_MAX_S UINT64_C(31536000)
+#define BREAKER_RETRY_AFTER_MAX_S 3600
 
 /**
  * What a view is made of. Plain value; everything is copied when a view is made of it. Start from
