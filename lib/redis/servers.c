@@ -32,9 +32,8 @@ static int copy_urls(breaker__servers_t *servers, const breaker_redis_config_t *
     int err;
 
     if (config->num_urls == 0 || config->num_urls > BREAKER_REDIS_URLS_MAX)
-        return breaker_error_set(error, BREAKER_ERR_TOO_MANY,
-                                 "%zu URLs of Redis; accepted: 1 to %d", config->num_urls,
-                                 BREAKER_REDIS_URLS_MAX);
+        return breaker_error_set(error, BREAKER_ERR_RANGE, "%zu URLs of Redis; accepted: 1 to %d",
+                                 config->num_urls, BREAKER_REDIS_URLS_MAX);
     if ((servers->urls = calloc(config->num_urls, sizeof(servers->urls[0]))) == NULL)
         return breaker_error_set(error, BREAKER_ERR_NO_MEMORY, "no memory for URLs");
     servers->num_urls = config->num_urls;

@@ -281,6 +281,24 @@ static void a_configuration_out_of_bounds_is_refused(void **state)
     }
 }
 
+static void no_servers_and_too_many_are_out_of_bounds(void **state)
+{
+    static const size_t nums[] = {0, BREAKER_REDIS_URLS_MAX + 1};
+    const char *urls[BREAKER_REDIS_URLS_MAX + 1];
+    world_t *world = *state;
+
+    for (size_t i = 0; i != COUNT(urls); ++i)
+        urls[i] = world->url;
+    world->config.redis.urls = urls;
+    world->config.redis.num_urls = BREAKER_REDIS_URLS_MAX;
+    assert_int_equal(breaker_cluster_check(world->node, &world->config, NULL), 0);
+    for (size_t i = 0; i != COUNT(nums); ++i) {
+        world->config.redis.num_urls = nums[i];
+        assert_int_equal(breaker_cluster_check(world->node, &world->config, NULL),
+                         BREAKER_ERR_RANGE);
+    }
+}
+
 static void a_timer_out_of_its_bounds_is_refused_by_its_name(void **state)
 {
     static const struct {
@@ -787,6 +805,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_configuration_out_of_bounds_is_refused),
+        TEST(no_servers_and_too_many_are_out_of_bounds),
         TEST(a_timer_out_of_its_bounds_is_refused_by_its_name),
         TEST(a_node_that_did_not_join_or_is_not_loaded_cannot_start),
         TEST(views_with_different_tokens_are_refused),

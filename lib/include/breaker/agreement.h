@@ -209,7 +209,10 @@ BREAKER_EXPORT breaker_actions_t breaker_agreement_on_release(breaker_agreement_
 BREAKER_EXPORT void breaker_agreement_poll(const breaker_agreement_t *agreement,
                                            breaker_moment_t now, breaker_poll_t *ret_poll);
 
-/** What it was made with. Borrowed; never changes. */
+/**
+ * What it goes by: what it was made with, and the release that it was told of since. Borrowed until
+ * the agreement is freed; the next event may change it.
+ */
 BREAKER_EXPORT const breaker_agreement_config_t *
 breaker_agreement_config(const breaker_agreement_t *agreement);
 /** What the machine stands at. Borrowed until the next event. */

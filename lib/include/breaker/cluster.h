@@ -83,8 +83,9 @@ BREAKER_EXPORT int breaker_cluster_check(const breaker_node_t *node,
 /**
  * Joins: returns at once, the first snapshot is published when the policy allows it. The node was
  * told by `breaker_node_join`, is loaded, and outlives the cluster. Fails with BREAKER_ERR_RANGE
- * for a value out of its bounds, BREAKER_ERR_STATE for a node in the wrong state or views with
- * different tokens, BREAKER_ERR_THREAD, and like `breaker_redis_create`.
+ * for a value out of its bounds, BREAKER_ERR_TOKEN_SYNTAX for the name of the application,
+ * BREAKER_ERR_STATE for a node in the wrong state or views with different tokens,
+ * BREAKER_ERR_THREAD, and like `breaker_redis_create`.
  */
 BREAKER_EXPORT int breaker_cluster_start(breaker_node_t *node,
                                          const breaker_cluster_config_t *config,

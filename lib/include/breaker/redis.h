@@ -119,7 +119,12 @@ typedef struct st_breaker_redis_callbacks_t {
 
 BREAKER_EXPORT void breaker_redis_config_init(breaker_redis_config_t *config);
 
-/** Makes a link that is down. Refuses a malformed URL and an unreadable CA file, with the place. */
+/**
+ * Makes a link that is down. Fails with the place in `error`: BREAKER_ERR_RANGE for a malformed
+ * URL, their number, a timeout or a text out of its bounds, BREAKER_ERR_IO for a CA file that
+ * cannot be read, BREAKER_ERR_NO_MEMORY. A server that cannot be reached is told by `on_down`
+ * alone.
+ */
 BREAKER_EXPORT int breaker_redis_create(uv_loop_t *loop, const breaker_redis_config_t *config,
                                         const breaker_redis_callbacks_t *callbacks,
                                         breaker_redis_t **ret_redis, breaker_error_t *error);
