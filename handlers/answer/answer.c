@@ -116,6 +116,7 @@ static void answer_asset(breaker__answer_t *answer, context_t *ctx,
 
     breaker__judge(&answer->judgement, verdict->asset, encodings ? &ctx->negotiated : NULL,
                    request);
+    /* the variant is known here, and nothing is said of it yet */
     switch (answer->judgement.kind) {
     case BREAKER__JUDGED_WHOLE:
         answer_whole(answer, ctx, request->is_head);

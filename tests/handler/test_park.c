@@ -158,6 +158,7 @@ static void turn_for(fixture_t *fixture, uint64_t span_ms)
 static void news_turn_a_request_that_waits_into_its_file(void **state)
 {
     fixture_t *fixture = *state;
+    breaker_h2o_counters_t counters;
     loopback_t *exchange;
 
     publish_v1(fixture);
@@ -170,6 +171,9 @@ static void news_turn_a_request_that_waits_into_its_file(void **state)
     set_answered(fixture, now_ms());
     assert_int_equal(finish(fixture, exchange), 200);
     assert_int_equal(breaker_node_num_parked(fixture->node), 0);
+    breaker_h2o_counters(&fixture->server.config, breaker_node_view(fixture->node, 0), &counters);
+    assert_int_equal(counters.parked, 1);
+    assert_int_equal(counters.served, 1);
 }
 
 static void what_is_published_counts_before_it_is_called_fresh(void **state)

@@ -676,6 +676,30 @@ static void published_token_counts_from_the_next_request_on(void **state)
     loopback_close(exchange);
 }
 
+static void answers_are_counted_by_view_and_by_what_they_got(void **state)
+{
+    static const char *const paths[] = {
+        PREFIX "css/site.css",     PREFIX "disk.bin",         PREFIX "none",
+        "/static/17/css/site.css", "/static/1718539201235/x", "/else"};
+    fixture_t *fixture = *state;
+    breaker_h2o_counters_t counters;
+
+    for (size_t i = 0; i != sizeof(paths) / sizeof(paths[0]); ++i)
+        loopback_close(get(fixture, paths[i]));
+    loopback_close(get_with(fixture, PREFIX "large.txt", "range", "bytes=0-0,9-9"));
+    loopback_close(get_with(fixture, PREFIX "css/site.css", "if-none-match", "*"));
+    loopback_close(get_with(fixture, PREFIX "css/site.css", "if-match", "\"x\""));
+    breaker_h2o_counters(&fixture->server.config, fixture->view, &counters);
+    assert_int_equal(counters.served, 2);
+    assert_int_equal(counters.partial, 1);
+    assert_int_equal(counters.not_modified, 1);
+    assert_int_equal(counters.redirected, 1);
+    assert_int_equal(counters.not_found, 1);
+    assert_int_equal(counters.retry_later, 1);
+    assert_int_equal(counters.refused, 1);
+    assert_int_equal(counters.parked, 0);
+}
+
 /* ---- with another start ---- */
 
 static void before_the_load_views_ask_to_come_back(void **state)
@@ -831,6 +855,7 @@ int main(void)
         TEST(client_may_leave_at_any_piece),
         TEST(request_in_flight_keeps_the_release_that_it_began_with),
         TEST(published_token_counts_from_the_next_request_on),
+        TEST(answers_are_counted_by_view_and_by_what_they_got),
         cmocka_unit_test(before_the_load_views_ask_to_come_back),
         cmocka_unit_test(filters_of_the_path_change_their_own_copy),
         TEST(url_for_pages_carries_the_current_token),
