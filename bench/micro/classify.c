@@ -6,6 +6,7 @@
 #include <breaker/classify.h>
 #include "measure.h"
 #include "scratch.h"
+#include "view/view.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define T "1718539201234"
@@ -106,7 +107,7 @@ static void make_world(world_t *world)
         breaker_view_config_init(&view);
         view.name = name;
         view.directory = world->scratch.path;
-        measure_check(breaker_view_create(&view, i, world->views + i) == 0, name);
+        measure_check(breaker__view_create(&view, i, world->views + i) == 0, name);
     }
     config.views = (const breaker_view_t *const *)world->views;
     measure_check(breaker_release_load(&config, &world->release, &error) == 0, error.message);
@@ -116,7 +117,7 @@ static void free_world(world_t *world)
 {
     breaker_release_unref(world->release);
     for (size_t i = 0; i != VIEWS_MAX; ++i)
-        breaker_view_free(world->views[i]);
+        breaker__view_free(world->views[i]);
     scratch_remove(&world->scratch);
 }
 

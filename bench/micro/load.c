@@ -6,7 +6,9 @@
 #include <malloc.h>
 #include <breaker/release.h>
 #include "measure.h"
+#include "release/store.h"
 #include "scratch.h"
+#include "view/view.h"
 
 #define FILES 10000
 #define FILE_LEN 4096
@@ -44,7 +46,7 @@ static double load(const breaker_view_t *view, size_t *ret_kept, size_t *ret_all
     measure_check(breaker_release_load(&config, &release, &error) == 0, error.message);
     took_ns = (double)(measure_now_ns(CLOCK_MONOTONIC) - start_ns);
     *ret_allocated = allocated() - before;
-    *ret_kept = breaker_store_memory(breaker_release_store(release, 0));
+    *ret_kept = breaker__store_memory(breaker_release_store(release, 0));
     measure_check(breaker_store_size(breaker_release_store(release, 0)) == FILES, "files");
     breaker_release_unref(release);
     return took_ns;
@@ -63,7 +65,7 @@ int main(void)
     breaker_view_config_init(&config);
     config.name = "static/{breaker}";
     config.directory = scratch.path;
-    measure_check(breaker_view_create(&config, 0, &view) == 0, "view");
+    measure_check(breaker__view_create(&config, 0, &view) == 0, "view");
     /* the first one is not counted: it fills the caches */
     load(view, &kept, &taken);
     for (size_t i = 0; i != LOADS; ++i)
@@ -72,7 +74,7 @@ int main(void)
     printf("{\"case\": \"load/%d/%d\", \"s\": %.4f, \"lowest_s\": %.4f, \"bytes\": %zu, "
            "\"store_memory\": %zu, \"allocated\": %zu}\n",
            FILES, FILE_LEN, took_ns[LOADS / 2] / 1e9, took_ns[0] / 1e9, bytes, kept, taken);
-    breaker_view_free(view);
+    breaker__view_free(view);
     scratch_remove(&scratch);
     return 0;
 }

@@ -6,6 +6,7 @@
  */
 #include "measure.h"
 #include "release/store.h"
+#include "view/view.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define PATH_LEN 48
@@ -127,14 +128,14 @@ int main(int argc, char **argv)
     breaker_view_config_init(&config);
     config.name = "static/{breaker}";
     config.directory = "/nonexistent";
-    measure_check(breaker_view_create(&config, 0, &view) == 0, "view");
+    measure_check(breaker__view_create(&config, 0, &view) == 0, "view");
     for (size_t i = 0; i != COUNT(sizes); ++i) {
         breaker_store_t *store = make_store(view, sizes[i]);
         measure_lookups(store, sizes[i], true);
         measure_lookups(store, sizes[i], false);
         breaker__store_free(store);
     }
-    breaker_view_free(view);
+    breaker__view_free(view);
     measure_negotiation();
     return 0;
 }

@@ -25,6 +25,7 @@
 #include "encoding/cache.h"
 #include "encoding/coding.h"
 #include "file/temporary.h"
+#include "http/encoding.h"
 #include "release/digest.h"
 
 static const char temporary_stem[] = "breaker";
@@ -61,7 +62,7 @@ static void name_of(const uint8_t *digest, breaker_encoding_t encoding, char *ds
     breaker__digest_format(digest, dst);
     breaker__encode_recipe(encoding, recipe);
     snprintf(dst + 2 * BREAKER_DIGEST_LEN, BREAKER_CACHE_NAME_MAX - 2 * BREAKER_DIGEST_LEN, "%s-%s",
-             breaker_encoding_suffix(encoding), recipe);
+             breaker__encoding_suffix(encoding), recipe);
 }
 
 /** The name under which it is kept that an encoding is not smaller. */
@@ -82,7 +83,7 @@ static bool is_ours(const char *name)
     if (digits != 2 * BREAKER_DIGEST_LEN || strlen(name) >= BREAKER_CACHE_NAME_MAX)
         return false;
     for (int e = 0; e != BREAKER_ENCODING_IDENTITY; ++e) {
-        const char *suffix = breaker_encoding_suffix((breaker_encoding_t)e);
+        const char *suffix = breaker__encoding_suffix((breaker_encoding_t)e);
         size_t len = strlen(suffix);
 
         if (strncmp(name + digits, suffix, len) == 0 && name[digits + len] == '-')

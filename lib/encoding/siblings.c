@@ -9,13 +9,14 @@
 #include <string.h>
 #include "encoding/coding.h"
 #include "encoding/siblings.h"
+#include "http/encoding.h"
 #include "release/disk.h"
 
 /** What the file "x.css.br" would be an encoding of, or NULL. */
 static breaker_asset_t *original_of(breaker_store_t *store, const breaker_asset_t *sibling,
                                     breaker_encoding_t encoding)
 {
-    const char *suffix = breaker_encoding_suffix(encoding);
+    const char *suffix = breaker__encoding_suffix(encoding);
     size_t suffix_len = strlen(suffix), len = sibling->path_len;
 
     assert(suffix_len != 0);

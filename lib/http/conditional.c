@@ -9,6 +9,7 @@
 #include <assert.h>
 #include <string.h>
 #include <breaker/http/conditional.h>
+#include "http/conditional.h"
 #include "http/scan.h"
 
 #define SECONDS_PER_DAY 86400
@@ -255,7 +256,7 @@ static bool read_day_name(reader_t *reader)
     return false;
 }
 
-bool breaker_http_date_parse(const char *base, size_t len, int64_t now_s, int64_t *ret_s)
+bool breaker__http_date_parse(const char *base, size_t len, int64_t now_s, int64_t *ret_s)
 {
     reader_t reader = {base, base + len, true};
     civil_t civil = {0};
@@ -295,7 +296,7 @@ static char *write_text(char *dst, const char *text)
     return dst + len;
 }
 
-void breaker_http_date_format(int64_t seconds, char *dst)
+void breaker__http_date_format(int64_t seconds, char *dst)
 {
     civil_t civil;
     int weekday;
@@ -387,7 +388,7 @@ static bool matches(breaker_field_t list, const char *etag, size_t etag_len, boo
 
 static bool read_date(breaker_field_t field, int64_t now_s, int64_t *ret_s)
 {
-    return field.base != NULL && breaker_http_date_parse(field.base, field.len, now_s, ret_s);
+    return field.base != NULL && breaker__http_date_parse(field.base, field.len, now_s, ret_s);
 }
 
 breaker_precondition_t breaker_precondition(const breaker_conditions_t *conditions,
@@ -425,6 +426,6 @@ bool breaker_if_range(breaker_field_t if_range, const char *etag, size_t etag_le
         return true;
     if (if_range.len == etag_len && memcmp(if_range.base, etag, etag_len) == 0)
         return true;
-    return breaker_http_date_parse(if_range.base, if_range.len, now_s, &date_s) &&
+    return breaker__http_date_parse(if_range.base, if_range.len, now_s, &date_s) &&
            date_s == last_modified_s && date_s + STRONG_DATE_AGE_S <= now_s;
 }

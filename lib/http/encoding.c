@@ -10,6 +10,7 @@
 #include <string.h>
 #include <strings.h>
 #include <breaker/http/encoding.h>
+#include "http/encoding.h"
 #include "http/scan.h"
 
 /** weights of a value, by coding and at last of `*`, in thousandths */
@@ -42,7 +43,7 @@ const char *breaker_encoding_name(breaker_encoding_t encoding)
     return names[encoding];
 }
 
-const char *breaker_encoding_suffix(breaker_encoding_t encoding)
+const char *breaker__encoding_suffix(breaker_encoding_t encoding)
 {
     assert((unsigned)encoding < BREAKER_ENCODINGS);
     return suffixes[encoding];

@@ -9,6 +9,7 @@
 #include <assert.h>
 #include <stdint.h>
 #include <breaker/http/percent.h>
+#include "http/percent.h"
 #include "words.h"
 
 /* one byte, eight times */
@@ -53,7 +54,7 @@ static size_t encode_all_but(const char *src, size_t len, uint8_t class, char *d
     return written;
 }
 
-size_t breaker_percent_encode(const char *src, size_t len, char *dst)
+size_t breaker__percent_encode(const char *src, size_t len, char *dst)
 {
     return encode_all_but(src, len, P, dst);
 }
@@ -87,7 +88,7 @@ static bool is_clean_byte(unsigned char c)
     return c >= 0x20 && c != 0x7f && c != '\\';
 }
 
-bool breaker_path_is_clean(const char *path, size_t len)
+bool breaker__path_is_clean(const char *path, size_t len)
 {
     if (len >= 8) {
         for (size_t at = 0; at + 8 < len; at += 8)

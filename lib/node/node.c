@@ -12,6 +12,7 @@
 #include "node/node.h"
 #include "release/release.h"
 #include "serving/publisher.h"
+#include "view/view.h"
 
 void breaker__node_lock(breaker_node_t *node)
 {
@@ -88,7 +89,7 @@ void breaker_node_free(breaker_node_t *node)
     breaker_publisher_free(node->publisher);
     breaker_release_unref(node->release);
     for (size_t i = 0; i != node->num_views; ++i)
-        breaker_view_free(node->views[i]);
+        breaker__view_free(node->views[i]);
     pthread_mutex_destroy(&node->lock);
     free((void *)(uintptr_t)node->encoding.cache_directory);
     free(node->state_path);
@@ -173,10 +174,10 @@ int breaker_node_add_view(breaker_node_t *node, const breaker_view_config_t *con
         return BREAKER_ERR_STATE;
     if (node->num_views == BREAKER_VIEWS_MAX)
         return BREAKER_ERR_TOO_MANY;
-    if ((err = breaker_view_create(config, node->num_views, &view)) != 0)
+    if ((err = breaker__view_create(config, node->num_views, &view)) != 0)
         return err;
     if (is_taken(node, view)) {
-        breaker_view_free(view);
+        breaker__view_free(view);
         return BREAKER_ERR_VIEW_TAKEN;
     }
     node->tokens[node->num_views] = node->token;

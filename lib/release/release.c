@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include "http/conditional.h"
 #include "release/digest.h"
 #include "release/file.h"
 #include "release/manifest.h"
@@ -61,7 +62,7 @@ static int load_asset(loader_t *loader, const breaker__tree_t *tree, breaker_sto
         return err;
     if (asset->last_modified_s > loader->now_s)
         asset->last_modified_s = loader->now_s;
-    breaker_http_date_format(asset->last_modified_s, asset->last_modified);
+    breaker__http_date_format(asset->last_modified_s, asset->last_modified);
     breaker__store_publish(store, asset, identity);
     return 0;
 }

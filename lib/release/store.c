@@ -334,7 +334,7 @@ void breaker__store_free(breaker_store_t *store)
     free(store);
 }
 
-const breaker_view_t *breaker_store_view(const breaker_store_t *store)
+const breaker_view_t *breaker__store_view(const breaker_store_t *store)
 {
     return store->view;
 }
@@ -350,7 +350,7 @@ const breaker_asset_t *breaker_store_at(const breaker_store_t *store, size_t at)
     return store->assets + at;
 }
 
-size_t breaker_store_memory(const breaker_store_t *store)
+size_t breaker__store_memory(const breaker_store_t *store)
 {
     return atomic_load_explicit(&store->memory, memory_order_relaxed);
 }

@@ -112,4 +112,10 @@ void breaker__store_publish(breaker_store_t *store, breaker_asset_t *asset,
 /** Finds an asset by its own path only, never as the index file of a directory. */
 breaker_asset_t *breaker__store_find_exact(breaker_store_t *store, const char *path, size_t len);
 
+/** The view that the store belongs to. Borrowed. */
+const breaker_view_t *breaker__store_view(const breaker_store_t *store);
+
+/** Bytes of memory that the store keeps: bodies of all encodings and its own structures. */
+size_t breaker__store_memory(const breaker_store_t *store);
+
 #endif

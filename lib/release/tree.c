@@ -21,6 +21,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 #include <breaker/http/percent.h>
+#include "http/percent.h"
 #include "release/stamp.h"
 #include "release/tree.h"
 
@@ -263,7 +264,7 @@ static int walk_entry(walk_t *walk, const struct dirent *entry, size_t parent_le
     memcpy(walk->path + len, entry->d_name, name_len + 1);
     len += name_len;
 
-    if (!breaker_path_is_clean(entry->d_name, name_len))
+    if (!breaker__path_is_clean(entry->d_name, name_len))
         return leave_out(walk, BREAKER__NOTICE_NAME);
     if (++walk->num_met > BREAKER_ASSETS_MAX)
         return breaker__tree_fail(walk->tree, BREAKER_ERR_TOO_MANY, walk->path,

@@ -6,6 +6,8 @@
 #include <assert.h>
 #include <breaker/classify.h>
 #include <breaker/http/percent.h>
+#include "http/percent.h"
+#include "token/token.h"
 #include "view/view.h"
 #include "words.h"
 
@@ -50,7 +52,7 @@ static bool is_before(const question_t *question, uint64_t order)
     int err = breaker_token_mint(order, &minted);
 
     assert(err == 0);
-    return breaker_token_compare(question->token, question->token_len, minted.text, minted.len) <=
+    return breaker__token_compare(question->token, question->token_len, minted.text, minted.len) <=
            0;
 }
 
@@ -66,8 +68,8 @@ static bool is_older(const question_t *question)
     if (ours != NULL && ours->order != question->entry->order)
         return question->entry->order < ours->order;
     /* the same value in another spelling is not T, so it can only lead there */
-    return breaker_token_compare(question->token, question->token_len, current->text,
-                                 current->len) <= 0;
+    return breaker__token_compare(question->token, question->token_len, current->text,
+                                  current->len) <= 0;
 }
 
 static breaker_verdict_kind_t without_peer(const question_t *question, bool older)
@@ -143,7 +145,7 @@ static void judge_other(breaker_verdict_t *verdict, question_t *question)
     bool has_ledger = question->snapshot->has_ledger, is_asked, older;
 
     if (!breaker_token_is_valid(question->token, question->token_len) ||
-        !breaker_path_is_clean(question->asset, question->asset_len)) {
+        !breaker__path_is_clean(question->asset, question->asset_len)) {
         decide(verdict, BREAKER_VERDICT_NOT_FOUND);
         return;
     }

@@ -8,6 +8,7 @@
 #include <breaker/error.h>
 #include <breaker/token.h>
 #include "token/grammar.h"
+#include "token/token.h"
 #include "words.h"
 
 /* from here on a double, and with it JSON, Lua and Redis's scores, would round */
@@ -123,7 +124,7 @@ static int compare_decimal(const char *a, size_t a_len, const char *b, size_t b_
     return memcmp(a + a_zeros, b + b_zeros, a_len);
 }
 
-int breaker_token_compare(const char *a, size_t a_len, const char *b, size_t b_len)
+int breaker__token_compare(const char *a, size_t a_len, const char *b, size_t b_len)
 {
     size_t common = a_len < b_len ? a_len : b_len;
     int order;

@@ -11,6 +11,7 @@
 #include <breaker/http/percent.h>
 #include <breaker/store.h>
 #include <breaker/url.h>
+#include "http/percent.h"
 #include "view/view.h"
 
 /* where a text is written; one byte is kept for the NUL */
@@ -48,7 +49,7 @@ static int append_encoded_by(output_t *output, const char *base, size_t len,
 
 static int append_encoded(output_t *output, const char *base, size_t len)
 {
-    return append_encoded_by(output, base, len, breaker_percent_encode);
+    return append_encoded_by(output, base, len, breaker__percent_encode);
 }
 
 /* a query or an anchor, which is encoded where it comes from; none when it is empty */
@@ -155,7 +156,7 @@ int breaker_static_url(const breaker_snapshot_t *snapshot, const breaker_view_t 
 
     if ((err = find_view(snapshot, view, &current)) != 0)
         return err;
-    if (!breaker_path_is_clean(path, path_len))
+    if (!breaker__path_is_clean(path, path_len))
         return BREAKER_ERR_OUTSIDE;
     if (dst_size == 0)
         return BREAKER_ERR_TOO_LONG;
@@ -204,7 +205,7 @@ int breaker_static_integrity(const breaker_snapshot_t *snapshot, const breaker_v
 
     if ((err = find_view(snapshot, view, &current)) != 0)
         return err;
-    if (!breaker_path_is_clean(path, path_len))
+    if (!breaker__path_is_clean(path, path_len))
         return BREAKER_ERR_OUTSIDE;
     make_logical(view, &path, &path_len);
     if ((err = append_path(&output, path, path_len, append)) == BREAKER_ERR_TOO_LONG)

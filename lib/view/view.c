@@ -11,6 +11,7 @@
 #include <breaker/http/percent.h>
 #include <breaker/token.h>
 #include <breaker/view.h>
+#include "http/percent.h"
 #include "view/view.h"
 
 enum { PLACEHOLDER_LEN = sizeof(BREAKER_PLACEHOLDER) - 1, DIRECTORY_MAX = 4095, INDEX_MAX = 255 };
@@ -65,7 +66,7 @@ static bool is_literal(const char *base, size_t len)
 {
     char encoded[3 * BREAKER_VIEW_NAME_MAX];
 
-    return breaker_percent_encode(base, len, encoded) == len;
+    return breaker__percent_encode(base, len, encoded) == len;
 }
 
 static bool is_segment(const char *base, size_t len)
@@ -184,7 +185,7 @@ static bool is_index(const char *name)
     size_t len = strlen(name);
 
     return len <= INDEX_MAX && is_segment(name, len) && memchr(name, '/', len) == NULL &&
-           breaker_path_is_clean(name, len);
+           breaker__path_is_clean(name, len);
 }
 
 static int check_bounds(const breaker_view_config_t *config, size_t index)
@@ -307,8 +308,8 @@ static breaker_view_t *copy_view(const breaker_view_config_t *config, const char
     return view;
 }
 
-int breaker_view_create(const breaker_view_config_t *config, size_t index,
-                        breaker_view_t **ret_view)
+int breaker__view_create(const breaker_view_config_t *config, size_t index,
+                         breaker_view_t **ret_view)
 {
     const char *name;
     size_t name_len;
@@ -325,7 +326,7 @@ int breaker_view_create(const breaker_view_config_t *config, size_t index,
     return 0;
 }
 
-void breaker_view_free(breaker_view_t *view)
+void breaker__view_free(breaker_view_t *view)
 {
     if (view == NULL)
         return;

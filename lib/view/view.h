@@ -25,4 +25,17 @@ struct st_breaker_view_t {
     size_t real_directory_len;
 };
 
+/**
+ * Makes a view numbered `index` (its place among the node's views, below BREAKER_VIEWS_MAX).
+ * Refuses with BREAKER_ERR_NO_PLACEHOLDER, _TWO_PLACEHOLDERS, _VIEW_NAME, _HEADER_SYNTAX, or
+ * _RANGE for numbers, lengths, the directory and the index. The directory need not exist yet: if it
+ * does, its real path is noted for `breaker_static_url`. The caller owns the view until
+ * `breaker__view_free`. Any thread.
+ */
+int breaker__view_create(const breaker_view_config_t *config, size_t index,
+                         breaker_view_t **ret_view);
+
+/** Frees a view; takes NULL. Nothing made from it may be in use any more. */
+void breaker__view_free(breaker_view_t *view);
+
 #endif

@@ -8,6 +8,7 @@
 #include <breaker/classify.h>
 #include "fuzz.h"
 #include "tree.h"
+#include "view/view.h"
 
 #define T "1718539201234"
 
@@ -54,7 +55,7 @@ static breaker_release_t *load(world_t *world, const char *label, const char *co
     view_config.name = "s/v{breaker}";
     view_config.directory = tree.path;
     view_config.index = "index.html";
-    error = breaker_view_create(&view_config, 0, &view);
+    error = breaker__view_create(&view_config, 0, &view);
     assert(error == 0);
     config.views = (const breaker_view_t *const *)&view;
     error = breaker_release_load(&config, &release, NULL);

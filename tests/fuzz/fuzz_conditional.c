@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <breaker/http/conditional.h>
 #include "fuzz.h"
+#include "http/conditional.h"
 
 static const char etag[] = "\"tag,1\"";
 #define ETAG etag, sizeof(etag) - 1
@@ -71,13 +72,13 @@ static void check_date(breaker_field_t field, int64_t now_s)
     char text[BREAKER_HTTP_DATE_LEN + 1];
     int64_t seconds, again;
 
-    if (field.base == NULL || !breaker_http_date_parse(field.base, field.len, now_s, &seconds))
+    if (field.base == NULL || !breaker__http_date_parse(field.base, field.len, now_s, &seconds))
         return;
     assert(seconds >= -62167219200 && seconds <= 253402300800);
     if (seconds == 253402300800)
         return; /* the leap second after the last year that can be written */
-    breaker_http_date_format(seconds, text);
-    assert(breaker_http_date_parse(text, BREAKER_HTTP_DATE_LEN, now_s, &again));
+    breaker__http_date_format(seconds, text);
+    assert(breaker__http_date_parse(text, BREAKER_HTTP_DATE_LEN, now_s, &again));
     assert(again == seconds);
     /* the preferred form differs from what is written in the name of the day, or is a leap second
      */
@@ -91,9 +92,9 @@ static void check_format(int64_t seconds)
     char text[BREAKER_HTTP_DATE_LEN + 1];
     int64_t again;
 
-    breaker_http_date_format(seconds, text);
+    breaker__http_date_format(seconds, text);
     assert(strlen(text) == BREAKER_HTTP_DATE_LEN);
-    assert(breaker_http_date_parse(text, BREAKER_HTTP_DATE_LEN, 0, &again));
+    assert(breaker__http_date_parse(text, BREAKER_HTTP_DATE_LEN, 0, &again));
     if (seconds >= -62167219200 && seconds <= 253402300799)
         assert(again == seconds);
 }
@@ -102,7 +103,7 @@ static void check_format(int64_t seconds)
 
 static bool read_date(breaker_field_t field, int64_t now_s, int64_t *ret_s)
 {
-    return field.base != NULL && breaker_http_date_parse(field.base, field.len, now_s, ret_s);
+    return field.base != NULL && breaker__http_date_parse(field.base, field.len, now_s, ret_s);
 }
 
 /** RFC 9110 §13.2.2, step by step. */
@@ -148,9 +149,9 @@ static void check_if_range(breaker_field_t field, int64_t modified_s, int64_t no
         assert(may);
     else if (field.len != 0 && (*field.base == '"' || *field.base == 'W'))
         assert(may == (field.len == sizeof(etag) - 1 && memcmp(field.base, ETAG) == 0) ||
-               breaker_http_date_parse(field.base, field.len, now_s, &date_s));
+               breaker__http_date_parse(field.base, field.len, now_s, &date_s));
     else if (may)
-        assert(breaker_http_date_parse(field.base, field.len, now_s, &date_s) &&
+        assert(breaker__http_date_parse(field.base, field.len, now_s, &date_s) &&
                date_s == modified_s && now_s > modified_s);
 }
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <breaker/http/percent.h>
 #include "fuzz.h"
+#include "http/percent.h"
 
 static int digit_value(char c)
 {
@@ -39,7 +40,7 @@ static void check_fit_for_a_url(const char *text, size_t len)
 static void check_encode(const char *src, size_t size)
 {
     char *dst = malloc(3 * size + 1), *decoded = malloc(3 * size + 1);
-    size_t len = breaker_percent_encode(src, size, dst);
+    size_t len = breaker__percent_encode(src, size, dst);
 
     assert(len >= size && len <= 3 * size);
     check_fit_for_a_url(dst, len);
@@ -73,7 +74,7 @@ static void check_clean(const char *src, size_t size)
     for (int c = 0; c <= 0x7f; ++c)
         if ((c < 0x20 || c == 0x7f || c == '\\') && size != 0 && memchr(src, c, size) != NULL)
             clean = false;
-    assert(breaker_path_is_clean(src, size) == clean);
+    assert(breaker__path_is_clean(src, size) == clean);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

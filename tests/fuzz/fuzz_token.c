@@ -8,6 +8,7 @@
 #include <breaker/error.h>
 #include <breaker/token.h>
 #include "fuzz.h"
+#include "token/token.h"
 
 static bool follows_grammar(fuzz_text_t text)
 {
@@ -40,7 +41,7 @@ static void check_one(fuzz_text_t text)
     }
     assert(valid && token.len == text.len && token.text[token.len] == '\0');
     assert(memcmp(token.text, text.base, text.len) == 0);
-    assert(breaker_token_compare(token.text, token.len, text.base, text.len) == 0);
+    assert(breaker__token_compare(token.text, token.len, text.base, text.len) == 0);
     assert(breaker_token_equal(&token, &token));
 }
 
@@ -83,7 +84,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     assert(breaker_token_is_decimal(a.base, a.len) == (decimal && a.len != 0));
     if (!follows_grammar(a) || !follows_grammar(b))
         return 0;
-    assert(sign(breaker_token_compare(a.base, a.len, b.base, b.len)) == compare(a, b));
-    assert(sign(breaker_token_compare(b.base, b.len, a.base, a.len)) == -compare(a, b));
+    assert(sign(breaker__token_compare(a.base, a.len, b.base, b.len)) == compare(a, b));
+    assert(sign(breaker__token_compare(b.base, b.len, a.base, a.len)) == -compare(a, b));
     return 0;
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <breaker/view.h>
 #include "fuzz.h"
+#include "view/view.h"
 
 static const char *const names[] = {
     "static/{breaker}", "{breaker}",         "a{breaker}",      "{breaker}a",
@@ -26,7 +27,7 @@ static breaker_view_t *const *all_views(void)
         breaker_view_config_init(&config);
         config.name = names[i];
         config.directory = "/nonexistent";
-        error = breaker_view_create(&config, i, &views[i]);
+        error = breaker__view_create(&config, i, &views[i]);
         assert(error == 0);
     }
     return views;

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "token/token.h"
 #include "world.h"
 
 enum { SEEDS = 2000 };
@@ -191,7 +192,7 @@ static void releases_on_both_sides_of_a_restored_backup_have_tokens_of_their_own
         after = join(&meeting, 2 + 7 * i, NULL);
         alone = stay_alone(4 + 7 * i, &file);
         assert_true(
-            breaker_token_compare(before.text, before.len, ahead.token.text, ahead.token.len) > 0);
+            breaker__token_compare(before.text, before.len, ahead.token.text, ahead.token.len) > 0);
         same += breaker_token_equal(&before, &after) || breaker_token_equal(&before, &alone) ||
                 breaker_token_equal(&after, &alone);
     }

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <breaker/release.h>
 #include "tree.h"
+#include "view/view.h"
 
 /** the names of the views, in the order of their indexes */
 #define FIXTURE_VIEWS 2
@@ -45,7 +46,7 @@ static inline void fixture_load(fixture_t *fixture, const char *label, const fix
         view.name = fixture_names[i];
         view.directory = fixture->trees[i].path;
         view.index = i == 1 ? "index.html" : NULL;
-        assert_int_equal(breaker_view_create(&view, i, fixture->views + i), 0);
+        assert_int_equal(breaker__view_create(&view, i, fixture->views + i), 0);
     }
     for (size_t i = 0; i != num_files; ++i)
         tree_write(fixture->trees + files[i].view, files[i].path, files[i].content);
@@ -61,7 +62,7 @@ static inline void fixture_free(fixture_t *fixture)
 {
     breaker_release_unref(fixture->release);
     for (size_t i = 0; i != FIXTURE_VIEWS; ++i) {
-        breaker_view_free(fixture->views[i]);
+        breaker__view_free(fixture->views[i]);
         tree_remove(fixture->trees + i);
     }
 }

@@ -17,6 +17,7 @@
 #include "encoding/coding.h"
 #include "encoding/encodings.h"
 #include "scratch.h"
+#include "view/view.h"
 
 #define LINES_MAX 16
 
@@ -80,7 +81,7 @@ static int setup(void **state)
 static void forget(fixture_t *fixture)
 {
     breaker_release_unref(fixture->release);
-    breaker_view_free(fixture->view);
+    breaker__view_free(fixture->view);
     fixture->release = NULL;
     fixture->view = NULL;
 }
@@ -107,7 +108,7 @@ static size_t run(fixture_t *fixture)
 
     forget(fixture);
     fixture->num_lines = 0;
-    assert_int_equal(breaker_view_create(&fixture->view_config, 0, &fixture->view), 0);
+    assert_int_equal(breaker__view_create(&fixture->view_config, 0, &fixture->view), 0);
     config.views = (const breaker_view_t *const *)&fixture->view;
     assert_int_equal(breaker_release_load(&config, &fixture->release, NULL), 0);
     breaker__release_encode(fixture->release, &fixture->config, &fixture->stop);

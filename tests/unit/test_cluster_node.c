@@ -19,6 +19,7 @@
 #include <unistd.h>
 #include <breaker/cluster.h>
 #include <breaker/state.h>
+#include "token/token.h"
 #include "tree.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -709,8 +710,8 @@ static void without_redis_other_files_get_a_token_of_the_nodes_own(void **state)
     assert_int_equal(outcome.end, BREAKER_NEXT_PUBLISHED);
     after = take_snapshot(world);
     assert_true(serves(world, after->views[0].token.text, &id));
-    assert_true(breaker_token_compare(before->views[0].token.text, before->views[0].token.len,
-                                      after->views[0].token.text, after->views[0].token.len) < 0);
+    assert_true(breaker__token_compare(before->views[0].token.text, before->views[0].token.len,
+                                       after->views[0].token.text, after->views[0].token.len) < 0);
     assert_int_equal(breaker_ledger_size(&after->ledger), 2);
     breaker_snapshot_unref(before);
     breaker_snapshot_unref(after);

@@ -12,6 +12,7 @@
 #include <time.h>
 #include <breaker/http/conditional.h>
 #include "guard.h"
+#include "http/conditional.h"
 
 #define ETAG "\"xyzzy\""
 /** Sun, 06 Nov 1994 08:49:37 GMT */
@@ -406,7 +407,7 @@ static void a_weak_tag_never_matches_if_range(void **state)
 static bool parse(const char *text, int64_t now_s, int64_t *ret_s)
 {
     breaker_field_t field = guarded_field(text);
-    bool ok = breaker_http_date_parse(field.base, field.len, now_s, ret_s);
+    bool ok = breaker__http_date_parse(field.base, field.len, now_s, ret_s);
 
     free_field(field);
     return ok;
@@ -595,7 +596,7 @@ static void every_prefix_of_a_date_is_refused(void **state)
         for (size_t len = 0; len != strlen(dates[i]); ++len) {
             char *copy = guarded_copy(dates[i], len);
             int64_t seconds;
-            if (breaker_http_date_parse(copy, len, NOW_S, &seconds))
+            if (breaker__http_date_parse(copy, len, NOW_S, &seconds))
                 fail_msg("'%.*s'", (int)len, dates[i]);
             guarded_free(copy, len);
         }
@@ -606,7 +607,7 @@ static void format(int64_t seconds, char *text)
     char *dst = guarded_alloc(BREAKER_HTTP_DATE_LEN + 1);
 
     memset(dst, 'x', BREAKER_HTTP_DATE_LEN + 1);
-    breaker_http_date_format(seconds, dst);
+    breaker__http_date_format(seconds, dst);
     assert_int_equal(strlen(dst), BREAKER_HTTP_DATE_LEN);
     memcpy(text, dst, BREAKER_HTTP_DATE_LEN + 1);
     guarded_free(dst, BREAKER_HTTP_DATE_LEN + 1);

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <breaker/http/encoding.h>
 #include "guard.h"
+#include "http/encoding.h"
 
 typedef struct st_row_t {
     const char *value; /* NULL: no such field */
@@ -329,7 +330,7 @@ static void names_and_suffixes_are_those_of_the_registry(void **state)
     assert_int_equal(sizeof(rows) / sizeof(rows[0]), BREAKER_ENCODINGS);
     for (size_t i = 0; i != BREAKER_ENCODINGS; ++i) {
         assert_string_equal(breaker_encoding_name(rows[i].encoding), rows[i].name);
-        assert_string_equal(breaker_encoding_suffix(rows[i].encoding), rows[i].suffix);
+        assert_string_equal(breaker__encoding_suffix(rows[i].encoding), rows[i].suffix);
     }
 }
 

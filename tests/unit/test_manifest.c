@@ -16,6 +16,7 @@
 #include <breaker/error.h>
 #include "release/manifest.h"
 #include "tree.h"
+#include "view/view.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define SHA_HELLO "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
@@ -66,7 +67,7 @@ static void forget(world_t *world)
     breaker_release_unref(world->release);
     world->release = NULL;
     for (size_t i = 0; i != world->num_views; ++i)
-        breaker_view_free(world->views[i]);
+        breaker__view_free(world->views[i]);
     world->num_views = 0;
 }
 
@@ -86,7 +87,7 @@ static void add_view(world_t *world, breaker_view_config_t config, const char *d
     snprintf(path, sizeof(path), "%s/%s", world->tree.path, directory);
     config.directory = path;
     assert_int_equal(
-        breaker_view_create(&config, world->num_views, world->views + world->num_views), 0);
+        breaker__view_create(&config, world->num_views, world->views + world->num_views), 0);
     ++world->num_views;
 }
 

@@ -16,6 +16,7 @@
 #include <breaker/classify.h>
 #include <breaker/node.h>
 #include <breaker/state.h>
+#include "token/token.h"
 #include "tree.h"
 
 enum { DEADLINE_MS = 30000 };
@@ -199,7 +200,7 @@ static breaker_token_t take_token(world_t *world, size_t view)
 
 static int compare(breaker_token_t a, breaker_token_t b)
 {
-    return breaker_token_compare(a.text, a.len, b.text, b.len);
+    return breaker__token_compare(a.text, a.len, b.text, b.len);
 }
 
 /* the file that names its tree, by a snapshot */

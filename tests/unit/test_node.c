@@ -19,6 +19,7 @@
 #include <breaker/error.h>
 #include <breaker/node.h>
 #include <breaker/url.h>
+#include "token/token.h"
 #include "tree.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -203,8 +204,8 @@ static void the_token_is_minted_when_the_node_is_made(void **state)
     breaker_token_mint(clock_ms(), &after);
     assert_int_equal(add_view(node, "static/{breaker}", "/srv"), 0);
     token = breaker_node_token(node, 0);
-    assert_true(breaker_token_compare(before.text, before.len, token->text, token->len) <= 0);
-    assert_true(breaker_token_compare(token->text, token->len, after.text, after.len) <= 0);
+    assert_true(breaker__token_compare(before.text, before.len, token->text, token->len) <= 0);
+    assert_true(breaker__token_compare(token->text, token->len, after.text, after.len) <= 0);
     breaker_node_free(node);
 }
 

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <breaker/http/percent.h>
 #include "guard.h"
+#include "http/percent.h"
 
 #define UNRESERVED "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
 
@@ -46,7 +47,7 @@ static void every_byte_is_encoded_unless_it_may_stand_in_a_path(void **state)
         row_t row = {&byte, 1, expected};
         if (c == 0 || strchr(UNRESERVED "!$&'()*+,;=:@/", c) == NULL)
             snprintf(expected, sizeof(expected), "%%%02X", (unsigned)c);
-        check(breaker_percent_encode, &row);
+        check(breaker__percent_encode, &row);
     }
 }
 
@@ -83,7 +84,7 @@ static void paths_are_encoded(void **state)
 
     (void)state;
     for (size_t i = 0; i != sizeof(rows) / sizeof(rows[0]); ++i)
-        check(breaker_percent_encode, &rows[i]);
+        check(breaker__percent_encode, &rows[i]);
 }
 
 static void raw_paths_and_queries_are_repaired(void **state)
@@ -115,7 +116,7 @@ static void paths_are_clean_without_control_bytes_and_backslashes(void **state)
         for (size_t at = 0; at != 3; ++at) {
             char *path = guarded_copy("/ab", 3);
             path[at] = (char)c;
-            if (breaker_path_is_clean(path, 3) != expected)
+            if (breaker__path_is_clean(path, 3) != expected)
                 fail_msg("byte 0x%02x at %zu", (unsigned)c, at);
             guarded_free(path, 3);
         }
@@ -132,7 +133,7 @@ static void a_byte_counts_wherever_it_stands(void **state)
             for (int byte = 0; byte != 256; ++byte) {
                 memset(path, 0xff, len);
                 path[at] = (char)byte;
-                if (breaker_path_is_clean(path, len) !=
+                if (breaker__path_is_clean(path, len) !=
                     (byte >= 0x20 && byte != 0x7f && byte != '\\'))
                     fail_msg("byte 0x%02x at %zu of %zu", byte, at, len);
             }
@@ -146,7 +147,7 @@ static void the_empty_path_is_clean(void **state)
     char *path = guarded_alloc(0);
 
     (void)state;
-    assert_true(breaker_path_is_clean(path, 0));
+    assert_true(breaker__path_is_clean(path, 0));
     guarded_free(path, 0);
 }
 

@@ -14,8 +14,11 @@
 #include <breaker/release.h>
 #include "encoding/coding.h"
 #include "encoding/encodings.h"
+#include "http/encoding.h"
 #include "release/sealed.h"
+#include "release/store.h"
 #include "scratch.h"
+#include "view/view.h"
 
 #define LINES_MAX 64
 #define DEADLINE_S 30
@@ -104,7 +107,7 @@ static void forget(fixture_t *fixture)
     breaker_release_unref(fixture->release);
     fixture->release = NULL;
     for (size_t i = 0; i != fixture->num_views; ++i)
-        breaker_view_free(fixture->views[i]);
+        breaker__view_free(fixture->views[i]);
     fixture->num_views = 0;
 }
 
@@ -134,7 +137,7 @@ static breaker_view_config_t config_of(const char *name, const char *directory)
 static void add_view(fixture_t *fixture, const breaker_view_config_t *config)
 {
     assert_int_equal(
-        breaker_view_create(config, fixture->num_views, &fixture->views[fixture->num_views]), 0);
+        breaker__view_create(config, fixture->num_views, &fixture->views[fixture->num_views]), 0);
     ++fixture->num_views;
 }
 
@@ -399,7 +402,7 @@ static void ten_thousand_files_are_loaded_in_little_more_than_their_bytes(void *
     load_only(fixture, plain_config(), "");
     store = breaker_release_store(fixture->release, 0);
     assert_int_equal(breaker_store_size(store), NUM);
-    assert_in_range(breaker_store_memory(store), NUM * LEN, NUM * LEN / 10 * 13);
+    assert_in_range(breaker__store_memory(store), NUM * LEN, NUM * LEN / 10 * 13);
     for (unsigned i = 0; i != NUM; ++i) {
         memcpy(text, &i, sizeof(i));
         snprintf(path, sizeof(path), "d%02u/file-%05u.bin", i % 40, i);
@@ -722,7 +725,7 @@ static void write_sibling_parts(const scratch_t *scratch, const char *path, cons
     assert_int_equal(breaker__encode(encoding, text + first_len, len - first_len, encoded + at,
                                      room - at, &pace, &encoded_len),
                      0);
-    snprintf(name, sizeof(name), "%s%s", path, breaker_encoding_suffix(encoding));
+    snprintf(name, sizeof(name), "%s%s", path, breaker__encoding_suffix(encoding));
     scratch_write(scratch, name, encoded, at + encoded_len);
     free(encoded);
 }
@@ -900,7 +903,7 @@ static void missing_encodings_are_made_and_decode_to_the_asset(void **state)
     write_sibling(&fixture->scratch, "x.css", text, BREAKER_ENCODING_BROTLI);
     write_texts(&fixture->scratch, 3, 200000);
     load_only(fixture, plain_config(), "");
-    before = breaker_store_memory(breaker_release_store(fixture->release, 0));
+    before = breaker__store_memory(breaker_release_store(fixture->release, 0));
     breaker__release_encode(fixture->release, NULL, &fixture->stop);
     for (size_t i = 0; i != 4; ++i) {
         const breaker_asset_t *asset =
@@ -924,7 +927,7 @@ static void missing_encodings_are_made_and_decode_to_the_asset(void **state)
     assert_ptr_equal(variant_of(fixture, "x.css", BREAKER_ENCODING_BROTLI)->base,
                      identity_of(fixture, "x.css.br")->base);
     assert_null(variant_of(fixture, "x.css.br", BREAKER_ENCODING_GZIP));
-    assert_int_equal(breaker_store_memory(breaker_release_store(fixture->release, 0)),
+    assert_int_equal(breaker__store_memory(breaker_release_store(fixture->release, 0)),
                      before + bodies + 11 * sizeof(breaker_variant_t));
     free(text);
 }
@@ -1035,7 +1038,7 @@ static void *keep_reading(void *data)
             for (uint64_t at = 0; at < variant->len; at += 64)
                 reader->sum += (unsigned char)variant->base[at];
             reader->num_encoded += variant->encoding != BREAKER_ENCODING_IDENTITY;
-            reader->sum += (unsigned)breaker_store_memory(reader->store);
+            reader->sum += (unsigned)breaker__store_memory(reader->store);
         }
     }
     return NULL;

@@ -18,6 +18,7 @@
 #include "release/sealed.h"
 #include "release/store.h"
 #include "scratch.h"
+#include "view/view.h"
 
 #define HUGE_PAGE (UINT64_C(2) << 20)
 #define PAGE ((size_t)sysconf(_SC_PAGESIZE))
@@ -105,7 +106,7 @@ static int setup(void **state)
 static void forget(fixture_t *fixture)
 {
     breaker_release_unref(fixture->release);
-    breaker_view_free(fixture->view);
+    breaker__view_free(fixture->view);
     fixture->release = NULL;
     fixture->view = NULL;
 }
@@ -173,7 +174,7 @@ static void load(fixture_t *fixture, bool encodings, uint64_t memory_limit)
     view_config.encodings = encodings;
     if (memory_limit != 0)
         view_config.memory_limit = memory_limit;
-    assert_int_equal(breaker_view_create(&view_config, 0, &fixture->view), 0);
+    assert_int_equal(breaker__view_create(&view_config, 0, &fixture->view), 0);
     config.views = (const breaker_view_t *const *)&fixture->view;
     assert_int_equal(breaker_release_load(&config, &fixture->release, NULL), 0);
 }
@@ -388,14 +389,14 @@ static void memory_is_whole_pages_and_counted_as_such(void **state)
 
     write_text(fixture, "small", 1, 0);
     load(fixture, true, 0);
-    empty = breaker_store_memory(store_of(fixture));
+    empty = breaker__store_memory(store_of(fixture));
     forget(fixture);
     for (uint32_t i = 0; i != NUM; ++i) {
         snprintf(path, sizeof(path), "%03u.css", i);
         write_text(fixture, path, LEN, i);
     }
     load(fixture, true, 0);
-    assert_in_range(breaker_store_memory(store_of(fixture)), NUM * span,
+    assert_in_range(breaker__store_memory(store_of(fixture)), NUM * span,
                     empty + NUM * (span + 1000));
     assert_int_equal(allocated(identity_of(fixture, "000.css")->memory_fd), NUM * span);
 
@@ -414,7 +415,7 @@ static void memory_is_whole_pages_and_counted_as_such(void **state)
     assert_true(in_files % HUGE_PAGE >= 256 << 10);
     assert_int_equal(allocated(identity_of(fixture, "000.css")->memory_fd),
                      gathers() ? (in_files + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE : in_files);
-    assert_in_range(breaker_store_memory(store_of(fixture)), bytes, bytes / 10 * 13);
+    assert_in_range(breaker__store_memory(store_of(fixture)), bytes, bytes / 10 * 13);
 }
 
 /** How much of this process's memory the kernel says is mapped from such files. */

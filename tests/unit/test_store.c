@@ -12,6 +12,7 @@
 #include "release/disk.h"
 #include "release/store.h"
 #include "scratch.h"
+#include "view/view.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -27,7 +28,7 @@ static breaker_view_t *make_view(const char *index)
     config.directory = "/nonexistent";
     config.index = index;
     config.memory_limit = 1000;
-    assert_int_equal(breaker_view_create(&config, 0, &view), 0);
+    assert_int_equal(breaker__view_create(&config, 0, &view), 0);
     return view;
 }
 
@@ -82,7 +83,7 @@ static void paths_are_found_and_their_neighbours_are_not(void **state)
 
     (void)state;
     assert_int_equal(breaker_store_size(store), 6);
-    assert_ptr_equal(breaker_store_view(store), view);
+    assert_ptr_equal(breaker__store_view(store), view);
     for (size_t i = 0; i != 6; ++i) {
         assert_found(store, paths[i], paths[i]);
         assert_string_equal(breaker_store_at(store, i)->path, paths[i]);
@@ -100,7 +101,7 @@ static void paths_are_found_and_their_neighbours_are_not(void **state)
     assert_null(find(store, "a\0", 2));
     assert_null(find(store, "css/site.css\0", 13));
     breaker__store_free(store);
-    breaker_view_free(view);
+    breaker__view_free(view);
 }
 
 /** Every length from 1 on, and for each every way to be one byte different. */
@@ -129,7 +130,7 @@ static void paths_of_every_length_are_told_apart(void **state)
         }
     }
     breaker__store_free(store);
-    breaker_view_free(view);
+    breaker__view_free(view);
 }
 
 static void a_path_longer_than_any_asset_is_not_found(void **state)
@@ -147,7 +148,7 @@ static void a_path_longer_than_any_asset_is_not_found(void **state)
         assert_null(find(store, path, lens[i]));
     free(path);
     breaker__store_free(store);
-    breaker_view_free(view);
+    breaker__view_free(view);
 }
 
 static void the_index_file_answers_for_its_directory(void **state)
@@ -171,7 +172,7 @@ static void the_index_file_answers_for_its_directory(void **state)
     assert_null(breaker__store_find_exact(store, "docs/a/", 7));
     assert_non_null(breaker__store_find_exact(store, "docs/a/index.html", 17));
     breaker__store_free(store);
-    breaker_view_free(view);
+    breaker__view_free(view);
 }
 
 static void without_an_index_option_directories_are_not_found(void **state)
@@ -185,7 +186,7 @@ static void without_an_index_option_directories_are_not_found(void **state)
     assert_found(store, "docs/", NULL);
     assert_found(store, "docs/index.html", "docs/index.html");
     breaker__store_free(store);
-    breaker_view_free(view);
+    breaker__view_free(view);
 }
 
 static void an_empty_store_finds_nothing(void **state)
@@ -198,7 +199,7 @@ static void an_empty_store_finds_nothing(void **state)
     assert_found(store, "x", NULL);
     assert_int_equal(breaker_store_size(store), 0);
     breaker__store_free(store);
-    breaker_view_free(view);
+    breaker__view_free(view);
 }
 
 static void a_hundred_thousand_paths_are_found(void **state)
@@ -225,7 +226,7 @@ static void a_hundred_thousand_paths_are_found(void **state)
         assert_null(breaker_store_find(store, texts[i], len - 1));
     }
     breaker__store_free(store);
-    breaker_view_free(view);
+    breaker__view_free(view);
     free(paths);
     free(texts);
 }
@@ -278,7 +279,7 @@ static void types_are_copied_once(void **state)
     }
     assert_ptr_equal(breaker__store_intern(store, "text/css"), first);
     breaker__store_free(store);
-    breaker_view_free(view);
+    breaker__view_free(view);
 }
 
 static void memory_is_counted_up_to_the_limit_of_the_view(void **state)
@@ -286,18 +287,18 @@ static void memory_is_counted_up_to_the_limit_of_the_view(void **state)
     static const char *const paths[] = {"a"};
     breaker_view_t *view = make_view(NULL);
     breaker_store_t *store = make_store(view, paths, 1);
-    size_t before = breaker_store_memory(store);
+    size_t before = breaker__store_memory(store);
 
     (void)state;
     assert_true(before >= BREAKER_ARENA_BLOCK);
     assert_int_equal(breaker__store_room(store), 1000);
     breaker__store_add_body(store, 600);
-    assert_int_equal(breaker_store_memory(store), before + 600);
+    assert_int_equal(breaker__store_memory(store), before + 600);
     assert_int_equal(breaker__store_room(store), 400);
     breaker__store_add_body(store, 400);
     assert_int_equal(breaker__store_room(store), 0);
     breaker__store_free(store);
-    breaker_view_free(view);
+    breaker__view_free(view);
 }
 
 static void texts_longer_than_a_block_have_their_own(void **state)

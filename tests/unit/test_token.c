@@ -9,6 +9,7 @@
 #include <breaker/error.h>
 #include <breaker/token.h>
 #include "guard.h"
+#include "token/token.h"
 
 #define DIGITS_64 "1234567890123456789012345678901234567890123456789012345678901234"
 
@@ -176,8 +177,8 @@ static void check_order(const char *a, const char *b, int expected)
     size_t a_len = strlen(a), b_len = strlen(b);
     char *a_base = guarded_copy(a, a_len), *b_base = guarded_copy(b, b_len);
 
-    if (sign(breaker_token_compare(a_base, a_len, b_base, b_len)) != expected ||
-        sign(breaker_token_compare(b_base, b_len, a_base, a_len)) != -expected)
+    if (sign(breaker__token_compare(a_base, a_len, b_base, b_len)) != expected ||
+        sign(breaker__token_compare(b_base, b_len, a_base, a_len)) != -expected)
         fail_msg("%s against %s", a, b);
     guarded_free(a_base, a_len);
     guarded_free(b_base, b_len);

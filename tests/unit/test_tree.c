@@ -18,6 +18,7 @@
 #include <sys/wait.h>
 #include "release/tree.h"
 #include "scratch.h"
+#include "view/view.h"
 
 #define LINES_MAX 128
 
@@ -51,7 +52,7 @@ static breaker_view_t *make_view(const char *directory, bool dotfiles)
     config.name = "static/{breaker}";
     config.directory = directory;
     config.dotfiles = dotfiles;
-    assert_int_equal(breaker_view_create(&config, 0, &view), 0);
+    assert_int_equal(breaker__view_create(&config, 0, &view), 0);
     return view;
 }
 
@@ -76,7 +77,7 @@ static int teardown(void **state)
 
     breaker__listing_dispose(&fixture->listing);
     breaker__arena_dispose(&fixture->arena);
-    breaker_view_free(fixture->view);
+    breaker__view_free(fixture->view);
     scratch_remove(&fixture->scratch);
     free(fixture);
     return 0;
@@ -184,7 +185,7 @@ static void dotfiles_are_listed_when_the_view_allows(void **state)
 {
     fixture_t *fixture = *state;
 
-    breaker_view_free(fixture->view);
+    breaker__view_free(fixture->view);
     fixture->view = make_view(fixture->scratch.path, true);
     make_dotfiles(&fixture->scratch);
     assert_int_equal(list(fixture), 0);
@@ -444,7 +445,7 @@ static void a_missing_directory_fails_with_its_name(void **state)
     char path[300];
 
     snprintf(path, sizeof(path), "%s/missing", fixture->scratch.path);
-    breaker_view_free(fixture->view);
+    breaker__view_free(fixture->view);
     fixture->view = make_view(path, false);
     assert_int_equal(list(fixture), BREAKER_ERR_IO);
     assert_told(fixture, path, ENOENT);
@@ -457,7 +458,7 @@ static void a_file_in_the_place_of_the_directory_fails(void **state)
 
     scratch_text(&fixture->scratch, "file", "1");
     snprintf(path, sizeof(path), "%s/file", fixture->scratch.path);
-    breaker_view_free(fixture->view);
+    breaker__view_free(fixture->view);
     fixture->view = make_view(path, false);
     assert_int_equal(list(fixture), BREAKER_ERR_IO);
     assert_told(fixture, path, ENOTDIR);
@@ -471,7 +472,7 @@ static void a_link_to_the_directory_is_followed(void **state)
     scratch_text(&fixture->scratch, "releases/1/file", "1");
     scratch_link(&fixture->scratch, "current", "releases/1");
     snprintf(path, sizeof(path), "%s/current/", fixture->scratch.path);
-    breaker_view_free(fixture->view);
+    breaker__view_free(fixture->view);
     fixture->view = make_view(path, false);
     assert_int_equal(list(fixture), 0);
     ASSERT_LISTED(fixture, "file");
@@ -534,7 +535,7 @@ static void the_directory_stays_pinned_when_its_name_moves_on(void **state)
     scratch_text(&fixture->scratch, "two/new", "2");
     scratch_link(&fixture->scratch, "current", "one");
     snprintf(path, sizeof(path), "%s/current", fixture->scratch.path);
-    breaker_view_free(fixture->view);
+    breaker__view_free(fixture->view);
     fixture->view = make_view(path, false);
     assert_int_equal(breaker__tree_open(&tree, fixture->view, NULL, NULL), 0);
 

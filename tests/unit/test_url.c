@@ -13,6 +13,7 @@
 #include <breaker/url.h>
 #include "guard.h"
 #include "tree.h"
+#include "view/view.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define T "1718539201234"
@@ -33,7 +34,7 @@ static void make_site(site_t *site, const char *name, const char *directory)
     breaker_view_config_init(&config);
     config.name = name;
     config.directory = directory;
-    assert_int_equal(breaker_view_create(&config, 0, &site->view), 0);
+    assert_int_equal(breaker__view_create(&config, 0, &site->view), 0);
     assert_int_equal(breaker_token_parse(T, strlen(T), &token), 0);
     assert_int_equal(breaker_snapshot_create(&snapshot, &site->snapshot), 0);
 }
@@ -41,7 +42,7 @@ static void make_site(site_t *site, const char *name, const char *directory)
 static void free_site(site_t *site)
 {
     breaker_snapshot_unref(site->snapshot);
-    breaker_view_free(site->view);
+    breaker__view_free(site->view);
 }
 
 /* the URL of a path in its simplest form */
@@ -286,7 +287,7 @@ static void the_size_that_is_told_always_suffices(void **state)
     breaker_view_config_init(&config);
     config.name = name;
     config.directory = "/nonexistent/site";
-    assert_int_equal(breaker_view_create(&config, 0, &site.view), 0);
+    assert_int_equal(breaker__view_create(&config, 0, &site.view), 0);
     assert_int_equal(breaker_token_parse(token_text, sizeof(token_text), &token), 0);
     assert_int_equal(breaker_snapshot_create(&snapshot, &site.snapshot), 0);
     dst = guarded_alloc(size);
@@ -392,12 +393,12 @@ static void a_view_that_the_snapshot_does_not_have_is_not_found(void **state)
     breaker_view_config_init(&config);
     config.name = "static/{breaker}";
     config.directory = "/nonexistent/site";
-    assert_int_equal(breaker_view_create(&config, 1, &second), 0);
-    assert_int_equal(breaker_view_create(&config, 0, &other), 0);
+    assert_int_equal(breaker__view_create(&config, 1, &second), 0);
+    assert_int_equal(breaker__view_create(&config, 0, &other), 0);
     assert_int_equal(url_of(&site, second, "a", 1, dst, sizeof(dst), &len), BREAKER_ERR_NOT_FOUND);
     assert_int_equal(url_of(&site, other, "a", 1, dst, sizeof(dst), &len), BREAKER_ERR_NOT_FOUND);
-    breaker_view_free(second);
-    breaker_view_free(other);
+    breaker__view_free(second);
+    breaker__view_free(other);
     free_site(&site);
 }
 

@@ -13,6 +13,7 @@
 #include <breaker/view.h>
 #include "allocations.h"
 #include "guard.h"
+#include "view/view.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -30,12 +31,12 @@ static breaker_view_config_t config_of(const char *name)
 static int try_create(const breaker_view_config_t *config, size_t index)
 {
     breaker_view_t *untouched = (breaker_view_t *)(void *)&untouched, *view = untouched;
-    int err = breaker_view_create(config, index, &view);
+    int err = breaker__view_create(config, index, &view);
 
     if (err != 0)
         assert_ptr_equal(view, untouched);
     else
-        breaker_view_free(view);
+        breaker__view_free(view);
     return err;
 }
 
@@ -44,7 +45,7 @@ static breaker_view_t *make_view(const char *name, size_t index)
     breaker_view_config_t config = config_of(name);
     breaker_view_t *view = NULL;
 
-    if (breaker_view_create(&config, index, &view) != 0)
+    if (breaker__view_create(&config, index, &view) != 0)
         fail_msg("view %s", name);
     return view;
 }
@@ -347,7 +348,7 @@ static void a_view_keeps_copies_of_everything(void **state)
     config.dotfiles = true;
     config.memory_limit = 4711;
     config.data = &mine;
-    assert_int_equal(breaker_view_create(&config, 7, &view), 0);
+    assert_int_equal(breaker__view_create(&config, 7, &view), 0);
     name[0] = directory[0] = origin[0] = timing[0] = policy[0] = index[0] = header[0] = '?';
     headers[0] = NULL;
 
@@ -365,8 +366,8 @@ static void a_view_keeps_copies_of_everything(void **state)
     assert_int_equal(kept->memory_limit, 4711);
     assert_int_equal(breaker_view_index(view), 7);
     assert_ptr_equal(breaker_view_data(view), &mine);
-    breaker_view_free(view);
-    breaker_view_free(NULL);
+    breaker__view_free(view);
+    breaker__view_free(NULL);
 }
 
 /* ---- prefixes ---- */
@@ -392,7 +393,7 @@ static void a_prefix_is_the_name_with_the_token_between_slashes(void **state)
         assert_memory_equal(dst, cases[i].prefix, len);
         guarded_free(dst, len);
         guarded_free(token, token_len);
-        breaker_view_free(view);
+        breaker__view_free(view);
     }
 }
 
@@ -409,7 +410,7 @@ static void the_longest_prefix_fits_its_bound(void **state)
     view = make_view(name, 0);
     assert_int_equal(breaker_view_prefix(view, token, sizeof(token), dst),
                      BREAKER_VIEW_NAME_MAX - strlen(BREAKER_PLACEHOLDER) + sizeof(token) + 2);
-    breaker_view_free(view);
+    breaker__view_free(view);
 }
 
 /* ---- matching ---- */
@@ -433,7 +434,7 @@ static void free_set(set_t *set)
 {
     breaker_views_free(set->compiled);
     for (size_t i = 0; i != set->num; ++i)
-        breaker_view_free(set->views[i]);
+        breaker__view_free(set->views[i]);
 }
 
 static bool match(const set_t *set, const char *path, size_t len, breaker_view_match_t *ret_match)

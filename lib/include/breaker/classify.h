@@ -66,7 +66,8 @@ typedef struct st_breaker_verdict_t {
  *   t older                                    REDIRECT if the path exists under T, else NOT_FOUND
  *   t newer                                    RETRY
  *
- * "Older" is the ledger's order when it knows both tokens, else breaker_token_compare; a decimal t
+ * "Older" is the ledger's order when it knows both tokens; else two decimal tokens compare by
+ * value, whatever their padding, any other pair bytewise, a proper prefix first; but a decimal t
  * that the ledger does not know is compared by its value with the order of an opaque T. Another
  * spelling of T's value counts as older. A newer token of R is served, because its bytes are those
  * of T. While nothing is loaded, where the assets under T would decide, the verdict is RETRY.

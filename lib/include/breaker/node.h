@@ -97,7 +97,9 @@ BREAKER_EXPORT int breaker_node_set_token(breaker_node_t *node, const char *toke
 BREAKER_EXPORT int breaker_node_set_label(breaker_node_t *node, const char *label, size_t len);
 
 /**
- * Adds a view under the token in force. Fails like `breaker_view_create`, with
+ * Adds a view under the token in force. Its directory need not exist yet: if it does, its real path
+ * is noted for `breaker_static_url`. Fails with BREAKER_ERR_NO_PLACEHOLDER, _TWO_PLACEHOLDERS,
+ * _VIEW_NAME, _HEADER_SYNTAX, and _RANGE for numbers, lengths, the directory and the index, with
  * BREAKER_ERR_VIEW_TAKEN when the name is in use, BREAKER_ERR_TOO_MANY beyond BREAKER_VIEWS_MAX and
  * BREAKER_ERR_STATE once loaded. The node owns the view. Configuring thread.
  */

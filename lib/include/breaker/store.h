@@ -92,14 +92,10 @@ typedef struct st_breaker_store_t breaker_store_t;
 BREAKER_EXPORT const breaker_asset_t *breaker_store_find(const breaker_store_t *store,
                                                          const char *path, size_t len);
 
-/** The view that the store belongs to. Borrowed. */
-BREAKER_EXPORT const breaker_view_t *breaker_store_view(const breaker_store_t *store);
 /** How many assets the store holds. */
 BREAKER_EXPORT size_t breaker_store_size(const breaker_store_t *store);
 /** An asset by number, below the size, in bytewise order of the paths. Borrowed. */
 BREAKER_EXPORT const breaker_asset_t *breaker_store_at(const breaker_store_t *store, size_t at);
-/** Bytes of memory that the store keeps: bodies of all encodings and its own structures. */
-BREAKER_EXPORT size_t breaker_store_memory(const breaker_store_t *store);
 
 /**
  * The variant of an asset in an encoding, or NULL while there is none. One acquire-load; any

@@ -46,14 +46,6 @@ BREAKER_EXPORT int breaker_token_mint(uint64_t now_ms, breaker_token_t *ret_toke
 /** Tells whether all bytes are decimal digits (and there is at least one). Pure; any thread. */
 BREAKER_EXPORT bool breaker_token_is_decimal(const char *base, size_t len);
 
-/**
- * Orders two tokens: negative when `a` is older, positive when it is newer, 0 when neither. Two
- * decimal tokens compare by value, at any width and whatever their padding, so 0 does not mean the
- * same spelling; any other pair compares bytewise, a proper prefix first. A ledger that knows both
- * tokens overrules this order (classify.h). Pure; any thread.
- */
-BREAKER_EXPORT int breaker_token_compare(const char *a, size_t a_len, const char *b, size_t b_len);
-
 /** Tells whether two tokens are the same bytes. Pure; any thread. */
 BREAKER_EXPORT bool breaker_token_equal(const breaker_token_t *a, const breaker_token_t *b);
 

@@ -75,18 +75,6 @@ typedef struct st_breaker_view_t breaker_view_t;
 /** Fills `*config` with the defaults and no name. */
 BREAKER_EXPORT void breaker_view_config_init(breaker_view_config_t *config);
 
-/**
- * Makes a view numbered `index` (its place among the node's views, below BREAKER_VIEWS_MAX).
- * Refuses with BREAKER_ERR_NO_PLACEHOLDER, _TWO_PLACEHOLDERS, _VIEW_NAME, _HEADER_SYNTAX, or
- * _RANGE for numbers, lengths, the directory and the index. The directory need not exist yet: if it
- * does, its real path is noted for `breaker_static_url`. The caller owns the view until
- * `breaker_view_free`. Any thread.
- */
-BREAKER_EXPORT int breaker_view_create(const breaker_view_config_t *config, size_t index,
-                                       breaker_view_t **ret_view);
-/** Frees a view; takes NULL. Nothing made from it may be in use any more. */
-BREAKER_EXPORT void breaker_view_free(breaker_view_t *view);
-
 /** The view's configuration; the pointers in it live as long as the view. */
 BREAKER_EXPORT const breaker_view_config_t *breaker_view_config(const breaker_view_t *view);
 /** The place of the view among the node's views. */

@@ -56,21 +56,6 @@ BREAKER_EXPORT breaker_precondition_t breaker_precondition(const breaker_conditi
 BREAKER_EXPORT bool breaker_if_range(breaker_field_t if_range, const char *etag, size_t etag_len,
                                      int64_t last_modified_s, int64_t now_s);
 
-/**
- * Reads an HTTP date in any of the three forms of RFC 9110 §5.6.7 into seconds since the epoch; a
- * two-digit year that lies more than 50 years after `now_s` belongs to the century before. The
- * name of the day has to be one, but not the right one; a leap second becomes the next one.
- * Returns false for anything else. Pure.
- */
-BREAKER_EXPORT bool breaker_http_date_parse(const char *base, size_t len, int64_t now_s,
-                                            int64_t *ret_s);
-
-/**
- * Writes "Sun, 06 Nov 1994 08:49:37 GMT" and a NUL, BREAKER_HTTP_DATE_LEN + 1 bytes in all. Seconds
- * outside the years 0 to 9999 are clamped to them. Pure; any thread.
- */
-BREAKER_EXPORT void breaker_http_date_format(int64_t seconds, char *dst);
-
 #ifdef __cplusplus
 }
 #endif

@@ -32,8 +32,6 @@ typedef struct st_breaker_acceptable_t {
 
 /** The name in Content-Encoding: "br", "zstd", "gzip", "identity". Static memory. */
 BREAKER_EXPORT const char *breaker_encoding_name(breaker_encoding_t encoding);
-/** The suffix of a file that holds the encoding: ".br", ".zst", ".gz", and "" for identity. */
-BREAKER_EXPORT const char *breaker_encoding_suffix(breaker_encoding_t encoding);
 
 /**
  * Reads an Accept-Encoding field value (RFC 9110 §12.5.3): weights in thousandths, `*`, `x-gzip`,
