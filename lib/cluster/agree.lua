@@ -157,7 +157,7 @@ local function name_of(order)
     return string.sub(ARGV[5], 1, 64 - #digits) .. digits
 end
 
--- As breaker__ledger_next_order has it: two releases that know the same newest entry, but not of each
+-- As breaker__mint_order has it: two releases that know the same newest entry, but not of each
 -- other (an old backup came back in between), mint different orders above it.
 local function spread_of(name)
     local hash = 0

@@ -12,6 +12,7 @@
 #include <breaker/error.h>
 #include "cluster/agreement_config.h"
 #include "cluster/ledger.h"
+#include "cluster/mint.h"
 
 enum {
     /* without an answer for so many polls a node says that it may be out of date */
@@ -23,9 +24,6 @@ enum {
     HURRIED_MS = 1000,
     DIGEST_LEN = 40,
 };
-
-/* orders are exact in a double up to here */
-static const uint64_t ORDER_END = UINT64_C(1) << 53;
 
 typedef enum en_link_t {
     LINK_DOWN,
@@ -163,66 +161,7 @@ static void merge_ledger(breaker_ledger_t *ledger, const breaker_ledger_t *other
         breaker_ledger_add(ledger, breaker_ledger_at(other, at));
 }
 
-/* ---- a proposal of one's own ---- */
-
-/* the text, cut so that the end fits, and the end */
-static void join(const char *text, size_t len, const char *end, size_t end_len,
-                 breaker_token_t *ret_token)
-{
-    char joined[BREAKER_TOKEN_MAX];
-    int err;
-
-    assert(end_len < sizeof(joined));
-    len = (size_t)at_most(len, sizeof(joined) - end_len);
-    memcpy(joined, text, len);
-    memcpy(joined + len, end, end_len);
-    err = breaker_token_parse(joined, len + end_len, ret_token);
-    assert(err == 0);
-}
-
-/* as the script makes them: the operator's, with its order behind it when it is another's */
-static void token_of_order(const breaker_agreement_t *agreement, uint64_t order, bool is_fixed_free,
-                           breaker_token_t *ret_token)
-{
-    const breaker_agreement_config_t *config = &agreement->config;
-    breaker_token_t digits;
-    char end[18] = ".";
-    size_t num_zeros = 0;
-    int err = breaker_token_mint(order, &digits);
-
-    assert(err == 0);
-    if (config->fixed.len == 0) {
-        join(digits.text, digits.len, config->suffix, strlen(config->suffix), ret_token);
-    } else if (is_fixed_free) {
-        *ret_token = config->fixed;
-    } else {
-        while (num_zeros + 1 < digits.len && digits.text[num_zeros] == '0')
-            ++num_zeros;
-        memcpy(end + 1, digits.text + num_zeros, digits.len - num_zeros);
-        join(config->fixed.text, config->fixed.len, end, 1 + digits.len - num_zeros, ret_token);
-    }
-}
-
-/* false when no order is left above what the ledger knows */
-static bool propose(const breaker_agreement_t *agreement, uint64_t wall_ms,
-                    breaker_ledger_entry_t *ret_entry)
-{
-    const breaker_ledger_entry_t *newest = breaker_ledger_newest(&agreement->ledger, NULL);
-    bool is_fixed_free = find_token(&agreement->ledger, &agreement->config.fixed) == NULL;
-    breaker_ledger_entry_t proposal = {.release = agreement->config.release};
-
-    proposal.order = breaker__ledger_next_order(at_most(wall_ms, ORDER_END - 1), newest,
-                                                &agreement->config.release);
-    /* every turn meets another entry of the ledger, so there are at most 33 */
-    for (; proposal.order < ORDER_END; ++proposal.order) {
-        token_of_order(agreement, proposal.order, is_fixed_free, &proposal.token);
-        if (find_token(&agreement->ledger, &proposal.token) == NULL) {
-            *ret_entry = proposal;
-            return true;
-        }
-    }
-    return false;
-}
+/* ---- without an answer ---- */
 
 static void go_local(breaker_agreement_t *agreement, breaker_moment_t now,
                      breaker_actions_t *actions)
@@ -230,7 +169,7 @@ static void go_local(breaker_agreement_t *agreement, breaker_moment_t now,
     breaker_ledger_entry_t proposal;
 
     assert(awaits_token(agreement));
-    if (!propose(agreement, now.wall_ms, &proposal)) {
+    if (!breaker__mint(&agreement->config, &agreement->ledger, now.wall_ms, &proposal)) {
         agreement->local_ms = now.mono_ms + agreement->config.poll_ms;
         return;
     }
@@ -647,4 +586,52 @@ const breaker_ledger_t *breaker_agreement_ledger(const breaker_agreement_t *agre
 uint64_t breaker_agreement_answered_ms(const breaker_agreement_t *agreement)
 {
     return agreement->answered_ms;
+}
+
+/* ---- a node by itself ---- */
+
+/* the newest entry that is the node's own as it is configured now, or NULL */
+static const breaker_ledger_entry_t *find_made(const breaker_agreement_config_t *config,
+                                               const breaker_ledger_t *ledger)
+{
+    for (size_t at = breaker_ledger_size(ledger); at-- != 0;)
+        if (breaker__mint_is_made_so(config, breaker_ledger_at(ledger, at)))
+            return breaker_ledger_at(ledger, at);
+    return NULL;
+}
+
+/* whether another release stands above an entry: its nodes, if any, are silent for ever */
+static bool is_overtaken(const breaker_ledger_t *ledger, const breaker_ledger_entry_t *entry)
+{
+    for (size_t at = breaker_ledger_size(ledger); at-- != 0;) {
+        const breaker_ledger_entry_t *other = breaker_ledger_at(ledger, at);
+        if (breaker__ledger_entry_compare(other, entry) <= 0)
+            return false;
+        if (!breaker_release_id_equal(&other->release, &entry->release))
+            return true;
+    }
+    return false;
+}
+
+int breaker_agreement_alone(const breaker_agreement_config_t *config,
+                            const breaker_ledger_t *ledger, uint64_t wall_ms,
+                            breaker_ledger_entry_t *ret_own, bool *ret_is_new)
+{
+    const breaker_ledger_entry_t *own;
+    breaker_ledger_entry_t minted;
+    int err = breaker__agreement_check(config);
+
+    if (err != 0)
+        return err;
+    if ((own = find_made(config, ledger)) != NULL && !is_overtaken(ledger, own)) {
+        *ret_own = *own;
+        *ret_is_new = false;
+        return 0;
+    }
+    if (!breaker__mint(config, ledger, wall_ms, &minted))
+        return BREAKER_ERR_RANGE;
+    assert(own == NULL || minted.order > own->order);
+    *ret_own = minted;
+    *ret_is_new = true;
+    return 0;
 }

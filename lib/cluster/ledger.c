@@ -13,9 +13,6 @@
 
 enum { NUM_SLOTS = 2 * BREAKER_LEDGER_MAX };
 
-/* orders are exact in a double up to here, and Redis's scores are doubles */
-static const uint64_t ORDER_END = UINT64_C(1) << 53;
-
 /* words, not bytes: a byte at a time would take longer than the rest of a classification */
 static size_t slot_of(const char *token, size_t len)
 {
@@ -57,7 +54,7 @@ static int check_entry(const breaker_ledger_entry_t *entry)
         return BREAKER_ERR_TOKEN_SYNTAX;
     if (!breaker_release_id_is_valid(entry->release.text, entry->release.len))
         return BREAKER_ERR_RELEASE_SYNTAX;
-    return entry->order < ORDER_END ? 0 : BREAKER_ERR_RANGE;
+    return entry->order < BREAKER__ORDER_END ? 0 : BREAKER_ERR_RANGE;
 }
 
 /* whether no other entry with this token comes before it; of two equal ones the first counts */
@@ -195,22 +192,12 @@ const breaker_ledger_entry_t *breaker_ledger_find(const breaker_ledger_t *ledger
     return NULL;
 }
 
-/* ---- minting ---- */
-
-/* Products and sums are exact in Lua's numbers too. */
-static uint64_t spread_of(const breaker_release_id_t *release)
+const breaker_ledger_entry_t *breaker__ledger_find_clash(const breaker_ledger_t *ledger,
+                                                         const breaker_release_id_t *release)
 {
-    uint32_t hash = 0;
-
-    for (size_t i = 0; i != release->len; ++i)
-        hash = (hash * 131 + (unsigned char)release->text[i]) % 999983;
-    return hash % BREAKER__SPREAD_END;
-}
-
-uint64_t breaker__ledger_next_order(uint64_t clock_ms, const breaker_ledger_entry_t *newest,
-                                    const breaker_release_id_t *release)
-{
-    if (newest == NULL || clock_ms > newest->order)
-        return clock_ms;
-    return newest->order + 1 + spread_of(release);
+    assert(ledger->_num <= BREAKER_LEDGER_MAX);
+    for (size_t at = ledger->_num; at-- != 0;)
+        if (breaker_release_id_clashes(&ledger->_entries[at].release, release))
+            return ledger->_entries + at;
+    return NULL;
 }

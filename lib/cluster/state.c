@@ -19,10 +19,14 @@
 #include "release/digest.h"
 #include "file/replace.h"
 
-#define FIRST_LINE "h2o-breaker state 1\n"
+#define FIRST_LINE "h2o-breaker state 2\n"
+/* the same but for its releases, which are labels or hexadecimal digests: words without a digest */
+#define FIRST_LINE_1 "h2o-breaker state 1\n"
 #define OWN "own "
 #define ENTRY "entry "
 #define END "end "
+
+_Static_assert(sizeof(FIRST_LINE) == sizeof(FIRST_LINE_1), "entries begin at one place");
 
 enum {
     DIGEST_CHARS = 2 * BREAKER_DIGEST_LEN,
@@ -133,7 +137,7 @@ static int read_whole(int fd, text_t *text)
 
 static int fail_unusable(breaker_error_t *error, const char *path, const char *why)
 {
-    return breaker_error_set(error, BREAKER_ERR_NOT_ENCODED, "%s is not used: %s", path, why);
+    return breaker_error_set(error, BREAKER_ERR_DAMAGED, "%s is not used: %s", path, why);
 }
 
 /* leaves the text empty when there is no file */
@@ -216,8 +220,8 @@ static const char *check_frame(const text_t *text)
     const char *begin = text->base, *end = text->base + text->len, *last;
     char digits[DIGEST_CHARS + 1];
 
-    if (!skip(&begin, end, FIRST_LINE))
-        return "it is no state file of this version";
+    if (!skip(&begin, end, FIRST_LINE) && !skip(&begin, end, FIRST_LINE_1))
+        return "it is no state file, or one of a later version";
     if ((size_t)(end - begin) < END_LEN)
         return "it is cut off";
     last = end - END_LEN;
@@ -262,32 +266,4 @@ int breaker_state_load(const char *path, breaker_ledger_t *ret_ledger, breaker_e
         return 0;
     make_empty(ret_ledger);
     return fail_unusable(error, path, why);
-}
-
-/* ---- a single node ---- */
-
-int breaker_state_settle(const char *path, const breaker_release_id_t *release, uint64_t order,
-                         breaker_token_t *ret_token, breaker_error_t *error)
-{
-    breaker_ledger_entry_t own = {.order = order, .release = *release};
-    const breaker_ledger_entry_t *newest;
-    breaker_ledger_t ledger;
-    int err = breaker_state_load(path, &ledger, error), save_err;
-
-    if ((newest = breaker_ledger_newest(&ledger, release)) != NULL) {
-        *ret_token = newest->token;
-        return err;
-    }
-    newest = breaker_ledger_newest(&ledger, NULL);
-    own.order = breaker__ledger_next_order(order, newest, release);
-    if (breaker_token_mint(own.order, &own.token) != 0) {
-        own.order = order;
-        if (breaker_token_mint(order, &own.token) != 0)
-            return breaker_error_set(error, BREAKER_ERR_RANGE, "%s", "an order beyond 2^53");
-        make_empty(&ledger);
-        err = fail_unusable(error, path, "its newest token has no successor");
-    }
-    *ret_token = own.token;
-    save_err = breaker_state_save(path, &own, &ledger, err == 0 ? error : NULL);
-    return err != 0 ? err : save_err;
 }

@@ -11,6 +11,7 @@
 #include <breaker/state.h>
 #include "node/alone.h"
 #include "node/node.h"
+#include "node/remember.h"
 
 static uint64_t wall_ms(void)
 {
@@ -26,68 +27,26 @@ static void tell(const breaker_node_t *node, const breaker_error_t *error)
         node->hooks.on_notice(node->hooks.notice_data, error->message);
 }
 
-/* an operator's token has no order of its own: it counts as given when the node's was minted */
-static uint64_t order_of(const breaker_token_t *token, const breaker_token_t *minted)
-{
-    const breaker_token_t *order =
-        breaker_token_is_decimal(token->text, token->len) ? token : minted;
-
-    return strtoull(order->text, NULL, 10);
-}
-
-static void remember(breaker__alone_t *alone, size_t num, const breaker_release_id_t *release)
-{
-    for (size_t i = 0; i != num; ++i) {
-        const breaker_ledger_entry_t entry = {
-            .order = order_of(alone->tokens + i, &alone->minted),
-            .token = alone->tokens[i],
-            .release = *release,
-        };
-        breaker_ledger_add(&alone->memory, &entry);
-    }
-}
-
 void breaker__alone_begin(breaker_node_t *node, const breaker_release_id_t *release)
 {
     breaker__alone_t *alone = &node->alone;
-    breaker_error_t error;
-    int err = breaker_ledger_init(&alone->memory, NULL, 0);
 
-    assert(err == 0);
-    /* what is wrong with the file was told when the first token was read from it */
-    if (node->state_path != NULL)
-        breaker_state_load(node->state_path, &alone->memory, &error);
+    breaker__remember_tokens(node, release, &alone->memory);
     memcpy(alone->tokens, node->tokens, sizeof(alone->tokens));
     alone->minted = node->minted;
-    remember(alone, node->num_views, release);
 }
 
-/* one view's token, by an agreement that lives for this one event */
-static int agree(const breaker_ledger_t *memory, const breaker_release_id_t *from,
-                 const breaker_release_id_t *to, const breaker_token_t *fixed,
-                 breaker_ledger_entry_t *ret_entry)
+/* one view's token */
+static int agree(const breaker_ledger_t *memory, const breaker_release_id_t *release,
+                 const breaker_token_t *fixed, breaker_ledger_entry_t *ret_entry)
 {
-    breaker_moment_t now = {.wall_ms = wall_ms(), .mono_ms = 1};
     breaker_agreement_config_t config;
-    breaker_agreement_t *agreement;
-    const breaker_ledger_entry_t *own;
-    int err;
+    bool is_new;
 
     breaker_agreement_config_init(&config);
-    config.release = *from;
+    config.release = *release;
     config.fixed = *fixed;
-    config.grace_ms = 0;
-    if ((err = breaker_agreement_create(&config, &agreement)) != 0)
-        return err;
-    breaker_agreement_start(agreement, now, memory);
-    breaker_agreement_on_release(agreement, now, to, NULL, NULL);
-    own = breaker_agreement_own(agreement);
-    if (own != NULL && breaker_release_id_equal(&own->release, to))
-        *ret_entry = *own;
-    else
-        err = BREAKER_ERR_RANGE;
-    breaker_agreement_free(agreement);
-    return err;
+    return breaker_agreement_alone(&config, memory, wall_ms(), ret_entry, &is_new);
 }
 
 /* what the operator wants of a view's token: nothing where it is minted */
@@ -124,9 +83,8 @@ static void take(breaker__proposal_t *proposal, size_t view, const breaker_ledge
         proposal->own = *entry;
 }
 
-int breaker__alone_propose(const breaker_node_t *node, const breaker_release_id_t *from,
-                           const breaker_release_id_t *to, const breaker_token_t *fixed,
-                           breaker__proposal_t *ret_proposal)
+int breaker__alone_propose(const breaker_node_t *node, const breaker_release_id_t *release,
+                           const breaker_token_t *fixed, breaker__proposal_t *ret_proposal)
 {
     const breaker__alone_t *alone = &node->alone;
     breaker_ledger_entry_t entry;
@@ -140,7 +98,7 @@ int breaker__alone_propose(const breaker_node_t *node, const breaker_release_id_
 
         if (first != i)
             ret_proposal->alone.tokens[i] = ret_proposal->alone.tokens[first];
-        else if ((err = agree(&alone->memory, from, to, &wanted, &entry)) != 0)
+        else if ((err = agree(&alone->memory, release, &wanted, &entry)) != 0)
             return err;
         else
             take(ret_proposal, i, &entry, wanted.len == 0);
@@ -153,6 +111,8 @@ void breaker__alone_hand_out(breaker_node_t *node, const breaker__proposal_t *pr
     breaker_error_t error;
 
     node->alone = proposal->alone;
+    if (proposal->own.token.len != 0)
+        breaker__tell_clash(node, &proposal->own, &node->alone.memory);
     if (node->state_path == NULL || proposal->own.token.len == 0)
         return;
     if (breaker_state_save(node->state_path, &proposal->own, &node->alone.memory, &error) != 0)

@@ -24,14 +24,14 @@ typedef struct st_breaker__proposal_t {
 void breaker__alone_begin(breaker_node_t *node, const breaker_release_id_t *release);
 
 /**
- * Proposes the tokens for `to`, which takes the place of `from`: one a view, each above everything
- * that the node remembers. Views that had one token have one again. `fixed` is the operator's for
- * all views, or a zeroed one: then minted tokens are minted anew, and an operator's gets its order
- * appended. Fails with BREAKER_ERR_RANGE when no order is left, and with BREAKER_ERR_NO_MEMORY.
+ * Proposes the tokens for a release that takes the place of another: one a view, each above
+ * everything that the node remembers. Views that had one token have one again. `fixed` is the
+ * operator's for all views, or a zeroed one: then minted tokens are minted anew, and an operator's
+ * gets its order appended. Fails with BREAKER_ERR_RANGE when no order is left, and with
+ * BREAKER_ERR_NO_MEMORY.
  */
-int breaker__alone_propose(const breaker_node_t *node, const breaker_release_id_t *from,
-                           const breaker_release_id_t *to, const breaker_token_t *fixed,
-                           breaker__proposal_t *ret_proposal);
+int breaker__alone_propose(const breaker_node_t *node, const breaker_release_id_t *release,
+                           const breaker_token_t *fixed, breaker__proposal_t *ret_proposal);
 
 /**
  * Remembers a proposal as handed out, in the state file as well, before anybody sees it. Trouble

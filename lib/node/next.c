@@ -142,8 +142,8 @@ static int publish_alone(breaker__next_t *next, breaker_release_t *release)
     int err;
 
     assert(next->release == NULL);
-    if ((err = breaker__alone_propose(node, breaker_release_id(node->release),
-                                      breaker_release_id(release), &next->token, &proposal)) != 0 ||
+    if ((err = breaker__alone_propose(node, breaker_release_id(release), &next->token,
+                                      &proposal)) != 0 ||
         (err = breaker__node_snapshot(node, release, proposal.alone.tokens, &proposal.alone.memory,
                                       false, &snapshot)) != 0)
         return err;

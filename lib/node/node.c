@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <breaker/state.h>
 #include "node/node.h"
 #include "release/release.h"
 #include "serving/publisher.h"
@@ -239,32 +238,6 @@ static bool is_minted(const breaker_node_t *node, size_t index)
     return breaker_token_equal(node->tokens + index, &node->minted);
 }
 
-static bool has_minted(const breaker_node_t *node)
-{
-    for (size_t i = 0; i != node->num_views; ++i)
-        if (is_minted(node, i))
-            return true;
-    return false;
-}
-
-/* views that the operator gave no token get the one that this release had before a restart */
-static void remember_token(breaker_node_t *node, const breaker_release_t *release)
-{
-    breaker_token_t token;
-    breaker_error_t error = {0};
-
-    if (node->state_path == NULL || breaker__mailbox_is_open(&node->mailbox) || !has_minted(node))
-        return;
-    if (breaker_state_settle(node->state_path, breaker_release_id(release),
-                             strtoull(node->minted.text, NULL, 10), &token, &error) != 0 &&
-        node->hooks.on_notice != NULL)
-        node->hooks.on_notice(node->hooks.notice_data, error.message);
-    for (size_t i = 0; i != node->num_views; ++i)
-        if (is_minted(node, i))
-            node->tokens[i] = token;
-    node->minted = token;
-}
-
 int breaker__node_snapshot(const breaker_node_t *node, breaker_release_t *release,
                            const breaker_token_t *tokens, const breaker_ledger_t *ledger,
                            bool older_alive, breaker_snapshot_t **ret_snapshot)
@@ -291,7 +264,9 @@ static int make_first_snapshot(breaker_node_t *node, breaker_release_t *release,
     if (breaker__mailbox_is_open(&node->mailbox))
         return 0;
     breaker__alone_begin(node, breaker_release_id(release));
-    return breaker__node_snapshot(node, release, node->tokens, NULL, false, ret_snapshot);
+    return breaker__node_snapshot(node, release, node->tokens,
+                                  node->state_path != NULL ? &node->alone.memory : NULL, false,
+                                  ret_snapshot);
 }
 
 static int fail(breaker_error_t *error, int err)
@@ -309,7 +284,6 @@ int breaker_node_load(breaker_node_t *node, breaker_error_t *error)
         return fail(error, BREAKER_ERR_STATE);
     if ((err = load_release(node, &release, error)) != 0)
         return err;
-    remember_token(node, release);
     if ((err = make_first_snapshot(node, release, &snapshot)) != 0) {
         breaker_release_unref(release);
         return fail(error, err);

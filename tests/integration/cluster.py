@@ -666,6 +666,18 @@ class Single(ClusterCase):
         self.assertGreater(int(second), int(first))
         self.assertEqual(self.restart("b"), second)
 
+    def test_a_single_node_that_goes_back_to_a_release_leads_everybody_forward(self):
+        first, second = self.restart("a"), self.restart("b")
+        server = self.start("a")
+        third = self.token(server)
+        self.assertGreater(int(third), int(second))
+        self.assertEqual(self.get(server, third).body, b"a")
+        for token in (first, second):
+            response = self.get(server, token)
+            self.assertEqual((response.status, response.get("location")),
+                             (301, "/static/%s/css/a.css" % third))
+        server.stop()
+
 
 if __name__ == "__main__":
     harness.main()

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "cluster/ledger.h"
+#include "cluster/mint.h"
 #include "meeting.h"
 
 static bool same(const breaker_token_t *a, const breaker_token_t *b)
@@ -166,8 +166,8 @@ static breaker_ledger_entry_t mint(meeting_t *meeting, uint64_t now_ms, const ca
     if (poll->wall_ms < made.order)
         made.order = poll->wall_ms;
     if (meeting->num_facts != 0)
-        made.order = breaker__ledger_next_order(made.order, meeting->facts + meeting->num_facts - 1,
-                                                &config->release);
+        made.order = breaker__mint_order(made.order, meeting->facts + meeting->num_facts - 1,
+                                         &config->release);
     if (is_fixed_new(meeting, config)) {
         made.token = config->fixed;
         add_fact(meeting, &made);

@@ -426,55 +426,6 @@ static void the_newest_of_a_release_is_found(void **state)
     assert_null(breaker_ledger_newest(&ledger, &other));
 }
 
-static uint64_t next_order(uint64_t clock_ms, const breaker_ledger_entry_t *newest,
-                           const char *release)
-{
-    breaker_release_id_t id = entry(0, "t", release).release;
-
-    return breaker__ledger_next_order(clock_ms, newest, &id);
-}
-
-static void a_release_mints_its_clock_or_above_the_newest_by_its_spread(void **state)
-{
-    breaker_ledger_entry_t newest = entry(1000, "t", "other");
-
-    (void)state;
-    assert_int_equal(next_order(5, NULL, "mine"), 5);
-    assert_int_equal(next_order(1001, &newest, "mine"), 1001);
-    assert_int_equal(next_order(1000, &newest, "mine"), 1000 + 1 + 517);
-    assert_int_equal(next_order(0, &newest, "mine"), 1000 + 1 + 517);
-}
-
-/* what the script computes in Lua's numbers, for the longest id as well */
-static void spreads_are_small_and_hardly_ever_the_same(void **state)
-{
-    breaker_ledger_entry_t newest = entry(1000, "t", "other");
-    char names[2][BREAKER_TOKEN_MAX + 1];
-    uint64_t random = 1, orders[2];
-    unsigned same = 0;
-
-    (void)state;
-    for (unsigned i = 0; i != 4000; ++i) {
-        for (size_t j = 0; j != 2; ++j) {
-            for (size_t at = 0; at != BREAKER_TOKEN_MAX; ++at) {
-                random = random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-                names[j][at] = "0123456789abcdef"[random >> 60];
-            }
-            names[j][BREAKER_TOKEN_MAX] = '\0';
-            orders[j] = next_order(0, &newest, names[j]);
-            assert_in_range(orders[j], 1001, 1001 + BREAKER__SPREAD_END - 1);
-        }
-        same += orders[0] == orders[1];
-    }
-    assert_in_range(same, 1, 8);
-    /* names that a counter tells apart never meet */
-    for (unsigned i = 0; i != 9; ++i) {
-        snprintf(names[0], sizeof(names[0]), "2026.11.23-%u", i);
-        snprintf(names[1], sizeof(names[1]), "2026.11.23-%u", i + 1);
-        assert_int_not_equal(next_order(0, &newest, names[0]), next_order(0, &newest, names[1]));
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -497,8 +448,6 @@ int main(void)
         cmocka_unit_test(a_malformed_entry_is_not_added),
         cmocka_unit_test(adding_one_by_one_is_making_at_once),
         cmocka_unit_test(the_newest_of_a_release_is_found),
-        cmocka_unit_test(a_release_mints_its_clock_or_above_the_newest_by_its_spread),
-        cmocka_unit_test(spreads_are_small_and_hardly_ever_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -238,7 +238,7 @@ static void assert_unusable(const char *path, const char *what, size_t at)
     breaker_ledger_t ledger;
 
     memset(&ledger, 0xaa, sizeof(ledger));
-    if (breaker_state_load(path, &ledger, &error) != BREAKER_ERR_NOT_ENCODED)
+    if (breaker_state_load(path, &ledger, &error) != BREAKER_ERR_DAMAGED)
         fail_msg("%s %zu is used", what, at);
     assert_int_equal(breaker_ledger_size(&ledger), 0);
     assert_null(breaker_ledger_find(&ledger, "v1", 2));
@@ -326,7 +326,7 @@ static void lines_that_are_no_entries_are_not_used_however_right_the_checksum(vo
 
     for (size_t i = 0; i != COUNT(bodies); ++i) {
         snprintf(command, sizeof(command),
-                 "cd %s && printf 'h2o-breaker state 1\\n%s' >state && "
+                 "cd %s && printf 'h2o-breaker state 2\\n%s' >state && "
                  "printf 'end %%s\\n' $(sha256sum <state | cut -c1-64) >>state",
                  world->tree.path, bodies[i]);
         assert_int_equal(system(command), 0);
@@ -339,8 +339,8 @@ static void foreign_files_are_not_used(void **state)
     const world_t *world = *state;
     char huge[BREAKER_STATE_MAX + 1];
 
-    write_bytes(world->path, "h2o-breaker state 2\n", 20);
-    assert_unusable(world->path, "version", 2);
+    write_bytes(world->path, "h2o-breaker state 3\n", 20);
+    assert_unusable(world->path, "version", 3);
     memset(huge, 'x', sizeof(huge));
     write_bytes(world->path, huge, sizeof(huge));
     assert_unusable(world->path, "size", sizeof(huge));
@@ -353,47 +353,31 @@ static void foreign_files_are_not_used(void **state)
     assert_int_equal(rmdir(world->path), 0);
 }
 
+/* what a version with releases of one word wrote */
+static void an_older_versions_file_is_read(void **state)
+{
+    const world_t *world = *state;
+    breaker_ledger_t ledger;
+    char command[1024];
+
+    snprintf(command, sizeof(command),
+             "cd %s && printf 'h2o-breaker state 1\\nown 2000 v2 r1\\nentry 1000 v1 %%s\\n' "
+             "$(printf '' | sha256sum | cut -c1-64) >state && "
+             "printf 'end %%s\\n' $(sha256sum <state | cut -c1-64) >>state",
+             world->tree.path);
+    assert_int_equal(system(command), 0);
+    load(world->path, &ledger);
+    assert_int_equal(breaker_ledger_size(&ledger), 2);
+    assert_int_equal(breaker_ledger_find(&ledger, "v2", 2)->order, 2000);
+    assert_string_equal(breaker_ledger_find(&ledger, "v2", 2)->release.text, "r1");
+    assert_int_equal(breaker_ledger_find(&ledger, "v1", 2)->release.len, 64);
+    /* and written anew as it is written now */
+    save(world->path, NULL, &ledger);
+    load(world->path, &ledger);
+    assert_int_equal(breaker_ledger_size(&ledger), 2);
+}
+
 /* ---- a single node ---- */
-
-static breaker_token_t settle(const char *path, const char *release, uint64_t order)
-{
-    breaker_release_id_t id = release_of(release);
-    breaker_error_t error = {0};
-    breaker_token_t token;
-
-    if (breaker_state_settle(path, &id, order, &token, &error) != 0)
-        fail_msg("%s", error.message);
-    return token;
-}
-
-static void the_same_release_has_the_same_token_and_another_one_a_newer(void **state)
-{
-    const world_t *world = *state;
-
-    unlink(world->path);
-    assert_string_equal(settle(world->path, "r1", 1718539201234).text, "1718539201234");
-    assert_string_equal(settle(world->path, "r1", 1718539209999).text, "1718539201234");
-    assert_string_equal(settle(world->path, "r2", 1718539300000).text, "1718539300000");
-    assert_string_equal(settle(world->path, "r1", 1718539400000).text, "1718539201234");
-    /* the clock went back: the next order, and r3's spread of 985 */
-    assert_string_equal(settle(world->path, "r3", 1600000000000).text, "1718539300986");
-    assert_string_equal(settle(world->path, "r3", 1600000000000).text, "1718539300986");
-}
-
-static void a_damaged_file_is_told_and_replaced(void **state)
-{
-    const world_t *world = *state;
-    breaker_release_id_t id = release_of("r1");
-    breaker_error_t error = {0};
-    breaker_token_t token;
-
-    write_bytes(world->path, "damaged", 7);
-    assert_int_equal(breaker_state_settle(world->path, &id, 1718539201234, &token, &error),
-                     BREAKER_ERR_NOT_ENCODED);
-    assert_non_null(strstr(error.message, world->path));
-    assert_string_equal(token.text, "1718539201234");
-    assert_string_equal(settle(world->path, "r1", 1718539209999).text, "1718539201234");
-}
 
 static void on_notice(void *data, const char *message)
 {
@@ -401,7 +385,8 @@ static void on_notice(void *data, const char *message)
 }
 
 /* the token of the first view, which has none of the operator's, and of the second, which has */
-static void start_node(const world_t *world, uint64_t now_ms, char tokens[2][80], char *notice)
+static void start_labelled(const world_t *world, const char *label, uint64_t now_ms,
+                           char tokens[2][80], char *notice)
 {
     breaker_node_config_t config = {.now_ms = now_ms,
                                     .hooks = {.on_notice = on_notice, .notice_data = notice}};
@@ -416,6 +401,8 @@ static void start_node(const world_t *world, uint64_t now_ms, char tokens[2][80]
     snprintf(directory, sizeof(directory), "%s/site", world->tree.path);
     assert_int_equal(breaker_node_create(&config, &node), 0);
     assert_int_equal(breaker_node_set_state_path(node, world->path), 0);
+    if (label != NULL)
+        assert_int_equal(breaker_node_set_label(node, label, strlen(label)), 0);
     for (size_t i = 0; i != 2; ++i) {
         breaker_view_config_init(&view);
         view.name = names[i];
@@ -429,9 +416,15 @@ static void start_node(const world_t *world, uint64_t now_ms, char tokens[2][80]
     assert_true(breaker_publisher_refresh(breaker_node_publisher(node), &held));
     for (size_t i = 0; i != 2; ++i)
         strcpy(tokens[i], held->views[i].token.text);
-    assert_false(held->has_ledger);
+    /* what it remembers orders its tokens, and nobody is asked for others */
+    assert_true(held->has_ledger && held->is_alone);
     breaker_snapshot_unref(held);
     breaker_node_free(node);
+}
+
+static void start_node(const world_t *world, uint64_t now_ms, char tokens[2][80], char *notice)
+{
+    start_labelled(world, NULL, now_ms, tokens, notice);
 }
 
 static void a_restarted_node_has_its_token_again(void **state)
@@ -457,6 +450,81 @@ static void a_restarted_node_has_its_token_again(void **state)
     assert_non_null(strstr(notice, world->path));
 }
 
+static void a_release_that_comes_back_to_a_node_leads_nobody_back(void **state)
+{
+    const world_t *world = *state;
+    char tokens[2][80], notice[512] = "";
+
+    unlink(world->path);
+    tree_write(&world->tree, "site/a.css", "first");
+    start_node(world, 1718539201000, tokens, notice);
+    tree_write(&world->tree, "site/a.css", "other");
+    start_node(world, 1718539202000, tokens, notice);
+    tree_write(&world->tree, "site/a.css", "first");
+    start_node(world, 1718539203000, tokens, notice);
+    assert_string_equal(tokens[0], "1718539203000");
+    start_node(world, 1718539204000, tokens, notice);
+    assert_string_equal(tokens[0], "1718539203000");
+    assert_string_equal(notice, "");
+}
+
+static void changed_files_under_one_label_are_told_and_have_a_token_of_their_own(void **state)
+{
+    const world_t *world = *state;
+    char tokens[2][80], notice[512] = "";
+
+    unlink(world->path);
+    tree_write(&world->tree, "site/a.css", "first");
+    start_labelled(world, "2026.11.23-1", 1718539201000, tokens, notice);
+    start_labelled(world, "2026.11.23-1", 1718539202000, tokens, notice);
+    assert_string_equal(tokens[0], "1718539201000");
+    assert_string_equal(notice, "");
+    tree_write(&world->tree, "site/a.css", "other");
+    start_labelled(world, "2026.11.23-1", 1718539203000, tokens, notice);
+    assert_string_equal(tokens[0], "1718539203000");
+    assert_non_null(strstr(notice, "has the label of 2026.11.23-1~"));
+    assert_non_null(strstr(notice, "reproducible"));
+    /* it is said when it happens, not at every start */
+    notice[0] = '\0';
+    start_labelled(world, "2026.11.23-1", 1718539204000, tokens, notice);
+    assert_string_equal(tokens[0], "1718539203000");
+    assert_string_equal(notice, "");
+}
+
+static void an_operators_token_on_changed_files_gets_its_order_appended(void **state)
+{
+    const world_t *world = *state;
+    char tokens[2][80], again[2][80], notice[512] = "";
+
+    unlink(world->path);
+    tree_write(&world->tree, "site/a.css", "first");
+    start_node(world, 1718539201000, tokens, notice);
+    assert_string_equal(tokens[1], "v1");
+    tree_write(&world->tree, "site/a.css", "other");
+    start_node(world, 1718539202000, tokens, notice);
+    assert_memory_equal(tokens[1], "v1.1718539202", 13);
+    start_node(world, 1718539203000, again, notice);
+    assert_string_equal(again[1], tokens[1]);
+    assert_string_equal(notice, "");
+}
+
+static void a_file_without_an_order_left_is_told_and_left_alone(void **state)
+{
+    breaker_ledger_entry_t last = entry_of((UINT64_C(1) << 53) - 1, "last", "other");
+    const world_t *world = *state;
+    char tokens[2][80], notice[512] = "";
+    breaker_ledger_t ledger;
+
+    tree_write(&world->tree, "site/a.css", "first");
+    save(world->path, &last, NULL);
+    start_node(world, 1718539201000, tokens, notice);
+    assert_string_equal(tokens[0], "1718539201000");
+    assert_string_equal(tokens[1], "v1");
+    assert_non_null(strstr(notice, "none above last"));
+    load(world->path, &ledger);
+    assert_int_equal(breaker_ledger_size(&ledger), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -471,8 +539,11 @@ int main(void)
         cmocka_unit_test(a_file_with_bytes_behind_or_inside_is_not_used),
         cmocka_unit_test(lines_that_are_no_entries_are_not_used_however_right_the_checksum),
         cmocka_unit_test(foreign_files_are_not_used),
-        cmocka_unit_test(the_same_release_has_the_same_token_and_another_one_a_newer),
-        cmocka_unit_test(a_damaged_file_is_told_and_replaced),
+        cmocka_unit_test(an_older_versions_file_is_read),
+        cmocka_unit_test(a_release_that_comes_back_to_a_node_leads_nobody_back),
+        cmocka_unit_test(changed_files_under_one_label_are_told_and_have_a_token_of_their_own),
+        cmocka_unit_test(an_operators_token_on_changed_files_gets_its_order_appended),
+        cmocka_unit_test(a_file_without_an_order_left_is_told_and_left_alone),
         cmocka_unit_test(a_restarted_node_has_its_token_again),
     };
     return cmocka_run_group_tests(tests, make_world, free_world);

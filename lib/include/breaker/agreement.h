@@ -215,6 +215,22 @@ BREAKER_EXPORT void breaker_agreement_poll(const breaker_agreement_t *agreement,
  */
 BREAKER_EXPORT const breaker_agreement_config_t *
 breaker_agreement_config(const breaker_agreement_t *agreement);
+/**
+ * What a node by itself goes by, a cluster of one that never hears anybody, so that there is
+ * nothing to wait for. `ledger` is what it remembers. Where it has an entry of the release, with a
+ * token as `config` makes them, and none of another release above that, the entry is given back: a
+ * restart changes nothing. Else one is minted above everything in the ledger: for a release that is
+ * new, also where only its files are, under a label that was in use; for one that was followed by
+ * another, so that nobody is led back (P7); for an operator's token that named another release, as
+ * "v1.1718539201234". `*ret_is_new` says so: it is to be added to the ledger and saved before it is
+ * handed out. Of `config` only the release, the operator's token and the suffix count. Fails like
+ * `breaker_agreement_create`, and with BREAKER_ERR_RANGE when no order is left above the newest.
+ * Pure; any thread.
+ */
+BREAKER_EXPORT int breaker_agreement_alone(const breaker_agreement_config_t *config,
+                                           const breaker_ledger_t *ledger, uint64_t wall_ms,
+                                           breaker_ledger_entry_t *ret_own, bool *ret_is_new);
+
 /** What the machine stands at. Borrowed until the next event. */
 BREAKER_EXPORT breaker_agreement_state_t
 breaker_agreement_state(const breaker_agreement_t *agreement);

@@ -16,9 +16,9 @@ extern "C" {
  * same token when it comes back, and no token that it handed out is ever followed by a smaller one.
  * A text file:
  *
- *   h2o-breaker state 1
- *   own 1718539201234 1718539201234 9f86d081…
- *   entry 1718539100000 v1.2.3 2026.11.22-4
+ *   h2o-breaker state 2
+ *   own 1718539201234 1718539201234 n4bQgYhMfWWa…
+ *   entry 1718539100000 v1.2.3 2026.11.22-4~47DEQpj8HBSa…
  *   end 5e884898da28047151d0e56f8dc62927…
  *
  * The first line names the format; each line behind it has an order, a token and a release; the
@@ -42,22 +42,11 @@ BREAKER_EXPORT int breaker_state_save(const char *path, const breaker_ledger_ent
 /**
  * Reads the file. Always fills `*ret_ledger`: it is empty when there is no file (0 is returned then
  * as well), and when the file cannot be used: torn, foreign, damaged, too long, not a regular file
- * (BREAKER_ERR_NOT_ENCODED) or unreadable (BREAKER_ERR_IO), which `error` tells in one line for the
+ * (BREAKER_ERR_DAMAGED) or unreadable (BREAKER_ERR_IO), which `error` tells in one line for the
  * log.
  */
 BREAKER_EXPORT int breaker_state_load(const char *path, breaker_ledger_t *ret_ledger,
                                       breaker_error_t *error);
-
-/**
- * For a single node, which has nobody to agree with: gives the token that the file has for this
- * release, the newest if several, or else `minted`, raised above everything in the file, and writes
- * the file anew if that changed something. `order` is the minted token's value. A file that cannot
- * be read or written costs only its use: the result is filled all the same, and an error is
- * returned for the log.
- */
-BREAKER_EXPORT int breaker_state_settle(const char *path, const breaker_release_id_t *release,
-                                        uint64_t order, breaker_token_t *ret_token,
-                                        breaker_error_t *error);
 
 #ifdef __cplusplus
 }

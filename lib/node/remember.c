@@ -1,0 +1,138 @@
+/*
+ * The tokens of a node by itself. What they are is decided by its agreement, which has nobody to
+ * agree with; here is only where its memory comes from and goes to. Every token of the
+ * configuration, the minted one and each of the operator's, is decided on once, whichever views
+ * have it.
+ */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <breaker/agreement.h>
+#include <breaker/state.h>
+#include "cluster/ledger.h"
+#include "node/node.h"
+#include "node/remember.h"
+
+static void tell(const breaker_node_t *node, const breaker_error_t *error)
+{
+    assert(error->code != 0);
+    if (node->hooks.on_notice != NULL)
+        node->hooks.on_notice(node->hooks.notice_data, error->message);
+}
+
+static void read_memory(const breaker_node_t *node, breaker_ledger_t *memory)
+{
+    breaker_error_t error;
+    int err = breaker_ledger_init(memory, NULL, 0);
+
+    assert(err == 0);
+    if (node->state_path != NULL && breaker_state_load(node->state_path, memory, &error) != 0)
+        tell(node, &error);
+}
+
+static void write_memory(const breaker_node_t *node, const breaker_ledger_entry_t *own,
+                         const breaker_ledger_t *memory)
+{
+    breaker_error_t error;
+
+    if (node->state_path != NULL && breaker_state_save(node->state_path, own, memory, &error) != 0)
+        tell(node, &error);
+}
+
+void breaker__tell_clash(const breaker_node_t *node, const breaker_ledger_entry_t *own,
+                         const breaker_ledger_t *memory)
+{
+    const breaker_ledger_entry_t *other = breaker__ledger_find_clash(memory, &own->release);
+    breaker_release_id_t is, was;
+    breaker_error_t error;
+
+    if (other == NULL)
+        return;
+    is = breaker_release_id_shorten(&own->release);
+    was = breaker_release_id_shorten(&other->release);
+    breaker_error_set(&error, BREAKER_ERR_CHANGED,
+                      "release %s has the label of %s (token %s), but other files or headers: it "
+                      "has a token of its own, %s; is the build reproducible?",
+                      is.text, was.text, other->token.text, own->token.text);
+    tell(node, &error);
+}
+
+/* the tokens of one release, on their way from the configuration to the views */
+typedef struct st_work_t {
+    breaker_node_t *node;
+    const breaker_release_id_t *release;
+    breaker_ledger_t *memory;
+    /* as they were configured, by the views' indexes, and the one of views without another */
+    breaker_token_t tokens[BREAKER_VIEWS_MAX], minted;
+    /* the last entry that was not remembered; `token.len` 0: none */
+    breaker_ledger_entry_t newest;
+} work_t;
+
+static int decide(const work_t *work, const breaker_token_t *token, breaker_ledger_entry_t *ret_own,
+                  bool *ret_is_new)
+{
+    breaker_agreement_config_t config;
+
+    assert(token->len != 0);
+    breaker_agreement_config_init(&config);
+    config.release = *work->release;
+    if (!breaker_token_equal(token, &work->minted))
+        config.fixed = *token;
+    return breaker_agreement_alone(&config, work->memory, strtoull(work->minted.text, NULL, 10),
+                                   ret_own, ret_is_new);
+}
+
+static void remember(work_t *work, const breaker_token_t *token)
+{
+    breaker_ledger_entry_t own;
+    breaker_error_t error;
+    bool is_new;
+    int err;
+
+    if ((err = decide(work, token, &own, &is_new)) != 0) {
+        breaker_error_set(&error, err, "token %s is not remembered: there is none above %s",
+                          token->text, breaker_ledger_newest(work->memory, NULL)->token.text);
+        tell(work->node, &error);
+        return;
+    }
+    for (size_t i = 0; i != work->node->num_views; ++i)
+        if (breaker_token_equal(work->tokens + i, token))
+            work->node->tokens[i] = own.token;
+    if (breaker_token_equal(token, &work->minted))
+        work->node->minted = own.token;
+    breaker_ledger_add(work->memory, &own);
+    if (is_new)
+        work->newest = own;
+}
+
+/* the first view that was configured with a token, or the number of views */
+static size_t find_view(const work_t *work, const breaker_token_t *token)
+{
+    size_t at = 0;
+
+    assert(token->len != 0);
+    while (at != work->node->num_views && !breaker_token_equal(work->tokens + at, token))
+        ++at;
+    return at;
+}
+
+void breaker__remember_tokens(breaker_node_t *node, const breaker_release_id_t *release,
+                              breaker_ledger_t *ret_memory)
+{
+    work_t work = {.node = node, .release = release, .memory = ret_memory, .minted = node->minted};
+
+    assert(node->num_views <= BREAKER_VIEWS_MAX);
+    memcpy(work.tokens, node->tokens, sizeof(work.tokens));
+    read_memory(node, ret_memory);
+    /* first: its order is its value, which an operator's token must not have taken */
+    if (find_view(&work, &work.minted) != node->num_views)
+        remember(&work, &work.minted);
+    for (size_t i = 0; i != node->num_views; ++i)
+        if (!breaker_token_equal(work.tokens + i, &work.minted) &&
+            find_view(&work, work.tokens + i) == i)
+            remember(&work, work.tokens + i);
+    if (work.newest.token.len == 0)
+        return;
+    write_memory(node, &work.newest, ret_memory);
+    breaker__tell_clash(node, &work.newest, ret_memory);
+}
