@@ -15,6 +15,7 @@
 #include "config/config.h"
 #include "config/listen.h"
 #include "config/yaml.h"
+#include "config/yaml_node.h"
 #include "server/process.h"
 
 /* the most threads, and the most names that are looked up at once */
@@ -242,7 +243,7 @@ int breaker__config_load(breaker__config_t *config, const char *path, bool check
         return -1;
     }
     err = apply(config, path, root, checks_only);
-    breaker__yaml_free(root);
+    breaker__yaml_node_unref(root);
     return err;
 }
 

@@ -1,9 +1,9 @@
 /*
  * From a YAML file to the tree that libh2o's configurators read. libyaml turns the text into
  * events; what they mean together is ours: anchors and aliases (an alias is the anchored node
- * itself, with one more owner), the merge key, included files, and the refusal of keys that stand
- * twice, of which libh2o would silently take both. A node never contains itself, because an anchor
- * can be named only once its node is complete.
+ * itself, with one more owner), included files, the limits of all that, and the refusal of keys
+ * that stand twice, of which libh2o would silently take both. An anchor is known only once its node
+ * is complete, so no node contains itself. The nodes and their merge key: yaml_node.c.
  */
 #include <assert.h>
 #include <errno.h>
@@ -15,6 +15,7 @@
 #include <yaml.h>
 #include <h2o.h>
 #include "config/yaml.h"
+#include "config/yaml_node.h"
 
 #define YAML_TAG_PREFIX "tag:yaml.org,2002:"
 
@@ -82,44 +83,7 @@ static void fail_parser(reader_t *reader)
                 parser->problem);
 }
 
-/* ---- nodes ---- */
-
-void breaker__yaml_free(yoml_t *node)
-{
-    if (node == NULL)
-        return;
-    assert(node->_refcnt != 0);
-    if (--node->_refcnt != 0)
-        return;
-
-    switch (node->type) {
-    case YOML_TYPE_SCALAR:
-        free(node->data.scalar);
-        break;
-    case YOML_TYPE_SEQUENCE:
-        for (size_t i = 0; i != node->data.sequence.size; ++i)
-            breaker__yaml_free(node->data.sequence.elements[i]);
-        break;
-    case YOML_TYPE_MAPPING:
-        for (size_t i = 0; i != node->data.mapping.size; ++i) {
-            breaker__yaml_free(node->data.mapping.elements[i].key);
-            breaker__yaml_free(node->data.mapping.elements[i].value);
-        }
-        break;
-    case YOML__TYPE_UNRESOLVED_ALIAS:
-        free(node->data.alias);
-        break;
-    }
-    free(node->filename);
-    free(node->anchor);
-    free(node->tag);
-    free(node);
-}
-
-static char *copy_text(const yaml_char_t *text)
-{
-    return text != NULL ? h2o_strdup(NULL, (const char *)text, SIZE_MAX).base : NULL;
-}
+/* ---- the count of nodes ---- */
 
 /* whoever reads the tree walks into an alias each time, so each time counts */
 static bool count_nodes(reader_t *reader, const yaml_event_t *event, size_t num)
@@ -140,42 +104,11 @@ static bool count_nodes(reader_t *reader, const yaml_event_t *event, size_t num)
 static yoml_t *new_node(reader_t *reader, yoml_type_t type, const yaml_event_t *event,
                         const yaml_char_t *anchor, const yaml_char_t *tag)
 {
-    yoml_t *node;
-
     if (!count_nodes(reader, event, 1))
         return NULL;
-    node = h2o_mem_alloc(sizeof(*node));
-    memset(node, 0, sizeof(*node));
-    node->type = type;
-    node->filename = copy_text((const yaml_char_t *)reader->path);
-    node->line = event->start_mark.line;
-    node->column = event->start_mark.column;
-    node->anchor = copy_text(anchor);
-    node->tag = copy_text(tag);
-    node->_refcnt = 1;
-    return node;
-}
-
-/* both grow the node, which may move: nothing else refers to it yet */
-static yoml_t *append_element(yoml_t *node, yoml_t *element)
-{
-    size_t size = node->data.sequence.size;
-
-    node = h2o_mem_realloc(node, sizeof(*node) + size * sizeof(node->data.sequence.elements[0]));
-    node->data.sequence.elements[size] = element;
-    node->data.sequence.size = size + 1;
-    return node;
-}
-
-static yoml_t *append_pair(yoml_t *node, yoml_t *key, yoml_t *value)
-{
-    size_t size = node->data.mapping.size;
-
-    node = h2o_mem_realloc(node, sizeof(*node) + size * sizeof(node->data.mapping.elements[0]));
-    node->data.mapping.elements[size].key = key;
-    node->data.mapping.elements[size].value = value;
-    node->data.mapping.size = size + 1;
-    return node;
+    return breaker__yaml_node_create(type, reader->path, event->start_mark.line,
+                                     event->start_mark.column, (const char *)anchor,
+                                     (const char *)tag);
 }
 
 /* ---- anchors and tags ---- */
@@ -186,10 +119,9 @@ static void add_anchor(reader_t *reader, yoml_t *node, const yaml_char_t *name, 
 
     h2o_vector_reserve(NULL, &reader->anchors, reader->anchors.size + 1);
     anchor = &reader->anchors.entries[reader->anchors.size++];
-    anchor->name = copy_text(name);
-    anchor->node = node;
+    anchor->name = h2o_strdup(NULL, (const char *)name, SIZE_MAX).base;
+    anchor->node = breaker__yaml_node_ref(node);
     anchor->num_nodes = num_nodes;
-    ++node->_refcnt;
 }
 
 static yoml_t *read_alias(reader_t *reader, const yaml_event_t *event)
@@ -202,8 +134,7 @@ static yoml_t *read_alias(reader_t *reader, const yaml_event_t *event)
         if (strcmp(anchor->name, name) == 0) {
             if (!count_nodes(reader, event, anchor->num_nodes))
                 return NULL;
-            ++anchor->node->_refcnt;
-            return anchor->node;
+            return breaker__yaml_node_ref(anchor->node);
         }
     }
     return FAIL_AT(reader, event->start_mark.line, event->start_mark.column,
@@ -228,7 +159,7 @@ static yoml_t *resolve_tag(reader_t *reader, yoml_t *node)
                          "files include each other more than %d deep", BREAKER__YAML_INCLUDE_MAX);
     else
         loaded = load_file(reader->load, node->data.scalar, node);
-    breaker__yaml_free(node);
+    breaker__yaml_node_unref(node);
     return loaded;
 }
 
@@ -253,7 +184,7 @@ static yoml_t *read_scalar(reader_t *reader, const yaml_event_t *event)
     if ((node = new_node(reader, YOML_TYPE_SCALAR, event, event->data.scalar.anchor,
                          event->data.scalar.tag)) == NULL)
         return NULL;
-    node->data.scalar = copy_text(event->data.scalar.value);
+    node->data.scalar = h2o_strdup(NULL, text, SIZE_MAX).base;
     return node;
 }
 
@@ -275,26 +206,9 @@ static yoml_t *read_sequence(reader_t *reader, const yaml_event_t *start)
         yaml_event_delete(&event);
         if (element == NULL)
             break;
-        node = append_element(node, element);
+        node = breaker__yaml_node_append(node, element);
     }
-    breaker__yaml_free(node);
-    return NULL;
-}
-
-static bool is_merge(const yoml_t *key)
-{
-    return key->type == YOML_TYPE_SCALAR && strcmp(key->data.scalar, "<<") == 0;
-}
-
-/* the place where a key was seen before in a mapping, or NULL */
-static const yoml_t *find_key(const yoml_t *mapping, const yoml_t *key)
-{
-    for (size_t i = 0; i != mapping->data.mapping.size; ++i) {
-        const yoml_t *other = mapping->data.mapping.elements[i].key;
-        if (other != key && other->type == YOML_TYPE_SCALAR && key->type == YOML_TYPE_SCALAR &&
-            strcmp(other->data.scalar, key->data.scalar) == 0)
-            return other;
-    }
+    breaker__yaml_node_unref(node);
     return NULL;
 }
 
@@ -311,126 +225,36 @@ static bool check_key(reader_t *reader, const yoml_t *mapping, const yoml_t *key
 
     if (mapping->data.mapping.size == BREAKER__YAML_PAIRS_MAX)
         return fail_pairs(reader, key);
-    if (key->type != YOML_TYPE_SCALAR || is_merge(key) ||
+    if (key->type != YOML_TYPE_SCALAR || breaker__yaml_node_is_merge(key) ||
         reader->load->may_repeat(key->data.scalar))
         return true;
-    if ((before = find_key(mapping, key)) == NULL)
+    if ((before = breaker__yaml_node_find_key(mapping, key)) == NULL)
         return true;
     FAIL_AT(reader, key->line, key->column, "the key `%s` stands here already, at line %zu",
             key->data.scalar, before->line + 1);
     return false;
 }
 
-/* ---- the merge key ---- */
-
-/* adds what `mapping` has no word on yet, neither in the file nor from an earlier merge */
-static yoml_t *merge_one(yoml_t *merged, const yoml_t *mapping, const yoml_t *source)
-{
-    for (size_t i = 0; i != source->data.mapping.size; ++i) {
-        const yoml_mapping_element_t *pair = &source->data.mapping.elements[i];
-        if (find_key(mapping, pair->key) != NULL || find_key(merged, pair->key) != NULL)
-            continue;
-        ++pair->key->_refcnt;
-        ++pair->value->_refcnt;
-        merged = append_pair(merged, pair->key, pair->value);
-    }
-    return merged;
-}
-
-static yoml_t *merge_value(yoml_t *merged, const yoml_t *mapping, const yoml_t *value)
-{
-    if (value->type == YOML_TYPE_MAPPING)
-        return merge_one(merged, mapping, value);
-    for (size_t i = 0; i != value->data.sequence.size; ++i)
-        merged = merge_one(merged, mapping, value->data.sequence.elements[i]);
-    return merged;
-}
-
-/* every pair of a mapping, with merged ones where their `<<` stood */
-static yoml_t *merge_all(yoml_t *merged, const yoml_t *mapping)
-{
-    for (size_t i = 0; i != mapping->data.mapping.size; ++i) {
-        const yoml_mapping_element_t *pair = &mapping->data.mapping.elements[i];
-        if (is_merge(pair->key)) {
-            merged = merge_value(merged, mapping, pair->value);
-            continue;
-        }
-        ++pair->key->_refcnt;
-        ++pair->value->_refcnt;
-        merged = append_pair(merged, pair->key, pair->value);
-    }
-    return merged;
-}
-
-/* how many pairs the value of a `<<` has, or false where it is neither a mapping nor several */
-static bool count_pairs(const yoml_t *value, size_t *ret_num)
-{
-    size_t num = 0;
-
-    if (value->type == YOML_TYPE_MAPPING) {
-        *ret_num = value->data.mapping.size;
-        return true;
-    }
-    if (value->type != YOML_TYPE_SEQUENCE)
-        return false;
-    for (size_t i = 0; i != value->data.sequence.size; ++i) {
-        if (value->data.sequence.elements[i]->type != YOML_TYPE_MAPPING)
-            return false;
-        num += value->data.sequence.elements[i]->data.mapping.size;
-    }
-    *ret_num = num;
-    return true;
-}
-
-/* pairs that stand twice count twice: what is bounded is the work */
-static bool check_merges(reader_t *reader, const yoml_t *mapping)
-{
-    size_t num = mapping->data.mapping.size, merged;
-
-    for (size_t i = 0; i != mapping->data.mapping.size; ++i) {
-        const yoml_mapping_element_t *pair = &mapping->data.mapping.elements[i];
-        if (!is_merge(pair->key))
-            continue;
-        if (!count_pairs(pair->value, &merged)) {
-            FAIL_AT(reader, pair->key->line, pair->key->column,
-                    "the value of `<<` is a mapping or a sequence of mappings");
-            return false;
-        }
-        num += merged;
-        if (num > BREAKER__YAML_PAIRS_MAX)
-            return fail_pairs(reader, pair->key);
-    }
-    return true;
-}
-
-static bool has_merge(const yoml_t *mapping)
-{
-    for (size_t i = 0; i != mapping->data.mapping.size; ++i)
-        if (is_merge(mapping->data.mapping.elements[i].key))
-            return true;
-    return false;
-}
-
 /* takes over a complete mapping */
 static yoml_t *resolve_merges(reader_t *reader, yoml_t *mapping)
 {
-    yoml_t *merged;
+    const yoml_t *key;
 
-    if (!has_merge(mapping))
+    switch (breaker__yaml_node_check_merges(mapping, &key)) {
+    case BREAKER__YAML_MERGE_NONE:
         return mapping;
-    if (!check_merges(reader, mapping)) {
-        breaker__yaml_free(mapping);
-        return NULL;
+    case BREAKER__YAML_MERGE_FITS:
+        return breaker__yaml_node_merge(mapping);
+    case BREAKER__YAML_MERGE_NO_MAPPING:
+        FAIL_AT(reader, key->line, key->column,
+                "the value of `<<` is a mapping or a sequence of mappings");
+        break;
+    case BREAKER__YAML_MERGE_TOO_MANY:
+        fail_pairs(reader, key);
+        break;
     }
-    merged = h2o_mem_alloc(sizeof(*merged));
-    *merged = *mapping;
-    merged->data.mapping.size = 0;
-    merged = merge_all(merged, mapping);
-
-    /* the strings went over to `merged` */
-    mapping->filename = mapping->anchor = mapping->tag = NULL;
-    breaker__yaml_free(mapping);
-    return merged;
+    breaker__yaml_node_unref(mapping);
+    return NULL;
 }
 
 static yoml_t *read_pair(reader_t *reader, yoml_t *node, const yaml_event_t *key_event)
@@ -444,11 +268,11 @@ static yoml_t *read_pair(reader_t *reader, yoml_t *node, const yaml_event_t *key
     yaml_event_delete(&event);
     if (value == NULL)
         goto Fail;
-    return append_pair(node, key, value);
+    return breaker__yaml_node_append_pair(node, key, value);
 
 Fail:
-    breaker__yaml_free(key);
-    breaker__yaml_free(node);
+    breaker__yaml_node_unref(key);
+    breaker__yaml_node_unref(node);
     return NULL;
 }
 
@@ -460,7 +284,7 @@ static yoml_t *read_mapping(reader_t *reader, const yaml_event_t *start)
 
     while (node != NULL) {
         if (!next_event(reader, &event)) {
-            breaker__yaml_free(node);
+            breaker__yaml_node_unref(node);
             return NULL;
         }
         if (event.type == YAML_MAPPING_END_EVENT) {
@@ -546,7 +370,7 @@ static yoml_t *read_stream(reader_t *reader)
     return root;
 
 Fail:
-    breaker__yaml_free(root);
+    breaker__yaml_node_unref(root);
     return NULL;
 }
 
@@ -610,7 +434,7 @@ static yoml_t *load_file(load_t *load, const char *path, const yoml_t *at)
 
     for (size_t i = 0; i != reader.anchors.size; ++i) {
         free(reader.anchors.entries[i].name);
-        breaker__yaml_free(reader.anchors.entries[i].node);
+        breaker__yaml_node_unref(reader.anchors.entries[i].node);
     }
     free(reader.anchors.entries);
     yaml_parser_delete(&reader.parser);

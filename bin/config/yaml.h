@@ -10,8 +10,7 @@
 #define BREAKER__YAML_FILE_MAX (4u << 20)
 #define BREAKER__YAML_DEPTH_MAX 64
 #define BREAKER__YAML_INCLUDE_MAX 16
-/** the most pairs of one mapping, and the most nodes that all the files make together */
-#define BREAKER__YAML_PAIRS_MAX 10000
+/** the most nodes that all the files make together; the pairs of a mapping: yaml_node.h */
 #define BREAKER__YAML_NODES_MAX 1000000
 
 /**
@@ -19,12 +18,9 @@
  * `<<` and the tag `!file` (the scalar names a file whose document takes its place) are resolved. A
  * key that stands twice in a mapping is refused unless `may_repeat` says that it adds up. Returns
  * NULL with "file:line:column: what" in `error` when it cannot be read. The caller owns the tree
- * until `breaker__yaml_free`.
+ * until `breaker__yaml_node_unref`.
  */
 yoml_t *breaker__yaml_load(const char *path, bool (*may_repeat)(const char *key),
                            breaker_error_t *error);
-
-/** Drops one reference on a node and what hangs from it; takes NULL. */
-void breaker__yaml_free(yoml_t *node);
 
 #endif
