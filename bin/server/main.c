@@ -5,8 +5,6 @@
  * here.
  */
 #include <errno.h>
-#include <getopt.h>
-#include <inttypes.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -17,14 +15,13 @@
 #include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
-#include <openssl/crypto.h>
 #include <h2o.h>
-#include <h2o/version.h>
 #include <breaker/h2o.h>
 #include "config/config.h"
-#include "server/loop.h"
 #include "server/notify.h"
+#include "server/options.h"
 #include "server/process.h"
+#include "server/start_line.h"
 #include "server/worker.h"
 
 /* unless the file says: half of the descriptors that are left, since a proxied request takes two */
@@ -35,11 +32,6 @@
 #define TOKEN_PATIENCE_MS 1000
 /* a moment that does not come */
 #define NEVER INT64_MAX
-
-typedef struct st_options_t {
-    const char *config_file;
-    bool checks_only;
-} options_t;
 
 typedef struct st_server_t {
     breaker__config_t config;
@@ -56,74 +48,6 @@ typedef struct st_server_t {
 
 /* reachable to the end, because the threads that serve never end */
 static server_t server = {.serves_fd = -1, .signal_fd = -1, .pid_fd = -1, .error_log_fd = -1};
-
-/* ---- options ---- */
-
-static void print_version(void)
-{
-    printf("h2o-breaker %s (%s), libh2o %s, %s\n", BREAKER_BIN_VERSION, breaker__loop_flavour(),
-           H2O_VERSION, OpenSSL_version(OPENSSL_VERSION));
-}
-
-static void print_help(void)
-{
-    printf("usage: h2o-breaker -c FILE [-t]\n"
-           "\n"
-           "Serves what an h2o configuration file describes, static assets under per-deploy\n"
-           "tokens among it.\n"
-           "\n"
-           "  -c, --conf FILE   the configuration; see h2o-breaker.conf(5)\n"
-           "  -t, --test        check it, certificates and release included, and exit\n"
-           "      --version     print versions and exit\n"
-           "  -h, --help        print this and exit\n"
-           "\n"
-           "SIGTERM and SIGINT let requests in flight finish; a second one ends at once.\n");
-}
-
-static void refuse_usage(const char *what, const char *option)
-{
-    fprintf(stderr, "h2o-breaker: %s%s; try --help\n", what, option);
-    exit(EX_USAGE);
-}
-
-static options_t read_options(int argc, char **argv)
-{
-    static const struct option longs[] = {{"conf", required_argument, NULL, 'c'},
-                                          {"test", no_argument, NULL, 't'},
-                                          {"version", no_argument, NULL, 'V'},
-                                          {"help", no_argument, NULL, 'h'},
-                                          {NULL, 0, NULL, 0}};
-    options_t options = {NULL, false};
-    int ch;
-
-    opterr = 0;
-    while ((ch = getopt_long(argc, argv, ":c:th", longs, NULL)) != -1) {
-        switch (ch) {
-        case 'c':
-            options.config_file = optarg;
-            break;
-        case 't':
-            options.checks_only = true;
-            break;
-        case 'V':
-            print_version();
-            exit(EX_OK);
-        case 'h':
-            print_help();
-            exit(EX_OK);
-        case ':':
-            refuse_usage("an argument is missing for ", argv[optind - 1]);
-            break;
-        default:
-            refuse_usage("unknown option ", argv[optind - 1]);
-        }
-    }
-    if (optind != argc)
-        refuse_usage("unexpected argument ", argv[optind]);
-    if (options.config_file == NULL)
-        refuse_usage("-c FILE is mandatory", "");
-    return options;
-}
 
 /* ---- before serving ---- */
 
@@ -303,81 +227,6 @@ static void redirect_log(server_t *self)
     self->error_log_fd = -1;
 }
 
-/* ---- the line that says what is served ---- */
-
-typedef struct st_line_t {
-    size_t len;
-    char text[2048];
-} line_t;
-
-__attribute__((format(printf, 2, 3))) static void add(line_t *line, const char *format, ...)
-{
-    va_list args;
-    int len;
-
-    va_start(args, format);
-    len = vsnprintf(line->text + line->len, sizeof(line->text) - line->len, format, args);
-    va_end(args);
-    if (len > 0)
-        line->len += (size_t)len;
-    if (line->len >= sizeof(line->text))
-        line->len = sizeof(line->text) - 1;
-}
-
-static void add_listeners(line_t *line, const breaker__listeners_t *listeners)
-{
-    for (size_t i = 0; i != listeners->size; ++i)
-        add(line, "%s%s%s", i == 0 ? " on " : ", ", listeners->entries[i]->name,
-            listeners->entries[i]->certificates != NULL ? " (TLS)" : "");
-}
-
-/* views that share a token are named once */
-static void add_tokens(line_t *line, const breaker_snapshot_t *snapshot)
-{
-    const breaker_token_t *last = NULL;
-
-    for (size_t i = 0; i != snapshot->num_views; ++i) {
-        const breaker_token_t *token = &snapshot->views[i].token;
-        if (last == NULL || !breaker_token_equal(last, token))
-            add(line, "%s%s", last == NULL ? "; token " : ", ", token->text);
-        last = token;
-    }
-}
-
-static void add_release(line_t *line, const breaker_release_t *release, size_t num_views)
-{
-    breaker_release_id_t shown = breaker_release_id_shorten(breaker_release_id(release));
-    size_t num_files = 0;
-
-    for (size_t i = 0; i != num_views; ++i)
-        num_files += breaker_store_size(breaker_release_store(release, i));
-    add(line, "; release %s of %zu files", shown.text, num_files);
-}
-
-static void add_snapshot(line_t *line, breaker_node_t *node)
-{
-    breaker_snapshot_t *held = NULL;
-
-    breaker_publisher_refresh(breaker_node_publisher(node), &held);
-    if (held != NULL && held->num_views != 0) {
-        add_tokens(line, held);
-        add_release(line, held->release, held->num_views);
-    }
-    breaker_snapshot_unref(held);
-}
-
-static void log_start(const server_t *self)
-{
-    line_t line = {0};
-
-    add(&line, "h2o-breaker %s (%s), %zu threads", BREAKER_BIN_VERSION, breaker__loop_flavour(),
-        self->config.num_threads);
-    add_listeners(&line, &self->config.listeners);
-    add_snapshot(&line, self->config.node);
-    add(&line, "; ready in %" PRId64 " ms", now_ms() - self->begun_ms);
-    fprintf(stderr, "%s\n", line.text);
-}
-
 /* ---- the cluster ---- */
 
 static void on_cluster_log(void *data, breaker_log_level_t level, const char *line)
@@ -475,7 +324,7 @@ static int serve(server_t *self)
     if ((workers = breaker__workers_start(&self->config, self->max_connections)) == NULL)
         end_at_once(self, EX_OSERR);
     if (wait_for_token(self) == 0) {
-        log_start(self);
+        breaker__start_line_log(&self->config, now_ms() - self->begun_ms);
         breaker__notify("READY=1\nSTATUS=serving");
         wait_or_signal(self, -1, NEVER, &timed_out);
     }
@@ -518,7 +367,7 @@ static int start(server_t *self)
 
 int main(int argc, char **argv)
 {
-    options_t options = read_options(argc, argv);
+    breaker__options_t options = breaker__options_read(argc, argv);
 
     server.begun_ms = now_ms();
     breaker_h2o_tune_allocator();

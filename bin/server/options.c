@@ -1,0 +1,79 @@
+/*
+ * The command line of the server. It says where the configuration is and what to do with it;
+ * whatever else can be said is said in the configuration.
+ */
+#include <getopt.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sysexits.h>
+#include <openssl/crypto.h>
+#include <h2o/version.h>
+#include "server/loop.h"
+#include "server/options.h"
+
+static void print_version(void)
+{
+    printf("h2o-breaker %s (%s), libh2o %s, %s\n", BREAKER_BIN_VERSION, breaker__loop_flavour(),
+           H2O_VERSION, OpenSSL_version(OPENSSL_VERSION));
+}
+
+static void print_help(void)
+{
+    printf("usage: h2o-breaker -c FILE [-t]\n"
+           "\n"
+           "Serves what an h2o configuration file describes, static assets under per-deploy\n"
+           "tokens among it.\n"
+           "\n"
+           "  -c, --conf FILE   the configuration; see h2o-breaker.conf(5)\n"
+           "  -t, --test        check it, certificates and release included, and exit\n"
+           "      --version     print versions and exit\n"
+           "  -h, --help        print this and exit\n"
+           "\n"
+           "SIGTERM and SIGINT let requests in flight finish; a second one ends at once.\n");
+}
+
+static void refuse_usage(const char *what, const char *option)
+{
+    fprintf(stderr, "h2o-breaker: %s%s; try --help\n", what, option);
+    exit(EX_USAGE);
+}
+
+breaker__options_t breaker__options_read(int argc, char **argv)
+{
+    static const struct option longs[] = {{"conf", required_argument, NULL, 'c'},
+                                          {"test", no_argument, NULL, 't'},
+                                          {"version", no_argument, NULL, 'V'},
+                                          {"help", no_argument, NULL, 'h'},
+                                          {NULL, 0, NULL, 0}};
+    breaker__options_t options = {NULL, false};
+    int ch;
+
+    opterr = 0;
+    while ((ch = getopt_long(argc, argv, ":c:th", longs, NULL)) != -1) {
+        switch (ch) {
+        case 'c':
+            options.config_file = optarg;
+            break;
+        case 't':
+            options.checks_only = true;
+            break;
+        case 'V':
+            print_version();
+            exit(EX_OK);
+        case 'h':
+            print_help();
+            exit(EX_OK);
+        case ':':
+            refuse_usage("an argument is missing for ", argv[optind - 1]);
+            break;
+        default:
+            refuse_usage("unknown option ", argv[optind - 1]);
+        }
+    }
+    if (optind != argc)
+        refuse_usage("unexpected argument ", argv[optind]);
+    if (options.config_file == NULL)
+        refuse_usage("-c FILE is mandatory", "");
+    return options;
+}

@@ -1,0 +1,19 @@
+#ifndef BREAKER_BIN_OPTIONS_H
+#define BREAKER_BIN_OPTIONS_H
+
+#include <stdbool.h>
+
+/** What the command line says. Strings are those of argv. */
+typedef struct st_breaker__options_t {
+    const char *config_file;
+    /** check the file, load the release, and end */
+    bool checks_only;
+} breaker__options_t;
+
+/**
+ * Reads the command line. Prints and exits where it asks for the help or the versions; where it is
+ * wrong, writes a line on stderr and exits with EX_USAGE.
+ */
+breaker__options_t breaker__options_read(int argc, char **argv);
+
+#endif
