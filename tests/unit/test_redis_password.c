@@ -4,11 +4,15 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <fcntl.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
-#include <breaker/redis.h>
+#include <unistd.h>
+#include "redis/password.h"
 #include "scratch.h"
 
 #define VARIABLE "BREAKER_TEST_PASSWORD"
@@ -122,6 +126,64 @@ static void a_pipe_is_read_to_its_end(void **state)
     assert_int_equal(waitpid(pid, NULL, 0), pid);
 }
 
+/* NULL where it cannot be made */
+static const char *make_fifo(const scratch_t *scratch, const char *name)
+{
+    static char path[300];
+
+    snprintf(path, sizeof(path), "%s/%s", scratch->path, name);
+    return mkfifo(path, 0600) == 0 ? path : NULL;
+}
+
+static void a_pipe_that_nobody_writes_into_is_not_waited_for_for_ever(void **state)
+{
+    const char *path = make_fifo(*state, "abandoned");
+    char password[BREAKER_REDIS_PASSWORD_MAX + 1] = "as is";
+    breaker_error_t error;
+
+    assert_non_null(path);
+    assert_int_equal(breaker__redis_password_read(path, 20, password, &error), BREAKER_ERR_IO);
+    assert_non_null(strstr(error.message, "/abandoned: nobody has written a password there"));
+    assert_non_null(strstr(error.message, "within 0.02 s; accepted: "));
+    assert_string_equal(password, "as is");
+}
+
+static void a_writer_that_does_not_close_is_not_waited_for_for_ever(void **state)
+{
+    char password[BREAKER_REDIS_PASSWORD_MAX + 1] = "as is", path[64];
+    breaker_error_t error;
+    int ends[2];
+
+    (void)state;
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(write(ends[1], "sec", 3), 3);
+    snprintf(path, sizeof(path), "/dev/fd/%d", ends[0]);
+    assert_int_equal(breaker__redis_password_read(path, 20, password, &error), BREAKER_ERR_IO);
+    assert_null(strstr(error.message, "sec"));
+    assert_string_equal(password, "as is");
+    close(ends[0]);
+    close(ends[1]);
+}
+
+/* the open for writing returns when the reader is there */
+static void a_writer_that_comes_after_the_reader_is_waited_for(void **state)
+{
+    const char *path = make_fifo(*state, "late");
+    char password[BREAKER_REDIS_PASSWORD_MAX + 1];
+    breaker_error_t error;
+    pid_t pid;
+
+    assert_non_null(path);
+    assert_true((pid = fork()) >= 0);
+    if (pid == 0) {
+        int fd = open(path, O_WRONLY);
+        _exit(fd != -1 && write(fd, "secret\n", 7) == 7 ? 0 : 1);
+    }
+    assert_int_equal(breaker_redis_password_from_file(path, password, &error), 0);
+    assert_string_equal(password, "secret");
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -129,6 +191,9 @@ int main(void)
         cmocka_unit_test(a_password_has_1_to_1023_bytes_and_no_nul),
         cmocka_unit_test(what_cannot_be_read_is_named_with_the_reason),
         cmocka_unit_test(a_pipe_is_read_to_its_end),
+        cmocka_unit_test(a_pipe_that_nobody_writes_into_is_not_waited_for_for_ever),
+        cmocka_unit_test(a_writer_that_does_not_close_is_not_waited_for_for_ever),
+        cmocka_unit_test(a_writer_that_comes_after_the_reader_is_waited_for),
     };
     return cmocka_run_group_tests(tests, make_scratch, remove_scratch);
 }

@@ -30,13 +30,17 @@ typedef struct st_breaker_redis_t breaker_redis_t;
 
 /** the most bytes of a password, without the NUL after it */
 #define BREAKER_REDIS_PASSWORD_MAX 1023
+/** how long a pipe with a password in it is waited for, from its open to its end, in milliseconds
+ */
+#define BREAKER_REDIS_PASSWORD_PATIENCE_MS 30000
 
 /**
  * Reads the password of Redis that a file holds: 1 to BREAKER_REDIS_PASSWORD_MAX bytes, no NUL,
  * without the line ends at its end. The file may be a pipe; the call blocks until its writer has
- * closed it. NUL-ended; the caller wipes it when it has been handed on. Fails with BREAKER_ERR_IO
- * when the file cannot be read and BREAKER_ERR_RANGE when there is no such password in it; `error`
- * names the file and never what is in it.
+ * closed it, or for BREAKER_REDIS_PASSWORD_PATIENCE_MS. NUL-ended; the caller wipes it when it has
+ * been handed on. Fails with BREAKER_ERR_IO when the file cannot be read or the pipe is not closed
+ * in time, and BREAKER_ERR_RANGE when there is no such password in it; `error` names the file and
+ * never what is in it.
  */
 BREAKER_EXPORT int breaker_redis_password_from_file(
     const char *path, char ret_password[BREAKER_REDIS_PASSWORD_MAX + 1], breaker_error_t *error);
