@@ -16,6 +16,7 @@
 #include <breaker/cluster.h>
 #include "cluster/config.h"
 #include "cluster/log.h"
+#include "cluster/publication.h"
 #include "cluster/saver.h"
 #include "cluster/script.h"
 #include "thread.h"
@@ -28,16 +29,13 @@ enum {
 
 struct st_breaker_cluster_t {
     breaker_node_t *node; /* borrowed: outlives us */
-    /* owned references: what the node serves, and what it is to serve once there is a token for it,
-     * or NULL */
-    breaker_release_t *release, *next;
-    bool adopts_any, has_suffix;
+    bool has_suffix;
     breaker__script_caller_t caller;
     breaker__log_t log;
     breaker__saver_t saver;
+    breaker__publication_t publication;
     void *data;
     void (*on_ready)(void *data);
-    bool is_ready;
 
     breaker_agreement_t *agreement; /* owned */
     breaker_redis_t *redis;         /* owned; NULL once it is left */
@@ -55,11 +53,10 @@ struct st_breaker_cluster_t {
     breaker_script_answer_t answer;
 
     breaker__alive_t alive;
-    bool older_alive, has_publish_due;
     uint64_t nodes_due_ms;
 };
 
-/* ---- time, and what is due to the log and the disk ---- */
+/* ---- time, and what is due to the log, the disk and the server ---- */
 
 static uint64_t clock_ms(clockid_t id)
 {
@@ -89,82 +86,16 @@ static void save(breaker_cluster_t *cluster)
         breaker__log_file(&cluster->log, now_ms, &error);
 }
 
-/* ---- publication ---- */
-
-/* whether nodes of a release that is older than ours still live, and hand out its URLs */
-static bool sees_older(const breaker_cluster_t *cluster)
-{
-    const breaker_ledger_t *ledger = breaker_agreement_ledger(cluster->agreement);
-    const breaker_ledger_entry_t *own = breaker_agreement_own(cluster->agreement), *newest;
-
-    for (size_t i = 0; own != NULL && i != cluster->alive.num; ++i) {
-        newest = breaker_ledger_newest(ledger, cluster->alive.releases + i);
-        if (newest != NULL && newest->order < own->order)
-            return true;
-    }
-    return false;
-}
-
-/* the own entry names the release that goes with its token: the next one as soon as it has one */
-static breaker_release_t *release_of(const breaker_cluster_t *cluster,
-                                     const breaker_ledger_entry_t *own)
-{
-    if (cluster->next != NULL &&
-        breaker_release_id_equal(breaker_release_id(cluster->next), &own->release))
-        return cluster->next;
-    assert(cluster->adopts_any ||
-           breaker_release_id_equal(breaker_release_id(cluster->release), &own->release));
-    return cluster->release;
-}
-
-static void serve_next(breaker_cluster_t *cluster)
-{
-    breaker_release_unref(cluster->release);
-    cluster->release = cluster->next;
-    cluster->next = NULL;
-}
-
-/* where all nodes share all files, "any" is what this node has loaded */
-static breaker_ledger_t ledger_to_publish(const breaker_cluster_t *cluster)
-{
-    const breaker_ledger_t *ledger = breaker_agreement_ledger(cluster->agreement);
-    const breaker_release_id_t *id = breaker_release_id(cluster->release);
-    breaker_ledger_entry_t entries[BREAKER_LEDGER_MAX];
-    breaker_ledger_t published;
-    size_t size = breaker_ledger_size(ledger);
-    int err;
-
-    for (size_t i = 0; i != size; ++i) {
-        entries[i] = *breaker_ledger_at(ledger, i);
-        if (cluster->adopts_any &&
-            breaker_release_id_equal(&entries[i].release, &cluster->caller.agreement->release))
-            entries[i].release = *id;
-    }
-    err = breaker_ledger_init(&published, entries, size);
-    assert(err == 0);
-    return published;
-}
-
 static void publish(breaker_cluster_t *cluster)
 {
-    const breaker_ledger_entry_t *own = breaker_agreement_own(cluster->agreement);
-    breaker_release_t *release;
-    breaker_ledger_t ledger;
-    int err;
+    bool was_ready = breaker__publication_is_ready(&cluster->publication);
+    int err = breaker__publication_publish(&cluster->publication, cluster->agreement);
 
-    if (own == NULL)
-        return;
-    release = release_of(cluster, own);
-    ledger = ledger_to_publish(cluster);
-    err = breaker_node_publish(cluster->node, release, &own->token, &ledger, cluster->older_alive);
-    if (err == 0 && release == cluster->next)
-        serve_next(cluster);
-    cluster->has_publish_due = err != 0;
     if (err != 0)
         log_trouble(cluster, "publish", breaker_err_message(err));
-    else if (!cluster->is_ready && cluster->on_ready != NULL)
+    if (!was_ready && breaker__publication_is_ready(&cluster->publication) &&
+        cluster->on_ready != NULL)
         cluster->on_ready(cluster->data);
-    cluster->is_ready |= err == 0;
 }
 
 static void update_freshness(breaker_cluster_t *cluster)
@@ -211,8 +142,6 @@ static void arm(breaker_cluster_t *cluster, uint64_t now_ms)
 
 static void carry_out(breaker_cluster_t *cluster, breaker_moment_t now, breaker_actions_t actions)
 {
-    bool older_alive = sees_older(cluster), was_alive = cluster->older_alive;
-
     /* nothing happens any more once it is left */
     assert(cluster->redis != NULL);
     assert(cluster->num_handles == NUM_HANDLES);
@@ -221,9 +150,10 @@ static void carry_out(breaker_cluster_t *cluster, breaker_moment_t now, breaker_
     if (actions.save)
         breaker__saver_want(&cluster->saver);
     save(cluster);
-    cluster->older_alive = older_alive;
-    if (actions.publish || cluster->has_publish_due || older_alive != was_alive)
-        publish(cluster);
+    if (actions.publish)
+        breaker__publication_want(&cluster->publication);
+    breaker__publication_on_alive(&cluster->publication, cluster->agreement, &cluster->alive);
+    publish(cluster);
     update_freshness(cluster);
     breaker__log_transition(&cluster->log, now.mono_ms, breaker_redis_peer(cluster->redis),
                             cluster->agreement);
@@ -245,35 +175,20 @@ static void on_timer(uv_timer_t *timer)
     carry_out(cluster, now, breaker_agreement_on_time(cluster->agreement, now));
 }
 
-static void take_release(breaker_cluster_t *cluster, breaker_moment_t now, breaker_release_t *next,
-                         const breaker_token_t *token)
+/* the node may have loaded other files */
+static void look_for_next(breaker_cluster_t *cluster, breaker_moment_t now)
 {
     char suffix[sizeof(breaker_agreement_config(cluster->agreement)->suffix)] = "";
+    breaker_token_t token;
+    const breaker_release_t *next = breaker__publication_look(&cluster->publication, &token);
 
-    cluster->next = next;
+    if (next == NULL)
+        return;
     if (cluster->has_suffix)
         breaker__cluster_suffix(next, suffix, sizeof(suffix));
     carry_out(cluster, now,
               breaker_agreement_on_release(cluster->agreement, now, breaker_release_id(next),
-                                           token->len != 0 ? token : NULL, suffix));
-}
-
-/* the node may have loaded other files */
-static void look_for_next(breaker_cluster_t *cluster, breaker_moment_t now)
-{
-    breaker_token_t token;
-    breaker_release_t *next = breaker_node_next(cluster->node, &token);
-
-    if (next != NULL && cluster->next == NULL && !cluster->adopts_any) {
-        take_release(cluster, now, next, &token);
-        return;
-    }
-    assert(next == NULL || cluster->adopts_any || next == cluster->next);
-    if (next != NULL && cluster->adopts_any)
-        breaker_node_refuse_next(cluster->node, next,
-                                 "a cluster whose nodes share all files has one token for all of "
-                                 "them: other files come with a restart");
-    breaker_release_unref(next);
+                                           token.len != 0 ? &token : NULL, suffix));
 }
 
 static void on_wanted(uv_poll_t *wanted, int status, int events)
@@ -343,8 +258,7 @@ static void free_cluster(breaker_cluster_t *cluster)
     assert(cluster->num_handles == 0);
     assert(cluster->redis == NULL);
     breaker_agreement_free(cluster->agreement);
-    breaker_release_unref(cluster->release);
-    breaker_release_unref(cluster->next);
+    breaker__publication_dispose(&cluster->publication);
     breaker__saver_dispose(&cluster->saver);
     free(cluster);
 }
@@ -515,8 +429,7 @@ static int start(breaker_node_t *node, breaker_release_t *release,
         return breaker_error_set(error, BREAKER_ERR_NO_MEMORY, "out of memory");
     }
     cluster->node = node;
-    cluster->release = release;
-    cluster->adopts_any = config->adopt_any;
+    breaker__publication_init(&cluster->publication, node, release, config->adopt_any);
     cluster->has_suffix = config->token_suffix;
     if ((err = init(cluster, config, agreement, error)) != 0) {
         free_cluster(cluster);
