@@ -35,19 +35,25 @@ enum {
     SLACK_LEN = 6 << 20,
 };
 
+/* what a sanitizer keeps of memory that was freed says nothing of ours */
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+#define COMPARES_MEMORY false
+#else
+#define COMPARES_MEMORY true
+#endif
+
 typedef struct st_world_t {
     tree_t tree;
     breaker_node_t *node;
     const breaker_view_t *view;
     h2o_globalconf_t types; /* for the hooks of the node */
     atomic_bool stop;
-    atomic_uint num_loaded, num_requests[NUM_THREADS], num_redirects;
+    atomic_uint num_loaded, num_requests[NUM_THREADS], num_redirects, num_ended;
 } world_t;
 
 typedef struct st_worker_t {
     world_t *world;
     size_t index;
-    pthread_t thread;
     loopback_server_t server;
     breaker_snapshot_t *current;
     breaker_token_t first;
@@ -159,6 +165,10 @@ static void *run_worker(void *data)
     }
     breaker_snapshot_unref(worker->current);
     loopback_server_dispose(&worker->server);
+    atomic_fetch_add(&world->num_ended, 1);
+    /* libh2o keeps buffers for each thread, and loses them with it: this one stays */
+    for (;;)
+        pause();
     return NULL;
 }
 
@@ -288,14 +298,16 @@ static int teardown(void **state)
 static void no_request_notices_that_other_files_are_loaded(void **state)
 {
     world_t *world = *state;
-    worker_t workers[NUM_THREADS];
-    size_t num_descriptors = 0, resident = 0;
+    static worker_t workers[NUM_THREADS];
+    size_t num_descriptors = 0, resident = 0, num_at_end, resident_at_end;
 
-    memset(workers, 0, sizeof(workers));
     for (size_t i = 0; i != NUM_THREADS; ++i) {
+        pthread_t thread;
+
         workers[i].world = world;
         workers[i].index = i;
-        assert_int_equal(pthread_create(&workers[i].thread, NULL, run_worker, workers + i), 0);
+        assert_int_equal(pthread_create(&thread, NULL, run_worker, workers + i), 0);
+        pthread_detach(thread);
     }
     wait_for_requests(world);
     for (unsigned num = 1; num <= NUM_LOADS; ++num) {
@@ -307,12 +319,16 @@ static void no_request_notices_that_other_files_are_loaded(void **state)
         resident = resident_len();
     }
     wait_for_requests(world);
-    assert_int_equal(count_descriptors(), num_descriptors);
-    assert_true(resident_len() <= resident + SLACK_LEN);
+    num_at_end = count_descriptors();
+    resident_at_end = resident_len();
 
     atomic_store(&world->stop, true);
-    for (size_t i = 0; i != NUM_THREADS; ++i)
-        pthread_join(workers[i].thread, NULL);
+    for (uint64_t end = now_ms() + DEADLINE_MS; atomic_load(&world->num_ended) != NUM_THREADS;
+         pause_ms())
+        assert_true(now_ms() < end);
+    assert_int_equal(num_at_end, num_descriptors);
+    if (COMPARES_MEMORY)
+        assert_true(resident_at_end <= resident + SLACK_LEN);
     assert_true(atomic_load(&world->num_redirects) != 0);
 }
 
