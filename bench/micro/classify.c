@@ -5,7 +5,9 @@
  */
 #include <breaker/classify.h>
 #include "measure.h"
+#include "release/release.h"
 #include "scratch.h"
+#include "serving/snapshot.h"
 #include "view/view.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -95,7 +97,7 @@ static void write_assets(world_t *world)
 
 static void make_world(world_t *world)
 {
-    breaker_release_config_t config = {.num_views = VIEWS_MAX, .label = token_of("r2")};
+    breaker__release_config_t config = {.num_views = VIEWS_MAX, .label = token_of("r2")};
     breaker_error_t error = {0};
 
     scratch_create(&world->scratch);
@@ -110,7 +112,8 @@ static void make_world(world_t *world)
         measure_check(breaker__view_create(&view, i, world->views + i) == 0, name);
     }
     config.views = (const breaker_view_t *const *)world->views;
-    measure_check(breaker_release_load(&config, &world->release, &error) == 0, error.message);
+    measure_check(breaker__release_load(&config, NULL, &world->release, &error) == 0,
+                  error.message);
 }
 
 static void free_world(world_t *world)
@@ -142,7 +145,7 @@ static breaker_snapshot_t *make_snapshot(const world_t *world, size_t ledger_siz
 {
     breaker_release_id_t relayable = release_of("peer");
     breaker_token_t tokens[VIEWS_MAX];
-    breaker_snapshot_config_t config = {
+    breaker__snapshot_config_t config = {
         .views = (const breaker_view_t *const *)world->views,
         .tokens = tokens,
         .num_views = num_views,
@@ -159,7 +162,7 @@ static breaker_snapshot_t *make_snapshot(const world_t *world, size_t ledger_siz
         make_ledger(world, &ledger, ledger_size);
         config.ledger = &ledger;
     }
-    measure_check(breaker_snapshot_create(&config, &snapshot) == 0, "snapshot");
+    measure_check(breaker__snapshot_create(&config, &snapshot) == 0, "snapshot");
     return snapshot;
 }
 

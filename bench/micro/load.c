@@ -6,6 +6,7 @@
 #include <malloc.h>
 #include <breaker/release.h>
 #include "measure.h"
+#include "release/release.h"
 #include "release/store.h"
 #include "scratch.h"
 #include "view/view.h"
@@ -36,14 +37,14 @@ static size_t allocated(void)
 /* Loads and drops the release; returns nanoseconds. */
 static double load(const breaker_view_t *view, size_t *ret_kept, size_t *ret_allocated)
 {
-    breaker_release_config_t config = {.views = &view, .num_views = 1};
+    breaker__release_config_t config = {.views = &view, .num_views = 1};
     breaker_error_t error = {0};
     breaker_release_t *release;
     size_t before = allocated();
     uint64_t start_ns = measure_now_ns(CLOCK_MONOTONIC);
     double took_ns;
 
-    measure_check(breaker_release_load(&config, &release, &error) == 0, error.message);
+    measure_check(breaker__release_load(&config, NULL, &release, &error) == 0, error.message);
     took_ns = (double)(measure_now_ns(CLOCK_MONOTONIC) - start_ns);
     *ret_allocated = allocated() - before;
     *ret_kept = breaker__store_memory(breaker_release_store(release, 0));

@@ -9,6 +9,8 @@
 #include <unistd.h>
 #include <breaker/snapshot.h>
 #include "measure.h"
+#include "serving/publisher.h"
+#include "serving/snapshot.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define THREADS_MAX 64
@@ -33,11 +35,11 @@ typedef struct st_reader_t {
 
 static void publish(world_t *world)
 {
-    breaker_snapshot_config_t config = {.num_views = 0};
+    breaker__snapshot_config_t config = {.num_views = 0};
     breaker_snapshot_t *snapshot;
 
-    measure_check(breaker_snapshot_create(&config, &snapshot) == 0, "snapshot");
-    breaker_publisher_publish(world->publisher, snapshot);
+    measure_check(breaker__snapshot_create(&config, &snapshot) == 0, "snapshot");
+    breaker__publisher_publish(world->publisher, snapshot);
 }
 
 static void *run_reader(void *data)
@@ -108,7 +110,7 @@ static void measure_threads(size_t num, unsigned rate)
     world_t world = {.rate = rate};
 
     memset(readers, 0, sizeof(readers));
-    measure_check(breaker_publisher_create(&world.publisher) == 0, "publisher");
+    measure_check(breaker__publisher_create(&world.publisher) == 0, "publisher");
     publish(&world);
     for (size_t i = 0; i != num; ++i) {
         readers[i].world = &world;
@@ -120,7 +122,7 @@ static void measure_threads(size_t num, unsigned rate)
     for (size_t i = 0; i != num; ++i)
         measure_check(pthread_join(readers[i].thread, NULL) == 0, "join");
     report(readers, num, &world);
-    breaker_publisher_free(world.publisher);
+    breaker__publisher_free(world.publisher);
 }
 
 int main(void)

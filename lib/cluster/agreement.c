@@ -13,6 +13,7 @@
 #include "cluster/agreement_config.h"
 #include "cluster/ledger.h"
 #include "cluster/mint.h"
+#include "release/release_id.h"
 
 enum {
     /* without an answer for so many polls a node says that it may be out of date */
@@ -141,7 +142,7 @@ static bool same_ledger(const breaker_ledger_t *a, const breaker_ledger_t *b)
 static const breaker_ledger_entry_t *find_token(const breaker_ledger_t *ledger,
                                                 const breaker_token_t *token)
 {
-    return breaker_ledger_find(ledger, token->text, token->len);
+    return breaker__ledger_find(ledger, token->text, token->len);
 }
 
 static bool is_mine(const breaker_agreement_t *agreement, const breaker_ledger_entry_t *entry)
@@ -158,7 +159,7 @@ static bool awaits_token(const breaker_agreement_t *agreement)
 static void merge_ledger(breaker_ledger_t *ledger, const breaker_ledger_t *other)
 {
     for (size_t at = breaker_ledger_size(other); at-- != 0;)
-        breaker_ledger_add(ledger, breaker_ledger_at(other, at));
+        breaker__ledger_add(ledger, breaker_ledger_at(other, at));
 }
 
 /* ---- without an answer ---- */
@@ -175,7 +176,7 @@ static void go_local(breaker_agreement_t *agreement, breaker_moment_t now,
     }
     assert(!has_own(agreement) || proposal.order > agreement->own.order);
     agreement->own = proposal;
-    breaker_ledger_add(&agreement->ledger, &agreement->own);
+    breaker__ledger_add(&agreement->ledger, &agreement->own);
     agreement->state = BREAKER_AGREEMENT_LOCAL;
     actions->save = actions->publish = true;
 }
@@ -482,7 +483,7 @@ breaker_actions_t breaker_agreement_on_release(breaker_agreement_t *agreement, b
     const breaker_ledger_entry_t *next;
     breaker_actions_t actions = {.poll = false};
 
-    assert(breaker_release_id_is_valid(release->text, release->len));
+    assert(breaker__release_id_is_valid(release->text, release->len));
     assert(suffix == NULL || strlen(suffix) < sizeof(config->suffix));
     config->release = *release;
     if (fixed != NULL)

@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <string.h>
 #include "cluster/agreement_config.h"
+#include "release/release_id.h"
 
 enum {
     /* dead-after spans at least so many polls, or live releases would overtake each other */
@@ -88,7 +89,7 @@ int breaker__agreement_check(const breaker_agreement_config_t *config)
 
     if (err != 0)
         return err;
-    if (!breaker_release_id_is_valid(config->release.text, config->release.len))
+    if (!breaker__release_id_is_valid(config->release.text, config->release.len))
         return BREAKER_ERR_RELEASE_SYNTAX;
     if (fixed->len != 0 && !breaker_token_is_valid(fixed->text, fixed->len))
         return BREAKER_ERR_TOKEN_SYNTAX;

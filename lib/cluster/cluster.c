@@ -19,6 +19,7 @@
 #include "cluster/publication.h"
 #include "cluster/saver.h"
 #include "cluster/script.h"
+#include "redis/link.h"
 #include "thread.h"
 
 enum {
@@ -146,7 +147,7 @@ static void carry_out(breaker_cluster_t *cluster, breaker_moment_t now, breaker_
     assert(cluster->redis != NULL);
     assert(cluster->num_handles == NUM_HANDLES);
     if (actions.hang_up)
-        breaker_redis_hang_up(cluster->redis);
+        breaker__redis_hang_up(cluster->redis);
     if (actions.save)
         breaker__saver_want(&cluster->saver);
     save(cluster);

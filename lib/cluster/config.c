@@ -9,6 +9,8 @@
 #include <string.h>
 #include "cluster/agreement_config.h"
 #include "cluster/config.h"
+#include "release/release_id.h"
+#include "token/token.h"
 
 enum { PORT_DIGITS_MAX = 5 };
 
@@ -35,7 +37,7 @@ static bool is_address(const char *text)
     if (colon == NULL || colon == text || len > BREAKER_ADVERTISE_MAX || !is_printable(text))
         return false;
     digits = strlen(colon + 1);
-    if (digits > PORT_DIGITS_MAX || !breaker_token_is_decimal(colon + 1, digits))
+    if (digits > PORT_DIGITS_MAX || !breaker__token_is_decimal(colon + 1, digits))
         return false;
     return atoi(colon + 1) >= 1 && atoi(colon + 1) <= 65535;
 }
@@ -80,7 +82,7 @@ void breaker__cluster_suffix(const breaker_release_t *release, char *dst, size_t
 {
     assert(size > 1 + BREAKER_RELEASE_DIGEST_SHOWN);
     snprintf(dst, size, "-%.*s", BREAKER_RELEASE_DIGEST_SHOWN,
-             breaker_release_id_digest(breaker_release_id(release)));
+             breaker__release_id_digest(breaker_release_id(release)));
 }
 
 int breaker__cluster_configure(const breaker_node_t *node, const breaker_release_t *release,

@@ -9,6 +9,7 @@
 #include <breaker/error.h>
 #include <breaker/ledger.h>
 #include "cluster/ledger.h"
+#include "release/release_id.h"
 #include "words.h"
 
 enum { NUM_SLOTS = 2 * BREAKER_LEDGER_MAX };
@@ -52,7 +53,7 @@ static int check_entry(const breaker_ledger_entry_t *entry)
 {
     if (!breaker_token_is_valid(entry->token.text, entry->token.len))
         return BREAKER_ERR_TOKEN_SYNTAX;
-    if (!breaker_release_id_is_valid(entry->release.text, entry->release.len))
+    if (!breaker__release_id_is_valid(entry->release.text, entry->release.len))
         return BREAKER_ERR_RELEASE_SYNTAX;
     return entry->order < BREAKER__ORDER_END ? 0 : BREAKER_ERR_RANGE;
 }
@@ -137,13 +138,13 @@ int breaker_ledger_init(breaker_ledger_t *ledger, const breaker_ledger_entry_t *
     return 0;
 }
 
-bool breaker_ledger_add(breaker_ledger_t *ledger, const breaker_ledger_entry_t *entry)
+bool breaker__ledger_add(breaker_ledger_t *ledger, const breaker_ledger_entry_t *entry)
 {
     const breaker_ledger_entry_t *known;
 
     if (check_entry(entry) != 0)
         return false;
-    known = breaker_ledger_find(ledger, entry->token.text, entry->token.len);
+    known = breaker__ledger_find(ledger, entry->token.text, entry->token.len);
     if (known != NULL) {
         if (!breaker_release_id_equal(&known->release, &entry->release) ||
             known->order <= entry->order)
@@ -178,8 +179,8 @@ const breaker_ledger_entry_t *breaker_ledger_at(const breaker_ledger_t *ledger, 
     return ledger->_entries + at;
 }
 
-const breaker_ledger_entry_t *breaker_ledger_find(const breaker_ledger_t *ledger, const char *token,
-                                                  size_t len)
+const breaker_ledger_entry_t *breaker__ledger_find(const breaker_ledger_t *ledger,
+                                                   const char *token, size_t len)
 {
     if (len == 0 || len > BREAKER_TOKEN_MAX)
         return NULL;
@@ -197,7 +198,7 @@ const breaker_ledger_entry_t *breaker__ledger_find_clash(const breaker_ledger_t 
 {
     assert(ledger->_num <= BREAKER_LEDGER_MAX);
     for (size_t at = ledger->_num; at-- != 0;)
-        if (breaker_release_id_clashes(&ledger->_entries[at].release, release))
+        if (breaker__release_id_clashes(&ledger->_entries[at].release, release))
             return ledger->_entries + at;
     return NULL;
 }

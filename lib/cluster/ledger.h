@@ -2,6 +2,8 @@
 #define BREAKER_LIB_LEDGER_H
 
 /* What the files of lib/ know of a ledger beyond its public face. Not installed. */
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <breaker/ledger.h>
 
@@ -20,5 +22,21 @@ int breaker__ledger_entry_compare(const breaker_ledger_entry_t *a, const breaker
  */
 const breaker_ledger_entry_t *breaker__ledger_find_clash(const breaker_ledger_t *ledger,
                                                          const breaker_release_id_t *release);
+
+/**
+ * Merges one entry into a ledger that was made by `breaker_ledger_init`, and tells whether that
+ * changed the ledger. Of the same token under the same release the smaller order stays (birth
+ * wins); a token that is known under another release stays as it is, because a token names one
+ * release. A full ledger loses its oldest entry, or stays as it is when the new one would be the
+ * oldest. A malformed entry changes nothing. `entry` must not lie in the ledger. Pure.
+ */
+bool breaker__ledger_add(breaker_ledger_t *ledger, const breaker_ledger_entry_t *entry);
+
+/**
+ * Finds the entry of a token in exactly this spelling, or NULL. Borrowed from the ledger. Pure, no
+ * allocation; any thread.
+ */
+const breaker_ledger_entry_t *breaker__ledger_find(const breaker_ledger_t *ledger,
+                                                   const char *token, size_t len);
 
 #endif

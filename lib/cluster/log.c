@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include "cluster/ledger.h"
 #include "cluster/log.h"
 
 /* of what Redis says is wrong */
@@ -138,7 +139,7 @@ void breaker__log_conflict(breaker__log_t *log, uint64_t now_ms,
     const breaker_release_id_t *release = &breaker_agreement_config(agreement)->release;
     const breaker_ledger_entry_t *own = breaker_agreement_own(agreement);
     const breaker_ledger_entry_t *there =
-        breaker_ledger_find(breaker_agreement_ledger(agreement), token->text, token->len);
+        breaker__ledger_find(breaker_agreement_ledger(agreement), token->text, token->len);
 
     if (there == NULL || breaker_release_id_equal(&there->release, release))
         return;

@@ -8,6 +8,7 @@
 #include <string.h>
 #include "cluster/ledger.h"
 #include "cluster/mint.h"
+#include "release/release_id.h"
 
 enum {
     /* '.' and an order in decimal */
@@ -90,7 +91,7 @@ bool breaker__mint_is_made_so(const breaker_agreement_config_t *config,
 static const breaker_ledger_entry_t *find_token(const breaker_ledger_t *ledger,
                                                 const breaker_token_t *token)
 {
-    return breaker_ledger_find(ledger, token->text, token->len);
+    return breaker__ledger_find(ledger, token->text, token->len);
 }
 
 /*
@@ -117,7 +118,7 @@ bool breaker__mint(const breaker_agreement_config_t *config, const breaker_ledge
     bool takes_fixed = is_fixed_new(config, ledger);
     breaker_ledger_entry_t entry = {.release = config->release};
 
-    assert(breaker_release_id_is_valid(config->release.text, config->release.len));
+    assert(breaker__release_id_is_valid(config->release.text, config->release.len));
     if (wall_ms >= BREAKER__ORDER_END)
         wall_ms = BREAKER__ORDER_END - 1;
     entry.order = breaker__mint_order(wall_ms, newest, &config->release);

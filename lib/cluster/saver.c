@@ -7,8 +7,8 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-#include <breaker/state.h>
 #include "cluster/saver.h"
+#include "cluster/state.h"
 
 int breaker__saver_init(breaker__saver_t *saver, const char *path)
 {
@@ -30,7 +30,7 @@ int breaker__saver_load(const breaker__saver_t *saver, breaker_ledger_t *ret_led
 {
     assert(!saver->is_due);
     if (saver->path != NULL)
-        return breaker_state_load(saver->path, ret_ledger, error);
+        return breaker__state_load(saver->path, ret_ledger, error);
     return breaker_ledger_init(ret_ledger, NULL, 0);
 }
 
@@ -52,8 +52,8 @@ int breaker__saver_save(breaker__saver_t *saver, uint64_t now_ms,
 
     if (now_ms < breaker__saver_due_ms(saver))
         return 0;
-    err = breaker_state_save(saver->path, breaker_agreement_own(agreement),
-                             breaker_agreement_ledger(agreement), error);
+    err = breaker__state_save(saver->path, breaker_agreement_own(agreement),
+                              breaker_agreement_ledger(agreement), error);
     saver->is_due = err != 0;
     saver->from_ms = now_ms + (err != 0 ? BREAKER__SAVE_RETRY_MS : BREAKER__SAVE_EVERY_MS);
     assert(saver->from_ms > now_ms);

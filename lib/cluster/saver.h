@@ -25,7 +25,7 @@ typedef struct st_breaker__saver_t {
 int breaker__saver_init(breaker__saver_t *saver, const char *path);
 void breaker__saver_dispose(breaker__saver_t *saver);
 
-/** Reads what was saved, as `breaker_state_load` does; without a file nothing was. */
+/** Reads what was saved, as `breaker__state_load` does; without a file nothing was. */
 int breaker__saver_load(const breaker__saver_t *saver, breaker_ledger_t *ret_ledger,
                         breaker_error_t *error);
 /** Something changed that is worth saving. */

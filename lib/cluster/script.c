@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "cluster/script.h"
+#include "token/token.h"
 
 enum {
     DIGEST_LEN = 40,
@@ -246,7 +247,7 @@ static bool take_number(line_t *line, uint64_t *ret_number)
     size_t len;
     uint64_t number = 0;
 
-    if (!take_word(line, &base, &len) || len > DIGITS_MAX || !breaker_token_is_decimal(base, len))
+    if (!take_word(line, &base, &len) || len > DIGITS_MAX || !breaker__token_is_decimal(base, len))
         return false;
     for (size_t i = 0; i != len; ++i)
         number = number * 10 + (uint64_t)(base[i] - '0');

@@ -14,8 +14,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <breaker/state.h>
 #include "cluster/ledger.h"
+#include "cluster/state.h"
 #include "release/digest.h"
 #include "file/replace.h"
 
@@ -38,7 +38,7 @@ enum {
 /* the text of a file, while it is written or read */
 typedef struct st_text_t {
     size_t len;
-    char base[BREAKER_STATE_MAX];
+    char base[BREAKER__STATE_MAX];
 } text_t;
 
 static int checksum(const text_t *text, size_t len, char *dst)
@@ -78,7 +78,7 @@ static void add_entries(text_t *text, const breaker_ledger_entry_t *own,
     if (own != NULL)
         add_line(text, OWN, own);
     if (own != NULL && size == BREAKER_LEDGER_MAX &&
-        breaker_ledger_find(ledger, own->token.text, own->token.len) == NULL)
+        breaker__ledger_find(ledger, own->token.text, own->token.len) == NULL)
         first = 1;
     for (size_t i = first; i != size; ++i) {
         const breaker_ledger_entry_t *entry = breaker_ledger_at(ledger, i);
@@ -106,8 +106,8 @@ static int fail_io(breaker_error_t *error, const char *what, const char *path)
     return breaker_error_set(error, BREAKER_ERR_IO, "%s %s: %s", what, path, strerror(errno));
 }
 
-int breaker_state_save(const char *path, const breaker_ledger_entry_t *own,
-                       const breaker_ledger_t *ledger, breaker_error_t *error)
+int breaker__state_save(const char *path, const breaker_ledger_entry_t *own,
+                        const breaker_ledger_t *ledger, breaker_error_t *error)
 {
     text_t text;
     int err;
@@ -253,7 +253,7 @@ static void make_empty(breaker_ledger_t *ledger)
     assert(err == 0);
 }
 
-int breaker_state_load(const char *path, breaker_ledger_t *ret_ledger, breaker_error_t *error)
+int breaker__state_load(const char *path, breaker_ledger_t *ret_ledger, breaker_error_t *error)
 {
     const char *why;
     text_t text;

@@ -15,6 +15,7 @@
 #include <zstd.h>
 #include <breaker/error.h>
 #include <breaker/http/decoder.h>
+#include "encoding/decoder.h"
 
 /* RFC 9659 §3: a decoder of the zstd content coding supports windows of up to 8 MiB */
 enum { ZSTD_WINDOW_LOG_MAX = 23 };
@@ -219,7 +220,7 @@ bool breaker_decoder_is_complete(const breaker_decoder_t *decoder)
     return decoder->ended || !decoder->begun;
 }
 
-size_t breaker_decoder_num_streams(const breaker_decoder_t *decoder)
+size_t breaker__decoder_num_streams(const breaker_decoder_t *decoder)
 {
     assert(decoder->coding == BREAKER_CODING_GZIP || decoder->coding == BREAKER_CODING_ZSTD ||
            decoder->num_streams <= 1);

@@ -15,6 +15,7 @@
 #include <breaker/error.h>
 #include <breaker/http/decoder.h>
 #include "encoding/coding.h"
+#include "encoding/decoder.h"
 
 #define PIECE 65536
 
@@ -128,7 +129,7 @@ static int compare(comparison_t *comparison, breaker_encoding_t encoding)
 
     if ((err = compare_all(comparison)) != 0)
         return err;
-    num_streams = breaker_decoder_num_streams(comparison->decoder);
+    num_streams = breaker__decoder_num_streams(comparison->decoder);
     if (num_streams == 0)
         return BREAKER_ERR_NOT_ENCODED;
     return encoding == BREAKER_ENCODING_GZIP && num_streams != 1 ? BREAKER_ERR_TOO_MANY : 0;

@@ -8,7 +8,8 @@
 #include <string.h>
 #include <time.h>
 #include <breaker/agreement.h>
-#include <breaker/state.h>
+#include "cluster/ledger.h"
+#include "cluster/state.h"
 #include "node/alone.h"
 #include "node/node.h"
 #include "node/remember.h"
@@ -75,7 +76,7 @@ static void take(breaker__proposal_t *proposal, size_t view, const breaker_ledge
                  bool is_minted)
 {
     proposal->alone.tokens[view] = entry->token;
-    breaker_ledger_add(&proposal->alone.memory, entry);
+    breaker__ledger_add(&proposal->alone.memory, entry);
     if (is_minted)
         proposal->alone.minted = entry->token;
     /* the file has one entry in front: a minted one if there is one */
@@ -115,6 +116,6 @@ void breaker__alone_hand_out(breaker_node_t *node, const breaker__proposal_t *pr
         breaker__tell_clash(node, &proposal->own, &node->alone.memory);
     if (node->state_path == NULL || proposal->own.token.len == 0)
         return;
-    if (breaker_state_save(node->state_path, &proposal->own, &node->alone.memory, &error) != 0)
+    if (breaker__state_save(node->state_path, &proposal->own, &node->alone.memory, &error) != 0)
         tell(node, &error);
 }

@@ -15,6 +15,7 @@
 #include <unistd.h>
 #include "encoding/encodings.h"
 #include "node/loader.h"
+#include "release/release.h"
 #include "thread.h"
 
 struct st_breaker__loader_t {
@@ -122,7 +123,7 @@ static breaker_release_t *take_release(breaker__loader_t *loader)
 
     lock(loader);
     if (loader->release != NULL && !loader->is_encoded)
-        release = breaker_release_ref(loader->release);
+        release = breaker__release_ref(loader->release);
     unlock(loader);
     return release;
 }
@@ -271,7 +272,7 @@ void breaker__loader_encode(breaker__loader_t *loader, breaker_release_t *releas
 
     lock(loader);
     before = loader->release;
-    loader->release = breaker_release_ref(release);
+    loader->release = breaker__release_ref(release);
     loader->is_encoded = loader->is_encoded && before == release;
     atomic_store_explicit(&loader->interrupt, true, memory_order_relaxed);
     unlock(loader);

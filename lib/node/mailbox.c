@@ -112,7 +112,7 @@ void breaker_node_release_place(breaker_node_t *node)
     assert(before != 0);
 }
 
-size_t breaker_node_num_parked(const breaker_node_t *node)
+size_t breaker__node_num_parked(const breaker_node_t *node)
 {
     return atomic_load_explicit(&node->mailbox.num_parked, memory_order_relaxed);
 }

@@ -12,6 +12,7 @@
 #include "node/next.h"
 #include "node/node.h"
 #include "release/release.h"
+#include "serving/publisher.h"
 
 /* ---- what is asked for ---- */
 
@@ -120,7 +121,7 @@ static void hand_to_loader(breaker__next_t *next)
 static int load(breaker__next_t *next, const atomic_bool *stop, breaker_release_t **ret_release)
 {
     const breaker_node_t *node = next->node;
-    const breaker_release_config_t config = {
+    const breaker__release_config_t config = {
         .views = (const breaker_view_t *const *)node->views,
         .num_views = node->num_views,
         .directories = next->directories,
@@ -148,7 +149,7 @@ static int publish_alone(breaker__next_t *next, breaker_release_t *release)
                                       false, &snapshot)) != 0)
         return err;
     breaker__alone_hand_out(node, &proposal);
-    breaker_publisher_publish(node->publisher, snapshot);
+    breaker__publisher_publish(node->publisher, snapshot);
     return 0;
 }
 
@@ -265,7 +266,7 @@ breaker_release_t *breaker_node_next(breaker_node_t *node, breaker_token_t *ret_
 
     breaker__node_lock(node);
     if (node->next != NULL && node->next->release != NULL) {
-        release = breaker_release_ref(node->next->release);
+        release = breaker__release_ref(node->next->release);
         *ret_token = node->next->token;
     }
     breaker__node_unlock(node);

@@ -11,6 +11,7 @@
 #include "node/node.h"
 #include "release/release.h"
 #include "serving/publisher.h"
+#include "serving/snapshot.h"
 #include "view/view.h"
 
 void breaker__node_lock(breaker_node_t *node)
@@ -63,7 +64,7 @@ int breaker_node_create(const breaker_node_config_t *config, breaker_node_t **re
     node->minted = node->token = minted;
     if (config != NULL)
         node->hooks = config->hooks;
-    if ((err = breaker_publisher_create(&node->publisher)) != 0 ||
+    if ((err = breaker__publisher_create(&node->publisher)) != 0 ||
         (err = breaker__loader_create(&node->encoding, &node->loader)) != 0 ||
         (config != NULL && (err = breaker_node_set_encoding(node, &config->encoding)) != 0)) {
         breaker_node_free(node);
@@ -85,7 +86,7 @@ void breaker_node_free(breaker_node_t *node)
     breaker__loader_free(node->loader);
     breaker__next_abandon(node);
     breaker__mailbox_dispose(&node->mailbox);
-    breaker_publisher_free(node->publisher);
+    breaker__publisher_free(node->publisher);
     breaker_release_unref(node->release);
     for (size_t i = 0; i != node->num_views; ++i)
         breaker__view_free(node->views[i]);
@@ -196,7 +197,7 @@ const breaker_view_t *breaker_node_view(const breaker_node_t *node, size_t index
     return node->views[index];
 }
 
-const breaker_token_t *breaker_node_token(const breaker_node_t *node, size_t index)
+const breaker_token_t *breaker__node_token(const breaker_node_t *node, size_t index)
 {
     assert(index < node->num_views);
     return node->tokens + index;
@@ -207,7 +208,7 @@ breaker_release_t *breaker_node_release(breaker_node_t *node)
     breaker_release_t *release;
 
     breaker__node_lock(node);
-    release = node->release != NULL ? breaker_release_ref(node->release) : NULL;
+    release = node->release != NULL ? breaker__release_ref(node->release) : NULL;
     breaker__node_unlock(node);
     return release;
 }
@@ -222,7 +223,7 @@ breaker_publisher_t *breaker_node_publisher(breaker_node_t *node)
 static int load_release(const breaker_node_t *node, breaker_release_t **ret_release,
                         breaker_error_t *error)
 {
-    breaker_release_config_t config = {
+    breaker__release_config_t config = {
         .views = (const breaker_view_t *const *)node->views,
         .num_views = node->num_views,
         .label = node->label,
@@ -242,7 +243,7 @@ int breaker__node_snapshot(const breaker_node_t *node, breaker_release_t *releas
                            const breaker_token_t *tokens, const breaker_ledger_t *ledger,
                            bool older_alive, breaker_snapshot_t **ret_snapshot)
 {
-    const breaker_snapshot_config_t config = {
+    const breaker__snapshot_config_t config = {
         .views = (const breaker_view_t *const *)node->views,
         .tokens = tokens,
         .num_views = node->num_views,
@@ -253,7 +254,7 @@ int breaker__node_snapshot(const breaker_node_t *node, breaker_release_t *releas
     };
 
     assert(release != NULL);
-    return breaker_snapshot_create(&config, ret_snapshot);
+    return breaker__snapshot_create(&config, ret_snapshot);
 }
 
 /* NULL for a node of a cluster, which has no token yet */
@@ -299,7 +300,7 @@ int breaker_node_load(breaker_node_t *node, breaker_error_t *error)
     breaker__node_unlock(node);
     breaker__loader_encode(node->loader, release);
     if (snapshot != NULL)
-        breaker_publisher_publish(node->publisher, snapshot);
+        breaker__publisher_publish(node->publisher, snapshot);
     return 0;
 }
 
@@ -361,7 +362,7 @@ int breaker_node_publish(breaker_node_t *node, breaker_release_t *release,
         tokens[i] = *token;
     if ((err = breaker__node_snapshot(node, release, tokens, ledger, older_alive, &snapshot)) != 0)
         return err;
-    breaker_publisher_publish(node->publisher, snapshot);
+    breaker__publisher_publish(node->publisher, snapshot);
     breaker__next_published(node, release);
     return 0;
 }

@@ -49,4 +49,10 @@ int breaker__node_snapshot(const breaker_node_t *node, breaker_release_t *releas
                            const breaker_token_t *tokens, const breaker_ledger_t *ledger,
                            bool older_alive, breaker_snapshot_t **ret_snapshot);
 
+/** The token that the view at an index was configured with; what is served is in the snapshot. */
+const breaker_token_t *breaker__node_token(const breaker_node_t *node, size_t index);
+
+/** How many of the BREAKER_PARKED_MAX places are taken. Any thread. */
+size_t breaker__node_num_parked(const breaker_node_t *node);
+
 #endif

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <breaker/agreement.h>
-#include <breaker/state.h>
 #include "cluster/ledger.h"
+#include "cluster/state.h"
 #include "node/node.h"
 #include "node/remember.h"
 
@@ -26,7 +26,7 @@ static void read_memory(const breaker_node_t *node, breaker_ledger_t *memory)
     int err = breaker_ledger_init(memory, NULL, 0);
 
     assert(err == 0);
-    if (node->state_path != NULL && breaker_state_load(node->state_path, memory, &error) != 0)
+    if (node->state_path != NULL && breaker__state_load(node->state_path, memory, &error) != 0)
         tell(node, &error);
 }
 
@@ -35,7 +35,7 @@ static void write_memory(const breaker_node_t *node, const breaker_ledger_entry_
 {
     breaker_error_t error;
 
-    if (node->state_path != NULL && breaker_state_save(node->state_path, own, memory, &error) != 0)
+    if (node->state_path != NULL && breaker__state_save(node->state_path, own, memory, &error) != 0)
         tell(node, &error);
 }
 
@@ -100,7 +100,7 @@ static void remember(work_t *work, const breaker_token_t *token)
             work->node->tokens[i] = own.token;
     if (breaker_token_equal(token, &work->minted))
         work->node->minted = own.token;
-    breaker_ledger_add(work->memory, &own);
+    breaker__ledger_add(work->memory, &own);
     if (is_new)
         work->newest = own;
 }

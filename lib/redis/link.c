@@ -22,6 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <breaker/redis.h>
+#include "redis/link.h"
 #include "redis/redirect.h"
 #include "redis/codec.h"
 #include "redis/connection.h"
@@ -142,7 +143,7 @@ void breaker_redis_free(breaker_redis_t *redis)
 {
     if (redis == NULL)
         return;
-    breaker_redis_hang_up(redis);
+    breaker__redis_hang_up(redis);
     breaker__lookout_close(&redis->lookout);
     uv_close((uv_handle_t *)&redis->timer, on_timer_closed);
 }
@@ -168,7 +169,7 @@ static void close_connection(breaker_redis_t *redis)
     redis->connection = NULL;
 }
 
-void breaker_redis_hang_up(breaker_redis_t *redis)
+void breaker__redis_hang_up(breaker_redis_t *redis)
 {
     close_connection(redis);
     forget_command(redis);
@@ -184,7 +185,7 @@ static void go_down(breaker_redis_t *redis)
     breaker__story_t story = redis->story;
 
     assert(redis->state != STATE_DOWN);
-    breaker_redis_hang_up(redis);
+    breaker__redis_hang_up(redis);
     redis->callbacks.on_down(redis->callbacks.data, story.text);
 }
 

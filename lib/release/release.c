@@ -15,6 +15,7 @@
 #include "release/notices.h"
 #include "release/release.h"
 #include "encoding/siblings.h"
+#include "release/release_id.h"
 #include "release/store.h"
 #include "release/tree.h"
 
@@ -22,9 +23,9 @@ static const char default_type[] = "application/octet-stream";
 
 /** What loading the views has in common. */
 typedef struct st_loader_t {
-    const breaker_release_config_t *config; /* borrowed */
-    breaker_release_t *release;             /* borrowed: in the making */
-    breaker__reader_t reader;               /* owned */
+    const breaker__release_config_t *config; /* borrowed */
+    breaker_release_t *release;              /* borrowed: in the making */
+    breaker__reader_t reader;                /* owned */
     int64_t now_s;
     breaker_error_t *error;
 } loader_t;
@@ -123,7 +124,7 @@ static int load_tree(loader_t *loader, const breaker__tree_t *tree, breaker_stor
     return err;
 }
 
-static const char *directory_of(const breaker_release_config_t *config, const breaker_view_t *view)
+static const char *directory_of(const breaker__release_config_t *config, const breaker_view_t *view)
 {
     return config->directories != NULL ? config->directories[breaker_view_index(view)] : NULL;
 }
@@ -148,11 +149,11 @@ static int make_id(loader_t *loader, const breaker_token_t *label)
 
     if (err != 0)
         return breaker_error_set(loader->error, err, "%s", breaker_err_message(err));
-    release->id = breaker_release_id_make(label, release->digest);
+    release->id = breaker__release_id_make(label, release->digest);
     return 0;
 }
 
-static int load_views(loader_t *loader, const breaker_release_config_t *config)
+static int load_views(loader_t *loader, const breaker__release_config_t *config)
 {
     breaker_release_t *release = loader->release;
     int err;
@@ -167,7 +168,7 @@ static int load_views(loader_t *loader, const breaker_release_config_t *config)
 }
 
 /** A release without stores, with one reference. */
-static breaker_release_t *create(const breaker_release_config_t *config)
+static breaker_release_t *create(const breaker__release_config_t *config)
 {
     breaker_release_t *release;
 
@@ -182,13 +183,16 @@ static breaker_release_t *create(const breaker_release_config_t *config)
     return release;
 }
 
-int breaker__release_load(const breaker_release_config_t *config, const breaker__load_t *load,
+int breaker__release_load(const breaker__release_config_t *config, const breaker__load_t *load,
                           breaker_release_t **ret_release, breaker_error_t *error)
 {
+    const breaker__load_t alone = {.suspects = NULL};
     loader_t loader = {.config = config, .now_s = time(NULL), .error = error};
     int err;
 
     assert(config->num_views <= BREAKER_VIEWS_MAX);
+    if (load == NULL)
+        load = &alone;
     if ((loader.release = create(config)) == NULL ||
         breaker__reader_init(&loader.reader, load->stop) != 0) {
         breaker_release_unref(loader.release);
@@ -206,15 +210,7 @@ int breaker__release_load(const breaker_release_config_t *config, const breaker_
     return 0;
 }
 
-int breaker_release_load(const breaker_release_config_t *config, breaker_release_t **ret_release,
-                         breaker_error_t *error)
-{
-    const breaker__load_t load = {.suspects = NULL};
-
-    return breaker__release_load(config, &load, ret_release, error);
-}
-
-breaker_release_t *breaker_release_ref(breaker_release_t *release)
+breaker_release_t *breaker__release_ref(breaker_release_t *release)
 {
     size_t before = atomic_fetch_add_explicit(&release->refs, 1, memory_order_relaxed);
 
@@ -243,7 +239,7 @@ const breaker_release_id_t *breaker_release_id(const breaker_release_t *release)
     return &release->id;
 }
 
-const uint8_t *breaker_release_digest(const breaker_release_t *release)
+const uint8_t *breaker__release_digest(const breaker_release_t *release)
 {
     return release->digest;
 }

@@ -2,6 +2,9 @@
 #define BREAKER_RELEASE_RELEASE_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <breaker/release.h>
 #include "release/suspects.h"
 
@@ -15,6 +18,18 @@ struct st_breaker_release_t {
     breaker_store_t **stores; /* owned, by the index of the view */
 };
 
+/** Which trees make a release. */
+typedef struct st_breaker__release_config_t {
+    /** the views, in the order of their indexes; borrowed: outlive the release */
+    const breaker_view_t *const *views;
+    size_t num_views;
+    /** where their files are, by the views' indexes; NULL, all or one: the view's own directory */
+    const char *const *directories;
+    /** the operator's label, or a zeroed one for none */
+    breaker_token_t label;
+    breaker_release_hooks_t hooks;
+} breaker__release_config_t;
+
 /** What a load is told by the thread that it is done on. */
 typedef struct st_breaker__load_t {
     /** where files that something happens to are posted; outlives the release, or NULL */
@@ -23,8 +38,26 @@ typedef struct st_breaker__load_t {
     const atomic_bool *stop;
 } breaker__load_t;
 
-/** `breaker_release_load`, which also fails with BREAKER_ERR_CANCELLED. */
-int breaker__release_load(const breaker_release_config_t *config, const breaker__load_t *load,
+/**
+ * Loads a release: walks the tree of every view beneath a pinned directory descriptor, reads and
+ * hashes every file, prepares its answer, adopts the siblings (`.br`, `.zst`, `.gz`) that decode
+ * to the same bytes. Encodings are not made here. Blocking. A directory that is missing or a file
+ * that cannot be read fails the whole load, with the path in `error`: half a release is none. Fails
+ * with BREAKER_ERR_CANCELLED when it is given up. With `load` NULL nothing is posted and the load
+ * is never given up. The caller owns one reference.
+ */
+int breaker__release_load(const breaker__release_config_t *config, const breaker__load_t *load,
                           breaker_release_t **ret_release, breaker_error_t *error);
+
+/** Takes a reference and returns its argument. */
+breaker_release_t *breaker__release_ref(breaker_release_t *release);
+
+/**
+ * SHA-256 over what the release answers: of every view its name and what it adds to answers, of
+ * every file its path, content and media type; written as lib/release/manifest.h says.
+ * BREAKER_DIGEST_LEN bytes. Two nodes with the same files and views have the same digest, wherever
+ * the trees lie and whenever they were written.
+ */
+const uint8_t *breaker__release_digest(const breaker_release_t *release);
 
 #endif

@@ -8,27 +8,28 @@
 #include <breaker/error.h>
 #include <breaker/release_id.h>
 #include "release/digest.h"
+#include "release/release_id.h"
 #include "token/grammar.h"
 
 enum { DIGEST_CHARS = BREAKER_RELEASE_DIGEST_CHARS };
 
 _Static_assert(DIGEST_CHARS == BREAKER_DIGEST_TEXT_LEN, "a digest's text is one length");
 
-bool breaker_release_id_is_valid(const char *base, size_t len)
+bool breaker__release_id_is_valid(const char *base, size_t len)
 {
     return len <= BREAKER_RELEASE_ID_MAX && breaker__is_word(base, len);
 }
 
 int breaker_release_id_parse(const char *base, size_t len, breaker_release_id_t *ret_id)
 {
-    if (!breaker_release_id_is_valid(base, len))
+    if (!breaker__release_id_is_valid(base, len))
         return BREAKER_ERR_RELEASE_SYNTAX;
     *ret_id = (breaker_release_id_t){.len = len};
     memcpy(ret_id->text, base, len);
     return 0;
 }
 
-breaker_release_id_t breaker_release_id_make(const breaker_token_t *label, const uint8_t *digest)
+breaker_release_id_t breaker__release_id_make(const breaker_token_t *label, const uint8_t *digest)
 {
     breaker_release_id_t id = {.len = label->len};
 
@@ -38,7 +39,7 @@ breaker_release_id_t breaker_release_id_make(const breaker_token_t *label, const
         id.text[id.len++] = '~';
     breaker__digest_text(digest, id.text + id.len);
     id.len += DIGEST_CHARS;
-    assert(breaker_release_id_is_valid(id.text, id.len));
+    assert(breaker__release_id_is_valid(id.text, id.len));
     return id;
 }
 
@@ -55,7 +56,7 @@ static bool is_digest(const char *base)
     return true;
 }
 
-const char *breaker_release_id_digest(const breaker_release_id_t *id)
+const char *breaker__release_id_digest(const breaker_release_id_t *id)
 {
     const char *digest;
 
@@ -71,23 +72,23 @@ const char *breaker_release_id_digest(const breaker_release_id_t *id)
     return digest[-1] == '~' && digest - 1 != id->text ? digest : NULL;
 }
 
-size_t breaker_release_id_label_len(const breaker_release_id_t *id)
+size_t breaker__release_id_label_len(const breaker_release_id_t *id)
 {
-    const char *digest = breaker_release_id_digest(id);
+    const char *digest = breaker__release_id_digest(id);
 
     if (digest == NULL)
         return id->len;
     return digest != id->text ? (size_t)(digest - 1 - id->text) : 0;
 }
 
-bool breaker_release_id_clashes(const breaker_release_id_t *a, const breaker_release_id_t *b)
+bool breaker__release_id_clashes(const breaker_release_id_t *a, const breaker_release_id_t *b)
 {
-    const char *a_digest = breaker_release_id_digest(a), *b_digest = breaker_release_id_digest(b);
-    size_t len = breaker_release_id_label_len(a);
+    const char *a_digest = breaker__release_id_digest(a), *b_digest = breaker__release_id_digest(b);
+    size_t len = breaker__release_id_label_len(a);
 
     if (a_digest == NULL || b_digest == NULL || len == 0)
         return false;
-    return len == breaker_release_id_label_len(b) && memcmp(a->text, b->text, len) == 0 &&
+    return len == breaker__release_id_label_len(b) && memcmp(a->text, b->text, len) == 0 &&
            memcmp(a_digest, b_digest, DIGEST_CHARS) != 0;
 }
 
@@ -95,7 +96,7 @@ breaker_release_id_t breaker_release_id_shorten(const breaker_release_id_t *id)
 {
     breaker_release_id_t shown = *id;
 
-    if (breaker_release_id_digest(id) != NULL) {
+    if (breaker__release_id_digest(id) != NULL) {
         shown.len -= DIGEST_CHARS - BREAKER_RELEASE_DIGEST_SHOWN;
         memset(shown.text + shown.len, 0, sizeof(shown.text) - shown.len);
     }

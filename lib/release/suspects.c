@@ -38,7 +38,7 @@ void breaker__suspects_post(breaker__disk_t *disk)
     if (atomic_load_explicit(&disk->is_posted, memory_order_relaxed) ||
         atomic_exchange(&disk->is_posted, true))
         return;
-    breaker_release_ref(release);
+    breaker__release_ref(release);
     push(release->suspects, disk);
 }
 

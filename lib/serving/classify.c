@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <breaker/classify.h>
 #include <breaker/http/percent.h>
+#include "cluster/ledger.h"
 #include "http/percent.h"
 #include "token/token.h"
 #include "view/view.h"
@@ -62,7 +63,7 @@ static bool is_older(const question_t *question)
     const breaker_ledger_entry_t *ours = NULL;
 
     if (question->entry != NULL || question->is_opaque)
-        ours = breaker_ledger_find(&question->snapshot->ledger, current->text, current->len);
+        ours = breaker__ledger_find(&question->snapshot->ledger, current->text, current->len);
     if (ours != NULL && question->entry == NULL)
         return is_before(question, ours->order);
     if (ours != NULL && ours->order != question->entry->order)
@@ -117,7 +118,7 @@ static bool judge_unknown(breaker_verdict_t *verdict, const question_t *question
         verdict->kind = BREAKER_VERDICT_REFRESH;
         return true;
     }
-    if (breaker_token_is_decimal(question->token, question->token_len))
+    if (breaker__token_is_decimal(question->token, question->token_len))
         return false;
     decide(verdict, BREAKER_VERDICT_NOT_FOUND);
     return true;
@@ -136,8 +137,8 @@ static bool has_opaque(const question_t *question)
 {
     const breaker_token_t *current = &question->view->token;
 
-    return !breaker_token_is_decimal(question->token, question->token_len) ||
-           !breaker_token_is_decimal(current->text, current->len);
+    return !breaker__token_is_decimal(question->token, question->token_len) ||
+           !breaker__token_is_decimal(current->text, current->len);
 }
 
 static void judge_other(breaker_verdict_t *verdict, question_t *question)
@@ -151,7 +152,7 @@ static void judge_other(breaker_verdict_t *verdict, question_t *question)
     }
     if (has_ledger)
         question->entry =
-            breaker_ledger_find(&question->snapshot->ledger, question->token, question->token_len);
+            breaker__ledger_find(&question->snapshot->ledger, question->token, question->token_len);
     is_asked = has_ledger && !question->snapshot->is_alone && question->entry == NULL;
     question->is_opaque = is_asked && has_opaque(question);
     older = is_older(question);

@@ -36,7 +36,7 @@ static int init_turn(pthread_mutex_t *turn)
     return err;
 }
 
-int breaker_publisher_create(breaker_publisher_t **ret_publisher)
+int breaker__publisher_create(breaker_publisher_t **ret_publisher)
 {
     breaker_publisher_t *publisher = calloc(1, sizeof(*publisher));
 
@@ -65,7 +65,7 @@ void breaker__publisher_listen(breaker_publisher_t *publisher, breaker_change_cb
     publisher->change_data = data;
 }
 
-void breaker_publisher_free(breaker_publisher_t *publisher)
+void breaker__publisher_free(breaker_publisher_t *publisher)
 {
     int err;
 
@@ -112,7 +112,7 @@ static bool is_change(const breaker_snapshot_t *before, const breaker_snapshot_t
     return false;
 }
 
-void breaker_publisher_publish(breaker_publisher_t *publisher, breaker_snapshot_t *snapshot)
+void breaker__publisher_publish(breaker_publisher_t *publisher, breaker_snapshot_t *snapshot)
 {
     breaker_snapshot_t *before;
 

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <breaker/error.h>
 #include <breaker/snapshot.h>
+#include "release/release.h"
+#include "serving/snapshot.h"
 
 static void fill_view(breaker_snapshot_view_t *dst, const breaker_view_t *view,
                       const breaker_token_t *token, const breaker_release_t *release)
@@ -19,12 +21,12 @@ static void fill_view(breaker_snapshot_view_t *dst, const breaker_view_t *view,
     dst->prefix_len = breaker_view_prefix(view, token->text, token->len, dst->prefix);
 }
 
-static void take_releases(breaker_snapshot_t *snapshot, const breaker_snapshot_config_t *config)
+static void take_releases(breaker_snapshot_t *snapshot, const breaker__snapshot_config_t *config)
 {
     if (config->release != NULL)
-        snapshot->release = breaker_release_ref(config->release);
+        snapshot->release = breaker__release_ref(config->release);
     for (size_t i = 0; i != config->num_held; ++i)
-        snapshot->held[i] = breaker_release_ref(config->held[i]);
+        snapshot->held[i] = breaker__release_ref(config->held[i]);
     snapshot->num_held = config->num_held;
 }
 
@@ -41,7 +43,7 @@ static breaker_release_t *find_release(const breaker_snapshot_t *snapshot,
     return NULL;
 }
 
-static bool is_relayable(const breaker_snapshot_config_t *config, const breaker_release_id_t *id)
+static bool is_relayable(const breaker__snapshot_config_t *config, const breaker_release_id_t *id)
 {
     for (size_t i = 0; i != config->num_relayable; ++i)
         if (breaker_release_id_equal(config->relayable + i, id))
@@ -49,7 +51,7 @@ static bool is_relayable(const breaker_snapshot_config_t *config, const breaker_
     return false;
 }
 
-static void take_ledger(breaker_snapshot_t *snapshot, const breaker_snapshot_config_t *config)
+static void take_ledger(breaker_snapshot_t *snapshot, const breaker__snapshot_config_t *config)
 {
     if (config->ledger == NULL)
         return;
@@ -63,8 +65,8 @@ static void take_ledger(breaker_snapshot_t *snapshot, const breaker_snapshot_con
     }
 }
 
-int breaker_snapshot_create(const breaker_snapshot_config_t *config,
-                            breaker_snapshot_t **ret_snapshot)
+int breaker__snapshot_create(const breaker__snapshot_config_t *config,
+                             breaker_snapshot_t **ret_snapshot)
 {
     breaker_snapshot_t *snapshot;
 

@@ -40,7 +40,7 @@ static bool is_eight_digits(uint64_t word)
     return (word & high) == zeros && ((word + UINT64_C(0x0606060606060606)) & high) == zeros;
 }
 
-bool breaker_token_is_decimal(const char *base, size_t len)
+bool breaker__token_is_decimal(const char *base, size_t len)
 {
     if (len >= 8) {
         for (size_t at = 0; at + 8 < len; at += 8)
@@ -68,7 +68,7 @@ bool breaker_token_is_valid(const char *base, size_t len)
 {
     if (len == 0 || len > BREAKER_TOKEN_MAX)
         return false;
-    return breaker_token_is_decimal(base, len) || breaker__is_word(base, len);
+    return breaker__token_is_decimal(base, len) || breaker__is_word(base, len);
 }
 
 int breaker_token_parse(const char *base, size_t len, breaker_token_t *ret_token)
@@ -129,7 +129,7 @@ int breaker__token_compare(const char *a, size_t a_len, const char *b, size_t b_
     size_t common = a_len < b_len ? a_len : b_len;
     int order;
 
-    if (breaker_token_is_decimal(a, a_len) && breaker_token_is_decimal(b, b_len))
+    if (breaker__token_is_decimal(a, a_len) && breaker__token_is_decimal(b, b_len))
         return compare_decimal(a, a_len, b, b_len);
     order = common == 0 ? 0 : memcmp(a, b, common);
     return order != 0 ? order : compare_lengths(a_len, b_len);

@@ -2,6 +2,7 @@
 #define BREAKER_TOKEN_PRIVATE_H
 
 /* For lib/ only. Not installed. */
+#include <stdbool.h>
 #include <stddef.h>
 #include <breaker/token.h>
 
@@ -12,5 +13,8 @@
  * tokens overrules this order (classify.h). Pure; any thread.
  */
 int breaker__token_compare(const char *a, size_t a_len, const char *b, size_t b_len);
+
+/** Tells whether all bytes are decimal digits (and there is at least one). Pure; any thread. */
+bool breaker__token_is_decimal(const char *base, size_t len);
 
 #endif

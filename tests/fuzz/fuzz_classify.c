@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <breaker/classify.h>
 #include "fuzz.h"
+#include "release/release.h"
+#include "serving/snapshot.h"
 #include "tree.h"
 #include "view/view.h"
 
@@ -41,7 +43,7 @@ static breaker_release_id_t id_of(const char *text)
 /** The first to be called with NULL makes the view over its tree; the bytes stay in memory. */
 static breaker_release_t *load(world_t *world, const char *label, const char *const *paths)
 {
-    breaker_release_config_t config = {.num_views = 1, .label = token_of(label)};
+    breaker__release_config_t config = {.num_views = 1, .label = token_of(label)};
     breaker_view_config_t view_config;
     breaker_view_t *view = NULL;
     breaker_release_t *release = NULL;
@@ -58,7 +60,7 @@ static breaker_release_t *load(world_t *world, const char *label, const char *co
     error = breaker__view_create(&view_config, 0, &view);
     assert(error == 0);
     config.views = (const breaker_view_t *const *)&view;
-    error = breaker_release_load(&config, &release, NULL);
+    error = breaker__release_load(&config, NULL, &release, NULL);
     assert(error == 0);
     tree_remove(&tree);
     world->view = view;
@@ -70,7 +72,7 @@ static breaker_snapshot_t *make_snapshot(const world_t *world, const breaker_led
     breaker_token_t token = token_of(T);
     breaker_release_id_t relayable = id_of("peer");
     breaker_release_t *held[] = {world->r1};
-    breaker_snapshot_config_t config = {
+    breaker__snapshot_config_t config = {
         .views = (const breaker_view_t *const *)&world->view,
         .tokens = &token,
         .num_views = 1,
@@ -82,7 +84,7 @@ static breaker_snapshot_t *make_snapshot(const world_t *world, const breaker_led
         .num_relayable = 1,
     };
     breaker_snapshot_t *snapshot = NULL;
-    int error = breaker_snapshot_create(&config, &snapshot);
+    int error = breaker__snapshot_create(&config, &snapshot);
 
     assert(error == 0);
     return snapshot;

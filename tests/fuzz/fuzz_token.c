@@ -56,7 +56,7 @@ static int compare(fuzz_text_t a, fuzz_text_t b)
     size_t common;
     int order;
 
-    if (breaker_token_is_decimal(a.base, a.len) && breaker_token_is_decimal(b.base, b.len)) {
+    if (breaker__token_is_decimal(a.base, a.len) && breaker__token_is_decimal(b.base, b.len)) {
         for (; a.len != 0 && *a.base == '0'; ++a.base)
             --a.len;
         for (; b.len != 0 && *b.base == '0'; ++b.base)
@@ -81,7 +81,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_one(b);
     for (size_t i = 0; i != a.len; ++i)
         decimal = decimal && a.base[i] >= '0' && a.base[i] <= '9';
-    assert(breaker_token_is_decimal(a.base, a.len) == (decimal && a.len != 0));
+    assert(breaker__token_is_decimal(a.base, a.len) == (decimal && a.len != 0));
     if (!follows_grammar(a) || !follows_grammar(b))
         return 0;
     assert(sign(breaker__token_compare(a.base, a.len, b.base, b.len)) == compare(a, b));

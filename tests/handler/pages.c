@@ -9,6 +9,8 @@
 #include <unistd.h>
 #include <cmocka.h>
 #include "pages.h"
+#include "serving/publisher.h"
+#include "serving/snapshot.h"
 
 /* ---- the application ---- */
 
@@ -219,7 +221,7 @@ void pages_set_token(pages_t *pages, const char *token)
 {
     const breaker_view_t *views[BREAKER_VIEWS_MAX];
     breaker_token_t tokens[BREAKER_VIEWS_MAX];
-    breaker_snapshot_config_t config = {.views = views, .tokens = tokens};
+    breaker__snapshot_config_t config = {.views = views, .tokens = tokens};
     breaker_snapshot_t *snapshot;
 
     config.num_views = breaker_node_num_views(pages->node);
@@ -227,8 +229,8 @@ void pages_set_token(pages_t *pages, const char *token)
         views[i] = breaker_node_view(pages->node, i);
         assert_int_equal(breaker_token_parse(token, strlen(token), tokens + i), 0);
     }
-    assert_int_equal(breaker_snapshot_create(&config, &snapshot), 0);
-    breaker_publisher_publish(breaker_node_publisher(pages->node), snapshot);
+    assert_int_equal(breaker__snapshot_create(&config, &snapshot), 0);
+    breaker__publisher_publish(breaker_node_publisher(pages->node), snapshot);
 }
 
 void pages_answer(pages_t *pages, const char *const *headers, const char *body, size_t len)

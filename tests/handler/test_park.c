@@ -12,6 +12,7 @@
 #include <time.h>
 #include <breaker/h2o.h>
 #include "loopback.h"
+#include "node/node.h"
 #include "tree.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -105,7 +106,7 @@ static int teardown(void **state)
     fixture_t *fixture = *state;
 
     loopback_server_dispose(&fixture->server);
-    assert_int_equal(breaker_node_num_parked(fixture->node), 0);
+    assert_int_equal(breaker__node_num_parked(fixture->node), 0);
     breaker_node_free(fixture->node);
     tree_remove(&fixture->tree);
     return 0;
@@ -165,12 +166,12 @@ static void news_turn_a_request_that_waits_into_its_file(void **state)
     set_answered(fixture, 1);
     exchange = start(fixture, "/static/v2/a.css");
     assert_false(is_answered(exchange));
-    assert_int_equal(breaker_node_num_parked(fixture->node), 1);
+    assert_int_equal(breaker__node_num_parked(fixture->node), 1);
     assert_true(is_wanted(fixture));
     publish_v2(fixture);
     set_answered(fixture, now_ms());
     assert_int_equal(finish(fixture, exchange), 200);
-    assert_int_equal(breaker_node_num_parked(fixture->node), 0);
+    assert_int_equal(breaker__node_num_parked(fixture->node), 0);
     breaker_h2o_counters(&fixture->server.config, breaker_node_view(fixture->node, 0), &counters);
     assert_int_equal(counters.parked, 1);
     assert_int_equal(counters.served, 1);
@@ -225,7 +226,7 @@ static void old_news_do_not_end_the_wait(void **state)
     set_answered(fixture, begun_ms - 1);
     assert_int_equal(finish(fixture, exchange), 503);
     assert_true(now_ms() - begun_ms >= PARK_MS);
-    assert_int_equal(breaker_node_num_parked(fixture->node), 0);
+    assert_int_equal(breaker__node_num_parked(fixture->node), 0);
 }
 
 static void what_needs_no_news_does_not_wait(void **state)
@@ -305,7 +306,7 @@ static void a_client_that_goes_away_gives_its_place_back(void **state)
     set_answered(fixture, 1);
     exchange = start(fixture, "/static/v2/a.css");
     loopback_close(exchange);
-    assert_int_equal(breaker_node_num_parked(fixture->node), 0);
+    assert_int_equal(breaker__node_num_parked(fixture->node), 0);
     turn_for(fixture, 30);
 }
 
@@ -319,10 +320,10 @@ static void the_others_go_on_waiting(void **state)
     set_answered(fixture, 1);
     for (size_t i = 0; i != COUNT(exchanges); ++i)
         exchanges[i] = start(fixture, "/static/v2/a.css");
-    assert_int_equal(breaker_node_num_parked(fixture->node), COUNT(exchanges));
+    assert_int_equal(breaker__node_num_parked(fixture->node), COUNT(exchanges));
     for (size_t i = 0; i < COUNT(exchanges); i += 2)
         loopback_close(exchanges[i]);
-    assert_int_equal(breaker_node_num_parked(fixture->node), COUNT(exchanges) / 2);
+    assert_int_equal(breaker__node_num_parked(fixture->node), COUNT(exchanges) / 2);
     turn_for(fixture, 30);
     /* on a slow machine their time may be over */
     for (size_t i = 1; i < COUNT(exchanges); i += 2)
@@ -331,7 +332,7 @@ static void the_others_go_on_waiting(void **state)
     set_answered(fixture, now_ms());
     for (size_t i = 1; i < COUNT(exchanges); i += 2)
         assert_int_equal(finish(fixture, exchanges[i]), expected[i]);
-    assert_int_equal(breaker_node_num_parked(fixture->node), 0);
+    assert_int_equal(breaker__node_num_parked(fixture->node), 0);
 }
 
 /* the wait of one may end while another one's has just begun */

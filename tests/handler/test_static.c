@@ -11,6 +11,9 @@
 #include <cmocka.h>
 #include <breaker/h2o.h>
 #include "loopback.h"
+#include "release/release.h"
+#include "serving/publisher.h"
+#include "serving/snapshot.h"
 
 #define TOKEN "1718539201234"
 #define PREFIX "/static/" TOKEN "/"
@@ -609,27 +612,27 @@ static void publish(fixture_t *fixture, const char *token, breaker_release_t *re
                     bool older_alive)
 {
     breaker_token_t tokens[1];
-    breaker_snapshot_config_t config = {.views = &fixture->view,
-                                        .tokens = tokens,
-                                        .num_views = 1,
-                                        .release = release,
-                                        .older_alive = older_alive};
+    breaker__snapshot_config_t config = {.views = &fixture->view,
+                                         .tokens = tokens,
+                                         .num_views = 1,
+                                         .release = release,
+                                         .older_alive = older_alive};
     breaker_snapshot_t *snapshot;
 
     assert_int_equal(breaker_token_parse(token, strlen(token), tokens), 0);
-    assert_int_equal(breaker_snapshot_create(&config, &snapshot), 0);
-    breaker_publisher_publish(breaker_node_publisher(fixture->node), snapshot);
+    assert_int_equal(breaker__snapshot_create(&config, &snapshot), 0);
+    breaker__publisher_publish(breaker_node_publisher(fixture->node), snapshot);
 }
 
 static breaker_release_t *load_release(fixture_t *fixture)
 {
-    breaker_release_config_t config = {.views = &fixture->view, .num_views = 1};
+    breaker__release_config_t config = {.views = &fixture->view, .num_views = 1};
     breaker_node_config_t node_config;
     breaker_release_t *release;
 
     breaker_h2o_node_config_init(&node_config, &fixture->server.config);
     config.hooks = node_config.hooks;
-    assert_int_equal(breaker_release_load(&config, &release, NULL), 0);
+    assert_int_equal(breaker__release_load(&config, NULL, &release, NULL), 0);
     return release;
 }
 

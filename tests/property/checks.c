@@ -5,6 +5,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include "cluster/ledger.h"
 #include "world.h"
 
 /* the first violation is the one that is told */
@@ -137,7 +138,7 @@ static void check_memory(world_t *world, node_t *node, const breaker_ledger_t *l
     for (size_t i = 0; i != breaker_ledger_size(&node->ledger); ++i) {
         const breaker_ledger_entry_t *known = breaker_ledger_at(&node->ledger, i);
         if (breaker_ledger_size(ledger) < BREAKER_LEDGER_MAX &&
-            breaker_ledger_find(ledger, known->token.text, known->token.len) == NULL)
+            breaker__ledger_find(ledger, known->token.text, known->token.len) == NULL)
             wrong(world, node, "a node forgets an entry");
     }
     node->ledger = *ledger;

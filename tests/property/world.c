@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "cluster/ledger.h"
 #include "world.h"
 
 static const uint64_t EPOCH_MS = UINT64_C(1700000000000);
@@ -101,9 +102,9 @@ static void carry_out(world_t *world, node_t *node, breaker_actions_t actions)
     }
     if (actions.save && node->has_file) {
         node->file = *breaker_agreement_ledger(node->agreement);
-        breaker_ledger_add(&node->file, breaker_agreement_own(node->agreement) != NULL
-                                            ? breaker_agreement_own(node->agreement)
-                                            : &(breaker_ledger_entry_t){.order = 0});
+        breaker__ledger_add(&node->file, breaker_agreement_own(node->agreement) != NULL
+                                             ? breaker_agreement_own(node->agreement)
+                                             : &(breaker_ledger_entry_t){.order = 0});
     }
     node->wake_ms = actions.wake_ms;
     check_node(world, node, actions.publish);

@@ -23,6 +23,7 @@
 #include <netdb.h>
 #include <unistd.h>
 #include <breaker/redis.h>
+#include "redis/link.h"
 
 #define WORDS_MAX 64
 #define LINE_MAX_BYTES (2 * 1024 * 1024)
@@ -231,7 +232,7 @@ static void on_reply(void *data, const breaker_reply_t *reply)
         broken("on_reply");
     probe->awaited = AWAITED_NOTHING;
     if (probe->rounds != 0) {
-        breaker_redis_hang_up(probe->redis);
+        breaker__redis_hang_up(probe->redis);
         probe->up = false;
         next_round(probe);
         return;
@@ -310,7 +311,7 @@ static void carry_out_call(probe_t *probe, const char *line, char *rest)
     } else if (strcmp(line, "command") == 0) {
         command(probe, rest);
     } else if (strcmp(line, "hang_up") == 0) {
-        breaker_redis_hang_up(probe->redis);
+        breaker__redis_hang_up(probe->redis);
         probe->awaited = AWAITED_NOTHING;
         probe->up = false;
     } else if (strcmp(line, "round") == 0) {

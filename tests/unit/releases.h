@@ -12,6 +12,7 @@
 #include <cmocka.h>
 #include <string.h>
 #include <breaker/release.h>
+#include "release/release.h"
 #include "tree.h"
 #include "view/view.h"
 
@@ -36,7 +37,7 @@ typedef struct st_fixture_t {
 static inline void fixture_load(fixture_t *fixture, const char *label, const fixture_file_t *files,
                                 size_t num_files)
 {
-    breaker_release_config_t config = {.num_views = FIXTURE_VIEWS};
+    breaker__release_config_t config = {.num_views = FIXTURE_VIEWS};
     breaker_error_t error = {0};
 
     for (size_t i = 0; i != FIXTURE_VIEWS; ++i) {
@@ -53,7 +54,7 @@ static inline void fixture_load(fixture_t *fixture, const char *label, const fix
     config.views = (const breaker_view_t *const *)fixture->views;
     if (label[0] != '\0')
         assert_int_equal(breaker_token_parse(label, strlen(label), &config.label), 0);
-    if (breaker_release_load(&config, &fixture->release, &error) != 0)
+    if (breaker__release_load(&config, NULL, &fixture->release, &error) != 0)
         fail_msg("%s", error.message);
 }
 

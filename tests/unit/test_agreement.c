@@ -12,6 +12,7 @@
 #include <string.h>
 #include <breaker/agreement.h>
 #include <breaker/error.h>
+#include "cluster/ledger.h"
 
 #define WALL UINT64_C(1718539201234)
 #define START_MS UINT64_C(5000)
@@ -447,7 +448,7 @@ static void a_token_that_went_to_another_release_is_left_for_the_fresh_one(void 
     answer(&bench, 'a', there, 2);
     check_own(&bench, "t31");
     ledger = breaker_agreement_ledger(bench.node);
-    assert_string_equal(breaker_ledger_find(ledger, "t30", 3)->release.text, "other");
+    assert_string_equal(breaker__ledger_find(ledger, "t30", 3)->release.text, "other");
     assert_int_equal(poll_of(&bench).num_entries, 1);
     end(&bench);
 }

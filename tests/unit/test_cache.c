@@ -16,6 +16,7 @@
 #include "encoding/cache.h"
 #include "encoding/coding.h"
 #include "encoding/encodings.h"
+#include "release/release.h"
 #include "scratch.h"
 #include "view/view.h"
 
@@ -100,7 +101,7 @@ static int teardown(void **state)
 /** Loads the tree and makes its encodings as a process does; returns how many were encoded. */
 static size_t run(fixture_t *fixture)
 {
-    breaker_release_config_t config = {
+    breaker__release_config_t config = {
         .num_views = 1,
         .hooks = {
             .data = fixture, .type_of = type_of, .on_notice = on_notice, .notice_data = fixture}};
@@ -110,7 +111,7 @@ static size_t run(fixture_t *fixture)
     fixture->num_lines = 0;
     assert_int_equal(breaker__view_create(&fixture->view_config, 0, &fixture->view), 0);
     config.views = (const breaker_view_t *const *)&fixture->view;
-    assert_int_equal(breaker_release_load(&config, &fixture->release, NULL), 0);
+    assert_int_equal(breaker__release_load(&config, NULL, &fixture->release, NULL), 0);
     breaker__release_encode(fixture->release, &fixture->config, &fixture->stop);
     return atomic_load(&num_encoded) - before;
 }

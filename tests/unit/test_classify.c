@@ -13,7 +13,9 @@
 #include <breaker/classify.h>
 #include "allocations.h"
 #include "guard.h"
+#include "release/release_id.h"
 #include "releases.h"
+#include "serving/snapshot.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define T "1718539201234"
@@ -87,7 +89,7 @@ static breaker_release_id_t release_of(const world_t *world, const char *name)
 
     for (size_t i = 0; i != COUNT(loaded); ++i) {
         id = *breaker_release_id(loaded[i]->release);
-        if (breaker_release_id_label_len(&id) == strlen(name) &&
+        if (breaker__release_id_label_len(&id) == strlen(name) &&
             strncmp(id.text, name, strlen(name)) == 0)
             return id;
     }
@@ -113,7 +115,7 @@ static breaker_snapshot_t *make_snapshot(world_t *world, const char *token, bool
     breaker_release_t *held[] = {world->r1.release, world->r3.release};
     breaker_release_id_t relayable[] = {release_of(world, "peer")};
     breaker_token_t tokens[] = {token_of(token), token_of(token)};
-    breaker_snapshot_config_t config = {
+    breaker__snapshot_config_t config = {
         .views = (const breaker_view_t *const *)world->r2.views,
         .tokens = tokens,
         .num_views = FIXTURE_VIEWS,
@@ -126,7 +128,7 @@ static breaker_snapshot_t *make_snapshot(world_t *world, const char *token, bool
     };
     breaker_snapshot_t *snapshot;
 
-    assert_int_equal(breaker_snapshot_create(&config, &snapshot), 0);
+    assert_int_equal(breaker__snapshot_create(&config, &snapshot), 0);
     return snapshot;
 }
 

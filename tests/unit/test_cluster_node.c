@@ -18,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 #include <breaker/cluster.h>
-#include <breaker/state.h>
+#include "cluster/state.h"
 #include "token/token.h"
 #include "tree.h"
 
@@ -432,7 +432,7 @@ static void an_entry_of_the_release_becomes_the_token_of_all_views(void **state)
     assert_true(sees_older(world));
     WAIT_UNTIL(breaker_node_freshness(world->node).reachable);
     assert_true(breaker_node_freshness(world->node).answered_ms != 0);
-    assert_int_equal(breaker_state_load(world->state_path, &saved, NULL), 0);
+    assert_int_equal(breaker__state_load(world->state_path, &saved, NULL), 0);
     assert_int_equal(breaker_ledger_size(&saved), 2);
     breaker_cluster_stop(cluster);
     assert_false(breaker_node_freshness(world->node).reachable);

@@ -25,7 +25,7 @@ static const breaker_ledger_entry_t *find(const breaker_ledger_t *ledger, const 
                                           size_t len)
 {
     char *base = guarded_copy(token, len);
-    const breaker_ledger_entry_t *found = breaker_ledger_find(ledger, base, len);
+    const breaker_ledger_entry_t *found = breaker__ledger_find(ledger, base, len);
 
     guarded_free(base, len);
     return found;
@@ -297,10 +297,10 @@ static void an_added_entry_is_sorted_in_and_found(void **state)
     for (size_t i = 0; i != 5; ++i) {
         snprintf(text, sizeof(text), "t%u", orders[i]);
         breaker_ledger_entry_t one = entry(orders[i], text, "r");
-        assert_true(breaker_ledger_add(&ledger, &one));
+        assert_true(breaker__ledger_add(&ledger, &one));
         assert_int_equal(breaker_ledger_size(&ledger), i + 1);
         check_sorted_and_found(&ledger);
-        assert_false(breaker_ledger_add(&ledger, &one));
+        assert_false(breaker__ledger_add(&ledger, &one));
     }
     assert_string_equal(breaker_ledger_at(&ledger, 4)->token.text, "t90");
 }
@@ -314,9 +314,9 @@ static void an_added_birth_wins_and_an_added_copy_does_not(void **state)
 
     (void)state;
     breaker_ledger_init(&ledger, entries, 3);
-    assert_false(breaker_ledger_add(&ledger, &copy));
+    assert_false(breaker__ledger_add(&ledger, &copy));
     assert_int_equal(find(&ledger, "c", 1)->order, 30);
-    assert_true(breaker_ledger_add(&ledger, &birth));
+    assert_true(breaker__ledger_add(&ledger, &birth));
     assert_int_equal(breaker_ledger_size(&ledger), 3);
     assert_string_equal(breaker_ledger_at(&ledger, 1)->token.text, "c");
     assert_int_equal(breaker_ledger_at(&ledger, 1)->order, 15);
@@ -332,8 +332,8 @@ static void an_added_claim_of_another_release_changes_nothing(void **state)
 
     (void)state;
     breaker_ledger_init(&ledger, &one, 1);
-    assert_false(breaker_ledger_add(&ledger, &older));
-    assert_false(breaker_ledger_add(&ledger, &newer));
+    assert_false(breaker__ledger_add(&ledger, &older));
+    assert_false(breaker__ledger_add(&ledger, &newer));
     assert_int_equal(breaker_ledger_size(&ledger), 1);
     assert_string_equal(find(&ledger, "a", 1)->release.text, "r");
     assert_int_equal(find(&ledger, "a", 1)->order, 10);
@@ -350,13 +350,13 @@ static void a_full_ledger_loses_its_oldest_to_an_added_entry(void **state)
     for (unsigned i = 0; i != BREAKER_LEDGER_MAX; ++i) {
         snprintf(text, sizeof(text), "t%u", i);
         one = entry(100 + i, text, "r");
-        assert_true(breaker_ledger_add(&ledger, &one));
+        assert_true(breaker__ledger_add(&ledger, &one));
     }
     one = entry(99, "too-old", "r");
-    assert_false(breaker_ledger_add(&ledger, &one));
+    assert_false(breaker__ledger_add(&ledger, &one));
     assert_null(find(&ledger, "too-old", 7));
     one = entry(120, "between", "r");
-    assert_true(breaker_ledger_add(&ledger, &one));
+    assert_true(breaker__ledger_add(&ledger, &one));
     assert_int_equal(breaker_ledger_size(&ledger), BREAKER_LEDGER_MAX);
     assert_null(find(&ledger, "t0", 2));
     assert_non_null(find(&ledger, "between", 7));
@@ -372,12 +372,12 @@ static void a_malformed_entry_is_not_added(void **state)
     breaker_ledger_init(&ledger, &one, 1);
     broken = entry(2, "b", "r");
     broken.token.text[0] = '/';
-    assert_false(breaker_ledger_add(&ledger, &broken));
+    assert_false(breaker__ledger_add(&ledger, &broken));
     broken = entry(2, "b", "r");
     broken.release.len = 0;
-    assert_false(breaker_ledger_add(&ledger, &broken));
+    assert_false(breaker__ledger_add(&ledger, &broken));
     broken = entry(UINT64_C(1) << 53, "b", "r");
-    assert_false(breaker_ledger_add(&ledger, &broken));
+    assert_false(breaker__ledger_add(&ledger, &broken));
     assert_int_equal(breaker_ledger_size(&ledger), 1);
 }
 
@@ -399,7 +399,7 @@ static void adding_one_by_one_is_making_at_once(void **state)
             unsigned token = (random >> 16) % 30, order = 1000 + (random >> 8) % 50;
             snprintf(text, sizeof(text), "t%u", token);
             entries[i] = entry(order, text, token % 2 != 0 ? "odd" : "even");
-            breaker_ledger_add(&one_by_one, entries + i);
+            breaker__ledger_add(&one_by_one, entries + i);
             check_sorted_and_found(&one_by_one);
         }
         assert_int_equal(breaker_ledger_init(&at_once, entries, NUM), 0);

@@ -15,6 +15,7 @@
 #include <openssl/evp.h>
 #include <breaker/error.h>
 #include "release/manifest.h"
+#include "release/release.h"
 #include "tree.h"
 #include "view/view.h"
 
@@ -113,12 +114,12 @@ static int append(void *data, const char *base, size_t len)
 
 static void load(world_t *world)
 {
-    breaker_release_config_t config = {.views = (const breaker_view_t *const *)world->views,
-                                       .num_views = world->num_views,
-                                       .hooks = {.data = world, .type_of = type_of}};
+    breaker__release_config_t config = {.views = (const breaker_view_t *const *)world->views,
+                                        .num_views = world->num_views,
+                                        .hooks = {.data = world, .type_of = type_of}};
     breaker_error_t error = {0};
 
-    if (breaker_release_load(&config, &world->release, &error) != 0)
+    if (breaker__release_load(&config, NULL, &world->release, &error) != 0)
         fail_msg("%s", error.message);
     world->len = 0;
     assert_int_equal(breaker__manifest_write(world->release, append, world), 0);
@@ -235,7 +236,7 @@ static void the_digest_can_be_made_from_the_text(void **state)
     add_view(world, config_of("a/{breaker}"), "site");
     load(world);
     digest_text(world->text, digest);
-    assert_memory_equal(breaker_release_digest(world->release), digest, sizeof(digest));
+    assert_memory_equal(breaker__release_digest(world->release), digest, sizeof(digest));
 }
 
 static breaker_release_id_t id_with(world_t *world, breaker_view_config_t config)

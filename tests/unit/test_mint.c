@@ -113,7 +113,7 @@ static const char *start(breaker_ledger_t *memory, const char *release, const ch
     assert_true(breaker_release_id_equal(&own.release, &config.release));
     if (is_new)
         assert_true(newest == NULL || own.order > top);
-    assert_int_equal(breaker_ledger_add(memory, &own), is_new);
+    assert_int_equal(breaker__ledger_add(memory, &own), is_new);
     return own.token.text;
 }
 
@@ -208,7 +208,7 @@ static void an_operators_token_that_was_trimmed_does_not_come_back(void **state)
         snprintf(text, sizeof(text), "w%u", i);
         start(&memory, text, NULL, 3000 + i);
     }
-    assert_null(breaker_ledger_find(&memory, "v1", 2));
+    assert_null(breaker__ledger_find(&memory, "v1", 2));
     assert_string_equal(start(&memory, "r2", "v1", 4000), "v1.4000");
 }
 

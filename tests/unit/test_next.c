@@ -15,7 +15,8 @@
 #include <unistd.h>
 #include <breaker/classify.h>
 #include <breaker/node.h>
-#include <breaker/state.h>
+#include "cluster/ledger.h"
+#include "cluster/state.h"
 #include "token/token.h"
 #include "tree.h"
 
@@ -337,9 +338,9 @@ static void files_that_come_back_get_a_token_above_all(void **state)
             assert_int_equal(verdict_of(world, tokens[k]), BREAKER_VERDICT_REDIRECT);
         }
     }
-    assert_int_equal(breaker_state_load(world->state_path, &saved, NULL), 0);
+    assert_int_equal(breaker__state_load(world->state_path, &saved, NULL), 0);
     for (size_t i = 0; i != 6; ++i)
-        assert_non_null(breaker_ledger_find(&saved, tokens[i].text, tokens[i].len));
+        assert_non_null(breaker__ledger_find(&saved, tokens[i].text, tokens[i].len));
 
     /* what was served last has its token after a restart */
     breaker_node_free(world->node);

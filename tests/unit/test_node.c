@@ -19,6 +19,7 @@
 #include <breaker/error.h>
 #include <breaker/node.h>
 #include <breaker/url.h>
+#include "node/node.h"
 #include "token/token.h"
 #include "tree.h"
 
@@ -165,10 +166,10 @@ static void an_override_counts_for_views_added_afterwards(void **state)
     assert_int_equal(breaker_node_set_token(node, NULL, 0), 0);
     assert_int_equal(add_view(node, "d/{breaker}", "/srv"), 0);
 
-    assert_string_equal(breaker_node_token(node, 0)->text, MINTED);
-    assert_string_equal(breaker_node_token(node, 1)->text, "v1.2.3");
-    assert_string_equal(breaker_node_token(node, 2)->text, "v1.2.3");
-    assert_string_equal(breaker_node_token(node, 3)->text, MINTED);
+    assert_string_equal(breaker__node_token(node, 0)->text, MINTED);
+    assert_string_equal(breaker__node_token(node, 1)->text, "v1.2.3");
+    assert_string_equal(breaker__node_token(node, 2)->text, "v1.2.3");
+    assert_string_equal(breaker__node_token(node, 3)->text, MINTED);
     breaker_node_free(node);
 }
 
@@ -203,7 +204,7 @@ static void the_token_is_minted_when_the_node_is_made(void **state)
     assert_int_equal(breaker_node_create(NULL, &node), 0);
     breaker_token_mint(clock_ms(), &after);
     assert_int_equal(add_view(node, "static/{breaker}", "/srv"), 0);
-    token = breaker_node_token(node, 0);
+    token = breaker__node_token(node, 0);
     assert_true(breaker__token_compare(before.text, before.len, token->text, token->len) <= 0);
     assert_true(breaker__token_compare(token->text, token->len, after.text, after.len) <= 0);
     breaker_node_free(node);

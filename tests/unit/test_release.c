@@ -15,6 +15,8 @@
 #include "encoding/coding.h"
 #include "encoding/encodings.h"
 #include "http/encoding.h"
+#include "release/release.h"
+#include "release/release_id.h"
 #include "release/sealed.h"
 #include "release/store.h"
 #include "scratch.h"
@@ -143,7 +145,7 @@ static void add_view(fixture_t *fixture, const breaker_view_config_t *config)
 
 static int load(fixture_t *fixture)
 {
-    breaker_release_config_t config = {
+    breaker__release_config_t config = {
         .views = (const breaker_view_t *const *)fixture->views,
         .num_views = fixture->num_views,
         .hooks = {.data = fixture,
@@ -154,7 +156,7 @@ static int load(fixture_t *fixture)
                   .notice_data = fixture},
     };
 
-    return breaker_release_load(&config, &fixture->release, &fixture->error);
+    return breaker__release_load(&config, NULL, &fixture->release, &fixture->error);
 }
 
 /** Loads the scratch directory, or one in it, as the only view. */
@@ -279,15 +281,15 @@ static void hooks_may_all_be_absent(void **state)
 {
     fixture_t *fixture = *state;
     breaker_view_config_t view_config = config_of("static/{breaker}", fixture->scratch.path);
-    breaker_release_config_t config = {.views = (const breaker_view_t *const *)fixture->views,
-                                       .num_views = 1};
+    breaker__release_config_t config = {.views = (const breaker_view_t *const *)fixture->views,
+                                        .num_views = 1};
     atomic_bool stop = false;
 
     scratch_text(&fixture->scratch, "a.css", "body{}");
     scratch_text(&fixture->scratch, "a.css.gz", "stale");
     scratch_text(&fixture->scratch, "bad\\name", "x");
     add_view(fixture, &view_config);
-    assert_int_equal(breaker_release_load(&config, &fixture->release, NULL), 0);
+    assert_int_equal(breaker__release_load(&config, NULL, &fixture->release, NULL), 0);
     assert_string_equal(asset_of(fixture, "a.css")->type, "application/octet-stream");
     assert_null(identity_of(fixture, "a.css")->prepared);
     breaker__release_encode(fixture->release, NULL, &stop);
@@ -660,7 +662,7 @@ static void the_digest_is_made_as_documented_in_any_order_of_views(void **state)
     build_two_views(&fixture->scratch);
     load_two_views(fixture, "static", "img");
     assert_string_equal(breaker_release_id(fixture->release)->text, expected);
-    assert_int_equal(breaker_release_digest(fixture->release)[0], 0xb5);
+    assert_int_equal(breaker__release_digest(fixture->release)[0], 0xb5);
     forget(fixture);
     load_two_views(fixture, "img", "static");
     assert_string_equal(breaker_release_id(fixture->release)->text, expected);
@@ -670,9 +672,9 @@ static void the_operators_label_names_the_release_together_with_its_digest(void 
 {
     fixture_t *fixture = *state;
     breaker_view_config_t view_config = config_of("static/{breaker}", fixture->scratch.path);
-    breaker_release_config_t config = {.views = (const breaker_view_t *const *)fixture->views,
-                                       .num_views = 1,
-                                       .hooks = {.data = fixture, .type_of = type_of}};
+    breaker__release_config_t config = {.views = (const breaker_view_t *const *)fixture->views,
+                                        .num_views = 1,
+                                        .hooks = {.data = fixture, .type_of = type_of}};
     uint8_t digest[BREAKER_DIGEST_LEN];
     breaker_release_id_t plain, id;
 
@@ -680,14 +682,14 @@ static void the_operators_label_names_the_release_together_with_its_digest(void 
     add_view(fixture, &view_config);
     assert_int_equal(load(fixture), 0);
     plain = *breaker_release_id(fixture->release);
-    memcpy(digest, breaker_release_digest(fixture->release), sizeof(digest));
+    memcpy(digest, breaker__release_digest(fixture->release), sizeof(digest));
     breaker_release_unref(fixture->release);
     assert_int_equal(breaker_token_parse("2026.11.23-1", 12, &config.label), 0);
-    assert_int_equal(breaker_release_load(&config, &fixture->release, NULL), 0);
+    assert_int_equal(breaker__release_load(&config, NULL, &fixture->release, NULL), 0);
     id = *breaker_release_id(fixture->release);
     assert_memory_equal(id.text, "2026.11.23-1~", 13);
-    assert_string_equal(breaker_release_id_digest(&id), plain.text);
-    assert_memory_equal(breaker_release_digest(fixture->release), digest, sizeof(digest));
+    assert_string_equal(breaker__release_id_digest(&id), plain.text);
+    assert_memory_equal(breaker__release_digest(fixture->release), digest, sizeof(digest));
 }
 
 static void references_keep_a_release_until_the_last_is_dropped(void **state)
@@ -697,7 +699,7 @@ static void references_keep_a_release_until_the_last_is_dropped(void **state)
 
     build_original(&fixture->scratch);
     load_only(fixture, plain_config(), "");
-    second = breaker_release_ref(fixture->release);
+    second = breaker__release_ref(fixture->release);
     assert_ptr_equal(second, fixture->release);
     breaker_release_unref(second);
     assert_int_equal(fixture->num_unprepared, 0);
@@ -1071,7 +1073,7 @@ static void *keep_referencing(void *data)
     breaker_release_t *release = data;
 
     for (int i = 0; i != 10000; ++i)
-        breaker_release_unref(breaker_release_ref(release));
+        breaker_release_unref(breaker__release_ref(release));
     breaker_release_unref(release);
     return NULL;
 }
@@ -1085,7 +1087,7 @@ static void references_are_counted_on_any_thread(void **state)
     load_only(fixture, plain_config(), "");
     for (size_t i = 0; i != 4; ++i)
         assert_int_equal(pthread_create(&threads[i], NULL, keep_referencing,
-                                        breaker_release_ref(fixture->release)),
+                                        breaker__release_ref(fixture->release)),
                          0);
     breaker_release_unref(fixture->release);
     fixture->release = NULL;

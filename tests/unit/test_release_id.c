@@ -8,6 +8,7 @@
 #include <breaker/error.h>
 #include <breaker/release_id.h>
 #include "guard.h"
+#include "release/release_id.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 /* SHA-256 of "test" */
@@ -44,13 +45,13 @@ static void label_and_digest_make_one_word_that_comes_apart_again(void **state)
 
     for (size_t i = 0; i != COUNT(labels); ++i) {
         breaker_token_t label = label_of(labels[i]);
-        breaker_release_id_t id = breaker_release_id_make(&label, digest), again;
+        breaker_release_id_t id = breaker__release_id_make(&label, digest), again;
         assert_int_equal(id.len, strlen(id.text));
         assert_int_equal(breaker_release_id_parse(id.text, id.len, &again), 0);
         assert_true(breaker_release_id_equal(&id, &again));
-        assert_int_equal(breaker_release_id_label_len(&again), strlen(labels[i]));
+        assert_int_equal(breaker__release_id_label_len(&again), strlen(labels[i]));
         assert_memory_equal(again.text, labels[i], strlen(labels[i]));
-        assert_string_equal(breaker_release_id_digest(&again), DIGEST);
+        assert_string_equal(breaker__release_id_digest(&again), DIGEST);
     }
 }
 
@@ -59,8 +60,8 @@ static void the_word_is_the_one_that_is_documented(void **state)
     breaker_token_t none = label_of(""), label = label_of("2026.11.23-1");
     (void)state;
 
-    assert_string_equal(breaker_release_id_make(&none, digest).text, DIGEST);
-    assert_string_equal(breaker_release_id_make(&label, digest).text, "2026.11.23-1~" DIGEST);
+    assert_string_equal(breaker__release_id_make(&none, digest).text, DIGEST);
+    assert_string_equal(breaker__release_id_make(&label, digest).text, "2026.11.23-1~" DIGEST);
 }
 
 /* those of other versions, of a cluster that shares its files, and what is almost one of ours */
@@ -80,8 +81,8 @@ static void other_words_are_all_label(void **state)
 
     for (size_t i = 0; i != COUNT(words); ++i) {
         breaker_release_id_t id = id_of(words[i]), shown = breaker_release_id_shorten(&id);
-        assert_null(breaker_release_id_digest(&id));
-        assert_int_equal(breaker_release_id_label_len(&id), strlen(words[i]));
+        assert_null(breaker__release_id_digest(&id));
+        assert_int_equal(breaker__release_id_label_len(&id), strlen(words[i]));
         assert_string_equal(shown.text, words[i]);
     }
 }
@@ -97,12 +98,12 @@ static void words_outside_the_grammar_are_refused_and_change_nothing(void **stat
     for (size_t i = 0; i != COUNT(words); ++i) {
         size_t len = strlen(words[i]);
         char *text = guarded_copy(words[i], len);
-        assert_false(breaker_release_id_is_valid(text, len));
+        assert_false(breaker__release_id_is_valid(text, len));
         assert_int_equal(breaker_release_id_parse(text, len, &id), BREAKER_ERR_RELEASE_SYNTAX);
         guarded_free(text, len);
     }
     memset(longest, 'a', sizeof(longest));
-    assert_false(breaker_release_id_is_valid(longest, BREAKER_RELEASE_ID_MAX + 1));
+    assert_false(breaker__release_id_is_valid(longest, BREAKER_RELEASE_ID_MAX + 1));
     assert_string_equal(id.text, "before");
     assert_int_equal(breaker_release_id_parse(longest, BREAKER_RELEASE_ID_MAX, &id), 0);
     assert_int_equal(id.len, BREAKER_RELEASE_ID_MAX);
@@ -123,8 +124,8 @@ static void one_label_with_two_digests_is_a_clash(void **state)
 
     for (size_t i = 0; i != COUNT(cases); ++i) {
         breaker_release_id_t a = id_of(cases[i].a), b = id_of(cases[i].b);
-        assert_int_equal(breaker_release_id_clashes(&a, &b), cases[i].clashes);
-        assert_int_equal(breaker_release_id_clashes(&b, &a), cases[i].clashes);
+        assert_int_equal(breaker__release_id_clashes(&a, &b), cases[i].clashes);
+        assert_int_equal(breaker__release_id_clashes(&b, &a), cases[i].clashes);
         assert_int_equal(breaker_release_id_equal(&a, &b), strcmp(cases[i].a, cases[i].b) == 0);
     }
 }

@@ -16,7 +16,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include <breaker/state.h>
+#include "cluster/state.h"
 #include "tree.h"
 
 typedef enum en_strike_t {
@@ -125,7 +125,7 @@ static int save(const world_t *world, const char *writer, size_t num)
     }
     if (breaker_ledger_init(&ledger, entries, num) != 0)
         abort();
-    return breaker_state_save(world->path, NULL, &ledger, &error);
+    return breaker__state_save(world->path, NULL, &ledger, &error);
 }
 
 /* the writer whose file it is, whole */
@@ -135,7 +135,7 @@ static const char *check_whole(const world_t *world, size_t num)
     breaker_error_t error = {0};
     breaker_ledger_t ledger;
 
-    if (breaker_state_load(world->path, &ledger, &error) != 0)
+    if (breaker__state_load(world->path, &ledger, &error) != 0)
         fail_msg("%s", error.message);
     assert_int_equal(breaker_ledger_size(&ledger), num);
     writer = breaker_ledger_at(&ledger, 0)->release;

@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-#include <breaker/state.h>
 #include "cluster/saver.h"
+#include "cluster/state.h"
 #include "tree.h"
 
 typedef struct st_bench_t {
@@ -143,7 +143,7 @@ static void what_was_saved_is_read(void **state)
 
     assert_int_equal(breaker_token_parse("v1", 2, &entry.token), 0);
     assert_int_equal(breaker_release_id_parse("r1", 2, &entry.release), 0);
-    assert_int_equal(breaker_state_save(bench->path, &entry, NULL, NULL), 0);
+    assert_int_equal(breaker__state_save(bench->path, &entry, NULL, NULL), 0);
     assert_int_equal(breaker__saver_load(&bench->saver, &saved, NULL), 0);
     assert_int_equal(breaker_ledger_size(&saved), 1);
     assert_string_equal(breaker_ledger_at(&saved, 0)->token.text, "v1");

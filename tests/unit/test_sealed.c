@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 #include <breaker/release.h>
 #include "encoding/encodings.h"
+#include "release/release.h"
 #include "release/sealed.h"
 #include "release/store.h"
 #include "scratch.h"
@@ -166,7 +167,7 @@ static void write_text(const fixture_t *fixture, const char *path, size_t len, u
 static void load(fixture_t *fixture, bool encodings, uint64_t memory_limit)
 {
     breaker_view_config_t view_config;
-    breaker_release_config_t config = {.num_views = 1, .hooks = {.type_of = type_of}};
+    breaker__release_config_t config = {.num_views = 1, .hooks = {.type_of = type_of}};
 
     breaker_view_config_init(&view_config);
     view_config.name = "static/{breaker}";
@@ -176,7 +177,7 @@ static void load(fixture_t *fixture, bool encodings, uint64_t memory_limit)
         view_config.memory_limit = memory_limit;
     assert_int_equal(breaker__view_create(&view_config, 0, &fixture->view), 0);
     config.views = (const breaker_view_t *const *)&fixture->view;
-    assert_int_equal(breaker_release_load(&config, &fixture->release, NULL), 0);
+    assert_int_equal(breaker__release_load(&config, NULL, &fixture->release, NULL), 0);
 }
 
 static size_t count_descriptors(void)

@@ -16,18 +16,20 @@
 #include <breaker/error.h>
 #include <breaker/snapshot.h>
 #include "releases.h"
+#include "serving/publisher.h"
+#include "serving/snapshot.h"
 
 static atomic_size_t num_taken, num_dropped;
 
-breaker_release_t *__real_breaker_release_ref(breaker_release_t *release);
+breaker_release_t *__real_breaker__release_ref(breaker_release_t *release);
 void __real_breaker_release_unref(breaker_release_t *release);
-breaker_release_t *__wrap_breaker_release_ref(breaker_release_t *release);
+breaker_release_t *__wrap_breaker__release_ref(breaker_release_t *release);
 void __wrap_breaker_release_unref(breaker_release_t *release);
 
-breaker_release_t *__wrap_breaker_release_ref(breaker_release_t *release)
+breaker_release_t *__wrap_breaker__release_ref(breaker_release_t *release)
 {
     atomic_fetch_add(&num_taken, 1);
-    return __real_breaker_release_ref(release);
+    return __real_breaker__release_ref(release);
 }
 
 void __wrap_breaker_release_unref(breaker_release_t *release)
@@ -56,9 +58,9 @@ static breaker_release_id_t release_of(const char *text)
 }
 
 /* a configuration of both views under one token */
-static breaker_snapshot_config_t config_of(const fixture_t *fixture, const breaker_token_t *tokens)
+static breaker__snapshot_config_t config_of(const fixture_t *fixture, const breaker_token_t *tokens)
 {
-    return (breaker_snapshot_config_t){
+    return (breaker__snapshot_config_t){
         .views = (const breaker_view_t *const *)fixture->views,
         .tokens = tokens,
         .num_views = FIXTURE_VIEWS,
@@ -66,18 +68,18 @@ static breaker_snapshot_config_t config_of(const fixture_t *fixture, const break
     };
 }
 
-static breaker_snapshot_t *make_snapshot(const breaker_snapshot_config_t *config)
+static breaker_snapshot_t *make_snapshot(const breaker__snapshot_config_t *config)
 {
     breaker_snapshot_t *snapshot;
 
-    assert_int_equal(breaker_snapshot_create(config, &snapshot), 0);
+    assert_int_equal(breaker__snapshot_create(config, &snapshot), 0);
     return snapshot;
 }
 
 static void a_snapshot_says_what_it_was_made_of(void **state)
 {
     breaker_token_t tokens[] = {token_of("11"), token_of("v2")};
-    breaker_snapshot_config_t config;
+    breaker__snapshot_config_t config;
     breaker_snapshot_t *snapshot;
     fixture_t fixture;
 
@@ -109,7 +111,7 @@ static void a_snapshot_says_what_it_was_made_of(void **state)
 static void without_a_release_there_are_no_stores(void **state)
 {
     breaker_token_t tokens[] = {token_of("11"), token_of("12")};
-    breaker_snapshot_config_t config;
+    breaker__snapshot_config_t config;
     breaker_snapshot_t *snapshot;
     fixture_t fixture;
 
@@ -130,7 +132,7 @@ static void ledger_entries_know_what_the_node_can_do_for_them(void **state)
 {
     breaker_token_t tokens[] = {token_of("13"), token_of("13")};
     breaker_release_id_t relayable[] = {release_of("peer"), release_of("never-heard-of")};
-    breaker_snapshot_config_t config;
+    breaker__snapshot_config_t config;
     breaker_ledger_t ledger;
     breaker_snapshot_t *snapshot;
     fixture_t mine, kept;
@@ -172,7 +174,7 @@ static void ledger_entries_know_what_the_node_can_do_for_them(void **state)
 static void limits_are_refused(void **state)
 {
     breaker_token_t tokens[] = {token_of("11"), token_of("12")};
-    breaker_snapshot_config_t config;
+    breaker__snapshot_config_t config;
     breaker_snapshot_t *snapshot = NULL;
     fixture_t fixture;
 
@@ -180,10 +182,10 @@ static void limits_are_refused(void **state)
     fixture_load(&fixture, "r1", files, 2);
     config = config_of(&fixture, tokens);
     config.num_held = BREAKER_HELD_MAX + 1;
-    assert_int_equal(breaker_snapshot_create(&config, &snapshot), BREAKER_ERR_TOO_MANY);
+    assert_int_equal(breaker__snapshot_create(&config, &snapshot), BREAKER_ERR_TOO_MANY);
     config.num_held = 0;
     config.num_views = BREAKER_VIEWS_MAX + 1;
-    assert_int_equal(breaker_snapshot_create(&config, &snapshot), BREAKER_ERR_TOO_MANY);
+    assert_int_equal(breaker__snapshot_create(&config, &snapshot), BREAKER_ERR_TOO_MANY);
     assert_null(snapshot);
     fixture_free(&fixture);
 }
@@ -191,7 +193,7 @@ static void limits_are_refused(void **state)
 static void a_snapshot_keeps_its_releases(void **state)
 {
     breaker_token_t tokens[] = {token_of("11"), token_of("12")};
-    breaker_snapshot_config_t config;
+    breaker__snapshot_config_t config;
     breaker_snapshot_t *snapshot;
     fixture_t mine, kept;
     const breaker_asset_t *asset;
@@ -224,7 +226,7 @@ static void a_reader_sees_what_is_published_once(void **state)
     breaker_token_t tokens[] = {token_of("11"), token_of("12")};
     breaker_publisher_t *publisher;
     breaker_snapshot_t *held = NULL, *first, *second;
-    breaker_snapshot_config_t config;
+    breaker__snapshot_config_t config;
     fixture_t fixture;
 
     (void)state;
@@ -232,24 +234,24 @@ static void a_reader_sees_what_is_published_once(void **state)
     config = config_of(&fixture, tokens);
     first = make_snapshot(&config);
     second = make_snapshot(&config);
-    assert_int_equal(breaker_publisher_create(&publisher), 0);
+    assert_int_equal(breaker__publisher_create(&publisher), 0);
     assert_false(breaker_publisher_refresh(publisher, &held));
     assert_null(held);
 
-    breaker_publisher_publish(publisher, first);
+    breaker__publisher_publish(publisher, first);
     assert_true(breaker_publisher_refresh(publisher, &held));
     assert_ptr_equal(held, first);
     assert_int_equal(held->generation, 1);
     assert_false(breaker_publisher_refresh(publisher, &held));
 
-    breaker_publisher_publish(publisher, second);
+    breaker__publisher_publish(publisher, second);
     assert_int_equal(held->views[0].token.len, 2); /* still good */
     assert_true(breaker_publisher_refresh(publisher, &held));
     assert_ptr_equal(held, second);
     assert_int_equal(held->generation, 2);
 
-    breaker_publisher_free(publisher);
-    breaker_publisher_free(NULL);
+    breaker__publisher_free(publisher);
+    breaker__publisher_free(NULL);
     assert_int_equal(held->generation, 2); /* the reader's own reference */
     breaker_snapshot_unref(held);
     fixture_free(&fixture);
@@ -319,7 +321,7 @@ static void start_readers(reader_t *readers, breaker_publisher_t *publisher,
 static void readers_race_a_publisher_and_every_snapshot_is_freed_once(void **state)
 {
     breaker_token_t tokens[] = {token_of("11"), token_of("12")};
-    breaker_snapshot_config_t config;
+    breaker__snapshot_config_t config;
     reader_t readers[NUM_READERS] = {0};
     breaker_publisher_t *publisher;
     size_t taken, dropped, num_published = 0;
@@ -329,12 +331,12 @@ static void readers_race_a_publisher_and_every_snapshot_is_freed_once(void **sta
     (void)state;
     fixture_load(&fixture, "r1", files, 2);
     config = config_of(&fixture, tokens);
-    assert_int_equal(breaker_publisher_create(&publisher), 0);
+    assert_int_equal(breaker__publisher_create(&publisher), 0);
     taken = num_taken;
     dropped = num_dropped;
     start_readers(readers, publisher, &stop);
     for (; !have_all_seen_enough(readers); ++num_published)
-        breaker_publisher_publish(publisher, make_snapshot(&config));
+        breaker__publisher_publish(publisher, make_snapshot(&config));
     atomic_store(&stop, true);
     for (size_t i = 0; i != NUM_READERS; ++i) {
         pthread_join(readers[i].thread, NULL);
@@ -342,7 +344,7 @@ static void readers_race_a_publisher_and_every_snapshot_is_freed_once(void **sta
     }
     assert_int_equal(num_taken - taken, num_published);
     assert_int_equal(num_dropped - dropped, num_published - 1); /* one is still published */
-    breaker_publisher_free(publisher);
+    breaker__publisher_free(publisher);
     assert_int_equal(num_dropped - dropped, num_published);
     fixture_free(&fixture);
 }

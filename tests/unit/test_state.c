@@ -14,7 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include <breaker/node.h>
-#include <breaker/state.h>
+#include "cluster/ledger.h"
+#include "cluster/state.h"
 #include "tree.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -102,7 +103,7 @@ static void save(const char *path, const breaker_ledger_entry_t *own,
 {
     breaker_error_t error = {0};
 
-    if (breaker_state_save(path, own, ledger, &error) != 0)
+    if (breaker__state_save(path, own, ledger, &error) != 0)
         fail_msg("%s", error.message);
 }
 
@@ -110,7 +111,7 @@ static void load(const char *path, breaker_ledger_t *ledger)
 {
     breaker_error_t error = {0};
 
-    if (breaker_state_load(path, ledger, &error) != 0)
+    if (breaker__state_load(path, ledger, &error) != 0)
         fail_msg("%s", error.message);
 }
 
@@ -166,7 +167,7 @@ static void the_own_entry_stays_where_the_ledger_has_dropped_it(void **state)
     fill_ledger(&ledger, BREAKER_LEDGER_MAX);
     save(world->path, &own, &ledger);
     load(world->path, &loaded);
-    found = breaker_ledger_find(&loaded, "v1", 2);
+    found = breaker__ledger_find(&loaded, "v1", 2);
     assert_non_null(found);
     assert_same(found, &own);
     assert_int_equal(breaker_ledger_size(&loaded), BREAKER_LEDGER_MAX);
@@ -179,7 +180,7 @@ static void no_file_is_an_empty_ledger_without_a_word(void **state)
     breaker_ledger_t ledger;
 
     unlink(world->path);
-    assert_int_equal(breaker_state_load(world->path, &ledger, &error), 0);
+    assert_int_equal(breaker__state_load(world->path, &ledger, &error), 0);
     assert_int_equal(breaker_ledger_size(&ledger), 0);
     assert_int_equal(error.code, 0);
 }
@@ -218,12 +219,12 @@ static void a_place_that_cannot_be_written_is_told_and_the_old_file_stays(void *
     fill_ledger(&ledger, 3);
     save(world->path, NULL, &ledger);
     snprintf(path, sizeof(path), "%s/none/state", world->tree.path);
-    assert_int_equal(breaker_state_save(path, NULL, &ledger, &error), BREAKER_ERR_IO);
+    assert_int_equal(breaker__state_save(path, NULL, &ledger, &error), BREAKER_ERR_IO);
     assert_non_null(strstr(error.message, path));
     /* a directory has the file's name */
     snprintf(path, sizeof(path), "%s/taken", world->tree.path);
     assert_int_equal(mkdir(path, 0755), 0);
-    assert_int_equal(breaker_state_save(path, NULL, &ledger, &error), BREAKER_ERR_IO);
+    assert_int_equal(breaker__state_save(path, NULL, &ledger, &error), BREAKER_ERR_IO);
     assert_int_equal(rmdir(path), 0);
     assert_int_equal(count_files(world->tree.path), 1);
     load(world->path, &loaded);
@@ -238,10 +239,10 @@ static void assert_unusable(const char *path, const char *what, size_t at)
     breaker_ledger_t ledger;
 
     memset(&ledger, 0xaa, sizeof(ledger));
-    if (breaker_state_load(path, &ledger, &error) != BREAKER_ERR_DAMAGED)
+    if (breaker__state_load(path, &ledger, &error) != BREAKER_ERR_DAMAGED)
         fail_msg("%s %zu is used", what, at);
     assert_int_equal(breaker_ledger_size(&ledger), 0);
-    assert_null(breaker_ledger_find(&ledger, "v1", 2));
+    assert_null(breaker__ledger_find(&ledger, "v1", 2));
     assert_non_null(strstr(error.message, path));
 }
 
@@ -258,7 +259,7 @@ static size_t make_file(const world_t *world, char *base, size_t size)
 static void a_file_cut_anywhere_is_not_used(void **state)
 {
     const world_t *world = *state;
-    char base[BREAKER_STATE_MAX];
+    char base[BREAKER__STATE_MAX];
     size_t len = make_file(world, base, sizeof(base));
 
     for (size_t cut = 0; cut != len; ++cut) {
@@ -274,7 +275,7 @@ static void a_file_cut_anywhere_is_not_used(void **state)
 static void a_file_with_any_bit_flipped_is_not_used(void **state)
 {
     const world_t *world = *state;
-    char base[BREAKER_STATE_MAX];
+    char base[BREAKER__STATE_MAX];
     size_t len = make_file(world, base, sizeof(base));
 
     for (size_t bit = 0; bit != 8 * len; ++bit) {
@@ -292,7 +293,7 @@ static void a_file_with_any_bit_flipped_is_not_used(void **state)
 static void a_file_with_bytes_behind_or_inside_is_not_used(void **state)
 {
     const world_t *world = *state;
-    char base[BREAKER_STATE_MAX], longer[BREAKER_STATE_MAX];
+    char base[BREAKER__STATE_MAX], longer[BREAKER__STATE_MAX];
     size_t len = make_file(world, base, sizeof(base));
 
     for (size_t at = 0; at <= len; ++at) {
@@ -337,7 +338,7 @@ static void lines_that_are_no_entries_are_not_used_however_right_the_checksum(vo
 static void foreign_files_are_not_used(void **state)
 {
     const world_t *world = *state;
-    char huge[BREAKER_STATE_MAX + 1];
+    char huge[BREAKER__STATE_MAX + 1];
 
     write_bytes(world->path, "h2o-breaker state 3\n", 20);
     assert_unusable(world->path, "version", 3);
@@ -368,9 +369,9 @@ static void an_older_versions_file_is_read(void **state)
     assert_int_equal(system(command), 0);
     load(world->path, &ledger);
     assert_int_equal(breaker_ledger_size(&ledger), 2);
-    assert_int_equal(breaker_ledger_find(&ledger, "v2", 2)->order, 2000);
-    assert_string_equal(breaker_ledger_find(&ledger, "v2", 2)->release.text, "r1");
-    assert_int_equal(breaker_ledger_find(&ledger, "v1", 2)->release.len, 64);
+    assert_int_equal(breaker__ledger_find(&ledger, "v2", 2)->order, 2000);
+    assert_string_equal(breaker__ledger_find(&ledger, "v2", 2)->release.text, "r1");
+    assert_int_equal(breaker__ledger_find(&ledger, "v1", 2)->release.len, 64);
     /* and written anew as it is written now */
     save(world->path, NULL, &ledger);
     load(world->path, &ledger);

@@ -110,7 +110,7 @@ static void a_minted_token_is_the_moment_in_twelve_digits_or_more(void **state)
         assert_int_equal(breaker_token_mint(cases[i].now_ms, &token), 0);
         assert_string_equal(token.text, cases[i].text);
         assert_int_equal(token.len, strlen(cases[i].text));
-        assert_true(breaker_token_is_decimal(token.text, token.len));
+        assert_true(breaker__token_is_decimal(token.text, token.len));
     }
 }
 
@@ -139,7 +139,7 @@ static void decimal_means_digits_only(void **state)
     for (size_t i = 0; i != sizeof(cases) / sizeof(cases[0]); ++i) {
         size_t len = strlen(cases[i].text);
         char *base = guarded_copy(cases[i].text, len);
-        if (breaker_token_is_decimal(base, len) != cases[i].decimal)
+        if (breaker__token_is_decimal(base, len) != cases[i].decimal)
             fail_msg("%s", cases[i].text);
         guarded_free(base, len);
     }
@@ -153,11 +153,11 @@ static void one_byte_that_is_no_digit_is_seen_wherever_it_stands(void **state)
     memset(digits, '9', sizeof(digits));
     for (size_t len = 1; len <= sizeof(digits); ++len) {
         char *base = guarded_copy(digits, len);
-        assert_true(breaker_token_is_decimal(base, len));
+        assert_true(breaker__token_is_decimal(base, len));
         for (size_t at = 0; at != len; ++at) {
             for (int c = 0; c != 256; ++c) {
                 base[at] = (char)c;
-                if (breaker_token_is_decimal(base, len) != (c >= '0' && c <= '9'))
+                if (breaker__token_is_decimal(base, len) != (c >= '0' && c <= '9'))
                     fail_msg("byte 0x%02x at %zu of %zu", (unsigned)c, at, len);
             }
             base[at] = '9';

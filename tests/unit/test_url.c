@@ -12,6 +12,7 @@
 #include <breaker/node.h>
 #include <breaker/url.h>
 #include "guard.h"
+#include "serving/snapshot.h"
 #include "tree.h"
 #include "view/view.h"
 
@@ -28,7 +29,7 @@ static void make_site(site_t *site, const char *name, const char *directory)
 {
     breaker_token_t token;
     breaker_view_config_t config;
-    breaker_snapshot_config_t snapshot = {
+    breaker__snapshot_config_t snapshot = {
         .views = (const breaker_view_t *const *)&site->view, .tokens = &token, .num_views = 1};
 
     breaker_view_config_init(&config);
@@ -36,7 +37,7 @@ static void make_site(site_t *site, const char *name, const char *directory)
     config.directory = directory;
     assert_int_equal(breaker__view_create(&config, 0, &site->view), 0);
     assert_int_equal(breaker_token_parse(T, strlen(T), &token), 0);
-    assert_int_equal(breaker_snapshot_create(&snapshot, &site->snapshot), 0);
+    assert_int_equal(breaker__snapshot_create(&snapshot, &site->snapshot), 0);
 }
 
 static void free_site(site_t *site)
@@ -277,7 +278,7 @@ static void the_size_that_is_told_always_suffices(void **state)
     breaker_token_t token;
     breaker_view_config_t config;
     site_t site;
-    breaker_snapshot_config_t snapshot = {
+    breaker__snapshot_config_t snapshot = {
         .views = (const breaker_view_t *const *)&site.view, .tokens = &token, .num_views = 1};
 
     (void)state;
@@ -289,7 +290,7 @@ static void the_size_that_is_told_always_suffices(void **state)
     config.directory = "/nonexistent/site";
     assert_int_equal(breaker__view_create(&config, 0, &site.view), 0);
     assert_int_equal(breaker_token_parse(token_text, sizeof(token_text), &token), 0);
-    assert_int_equal(breaker_snapshot_create(&snapshot, &site.snapshot), 0);
+    assert_int_equal(breaker__snapshot_create(&snapshot, &site.snapshot), 0);
     dst = guarded_alloc(size);
     assert_int_equal(breaker_static_url(site.snapshot, site.view, &parts, dst, size, &len), 0);
     guarded_free(dst, size);

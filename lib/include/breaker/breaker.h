@@ -14,7 +14,6 @@
 #include <breaker/release.h>
 #include <breaker/release_id.h>
 #include <breaker/snapshot.h>
-#include <breaker/state.h>
 #include <breaker/store.h>
 #include <breaker/token.h>
 #include <breaker/url.h>

@@ -45,16 +45,6 @@ BREAKER_EXPORT int breaker_ledger_init(breaker_ledger_t *ledger,
                                        const breaker_ledger_entry_t *entries, size_t num);
 
 /**
- * Merges one entry into a ledger that was made by `breaker_ledger_init`, and tells whether that
- * changed the ledger. Of the same token under the same release the smaller order stays (birth
- * wins); a token that is known under another release stays as it is, because a token names one
- * release. A full ledger loses its oldest entry, or stays as it is when the new one would be the
- * oldest. A malformed entry changes nothing. `entry` must not lie in the ledger. Pure.
- */
-BREAKER_EXPORT bool breaker_ledger_add(breaker_ledger_t *ledger,
-                                       const breaker_ledger_entry_t *entry);
-
-/**
  * The newest entry of a release, or of all releases when `release` is NULL; NULL when there is
  * none. Borrowed from the ledger. Pure.
  */
@@ -67,13 +57,6 @@ BREAKER_EXPORT size_t breaker_ledger_size(const breaker_ledger_t *ledger);
 /** The entry at a place, 0 being the oldest; `at` must be below the size. Borrowed. */
 BREAKER_EXPORT const breaker_ledger_entry_t *breaker_ledger_at(const breaker_ledger_t *ledger,
                                                                size_t at);
-
-/**
- * Finds the entry of a token in exactly this spelling, or NULL. Borrowed from the ledger. Pure, no
- * allocation; any thread.
- */
-BREAKER_EXPORT const breaker_ledger_entry_t *breaker_ledger_find(const breaker_ledger_t *ledger,
-                                                                 const char *token, size_t len);
 
 #ifdef __cplusplus
 }

@@ -107,18 +107,18 @@ BREAKER_EXPORT int breaker_node_add_view(breaker_node_t *node, const breaker_vie
                                          const breaker_view_t **ret_view);
 
 /**
- * How many views there are, one of them, and the token that one was configured with; what is served
- * is in the snapshot. Any thread.
+ * How many views there are, and one of them; what is served of it is in the snapshot. Any thread.
  */
 BREAKER_EXPORT size_t breaker_node_num_views(const breaker_node_t *node);
 BREAKER_EXPORT const breaker_view_t *breaker_node_view(const breaker_node_t *node, size_t index);
-BREAKER_EXPORT const breaker_token_t *breaker_node_token(const breaker_node_t *node, size_t index);
 
 /**
  * Loads the release of all the views, publishes the first snapshot, and starts the thread that
- * makes the encodings. Blocks until everything can be served in identity. Fails like
- * `breaker_release_load` with the place in `error`, with BREAKER_ERR_STATE when loaded already and
- * with BREAKER_ERR_THREAD. Configuring thread.
+ * makes the encodings. Blocks until everything can be served in identity: every file is read and
+ * hashed, and siblings (`.br`, `.zst`, `.gz`) that decode to the same bytes are adopted. A
+ * directory that is missing or a file that cannot be read fails the whole load, with the path in
+ * `error`: half a release is none. Fails with BREAKER_ERR_STATE when loaded already and with
+ * BREAKER_ERR_THREAD. Configuring thread.
  */
 BREAKER_EXPORT int breaker_node_load(breaker_node_t *node, breaker_error_t *error);
 
@@ -197,10 +197,10 @@ BREAKER_EXPORT void breaker_next_init(breaker_next_t *next);
 BREAKER_EXPORT int breaker_node_load_next(breaker_node_t *node, const breaker_next_t *next);
 
 /**
- * Gives a node a file to remember its token in (state.h): a restart with the same release has the
- * same token for the views that have no operator's token. For a node by itself; a cluster has a
- * state file of its own. `path` is copied; NULL forgets it. Trouble with the file is told to
- * `hooks.on_notice` and stops nothing. Fails with BREAKER_ERR_STATE once loaded and
+ * Gives a node a file to remember its token in (lib/cluster/state.h): a restart with the same
+ * release has the same token for the views that have no operator's token. For a node by itself; a
+ * cluster has a state file of its own. `path` is copied; NULL forgets it. Trouble with the file is
+ * told to `hooks.on_notice` and stops nothing. Fails with BREAKER_ERR_STATE once loaded and
  * BREAKER_ERR_NO_MEMORY. Configuring thread.
  */
 BREAKER_EXPORT int breaker_node_set_state_path(breaker_node_t *node, const char *path);
@@ -320,8 +320,6 @@ BREAKER_EXPORT bool breaker_node_take_wanted(breaker_node_t *node);
 BREAKER_EXPORT bool breaker_node_reserve_place(breaker_node_t *node);
 /** Gives it back. Any thread. */
 BREAKER_EXPORT void breaker_node_release_place(breaker_node_t *node);
-/** How many are taken. Any thread. */
-BREAKER_EXPORT size_t breaker_node_num_parked(const breaker_node_t *node);
 
 #ifdef __cplusplus
 }

@@ -149,8 +149,6 @@ BREAKER_EXPORT void breaker_redis_dial(breaker_redis_t *redis);
  */
 BREAKER_EXPORT void breaker_redis_command(breaker_redis_t *redis, size_t argc,
                                           const char *const *argv, const size_t *argv_len);
-/** Closes the connection without a callback; the link is down. */
-BREAKER_EXPORT void breaker_redis_hang_up(breaker_redis_t *redis);
 /**
  * Hangs up and frees, once the loop has closed the handles: it must run once more, or, when the
  * name of a server is being looked up, until that is over. Takes NULL.

@@ -47,33 +47,11 @@ typedef struct st_breaker_release_hooks_t {
     void *notice_data;
 } breaker_release_hooks_t;
 
-/** Which trees make a release. */
-typedef struct st_breaker_release_config_t {
-    /** the views, in the order of their indexes; borrowed: outlive the release */
-    const breaker_view_t *const *views;
-    size_t num_views;
-    /** where their files are, by the views' indexes; NULL, all or one: the view's own directory */
-    const char *const *directories;
-    /** the operator's label, or a zeroed one for none */
-    breaker_token_t label;
-    breaker_release_hooks_t hooks;
-} breaker_release_config_t;
-
 /**
  * A release: the bytes that belong together, one store a view, under one id. Counted references;
  * immutable but for variants that appear. References may be taken and dropped on any thread.
  */
 typedef struct st_breaker_release_t breaker_release_t;
-
-/**
- * Loads a release: walks the tree of every view beneath a pinned directory descriptor, reads and
- * hashes every file, prepares its answer, adopts the siblings (`.br`, `.zst`, `.gz`) that decode
- * to the same bytes. Encodings are not made here. Blocking. A directory that is missing or a file
- * that cannot be read fails the whole load, with the path in `error`: half a release is none. The
- * caller owns one reference.
- */
-BREAKER_EXPORT int breaker_release_load(const breaker_release_config_t *config,
-                                        breaker_release_t **ret_release, breaker_error_t *error);
 
 /** How the background makes encodings. Zeroed, it has the defaults. */
 typedef struct st_breaker_encoding_config_t {
@@ -100,20 +78,11 @@ typedef struct st_breaker_encoding_config_t {
 /** the default of `cache_max_size`: 1 GiB */
 #define BREAKER_ENCODING_CACHE_MAX (UINT64_C(1) << 30)
 
-/** Takes a reference and returns its argument. */
-BREAKER_EXPORT breaker_release_t *breaker_release_ref(breaker_release_t *release);
 /** Drops a reference; takes NULL. The last one frees the release. */
 BREAKER_EXPORT void breaker_release_unref(breaker_release_t *release);
 
 /** The release's identity: its label and its digest (release_id.h). */
 BREAKER_EXPORT const breaker_release_id_t *breaker_release_id(const breaker_release_t *release);
-/**
- * SHA-256 over what the release answers: of every view its name and what it adds to answers, of
- * every file its path, content and media type; written as lib/release/manifest.h says.
- * BREAKER_DIGEST_LEN bytes. Two nodes with the same files and views have the same digest, wherever
- * the trees lie and whenever they were written.
- */
-BREAKER_EXPORT const uint8_t *breaker_release_digest(const breaker_release_t *release);
 /** The store of a view, by the view's index. Borrowed; NULL past the number of views. */
 BREAKER_EXPORT const breaker_store_t *breaker_release_store(const breaker_release_t *release,
                                                             size_t view_index);

@@ -40,45 +40,15 @@ typedef struct st_breaker_release_id_t {
 } breaker_release_id_t;
 
 /**
- * Tells whether the bytes are an id: 1 to BREAKER_RELEASE_ID_MAX of `A-Z a-z 0-9 . _ ~ -`, but not
- * "." or "..". Pure; any thread.
- */
-BREAKER_EXPORT bool breaker_release_id_is_valid(const char *base, size_t len);
-
-/**
  * Copies `len` bytes into `*ret_id`. Fails with BREAKER_ERR_RELEASE_SYNTAX when they are not an id.
  * Pure; any thread.
  */
 BREAKER_EXPORT int breaker_release_id_parse(const char *base, size_t len,
                                             breaker_release_id_t *ret_id);
 
-/**
- * Makes the id of a label, a valid token or a zeroed one for none, and of a digest of 32 bytes.
- * Pure; any thread.
- */
-BREAKER_EXPORT breaker_release_id_t breaker_release_id_make(const breaker_token_t *label,
-                                                            const uint8_t *digest);
-
 /** Tells whether two ids are the same bytes. Pure; any thread. */
 BREAKER_EXPORT bool breaker_release_id_equal(const breaker_release_id_t *a,
                                              const breaker_release_id_t *b);
-
-/** The length of the label, with which the text begins; 0 where there is none. Pure. */
-BREAKER_EXPORT size_t breaker_release_id_label_len(const breaker_release_id_t *id);
-
-/**
- * The digest, BREAKER_RELEASE_DIGEST_CHARS characters and a NUL at the end of the text, or NULL
- * where there is none. Borrowed from the id. Pure.
- */
-BREAKER_EXPORT const char *breaker_release_id_digest(const breaker_release_id_t *id);
-
-/**
- * Tells whether two ids have the same label, but not the same digest: files were changed under a
- * label that was in use, or a build does not give the same bytes twice. False where an id lacks
- * either. Pure.
- */
-BREAKER_EXPORT bool breaker_release_id_clashes(const breaker_release_id_t *a,
-                                               const breaker_release_id_t *b);
 
 /**
  * What people are shown: the label and BREAKER_RELEASE_DIGEST_SHOWN characters of the digest with a

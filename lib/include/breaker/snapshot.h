@@ -30,28 +30,6 @@ typedef struct st_breaker_snapshot_view_t {
     size_t prefix_len;
 } breaker_snapshot_view_t;
 
-/** What a snapshot is made of; everything is copied or referenced. */
-typedef struct st_breaker_snapshot_config_t {
-    /** the node's views by index, and the token of each */
-    const breaker_view_t *const *views;
-    const breaker_token_t *tokens;
-    size_t num_views;
-    /** the node's release R; NULL while nothing is loaded */
-    breaker_release_t *release;
-    /** other releases whose bytes this node holds, at most BREAKER_HELD_MAX */
-    breaker_release_t *const *held;
-    size_t num_held;
-    /** the cluster's ledger; on a single node what it remembers of its own tokens, or NULL */
-    const breaker_ledger_t *ledger;
-    /** a single node: there is nobody whom a refresh would hear */
-    bool is_alone;
-    /** releases of the ledger that a live peer holds and that relay may fetch */
-    const breaker_release_id_t *relayable;
-    size_t num_relayable;
-    /** an older release still has live nodes: redirects must not be cached */
-    bool older_alive;
-} breaker_snapshot_config_t;
-
 /**
  * A snapshot: everything that a request is judged by, at one moment. Immutable once made. Counted
  * references. Server threads hold one each and exchange it between requests; whatever outlives the
@@ -77,12 +55,6 @@ typedef struct st_breaker_snapshot_t {
     size_t _refs;
 } breaker_snapshot_t;
 
-/**
- * Makes a snapshot with one reference, the caller's. Takes references on the releases, copies the
- * rest but the views, which outlive it. Fails with BREAKER_ERR_NO_MEMORY or BREAKER_ERR_TOO_MANY.
- */
-BREAKER_EXPORT int breaker_snapshot_create(const breaker_snapshot_config_t *config,
-                                           breaker_snapshot_t **ret_snapshot);
 /** Takes a reference and returns its argument. Any thread. */
 BREAKER_EXPORT breaker_snapshot_t *breaker_snapshot_ref(breaker_snapshot_t *snapshot);
 /** Drops a reference; takes NULL. The last one frees. Any thread. */
@@ -93,18 +65,6 @@ BREAKER_EXPORT void breaker_snapshot_unref(breaker_snapshot_t *snapshot);
  * after everything that uses it.
  */
 typedef struct st_breaker_publisher_t breaker_publisher_t;
-
-/** Makes a publisher with nothing published. */
-BREAKER_EXPORT int breaker_publisher_create(breaker_publisher_t **ret_publisher);
-/** Frees it; takes NULL. */
-BREAKER_EXPORT void breaker_publisher_free(breaker_publisher_t *publisher);
-
-/**
- * Publishes a snapshot and numbers it: takes over the caller's reference, drops the one on the
- * snapshot before. Any thread.
- */
-BREAKER_EXPORT void breaker_publisher_publish(breaker_publisher_t *publisher,
-                                              breaker_snapshot_t *snapshot);
 
 /**
  * Brings `*current` up to date, where a thread keeps its reference (NULL at first), and returns

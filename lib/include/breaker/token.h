@@ -43,9 +43,6 @@ BREAKER_EXPORT int breaker_token_parse(const char *base, size_t len, breaker_tok
  */
 BREAKER_EXPORT int breaker_token_mint(uint64_t now_ms, breaker_token_t *ret_token);
 
-/** Tells whether all bytes are decimal digits (and there is at least one). Pure; any thread. */
-BREAKER_EXPORT bool breaker_token_is_decimal(const char *base, size_t len);
-
 /** Tells whether two tokens are the same bytes. Pure; any thread. */
 BREAKER_EXPORT bool breaker_token_equal(const breaker_token_t *a, const breaker_token_t *b);
 

@@ -50,9 +50,6 @@ BREAKER_EXPORT int breaker_decoder_run(breaker_decoder_t *decoder, const char **
 /** Tells whether the input could end here: at the end of a stream, or before its first byte. */
 BREAKER_EXPORT bool breaker_decoder_is_complete(const breaker_decoder_t *decoder);
 
-/** How many streams have begun: members of gzip, frames of zstd, 1 at most of the others. */
-BREAKER_EXPORT size_t breaker_decoder_num_streams(const breaker_decoder_t *decoder);
-
 #ifdef __cplusplus
 }
 #endif

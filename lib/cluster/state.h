@@ -1,15 +1,10 @@
-#ifndef BREAKER_STATE_H
-#define BREAKER_STATE_H
+#ifndef BREAKER_CLUSTER_STATE_H
+#define BREAKER_CLUSTER_STATE_H
 
 #include <stddef.h>
 #include <breaker/error.h>
-#include <breaker/export.h>
 #include <breaker/ledger.h>
 #include <breaker/token.h>
-
-#ifdef __cplusplus
-extern "C" {
-#endif
 
 /**
  * The state file: what a node knows of the history when it stops, so that the same release has the
@@ -21,12 +16,12 @@ extern "C" {
  *   entry 1718539100000 v1.2.3 2026.11.22-4~47DEQpj8HBSa…
  *   end 5e884898da28047151d0e56f8dc62927…
  *
- * The first line names the format; each line behind it has an order, a token and a release; the
+ * The first line names the format; each line after it has an order, a token and a release; the
  * last one has the SHA-256 of everything before it. Anything else is not used at all.
  */
 
 /** no state file is longer */
-#define BREAKER_STATE_MAX (16 * 1024)
+#define BREAKER__STATE_MAX (16 * 1024)
 
 /**
  * Writes the file: a temporary one in the same directory, "state.new-" and sixteen hexadecimal
@@ -36,8 +31,8 @@ extern "C" {
  * new one do in a restart: the last one's file stays, whole; what killed ones left is removed.
  * Fails with BREAKER_ERR_IO, the place in `error`; the old file is then untouched.
  */
-BREAKER_EXPORT int breaker_state_save(const char *path, const breaker_ledger_entry_t *own,
-                                      const breaker_ledger_t *ledger, breaker_error_t *error);
+int breaker__state_save(const char *path, const breaker_ledger_entry_t *own,
+                        const breaker_ledger_t *ledger, breaker_error_t *error);
 
 /**
  * Reads the file. Always fills `*ret_ledger`: it is empty when there is no file (0 is returned then
@@ -45,11 +40,6 @@ BREAKER_EXPORT int breaker_state_save(const char *path, const breaker_ledger_ent
  * (BREAKER_ERR_DAMAGED) or unreadable (BREAKER_ERR_IO), which `error` tells in one line for the
  * log.
  */
-BREAKER_EXPORT int breaker_state_load(const char *path, breaker_ledger_t *ret_ledger,
-                                      breaker_error_t *error);
-
-#ifdef __cplusplus
-}
-#endif
+int breaker__state_load(const char *path, breaker_ledger_t *ret_ledger, breaker_error_t *error);
 
 #endif
