@@ -3,7 +3,7 @@
  * uv_read_stop and uv_write stand before libuv's, for TCP streams of the loops that serve; every
  * other stream goes to libuv as it is.
  *
- * - libh2o stops reading while a request is answered and starts again behind it, and libuv takes
+ * - libh2o stops reading while a request is answered and starts again after it, and libuv takes
  *   the descriptor out of its books and puts it back each time: two epoll_ctl calls a request. Here
  *   reading stops only when bytes really arrive meanwhile; that they do not is the rule.
  * - A write that the kernel takes whole has libuv change the descriptor's events once more. Here it
@@ -16,7 +16,7 @@
  *
  * Completions are delivered from the loop, never inside uv_write, a bounded number of rounds at a
  * time, and always before a stream that was closed meanwhile is freed: libuv runs closing callbacks
- * behind its check handles. Most are delivered behind the read callback that wrote: libh2o frees
+ * after its check handles. Most are delivered after the read callback that wrote: libh2o frees
  * the requests of one connection before it reads from the next, and finds their memory again
  * (a seventh of the instructions of an HTTP/2 request).
  */
@@ -175,7 +175,7 @@ static int write_rest(uv_write_t *req, uv_stream_t *stream, const uv_buf_t *bufs
                       size_t written, uv_write_cb cb)
 {
     uv_buf_t *rest;
-    int ret;
+    int err;
 
     while (written >= bufs->len) {
         written -= bufs->len;
@@ -185,30 +185,30 @@ static int write_rest(uv_write_t *req, uv_stream_t *stream, const uv_buf_t *bufs
     h2o_memcpy(rest, bufs, sizeof(rest[0]) * num);
     rest[0].base += written;
     rest[0].len -= written;
-    ret = libuv.write(req, stream, rest, num, cb);
+    err = libuv.write(req, stream, rest, num, cb);
     free(rest);
-    return ret;
+    return err;
 }
 
 EXPORTED int uv_write(uv_write_t *req, uv_stream_t *stream, const uv_buf_t *bufs, unsigned num,
                       uv_write_cb cb)
 {
     size_t len;
-    int ret;
+    int written, err;
 
     pthread_once(&found, find_libuv);
     if (!is_ours(stream))
         return libuv.write(req, stream, bufs, num, cb);
     len = count_bytes(bufs, num);
-    ret = uv_try_write(stream, bufs, num);
-    if (ret >= 0 && (size_t)ret == len) {
+    written = uv_try_write(stream, bufs, num);
+    if (written >= 0 && (size_t)written == len) {
         complete_later(req, stream, cb, 0);
         return 0;
     }
-    ret = ret > 0 ? write_rest(req, stream, bufs, num, (size_t)ret, cb)
-                  : libuv.write(req, stream, bufs, num, cb);
-    if (ret < 0)
-        complete_later(req, stream, cb, ret);
+    err = written > 0 ? write_rest(req, stream, bufs, num, (size_t)written, cb)
+                      : libuv.write(req, stream, bufs, num, cb);
+    if (err < 0)
+        complete_later(req, stream, cb, err);
     return 0;
 }
 

@@ -144,7 +144,7 @@ static h2o_send_state_t pull_joined(h2o_generator_t *_self, h2o_req_t *req, h2o_
 
 /*
  * Under TLS libh2o encrypts every buffer as a record of its own, which for a small one costs as
- * much as its bytes. What it pulls, it puts behind the head, into one buffer.
+ * much as its bytes. What it pulls, it puts after the head, into one buffer.
  */
 static void send_joined(h2o_req_t *req, const char *base, size_t len)
 {

@@ -72,7 +72,7 @@ static char *put_header(char *dst, const breaker__draft_header_t *draft, h2o_hea
     return breaker__http1_put(dst, H2O_STRLIT("\r\n"));
 }
 
-/* fills the array and the text, for which there is room behind the head */
+/* fills the array and the text, for which there is room after the head */
 static void fill(breaker__head_t *head, const breaker__draft_t *draft, h2o_header_t *headers,
                  h2o_iovec_t *names, char *text)
 {

@@ -54,7 +54,7 @@ static inline breaker_verdict_t breaker__static_classify(breaker__static_context
 bool breaker__is_static(const h2o_handler_t *handler);
 
 /**
- * Moves the handler that was created last behind the static handlers that lead the path, in front
+ * Moves the handler that was created last after the static handlers that lead the path, in front
  * of all others: views come first, then what watches over requests to the application, then the
  * application.
  */

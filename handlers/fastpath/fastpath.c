@@ -6,7 +6,7 @@
  *       answer │  │ the kernel took all of it (nearly always at once)
  *              ▼  │
  *             writing: not reading; the lease is kept
- *             resting: not reading, for a millisecond; behind many answers in a row
+ *             resting: not reading, for a millisecond; after many answers in a row
  *
  * Nothing of a request is kept between two turns of the loop but its bytes: it is answered when it
  * has come whole, at once or in two pieces, or it is libh2o's, which finds the bytes where they
@@ -224,7 +224,7 @@ static void on_written(h2o_socket_t *sock, const char *err)
     }
     end_writing(conn);
     wait_for_request(conn);
-    /* requests that came behind the one that was just answered */
+    /* requests that came after the one that was just answered */
     if (sock->input->size != 0)
         process(conn);
 }

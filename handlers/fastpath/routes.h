@@ -9,7 +9,7 @@
 typedef struct st_breaker__routes_t breaker__routes_t;
 
 /**
- * Looks at the paths behind a listener. Returns NULL when nothing there can be answered past
+ * Looks at the paths of a listener. Returns NULL when nothing there can be answered past
  * libh2o: several hosts, or no path whose first handler is a view's and that has neither filters
  * nor loggers. After `h2o_context_init`, on the thread of the context.
  */

@@ -29,7 +29,7 @@ typedef enum enum_yoml_type_t {
 
 typedef struct st_yoml_t yoml_t;
 
-/** `size` elements; the array goes on behind its declared end. */
+/** `size` elements; the array goes on past its declared end. */
 typedef struct st_yoml_sequence_t {
     size_t size;
     yoml_t *elements[1]; /* owned */
@@ -40,7 +40,7 @@ typedef struct st_yoml_mapping_element_t {
     yoml_t *value; /* owned */
 } yoml_mapping_element_t;
 
-/** `size` pairs in the order of the file; the array goes on behind its declared end. */
+/** `size` pairs in the order of the file; the array goes on past its declared end. */
 typedef struct st_yoml_mapping_t {
     size_t size;
     yoml_mapping_element_t elements[1];

@@ -24,7 +24,7 @@ typedef enum en_breaker__etag_drop_t {
 
 /**
  * The tag of a rewritten page, `W/"abc;breaker=s0123456789abcdef"` for `"abc"`: weak, because the
- * bytes behind it are made anew for every answer, with the application's tag, its strength and the
+ * page's bytes are made anew for every answer, with the application's tag, its strength and the
  * mark in it. A tag that carries the mark already comes back as it is; for a malformed one {NULL,
  * 0} comes back.
  */

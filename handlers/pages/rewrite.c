@@ -1,6 +1,6 @@
 /*
  * The rewriting of pages hangs on a handler that answers nothing. It stands in front of the
- * application's handlers and behind those of the views, prepares the request for the application,
+ * application's handlers and after those of the views, prepares the request for the application,
  * and leaves a prefilter on it, which sees the response before every filter of the path. So exactly
  * the responses that the application gives are looked at, and never an asset of a view, whose bytes
  * and tags are what the cluster agreed on.

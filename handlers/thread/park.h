@@ -25,7 +25,7 @@ void breaker__lot_init(breaker__lot_t *lot, breaker_node_t *node, h2o_loop_t *lo
 /** Every connection of the thread is gone before. */
 void breaker__lot_dispose(breaker__lot_t *lot);
 /**
- * Lets a request wait, and asks for news. False when there is no room, or no news to be had; the
+ * Lets a request wait, and asks for news. False when there is no room, or nobody to ask; the
  * request is then to be answered now.
  */
 bool breaker__lot_park(breaker__lot_t *lot, h2o_req_t *req);

@@ -1,5 +1,5 @@
 /*
- * The state file lags behind the agreement by a second at most, so that a ledger that changes with
+ * The state file follows the agreement within a second, so that a ledger that changes with
  * every answer does not cost two fsyncs each time; a disk that refuses is asked again, not given
  * up. Kept always: what was wanted stays due until a file has it, and without a path nothing is
  * ever due.

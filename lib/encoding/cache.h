@@ -73,7 +73,7 @@ void breaker__cache_close(breaker__cache_t *cache);
 void breaker__cache_touch(const breaker__cache_t *cache, const uint8_t *digest,
                           breaker_encoding_t encoding);
 /**
- * Removes what killed processes left behind, and the files that were used longest ago as far as
+ * Removes what killed processes left, and the files that were used longest ago as far as
  * they are more than `max_size`; one walk over the directory. Leaves alone whatever is not named
  * as the cache's own. Ends early when `pace` says so; the cache keeps nothing then.
  */

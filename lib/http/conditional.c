@@ -172,7 +172,7 @@ static void read_time(reader_t *reader, civil_t *civil)
     civil->second = read_number(reader, 2);
 }
 
-/** Sun, 06 Nov 1994 08:49:37 GMT, from behind the comma */
+/** Sun, 06 Nov 1994 08:49:37 GMT, from after the comma */
 static void read_imf(reader_t *reader, civil_t *civil)
 {
     expect(reader, " ");
@@ -186,7 +186,7 @@ static void read_imf(reader_t *reader, civil_t *civil)
     expect(reader, " GMT");
 }
 
-/** Sun Nov  6 08:49:37 1994, from behind the name of the day */
+/** Sun Nov  6 08:49:37 1994, from after the name of the day */
 static void read_asctime(reader_t *reader, civil_t *civil)
 {
     bool padded;
@@ -204,7 +204,7 @@ static void read_asctime(reader_t *reader, civil_t *civil)
     civil->year = read_number(reader, 4);
 }
 
-/** Sunday, 06-Nov-94 08:49:37 GMT, from behind the comma; the year is left at two digits */
+/** Sunday, 06-Nov-94 08:49:37 GMT, from after the comma; the year is left at two digits */
 static void read_rfc850(reader_t *reader, civil_t *civil)
 {
     expect(reader, " ");

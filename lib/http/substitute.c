@@ -119,7 +119,7 @@ static const char *find_candidate(const breaker_substitute_t *stream, const text
 }
 
 /**
- * Hands out the text up to `limit`, or further when a literal that begins before it goes on behind
+ * Hands out the text up to `limit`, or further when a literal that begins before it goes on after
  * it; but stops where a literal begins that the end of the text cuts off, and says so. Returns how
  * far it came.
  */

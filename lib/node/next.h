@@ -6,7 +6,7 @@
 /** A load into a running node, from the ask to its callback; the node has one at a time. */
 typedef struct st_breaker__next_t {
     breaker_node_t *node; /* borrowed: outlives us */
-    /* what was asked for; the directories and their texts lie behind this struct */
+    /* what was asked for; the directories and their texts lie after this struct */
     const char **directories; /* NULL: the views' own */
     breaker_token_t label, token;
     void *data;

@@ -37,7 +37,7 @@ struct st_breaker_node_t {
     bool is_ending;
 };
 
-/** Around whatever stands behind `lock`, for moments only. */
+/** Around whatever `lock` protects, for moments only. */
 void breaker__node_lock(breaker_node_t *node);
 void breaker__node_unlock(breaker_node_t *node);
 

@@ -1,7 +1,7 @@
 /*
  * Blocks of text without a header for each: ten thousand paths cost their bytes and little more.
  * Nothing is ever freed alone. The newest block is the one that is filled; a text that is longer
- * than a block gets one of its own behind it, so that a long text does not end a block early.
+ * than a block gets one of its own after it, so that a long text does not end a block early.
  */
 #include <assert.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /*
- * A release is all or nothing: every view is loaded, or the load fails and nothing stays behind.
+ * A release is all or nothing: every view is loaded, or the load fails and nothing of it stays.
  * What it is called is made of what it answers (manifest.h) and of nothing else, so that two nodes
  * agree on it wherever their trees lie and whatever their file times are.
  */

@@ -102,7 +102,7 @@ static bool map_file(breaker__sealed_file_t *file)
 
 /**
  * Has the kernel gather what is complete into huge pages: sendfile(2) then hands the network a few
- * large pieces instead of one a page, which is most of what it costs. Where that is not to be had
+ * large pieces instead of one a page, which is most of what it costs. Where it does not
  * (before Linux 6.1, or fragmented memory) nothing changes but the speed. The last huge page is
  * gathered, too, once there is something in it that is worth it: a small site gets the speed as
  * well, for less than 2 MiB of memory that hold nothing.

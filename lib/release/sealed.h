@@ -14,7 +14,7 @@
  */
 #define BREAKER_SEALED_FILE (UINT64_C(256) << 20)
 
-/** One memory file; bodies lie in it one behind the other, each from a page's beginning on. */
+/** One memory file; bodies lie in it one after the other, each from a page's beginning on. */
 typedef struct st_breaker__sealed_file_t {
     int fd;           /* owned */
     const char *base; /* owned: `size` bytes mapped for reading; never moves */

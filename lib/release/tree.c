@@ -7,7 +7,7 @@
  * Nothing is opened for reading before its type is known, because opening a device can have
  * effects, and everything is opened without waiting, because opening a fifo can wait for ever.
  *
- * Where openat2 is not to be had (kernels before 5.6, old seccomp filters) a path is opened
+ * Where there is no openat2 (kernels before 5.6, old seccomp filters) a path is opened
  * component by component and no symbolic link is followed at all.
  */
 #include <assert.h>

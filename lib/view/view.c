@@ -220,7 +220,7 @@ static size_t texts_size(const breaker_view_config_t *config, size_t name_len)
     return size;
 }
 
-/* moves the text that `*text` points at behind `at`; returns the next free byte */
+/* moves the text that `*text` points at to `at`; returns the next free byte */
 static char *keep_text(char *at, const char **text)
 {
     size_t size = text_size(*text);

@@ -2,7 +2,7 @@
  * A set of views, compiled for matching: a trie over the heads, the texts before the placeholders.
  * A node holds a run of bytes that all heads below it share and then tells them apart by one byte,
  * so a path is compared once, whatever the number of views. Every node knows the longest candidate
- * that ends there or above; the candidates behind it follow in the order in which they are asked.
+ * that ends there or above; the candidates after it follow in the order in which they are asked.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -63,7 +63,7 @@ static void sort_views(breaker_views_t *set, const breaker_view_t *const *views,
     set->num_candidates = num;
 }
 
-/* how far the heads of a sorted range agree behind `depth` */
+/* how far the heads of a sorted range agree after `depth` */
 static size_t common_run(const breaker_views_t *set, size_t first, size_t end, size_t depth)
 {
     const breaker_view_t *a = set->candidates[first].view, *b = set->candidates[end - 1].view;
@@ -160,7 +160,7 @@ static link_t find_candidate(const breaker_views_t *set, const char *path, size_
     return candidate;
 }
 
-/* `segment_end` is the place of the slash behind the token's segment */
+/* `segment_end` is the place of the slash after the token's segment */
 static bool match_tail(const breaker_view_t *view, const char *path, size_t len, size_t segment_end,
                        breaker_view_match_t *ret_match)
 {

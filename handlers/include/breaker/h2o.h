@@ -94,7 +94,7 @@ BREAKER_EXPORT void breaker_h2o_counters(const h2o_globalconf_t *globalconf,
  * Registers the rewriting of pages at a path of h2o: in text/html responses of the handlers there
  * the literal "/static/{breaker}/" of every view of the node becomes the current prefix, ETag,
  * Last-Modified and Content-Length are mended, and handlers registered at the path see the request
- * headers X-Breaker-Token and X-Breaker-Prefix (see handlers/README.md). It puts itself behind the
+ * headers X-Breaker-Token and X-Breaker-Prefix (see handlers/README.md). It puts itself after the
  * views and in front of every other handler of the path, whenever it is registered. While the node
  * has views but no token yet, the path answers 503. Several nodes may be registered at one path;
  * each is loaded before contexts are initialised. Returns 0 or a negative error. Configuring
@@ -125,7 +125,7 @@ breaker_h2o_cluster_config(h2o_globalconf_t *globalconf);
  * answers are the same, byte for byte. A request that is not a plain GET or HEAD of an asset (a
  * page, another method, a body, an upgrade or HTTP/2, a path with percent-encoding …) takes its
  * connection to libh2o's HTTP/1, where it stays. So does everything at paths with filters or
- * loggers, behind several hosts, with TLS or with the PROXY protocol: there the fast path does
+ * loggers, with several hosts, with TLS or with the PROXY protocol: there the fast path does
  * nothing.
  */
 typedef struct st_breaker_h2o_fastpath_t breaker_h2o_fastpath_t;
@@ -154,7 +154,7 @@ BREAKER_EXPORT void breaker_h2o_fastpath_accept(breaker_h2o_fastpath_t *fastpath
  * Ends idle connections of the fast path, after `h2o_context_request_shutdown`: their input is shut
  * down, so a request that has reached the kernel is still answered, as the connection's last.
  * `spares_fresh` leaves those alone that have not carried a request yet; call it again for them.
- * Connections in the middle of an answer end behind it by themselves.
+ * Connections in the middle of an answer end after it by themselves.
  */
 BREAKER_EXPORT void breaker_h2o_fastpath_end_idle(breaker_h2o_fastpath_t *fastpath,
                                                   bool spares_fresh);

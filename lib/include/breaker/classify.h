@@ -22,7 +22,7 @@ typedef enum en_breaker_verdict_kind_t {
     BREAKER_VERDICT_REDIRECT,
     /** ask a live peer for the bytes of `entry->release`; if that fails, do `otherwise` */
     BREAKER_VERDICT_RELAY,
-    /** refresh the ledger once and classify again; if that cannot be had, do `otherwise` */
+    /** refresh the ledger once and classify again; if that is not possible, do `otherwise` */
     BREAKER_VERDICT_REFRESH,
     /** 503 with Retry-After */
     BREAKER_VERDICT_RETRY,

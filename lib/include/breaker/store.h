@@ -40,7 +40,7 @@ typedef struct st_breaker_variant_t {
      * sendfile(2); -1 when there is none. Bodies in memory of BREAKER_SENDFILE_MIN bytes and more
      * have one, wherever the system has memory files (memfd_create(2)) and seals for them (Linux
      * 5.1). Many bodies share the descriptor: it is the store's, lives as long as the store, and
-     * its file offset is not to be used. What is behind it is immutable: sealed against write(2),
+     * its file offset is not to be used. What it reads is immutable: sealed against write(2),
      * growing and shrinking. Any thread, any number of sends at a time.
      */
     int memory_fd;
@@ -53,7 +53,7 @@ typedef struct st_breaker_variant_t {
     void *prepared;
     /** whether `base` is this variant's own allocation */
     bool owns_base;
-    /** private: what is known of the file behind `fd`, or NULL; owned */
+    /** private: what is known of the file of `fd`, or NULL; owned */
     struct st_breaker__disk_t *_disk;
 } breaker_variant_t;
 

@@ -124,7 +124,7 @@ BREAKER_EXPORT void breaker_views_free(breaker_views_t *views);
 
 /**
  * Finds the view that a path belongs to: "/" + the name with a token in the placeholder's place +
- * "/". The token is what lies between the fixed text before and behind it in its path segment; it
+ * "/". The token is what lies between the fixed text before and after it in its path segment; it
  * may be empty or malformed, which classification answers. Returns false, and leaves `*ret_match`
  * alone, when the path is in no view; "/static/T" without the slash is in none. `path` is
  * normalised (percent-decoded, no dot segments, no query), begins with '/', and is not NUL-ended.
