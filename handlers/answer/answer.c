@@ -112,10 +112,8 @@ static void answer_asset(breaker__answer_t *answer, context_t *ctx,
                          const breaker_verdict_t *verdict, const breaker__request_t *request,
                          const breaker__fixed_t *fixed)
 {
-    bool encodings = breaker_view_config(verdict->match.view)->encodings;
-
-    breaker__judge(&answer->judgement, verdict->asset, encodings ? &ctx->negotiated : NULL,
-                   request);
+    breaker__judge(&answer->judgement, verdict->asset,
+                   fixed->has_encodings ? &ctx->negotiated : NULL, request);
     /* the variant is known here, and nothing is said of it yet */
     switch (answer->judgement.kind) {
     case BREAKER__JUDGED_WHOLE:

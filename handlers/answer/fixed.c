@@ -69,6 +69,7 @@ void breaker__fixed_init(breaker__fixed_t *fixed, const breaker_view_config_t *c
                          const h2o_globalconf_t *globalconf)
 {
     memset(fixed, 0, sizeof(*fixed));
+    fixed->has_encodings = config->encodings;
     for (size_t i = 0; i != sizeof(refusals) / sizeof(refusals[0]); ++i)
         init_refusal(fixed, config, globalconf, refusals[i].status, refusals[i].body);
     init_redirect(fixed, config, globalconf);

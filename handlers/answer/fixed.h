@@ -12,6 +12,8 @@ typedef struct st_breaker__fixed_t {
     /** Cache-Control of a redirect, where nothing forbids to keep it */
     h2o_iovec_t redirect_cache_control;
     char redirect_storage[48];
+    /** whether assets of the view come in other encodings */
+    bool has_encodings;
 } breaker__fixed_t;
 
 /** Makes them by the view's configuration. */

@@ -7,11 +7,6 @@
 #include "answer/framing.h"
 #include "answer/request.h"
 
-void breaker__fields_init(breaker__fields_t *fields)
-{
-    memset(fields, 0, sizeof(*fields));
-}
-
 bool breaker__is_head(const h2o_req_t *req)
 {
     return h2o_memis(req->input.method.base, req->input.method.len, H2O_STRLIT("HEAD")) != 0;

@@ -16,7 +16,10 @@ typedef struct st_breaker__fields_t {
 } breaker__fields_t;
 
 /** Begins with no field. */
-void breaker__fields_init(breaker__fields_t *fields);
+static inline void breaker__fields_init(breaker__fields_t *fields)
+{
+    *fields = (breaker__fields_t){.range = {.base = NULL}};
+}
 
 /** A request. Plain value; the texts are borrowed: they live as long as the request. */
 typedef struct st_breaker__request_t {

@@ -22,6 +22,8 @@
 #include <string.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 #include "fastpath/pen_http1.h"
 #include "fastpath/request.h"
 #include "fastpath/routes.h"
@@ -256,14 +258,13 @@ static void write_rest(connection_t *conn, const breaker__written_t *written, si
     h2o_socket_write(conn->sock, bufs, num, on_written);
 }
 
-/* what goes into the first system call; returns how many pieces, and the flags of the call */
-static size_t collect_pieces(const breaker__written_t *written, struct iovec *ret_pieces,
-                             int *ret_flags)
+/* puts what goes into the first system call after the head; returns how many pieces there are */
+static size_t collect_pieces(breaker__written_t *written, int *ret_flags)
 {
     size_t num = written->num_head;
 
+    assert(num < BREAKER__PIECES_MAX);
     *ret_flags = MSG_NOSIGNAL;
-    memcpy(ret_pieces, written->head, num * sizeof(ret_pieces[0]));
     if (written->body_len == 0)
         return num;
     if (is_sent_from_file(written->variant, written->body_len)) {
@@ -271,9 +272,9 @@ static size_t collect_pieces(const breaker__written_t *written, struct iovec *re
             *ret_flags |= MSG_MORE;
         return num;
     }
-    ret_pieces[num++] = (struct iovec){
+    written->head[num] = (struct iovec){
         (void *)(uintptr_t)(written->variant->base + written->body_at), (size_t)written->body_len};
-    return num;
+    return num + 1;
 }
 
 static ssize_t send_gathered(int fd, const struct iovec *pieces, size_t num, int flags)
@@ -286,23 +287,25 @@ static ssize_t send_gathered(int fd, const struct iovec *pieces, size_t num, int
         memcpy(text + len, pieces[i].iov_base, pieces[i].iov_len);
         len += pieces[i].iov_len;
     }
-    return send(fd, text, len, flags);
+    return syscall(SYS_sendto, fd, text, len, flags, NULL, 0);
 }
 
-/* one system call; returns what it took, or -1 when the connection broke */
-static ssize_t try_send(connection_t *conn, const breaker__written_t *written, size_t head_len)
+/*
+ * One system call; returns what it took, or -1 when the connection broke. Past glibc's functions:
+ * they are cancellation points, which costs a process with threads some 45 instructions a call.
+ */
+static ssize_t try_send(connection_t *conn, breaker__written_t *written, size_t head_len)
 {
     int fd = h2o_socket_get_fd(conn->sock), flags;
-    struct iovec pieces[BREAKER__PIECES_MAX];
-    size_t num = collect_pieces(written, pieces, &flags);
-    struct msghdr message = {.msg_iov = pieces, .msg_iovlen = num};
+    size_t num = collect_pieces(written, &flags);
+    struct msghdr message = {.msg_iov = written->head, .msg_iovlen = num};
     ssize_t sent;
 
     do {
         if (head_len + written->body_len <= GATHER_MAX)
-            sent = send_gathered(fd, pieces, num, flags);
+            sent = send_gathered(fd, written->head, num, flags);
         else
-            sent = sendmsg(fd, &message, flags);
+            sent = syscall(SYS_sendmsg, fd, &message, flags);
     } while (sent < 0 && errno == EINTR);
     if (sent < 0)
         return errno == EAGAIN ? 0 : -1;
@@ -311,7 +314,7 @@ static ssize_t try_send(connection_t *conn, const breaker__written_t *written, s
 }
 
 /* returns whether the next request may be looked at; if not, the connection may be gone */
-static bool send_answer(connection_t *conn, const breaker__written_t *written)
+static bool send_answer(connection_t *conn, breaker__written_t *written)
 {
     size_t head_len = 0, head_sent;
     ssize_t sent;

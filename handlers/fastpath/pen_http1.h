@@ -21,7 +21,8 @@ void breaker__pen_http1_free(breaker__pen_http1_t *pen);
  * answer; the body as long as what is kept.
  */
 typedef struct st_breaker__written_t {
-    struct iovec head[BREAKER__PIECES_MAX - 1];
+    /** with room for one more, the body's */
+    struct iovec head[BREAKER__PIECES_MAX];
     size_t num_head;
     /** the body, where `body_len` is not 0: of the variant; another one is in the head */
     const breaker_variant_t *variant;

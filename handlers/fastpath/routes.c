@@ -78,7 +78,8 @@ static const route_t *find_route(const breaker__routes_t *routes, const char *pa
     for (size_t i = 0; i != routes->num; ++i) {
         h2o_iovec_t prefix = routes->entries[i].path;
         assert(prefix.len != 0);
-        if (len >= prefix.len && memcmp(path, prefix.base, prefix.len) == 0 &&
+        /* every path begins with a slash */
+        if (len >= prefix.len && (prefix.len == 1 || memcmp(path, prefix.base, prefix.len) == 0) &&
             (prefix.base[prefix.len - 1] == '/' || len == prefix.len || path[prefix.len] == '/'))
             return routes->entries + i;
     }

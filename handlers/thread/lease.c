@@ -34,7 +34,7 @@ void breaker__lease_dispose(breaker__lease_t *lease)
     lease->current = NULL;
 }
 
-static void renew(breaker__lease_t *lease)
+void breaker__lease_renew(breaker__lease_t *lease)
 {
     breaker_snapshot_t **shared;
 
@@ -42,11 +42,4 @@ static void renew(breaker__lease_t *lease)
     shared = h2o_mem_alloc_shared(NULL, sizeof(*shared), on_shared_dispose);
     *shared = breaker_snapshot_ref(lease->current);
     lease->shared = shared;
-}
-
-const breaker_snapshot_t *breaker__lease_refresh(breaker__lease_t *lease)
-{
-    if (breaker_publisher_refresh(lease->publisher, &lease->current))
-        renew(lease);
-    return lease->current;
 }

@@ -17,8 +17,16 @@ typedef struct st_breaker__lease_t {
 void breaker__lease_init(breaker__lease_t *lease, breaker_publisher_t *publisher);
 void breaker__lease_dispose(breaker__lease_t *lease);
 
+/** Has what requests keep be the present snapshot, which is another than before. */
+void breaker__lease_renew(breaker__lease_t *lease);
+
 /** Brings the lease up to date; one acquire-load when nothing changed. The result may be NULL. */
-const breaker_snapshot_t *breaker__lease_refresh(breaker__lease_t *lease);
+static inline const breaker_snapshot_t *breaker__lease_refresh(breaker__lease_t *lease)
+{
+    if (breaker_publisher_refresh(lease->publisher, &lease->current))
+        breaker__lease_renew(lease);
+    return lease->current;
+}
 
 /** Keeps the lease's present snapshot for as long as the request's pool lives. */
 static inline void breaker__lease_keep(breaker__lease_t *lease, h2o_req_t *req)
