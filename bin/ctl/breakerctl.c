@@ -15,6 +15,7 @@
 #include <unistd.h>
 #include <breaker/release_id.h>
 #include "ctl/ask.h"
+#include "ctl/name.h"
 #include "ctl/print.h"
 
 enum {
@@ -327,19 +328,36 @@ static int enter(breaker__ask_t *ask, const breaker_release_id_t *release)
     return take_answer(ask);
 }
 
+/* the release that is meant, among those of the ledger; unknown to it, the text is a whole id */
+static int resolve(breaker_release_id_t *release)
+{
+    breaker_release_id_t found[BREAKER_LEDGER_MAX];
+    size_t num = breaker__name_find(&ledger, release->text, found);
+
+    if (num == 1)
+        *release = found[0];
+    if (num <= 1)
+        return STATUS_OK;
+    fprintf(stderr, "breakerctl: %s is the name of %zu releases:", release->text, num);
+    for (size_t i = 0; i != num; ++i)
+        fprintf(stderr, " %s", found[i].text);
+    fputs("\n", stderr);
+    return STATUS_UNKNOWN;
+}
+
 /*
  * What is read first decides only whether to go on and what the new token looks like: the script
  * looks for itself whether the release is known and not the newest. By force it is entered first,
  * which changes nothing where somebody was faster.
  */
-static int put_on_top(breaker__ask_t *ask, const breaker_release_id_t *release,
+static int put_on_top(breaker__ask_t *ask, breaker_release_id_t *release,
                       breaker_token_t *ret_before)
 {
     const breaker_ledger_entry_t *entry, *top;
     int result;
 
     *ret_before = (breaker_token_t){.len = 0};
-    if ((result = look(ask)) != STATUS_OK)
+    if ((result = look(ask)) != STATUS_OK || (result = resolve(release)) != STATUS_OK)
         return result;
     entry = breaker_ledger_newest(&ledger, release);
     if ((top = breaker_ledger_newest(&ledger, NULL)) != NULL)
@@ -353,7 +371,7 @@ static int put_on_top(breaker__ask_t *ask, const breaker_release_id_t *release,
     return take_answer(ask);
 }
 
-static int promote(breaker__ask_t *ask, const breaker_release_id_t *release)
+static int promote(breaker__ask_t *ask, breaker_release_id_t *release)
 {
     const breaker_ledger_entry_t *top;
     breaker__print_view_t view;

@@ -129,6 +129,12 @@ static void print_table(const breaker__print_view_t *view, const table_t *table)
         }
 }
 
+/* label and a digest's beginning: the whole is in the JSON */
+static void write_short(const breaker_release_id_t *id, char dst[CELL_SIZE])
+{
+    snprintf(dst, CELL_SIZE, "%s", breaker_release_id_shorten(id).text);
+}
+
 /* ---- the ledger ---- */
 
 static void write_since(const breaker__print_view_t *view, const void *row, char dst[CELL_SIZE])
@@ -173,7 +179,7 @@ static void write_silent(const breaker__print_view_t *view, const void *row, cha
 static void write_owner(const breaker__print_view_t *view, const void *row, char dst[CELL_SIZE])
 {
     (void)view;
-    snprintf(dst, CELL_SIZE, "%s", ((const breaker_ledger_entry_t *)row)->release.text);
+    write_short(&((const breaker_ledger_entry_t *)row)->release, dst);
 }
 
 static void print_ledger(const breaker__print_view_t *view)
@@ -220,7 +226,7 @@ static void write_seen(const breaker__print_view_t *view, const void *row, char 
 static void write_release(const breaker__print_view_t *view, const void *row, char dst[CELL_SIZE])
 {
     (void)view;
-    snprintf(dst, CELL_SIZE, "%s", ((const breaker_script_node_t *)row)->release.text);
+    write_short(&((const breaker_script_node_t *)row)->release, dst);
 }
 
 /* release by release, in each the one seen last first */
@@ -256,7 +262,8 @@ void breaker__print_status(const breaker__print_view_t *view)
     if (newest == NULL)
         printf(": no token is known\n");
     else
-        printf(": token %s, release %s\n\n", newest->token.text, newest->release.text);
+        printf(": token %s, release %s\n\n", newest->token.text,
+               breaker_release_id_shorten(&newest->release).text);
     if (newest != NULL)
         print_ledger(view);
     if (view->answer->num_nodes != 0)
@@ -299,6 +306,22 @@ static void end_json(cJSON *root)
     cJSON_Delete(root);
 }
 
+/* the whole id, and what it is made of where it has it */
+static void add_id(cJSON *object, const breaker_release_id_t *id)
+{
+    const char *digest = breaker_release_id_digest(id);
+    size_t len = breaker_release_id_label_len(id);
+    char label[BREAKER_RELEASE_ID_MAX + 1];
+
+    assert(len < sizeof(label));
+    snprintf(label, sizeof(label), "%.*s", (int)len, id->text);
+    cJSON_AddStringToObject(object, "release", id->text);
+    cJSON_AddItemToObject(object, "label",
+                          len != 0 ? cJSON_CreateString(label) : cJSON_CreateNull());
+    cJSON_AddItemToObject(object, "digest",
+                          digest != NULL ? cJSON_CreateString(digest) : cJSON_CreateNull());
+}
+
 static cJSON *make_entry(const breaker_ledger_entry_t *entry)
 {
     cJSON *object = cJSON_CreateObject();
@@ -306,7 +329,7 @@ static cJSON *make_entry(const breaker_ledger_entry_t *entry)
 
     print_time(entry->order, time);
     cJSON_AddStringToObject(object, "token", entry->token.text);
-    cJSON_AddStringToObject(object, "release", entry->release.text);
+    add_id(object, &entry->release);
     cJSON_AddNumberToObject(object, "order", (double)entry->order);
     cJSON_AddStringToObject(object, "time", time);
     return object;
@@ -335,7 +358,7 @@ static cJSON *make_release(const breaker__print_view_t *view, const breaker_rele
     size_t live, silent;
 
     count(view, id, &live, &silent);
-    cJSON_AddStringToObject(object, "release", id->text);
+    add_id(object, id);
     if (entry != NULL)
         cJSON_AddStringToObject(object, "token", entry->token.text);
     else

@@ -407,12 +407,13 @@ class Status(CtlCase):
                              release["nodes"][0]["ago_ms"])
 
         said = self.ctl(redis, "status").splitlines()
-        self.assertIn("token %s, release %s" % self.ledger(redis)[1], said[0])
+        token, release = self.ledger(redis)[1]
+        self.assertIn("token %s, release %s" % (token, release[:8]), said[0])
         rows = [line.split() for line in said[3:5]]
         self.assertEqual(rows, [["*", cluster["ledger"][0]["time"], self.token_of(newer), "1", "0",
-                                 cluster["ledger"][0]["release"]],
+                                 cluster["ledger"][0]["digest"][:8]],
                                 [cluster["ledger"][1]["time"], self.token_of(older), "1", "0",
-                                 cluster["ledger"][1]["release"]]])
+                                 cluster["ledger"][1]["digest"][:8]]])
         self.assertEqual([(line.split()[0], line.split()[1]) for line in said[7:]],
                          [("live", "127.0.0.1:%d" % node.port) for node in (newer, older)])
         newer.stop()
@@ -453,6 +454,31 @@ class Promote(CtlCase):
         token = self.ctl(redis, "promote", "--force", "r1").strip()
         self.assertEqual(self.ledger(redis)[-1], (token, "r1"))
         self.assertEqual(len(self.ledger(redis)), 3)
+
+    def test_a_release_is_named_by_id_label_or_digest(self):
+        one, other = "n4bQgYhM" + "a" * 35, "n4bQgYhN" + "b" * 35
+        labelled, clash, plain = "r1~" + one, "r2~" + one, other
+        names = {labelled: labelled, "r1": labelled, "r2": clash, plain: plain,
+                 "n4bQgYhNb": plain, "n4bQgYhN": plain}
+        for name, meant in names.items():
+            redis = self.redis()
+            for at, release in enumerate((labelled, clash, plain, "top")):
+                redis("ZADD", LEDGER, 1000 + at, "%012d %s" % (1000 + at, release))
+            with self.subTest(name):
+                said = self.json(redis, "promote", name)["newest"]
+                self.assertEqual(said["release"], meant)
+                self.assertEqual(said["digest"], meant[-43:])
+                self.assertEqual(said["label"], meant[:-44] or None)
+        redis("ZADD", LEDGER, "5", "000000000005 r1~" + other)
+        before = self.ledger(redis)
+        for name, meant in (("r1", ("r1~" + one, "r1~" + other)), ("n4bQgYhM", (labelled, clash))):
+            said = self.ctl(redis, "promote", "--force", name, expect=UNKNOWN)
+            self.assertIn("is the name of 2 releases", said)
+            for release in meant:
+                self.assertIn(release, said)
+        self.assertIn("knows no release n4bQgYh;", self.ctl(redis, "promote", "n4bQgYh",
+                                                            expect=UNKNOWN))
+        self.assertEqual(self.ledger(redis), before)
 
     def test_what_is_on_top_keeps_its_token(self):
         redis = self.redis()
