@@ -158,6 +158,8 @@ static void carry_out(breaker_cluster_t *cluster, breaker_moment_t now, breaker_
     update_freshness(cluster);
     breaker__log_transition(&cluster->log, now.mono_ms, breaker_redis_peer(cluster->redis),
                             cluster->agreement);
+    if (actions.publish)
+        breaker__log_clash(&cluster->log, now.mono_ms, cluster->agreement);
     if (actions.dial)
         breaker_redis_dial(cluster->redis);
     if (actions.poll)

@@ -149,3 +149,19 @@ void breaker__log_conflict(breaker__log_t *log, uint64_t now_ms,
                  log->app, token->text, there->release.text, release->text,
                  own != NULL ? own->token.text : "-");
 }
+
+void breaker__log_clash(breaker__log_t *log, uint64_t now_ms, const breaker_agreement_t *agreement)
+{
+    const breaker_release_id_t *release = &breaker_agreement_config(agreement)->release;
+    const breaker_ledger_entry_t *other =
+        breaker__ledger_find_clash(breaker_agreement_ledger(agreement), release);
+
+    if (other == NULL || breaker_release_id_equal(&other->release, &log->said_clash))
+        return;
+    if (breaker__log(log, now_ms, BREAKER_LOG_WARNING,
+                     "breaker: cluster app=%s trouble=label-reused release=%s other-release=%s "
+                     "other-token=%s hint=\"the same label, other files or headers: is the build "
+                     "reproducible?\"",
+                     log->app, release->text, other->release.text, other->token.text))
+        log->said_clash = other->release;
+}

@@ -27,6 +27,8 @@ typedef struct st_breaker__log_t {
     /** where the agreement was said to stand */
     breaker_agreement_state_t said_state;
     breaker_token_t said_token;
+    /** the release that was said to have our label */
+    breaker_release_id_t said_clash;
 } breaker__log_t;
 
 /*
@@ -61,5 +63,10 @@ void breaker__log_transition(breaker__log_t *log, uint64_t now_ms, const char *p
  */
 void breaker__log_conflict(breaker__log_t *log, uint64_t now_ms,
                            const breaker_agreement_t *agreement, const breaker_token_t *token);
+/**
+ * Warns, once for each, if another release has our label, but not our digest: files or headers were
+ * changed under it, or a build does not give the same bytes twice.
+ */
+void breaker__log_clash(breaker__log_t *log, uint64_t now_ms, const breaker_agreement_t *agreement);
 
 #endif

@@ -239,6 +239,17 @@ class Agreement(ClusterCase):
         for node in nodes:
             node.stop()
 
+    def test_one_label_on_different_files_is_two_releases_and_is_said(self):
+        redis = self.redis()
+        first = self.node(redis, "a", lines=["breaker.release: r1"])
+        later = self.node(redis, "b", lines=["breaker.release: r1"])
+        self.assertNotEqual(self.token(first), self.token(later))
+        for node, token in zip((first, later), redis.tokens()):
+            self.wait_token(node, token[0])
+        self.wait_log(later, rb"trouble=label-reused release=r1~[\w-]{43} other-release=r1~")
+        first.stop()
+        later.stop()
+
     def test_one_operators_token_on_different_files_is_said_and_the_later_moves_on(self):
         redis = self.redis()
         fast = {"poll": "100ms", "dead-after": "1s"}
