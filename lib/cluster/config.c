@@ -82,7 +82,7 @@ void breaker__cluster_suffix(const breaker_release_t *release, char *dst, size_t
 {
     assert(size > 1 + BREAKER_RELEASE_DIGEST_SHOWN);
     snprintf(dst, size, "-%.*s", BREAKER_RELEASE_DIGEST_SHOWN,
-             breaker__release_id_digest(breaker_release_id(release)));
+             breaker_release_id_digest(breaker_release_id(release)));
 }
 
 int breaker__cluster_configure(const breaker_node_t *node, const breaker_release_t *release,

@@ -56,7 +56,7 @@ static bool is_digest(const char *base)
     return true;
 }
 
-const char *breaker__release_id_digest(const breaker_release_id_t *id)
+const char *breaker_release_id_digest(const breaker_release_id_t *id)
 {
     const char *digest;
 
@@ -72,9 +72,9 @@ const char *breaker__release_id_digest(const breaker_release_id_t *id)
     return digest[-1] == '~' && digest - 1 != id->text ? digest : NULL;
 }
 
-size_t breaker__release_id_label_len(const breaker_release_id_t *id)
+size_t breaker_release_id_label_len(const breaker_release_id_t *id)
 {
-    const char *digest = breaker__release_id_digest(id);
+    const char *digest = breaker_release_id_digest(id);
 
     if (digest == NULL)
         return id->len;
@@ -83,12 +83,12 @@ size_t breaker__release_id_label_len(const breaker_release_id_t *id)
 
 bool breaker__release_id_clashes(const breaker_release_id_t *a, const breaker_release_id_t *b)
 {
-    const char *a_digest = breaker__release_id_digest(a), *b_digest = breaker__release_id_digest(b);
-    size_t len = breaker__release_id_label_len(a);
+    const char *a_digest = breaker_release_id_digest(a), *b_digest = breaker_release_id_digest(b);
+    size_t len = breaker_release_id_label_len(a);
 
     if (a_digest == NULL || b_digest == NULL || len == 0)
         return false;
-    return len == breaker__release_id_label_len(b) && memcmp(a->text, b->text, len) == 0 &&
+    return len == breaker_release_id_label_len(b) && memcmp(a->text, b->text, len) == 0 &&
            memcmp(a_digest, b_digest, DIGEST_CHARS) != 0;
 }
 
@@ -96,7 +96,7 @@ breaker_release_id_t breaker_release_id_shorten(const breaker_release_id_t *id)
 {
     breaker_release_id_t shown = *id;
 
-    if (breaker__release_id_digest(id) != NULL) {
+    if (breaker_release_id_digest(id) != NULL) {
         shown.len -= DIGEST_CHARS - BREAKER_RELEASE_DIGEST_SHOWN;
         memset(shown.text + shown.len, 0, sizeof(shown.text) - shown.len);
     }

@@ -18,15 +18,6 @@ bool breaker__release_id_is_valid(const char *base, size_t len);
  */
 breaker_release_id_t breaker__release_id_make(const breaker_token_t *label, const uint8_t *digest);
 
-/** The length of the label, with which the text begins; 0 where there is none. Pure. */
-size_t breaker__release_id_label_len(const breaker_release_id_t *id);
-
-/**
- * The digest, BREAKER_RELEASE_DIGEST_CHARS characters and a NUL at the end of the text, or NULL
- * where there is none. Borrowed from the id. Pure.
- */
-const char *breaker__release_id_digest(const breaker_release_id_t *id);
-
 /**
  * Tells whether two ids have the same label, but not the same digest: files were changed under a
  * label that was in use, or a build does not give the same bytes twice. False where an id lacks

@@ -89,7 +89,7 @@ static breaker_release_id_t release_of(const world_t *world, const char *name)
 
     for (size_t i = 0; i != COUNT(loaded); ++i) {
         id = *breaker_release_id(loaded[i]->release);
-        if (breaker__release_id_label_len(&id) == strlen(name) &&
+        if (breaker_release_id_label_len(&id) == strlen(name) &&
             strncmp(id.text, name, strlen(name)) == 0)
             return id;
     }

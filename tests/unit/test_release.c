@@ -688,7 +688,7 @@ static void the_operators_label_names_the_release_together_with_its_digest(void 
     assert_int_equal(breaker__release_load(&config, NULL, &fixture->release, NULL), 0);
     id = *breaker_release_id(fixture->release);
     assert_memory_equal(id.text, "2026.11.23-1~", 13);
-    assert_string_equal(breaker__release_id_digest(&id), plain.text);
+    assert_string_equal(breaker_release_id_digest(&id), plain.text);
     assert_memory_equal(breaker__release_digest(fixture->release), digest, sizeof(digest));
 }
 

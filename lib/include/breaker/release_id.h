@@ -50,6 +50,15 @@ BREAKER_EXPORT int breaker_release_id_parse(const char *base, size_t len,
 BREAKER_EXPORT bool breaker_release_id_equal(const breaker_release_id_t *a,
                                              const breaker_release_id_t *b);
 
+/** The length of the label, with which the text begins; 0 where there is none. Pure; any thread. */
+BREAKER_EXPORT size_t breaker_release_id_label_len(const breaker_release_id_t *id);
+
+/**
+ * The digest, BREAKER_RELEASE_DIGEST_CHARS characters and a NUL at the end of the text, or NULL
+ * where there is none. Borrowed from the id. Pure; any thread.
+ */
+BREAKER_EXPORT const char *breaker_release_id_digest(const breaker_release_id_t *id);
+
 /**
  * What people are shown: the label and BREAKER_RELEASE_DIGEST_SHOWN characters of the digest with a
  * '~' between them, or what there is of the two. An id again, but not the release's. Pure.
