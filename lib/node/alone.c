@@ -22,12 +22,6 @@ static uint64_t wall_ms(void)
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-static void tell(const breaker_node_t *node, const breaker_error_t *error)
-{
-    if (node->hooks.on_notice != NULL)
-        node->hooks.on_notice(node->hooks.notice_data, error->message);
-}
-
 void breaker__alone_begin(breaker_node_t *node, const breaker_release_id_t *release)
 {
     breaker__alone_t *alone = &node->alone;
@@ -117,5 +111,5 @@ void breaker__alone_hand_out(breaker_node_t *node, const breaker__proposal_t *pr
     if (node->state_path == NULL || proposal->own.token.len == 0)
         return;
     if (breaker__state_save(node->state_path, &proposal->own, &node->alone.memory, &error) != 0)
-        tell(node, &error);
+        breaker__tell(node, &error);
 }

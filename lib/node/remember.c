@@ -13,7 +13,7 @@
 #include "node/node.h"
 #include "node/remember.h"
 
-static void tell(const breaker_node_t *node, const breaker_error_t *error)
+void breaker__tell(const breaker_node_t *node, const breaker_error_t *error)
 {
     assert(error->code != 0);
     if (node->hooks.on_notice != NULL)
@@ -27,7 +27,7 @@ static void read_memory(const breaker_node_t *node, breaker_ledger_t *memory)
 
     assert(err == 0);
     if (node->state_path != NULL && breaker__state_load(node->state_path, memory, &error) != 0)
-        tell(node, &error);
+        breaker__tell(node, &error);
 }
 
 static void write_memory(const breaker_node_t *node, const breaker_ledger_entry_t *own,
@@ -36,7 +36,7 @@ static void write_memory(const breaker_node_t *node, const breaker_ledger_entry_
     breaker_error_t error;
 
     if (node->state_path != NULL && breaker__state_save(node->state_path, own, memory, &error) != 0)
-        tell(node, &error);
+        breaker__tell(node, &error);
 }
 
 void breaker__tell_clash(const breaker_node_t *node, const breaker_ledger_entry_t *own,
@@ -54,7 +54,7 @@ void breaker__tell_clash(const breaker_node_t *node, const breaker_ledger_entry_
                       "release %s has the label of %s (token %s), but other files or headers: it "
                       "has a token of its own, %s; is the build reproducible?",
                       is.text, was.text, other->token.text, own->token.text);
-    tell(node, &error);
+    breaker__tell(node, &error);
 }
 
 /* the tokens of one release, on their way from the configuration to the views */
@@ -92,7 +92,7 @@ static void remember(work_t *work, const breaker_token_t *token)
     if ((err = decide(work, token, &own, &is_new)) != 0) {
         breaker_error_set(&error, err, "token %s is not remembered: there is none above %s",
                           token->text, breaker_ledger_newest(work->memory, NULL)->token.text);
-        tell(work->node, &error);
+        breaker__tell(work->node, &error);
         return;
     }
     for (size_t i = 0; i != work->node->num_views; ++i)

@@ -13,6 +13,9 @@
 void breaker__remember_tokens(breaker_node_t *node, const breaker_release_id_t *release,
                               breaker_ledger_t *ret_memory);
 
+/** Makes a failure that stops nothing a notice. */
+void breaker__tell(const breaker_node_t *node, const breaker_error_t *error);
+
 /** A notice where the release of a new entry has the label of another one, but not its files. */
 void breaker__tell_clash(const breaker_node_t *node, const breaker_ledger_entry_t *own,
                          const breaker_ledger_t *memory);

@@ -197,7 +197,7 @@ BREAKER_EXPORT void breaker_next_init(breaker_next_t *next);
 BREAKER_EXPORT int breaker_node_load_next(breaker_node_t *node, const breaker_next_t *next);
 
 /**
- * Gives a node a file to remember its token in (lib/cluster/state.h): a restart with the same
+ * Gives a node a text file to remember its tokens in: a restart with the same
  * release has the same token for the views that have no operator's token. For a node by itself; a
  * cluster has a state file of its own. `path` is copied; NULL forgets it. Trouble with the file is
  * told to `hooks.on_notice` and stops nothing. Fails with BREAKER_ERR_STATE once loaded and
