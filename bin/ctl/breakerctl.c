@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,15 +68,30 @@ static void print_help(void)
         "  --ca-file FILE    CA certificates for rediss://\n"
         "  --app NAME        the application ($BREAKER_APP)\n"
         "  --json            print JSON\n"
-        "  --timeout SECONDS for everything; 5\n"
+        "  --timeout SECONDS for everything; %d\n"
         "  --dead-after SECONDS\n"
-        "                    a node unseen for longer is silent; 30\n"
+        "                    a node unseen for longer is silent; %d\n"
         "  --force           promote: also a release that is not known yet\n"
         "  --version         print the version and exit\n"
         "  -h, --help        print this and exit\n"
         "\n"
         "Exit status: 0 done, 1 no such release or nothing known, 2 wrong usage, 3 Redis cannot\n"
-        "be reached or refuses.\n");
+        "be reached or refuses.\n",
+        TIMEOUT_MS / 1000, BREAKER_DEAD_AFTER_DEFAULT_MS / 1000);
+}
+
+static void refuse(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
+
+static void refuse(const char *format, ...)
+{
+    va_list args;
+
+    fputs("breakerctl: ", stderr);
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fputs("; try --help\n", stderr);
+    exit(STATUS_USAGE);
 }
 
 /* shows a value up to what is no word: a URL in the wrong place may hold a password */
@@ -83,8 +99,7 @@ static void refuse_usage(const char *what, const char *value)
 {
     size_t len = strspn(value, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-");
 
-    fprintf(stderr, "breakerctl: %s%.*s; try --help\n", what, (int)len, value);
-    exit(STATUS_USAGE);
+    refuse("%s%.*s", what, (int)len, value);
 }
 
 static uint32_t read_seconds(const char *option, const char *text, unsigned max_s)
@@ -114,7 +129,7 @@ static void read_password(const char *path)
 static void add_url(char *url)
 {
     if (options.redis.num_urls == BREAKER_REDIS_URLS_MAX)
-        refuse_usage("more than 16 URLs of Redis", "");
+        refuse("more than %d URLs of Redis", BREAKER_REDIS_URLS_MAX);
     if ((options.urls[options.redis.num_urls++] = strdup(url)) == NULL) {
         fprintf(stderr, "breakerctl: out of memory\n");
         exit(EX_OSERR);
@@ -157,7 +172,7 @@ static void check_options(void)
     if (options.app == NULL || options.app[0] == '\0')
         refuse_usage("--app NAME, or BREAKER_APP, is missing", "");
     if (!breaker_token_is_valid(options.app, strlen(options.app)))
-        refuse_usage("--app: accepted: 1 to 64 characters of A-Z a-z 0-9 . _ ~ -", "");
+        refuse("--app: accepted: 1 to %d characters of A-Z a-z 0-9 . _ ~ -", BREAKER_APP_MAX);
     if (options.redis.num_urls == 0)
         refuse_usage("--redis URL, or BREAKER_REDIS, is missing", "");
 }
@@ -421,7 +436,7 @@ static bool read_command(breaker_release_id_t *ret_release)
     if (options.argc != 2)
         refuse_usage("promote takes one release", "");
     if (breaker_release_id_parse(options.argv[1], strlen(options.argv[1]), ret_release) != 0)
-        refuse_usage("a release is 1 to 108 characters of A-Z a-z 0-9 . _ ~ -", "");
+        refuse("a release is 1 to %d characters of A-Z a-z 0-9 . _ ~ -", BREAKER_RELEASE_ID_MAX);
     return true;
 }
 

@@ -24,6 +24,13 @@ static int refuse(breaker_error_t *error, const char *what)
     return breaker_error_set(error, BREAKER_ERR_RANGE, "%s", what);
 }
 
+static int refuse_text(breaker_error_t *error, const char *what, int bytes_max)
+{
+    return breaker_error_set(error, BREAKER_ERR_RANGE,
+                             "%s is longer than %d bytes or badly percent-encoded", what,
+                             bytes_max);
+}
+
 static int hex_value(char c)
 {
     if (c >= '0' && c <= '9')
@@ -139,11 +146,11 @@ static int parse_userinfo(piece_t info, breaker__redis_url_t *url, breaker_error
 
     if (cut(&info, ':', &user)) {
         if (!decode(info, url->password, sizeof(url->password)))
-            return refuse(error, "the password is longer than 1023 bytes or badly percent-encoded");
+            return refuse_text(error, "the password", BREAKER_REDIS_PASSWORD_MAX);
         url->has_password = url->password[0] != '\0';
     }
     if (!decode(user, url->user, sizeof(url->user)))
-        return refuse(error, "the user is longer than 255 bytes or badly percent-encoded");
+        return refuse_text(error, "the user", BREAKER__REDIS_USER_MAX);
     url->has_user = url->user[0] != '\0';
     if (!url->has_user && !url->has_password)
         return refuse(error, "nothing stands before the @");
@@ -173,7 +180,9 @@ static int parse_host(piece_t rest, breaker__redis_url_t *url, breaker_error_t *
         return refuse(error, "a port is a number from 1 to 65535");
     if ((!bracketed && host.len != 0 && memchr(host.base, '%', host.len) != NULL) ||
         !breaker__endpoint_set(&url->endpoint, host.base, host.len, number))
-        return refuse(error, "a host is a name or an address of 1 to 253 characters");
+        return breaker_error_set(error, BREAKER_ERR_RANGE,
+                                 "a host is a name or an address of 1 to %d characters",
+                                 BREAKER__REDIS_HOST_MAX);
     return 0;
 }
 
@@ -189,7 +198,8 @@ static bool is_printable(const char *text)
 static int parse_db(piece_t db, breaker__redis_url_t *url, breaker_error_t *error)
 {
     if (!is_number(db.base, db.len, DB_MAX, &url->db))
-        return refuse(error, "a database is a number from 0 to 999999999");
+        return breaker_error_set(error, BREAKER_ERR_RANGE, "a database is a number from 0 to %u",
+                                 DB_MAX);
     return 0;
 }
 
@@ -236,8 +246,10 @@ static int parse_unix(piece_t rest, breaker__redis_url_t *url, breaker_error_t *
     }
     if (!decode(path, url->endpoint.path, sizeof(url->endpoint.path)) ||
         !is_printable(url->endpoint.path))
-        return refuse(error, "a socket's path is longer than 107 bytes, badly percent-encoded or "
-                             "has control characters");
+        return breaker_error_set(error, BREAKER_ERR_RANGE,
+                                 "a socket's path is longer than %d bytes, badly percent-encoded "
+                                 "or has control characters",
+                                 BREAKER__REDIS_PATH_MAX);
     return 0;
 }
 
