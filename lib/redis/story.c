@@ -29,6 +29,7 @@ void breaker__story_add(breaker__story_t *story, const char *who, const char *wh
 {
     char part[BREAKER__ENDPOINT_TEXT_MAX + BREAKER__REASON_MAX + 1], told[sizeof(story->text)];
     const char *rest = story->text, *mark = "";
+    char *end;
     size_t part_len, room;
 
     snprintf(part, sizeof(part), "%.*s: %.*s", (int)BREAKER__ENDPOINT_TEXT_MAX - 1, who,
@@ -43,6 +44,8 @@ void breaker__story_add(breaker__story_t *story, const char *who, const char *wh
             rest += strlen(LEFT_OUT);
         rest = drop_oldest(rest, room - strlen(LEFT_OUT) - strlen(BETWEEN));
     }
-    snprintf(told, sizeof(told), "%s%s%s%s", mark, rest, *rest != '\0' ? BETWEEN : "", part);
+    end = stpcpy(stpcpy(stpcpy(told, mark), rest), *rest != '\0' ? BETWEEN : "");
+    assert((size_t)(end - told) <= room);
+    memcpy(end, part, part_len + 1);
     memcpy(story->text, told, sizeof(told));
 }
