@@ -33,7 +33,7 @@ static void let_go(parked_t *parked)
     if (!h2o_linklist_is_linked(&parked->link))
         return;
     h2o_linklist_unlink(&parked->link);
-    breaker_node_release_place(parked->lot->node);
+    breaker_node_return_place(parked->lot->node);
     if (h2o_linklist_is_empty(&parked->lot->waiting) && h2o_timeout_is_linked(&parked->lot->look))
         h2o_timeout_unlink(&parked->lot->look);
 }

@@ -105,7 +105,7 @@ bool breaker_node_reserve_place(breaker_node_t *node)
     return true;
 }
 
-void breaker_node_release_place(breaker_node_t *node)
+void breaker_node_return_place(breaker_node_t *node)
 {
     size_t before = atomic_fetch_sub(&node->mailbox.num_parked, 1);
 

@@ -292,7 +292,7 @@ static void without_room_the_answer_comes_at_once(void **state)
     assert_true(is_answered(exchange));
     assert_int_equal(finish(fixture, exchange), 503);
     for (size_t i = 0; i != BREAKER_PARKED_MAX; ++i)
-        breaker_node_release_place(fixture->node);
+        breaker_node_return_place(fixture->node);
 }
 
 /* ---- clients that go away ---- */

@@ -319,7 +319,7 @@ BREAKER_EXPORT bool breaker_node_take_wanted(breaker_node_t *node);
 /** Reserves a place for a request that waits; false when all BREAKER_PARKED_MAX are taken. */
 BREAKER_EXPORT bool breaker_node_reserve_place(breaker_node_t *node);
 /** Gives it back. Any thread. */
-BREAKER_EXPORT void breaker_node_release_place(breaker_node_t *node);
+BREAKER_EXPORT void breaker_node_return_place(breaker_node_t *node);
 
 #ifdef __cplusplus
 }
