@@ -26,6 +26,7 @@ void breaker__alone_begin(breaker_node_t *node, const breaker_release_id_t *rele
 {
     breaker__alone_t *alone = &node->alone;
 
+    assert(!breaker__mailbox_is_open(&node->mailbox));
     breaker__remember_tokens(node, release, &alone->memory);
     memcpy(alone->tokens, node->tokens, sizeof(alone->tokens));
     alone->minted = node->minted;
@@ -37,17 +38,21 @@ static int agree(const breaker_ledger_t *memory, const breaker_release_id_t *rel
 {
     breaker_agreement_config_t config;
     bool is_new;
+    int err;
 
     breaker_agreement_config_init(&config);
     config.release = *release;
     config.fixed = *fixed;
-    return breaker_agreement_alone(&config, memory, wall_ms(), ret_entry, &is_new);
+    err = breaker_agreement_alone(&config, memory, wall_ms(), ret_entry, &is_new);
+    assert(err != 0 || breaker_release_id_equal(&ret_entry->release, release));
+    return err;
 }
 
 /* what the operator wants of a view's token: nothing where it is minted */
 static breaker_token_t wanted_of(const breaker__alone_t *alone, size_t view,
                                  const breaker_token_t *fixed)
 {
+    assert(alone->tokens[view].len != 0);
     if (fixed->len != 0)
         return *fixed;
     if (breaker_token_equal(alone->tokens + view, &alone->minted))
@@ -69,6 +74,8 @@ static size_t first_like(const breaker__alone_t *alone, size_t view)
 static void take(breaker__proposal_t *proposal, size_t view, const breaker_ledger_entry_t *entry,
                  bool is_minted)
 {
+    assert(view < BREAKER_VIEWS_MAX);
+    assert(entry->token.len != 0);
     proposal->alone.tokens[view] = entry->token;
     breaker__ledger_add(&proposal->alone.memory, entry);
     if (is_minted)
@@ -85,6 +92,7 @@ int breaker__alone_propose(const breaker_node_t *node, const breaker_release_id_
     breaker_ledger_entry_t entry;
     int err;
 
+    assert(!breaker__mailbox_is_open(&node->mailbox));
     ret_proposal->alone = *alone;
     ret_proposal->own = (breaker_ledger_entry_t){.order = 0};
     for (size_t i = 0; i != node->num_views; ++i) {
@@ -105,6 +113,8 @@ void breaker__alone_hand_out(breaker_node_t *node, const breaker__proposal_t *pr
 {
     breaker_error_t error;
 
+    /* no view is left without a token */
+    assert(node->num_views == 0 || proposal->alone.tokens[node->num_views - 1].len != 0);
     node->alone = proposal->alone;
     if (proposal->own.token.len != 0)
         breaker__tell_clash(node, &proposal->own, &node->alone.memory);

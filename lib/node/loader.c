@@ -86,6 +86,8 @@ static bool take_job(breaker__loader_t *loader, breaker__job_t *ret_job)
     bool taken;
 
     lock(loader);
+    assert(loader->num_jobs <= BREAKER__LOADER_JOBS_MAX);
+    assert(loader->first_job < BREAKER__LOADER_JOBS_MAX);
     if ((taken = loader->num_jobs != 0)) {
         *ret_job = loader->jobs[loader->first_job];
         loader->first_job = (loader->first_job + 1) % BREAKER__LOADER_JOBS_MAX;
@@ -122,6 +124,7 @@ static breaker_release_t *take_release(breaker__loader_t *loader)
     breaker_release_t *release = NULL;
 
     lock(loader);
+    assert(!loader->is_encoded || loader->release != NULL);
     if (loader->release != NULL && !loader->is_encoded)
         release = breaker__release_ref(loader->release);
     unlock(loader);
@@ -140,6 +143,7 @@ static void make_encodings(breaker__loader_t *loader)
     assert(loader->release != NULL);
     if (loader->release == release &&
         !atomic_load_explicit(&loader->interrupt, memory_order_relaxed)) {
+        assert(!loader->is_encoded);
         loader->is_encoded = true;
         pthread_cond_broadcast(&loader->encoded_cond);
     }
@@ -160,6 +164,7 @@ static void *run(void *data)
     } while (!is_stopped(loader));
     /* one may have come in just before the end */
     run_jobs(loader);
+    assert(is_stopped(loader));
     return NULL;
 }
 
@@ -211,6 +216,7 @@ int breaker__loader_start(breaker__loader_t *loader, breaker_error_t *error)
     int err;
 
     assert(!loader->is_started);
+    assert(!is_stopped(loader));
     err = breaker__thread_start("breaker-loader", run, loader, &loader->thread, error);
     loader->is_started = err == 0;
     return err;
@@ -221,6 +227,7 @@ static void stop_thread(breaker__loader_t *loader)
     int err;
 
     assert(!pthread_equal(pthread_self(), loader->thread));
+    assert(!is_stopped(loader));
     lock(loader);
     atomic_store_explicit(&loader->stop, true, memory_order_relaxed);
     atomic_store_explicit(&loader->interrupt, true, memory_order_relaxed);
@@ -237,6 +244,7 @@ void breaker__loader_free(breaker__loader_t *loader)
     if (loader->is_started)
         stop_thread(loader);
     assert(loader->num_jobs == 0);
+    assert(!loader->is_started || is_stopped(loader));
     breaker__suspects_dispose(&loader->suspects);
     breaker_release_unref(loader->release);
     dispose(loader);
@@ -249,6 +257,7 @@ int breaker__loader_run(breaker__loader_t *loader, breaker__job_t job)
 
     assert(job.run != NULL);
     lock(loader);
+    assert(loader->num_jobs <= BREAKER__LOADER_JOBS_MAX);
     if (!(is_full = loader->num_jobs == BREAKER__LOADER_JOBS_MAX)) {
         size_t at = (loader->first_job + loader->num_jobs++) % BREAKER__LOADER_JOBS_MAX;
         loader->jobs[at] = job;

@@ -5,9 +5,13 @@
  * that waits is taken before the request waits and given back exactly once.
  */
 #include <assert.h>
+#include <stddef.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 #include "node/node.h"
+
+_Static_assert(offsetof(breaker__mailbox_t, wanted) % 64 == 0,
+               "what server threads write to shares no cache line with what they read");
 
 void breaker__mailbox_init(breaker__mailbox_t *mailbox)
 {
@@ -28,6 +32,7 @@ void breaker__mailbox_dispose(breaker__mailbox_t *mailbox)
 
 int breaker__mailbox_open(breaker__mailbox_t *mailbox)
 {
+    assert(atomic_load(&mailbox->num_parked) == 0);
     if (mailbox->fd == -1)
         mailbox->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     return mailbox->fd != -1 ? 0 : BREAKER_ERR_IO;
@@ -40,8 +45,12 @@ bool breaker__mailbox_is_open(const breaker__mailbox_t *mailbox)
 
 void breaker__mailbox_knock(breaker__mailbox_t *mailbox)
 {
+    int err;
+
     assert(mailbox->fd != -1);
-    eventfd_write(mailbox->fd, 1);
+    err = eventfd_write(mailbox->fd, 1);
+    /* nobody knocks 2^64 times before the cluster looks */
+    assert(err == 0);
 }
 
 /* ---- freshness ---- */
@@ -51,6 +60,8 @@ void breaker_node_set_freshness(breaker_node_t *node, breaker_freshness_t freshn
 {
     breaker__mailbox_t *mailbox = &node->mailbox;
 
+    /* of a node by itself nothing is fresher than it is */
+    assert(breaker__mailbox_is_open(mailbox));
     atomic_store_explicit(&mailbox->reachable, freshness.reachable, memory_order_relaxed);
     atomic_store_explicit(&mailbox->answered_ms, freshness.answered_ms, memory_order_release);
 }
@@ -110,9 +121,13 @@ void breaker_node_return_place(breaker_node_t *node)
     size_t before = atomic_fetch_sub(&node->mailbox.num_parked, 1);
 
     assert(before != 0);
+    assert(before <= BREAKER_PARKED_MAX);
 }
 
 size_t breaker__node_num_parked(const breaker_node_t *node)
 {
-    return atomic_load_explicit(&node->mailbox.num_parked, memory_order_relaxed);
+    size_t num = atomic_load_explicit(&node->mailbox.num_parked, memory_order_relaxed);
+
+    assert(num <= BREAKER_PARKED_MAX);
+    return num;
 }

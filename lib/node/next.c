@@ -38,6 +38,7 @@ static void copy_directories(breaker__next_t *next, const breaker_next_t *asked)
         next->directories[i] = at;
         at = stpcpy(at, asked->directories[i]) + 1;
     }
+    assert(at == (char *)(next + 1) + texts_size(next->node, asked));
 }
 
 static int parse(const char *text, const breaker_token_t *otherwise, breaker_token_t *ret_token)
@@ -76,8 +77,10 @@ static void finish(breaker__next_t *next)
 {
     const breaker_error_t *error = next->end == BREAKER_NEXT_FAILED ? &next->error : NULL;
 
+    assert((next->end == BREAKER_NEXT_FAILED) == (next->error.code != 0));
     breaker__node_lock(next->node);
     assert(next->node->next == next);
+    assert(next->release != next->node->release);
     next->node->next = NULL;
     breaker__node_unlock(next->node);
     breaker_release_unref(next->release);
@@ -112,6 +115,7 @@ static void hand_to_loader(breaker__next_t *next)
 {
     int err = breaker__loader_run(next->node->loader, (breaker__job_t){run_finish, next});
 
+    assert(breaker__mailbox_is_open(&next->node->mailbox));
     /* the one load of a node has one job at a time */
     assert(err == 0);
 }
@@ -130,6 +134,7 @@ static int load(breaker__next_t *next, const atomic_bool *stop, breaker_release_
     };
     const breaker__load_t how = {breaker__loader_suspects(node->loader), stop};
 
+    assert(next->release == NULL);
     return breaker__release_load(&config, &how, ret_release, &next->error);
 }
 
@@ -143,6 +148,7 @@ static int publish_alone(breaker__next_t *next, breaker_release_t *release)
     int err;
 
     assert(next->release == NULL);
+    assert(!breaker__mailbox_is_open(&node->mailbox));
     if ((err = breaker__alone_propose(node, breaker_release_id(release), &next->token,
                                       &proposal)) != 0 ||
         (err = breaker__node_snapshot(node, release, proposal.alone.tokens, &proposal.alone.memory,
@@ -163,6 +169,7 @@ static void serve(breaker_node_t *node, breaker_release_t *release)
     node->release = release;
     breaker__node_unlock(node);
     assert(before != NULL);
+    assert(before != release);
     breaker_release_unref(before);
 }
 
@@ -172,6 +179,8 @@ static void offer(breaker__next_t *next, breaker_release_t *release)
 
     breaker__loader_encode(node->loader, release);
     breaker__node_lock(node);
+    assert(next->release == NULL);
+    assert(node->next == next);
     next->release = release;
     breaker__node_unlock(node);
     breaker__mailbox_knock(&node->mailbox);
@@ -182,6 +191,7 @@ static bool is_served(breaker_node_t *node, const breaker_release_t *release)
     bool is_equal;
 
     breaker__node_lock(node);
+    assert(node->release != NULL);
     is_equal =
         breaker_release_id_equal(breaker_release_id(release), breaker_release_id(node->release));
     breaker__node_unlock(node);
@@ -195,6 +205,8 @@ static void run_next(void *data, const atomic_bool *stop)
     breaker_release_t *release;
     int err;
 
+    /* only a node that serves something is given something else to serve */
+    assert(node->is_loaded);
     if ((err = load(next, stop, &release)) != 0) {
         fail(next, err);
     } else if (is_served(node, release)) {
@@ -225,6 +237,7 @@ static int begin(breaker_node_t *node, breaker__next_t *next)
     int err = 0;
 
     breaker__node_lock(node);
+    assert((node->release != NULL) == node->is_loaded);
     if (node->release == NULL || node->is_ending)
         err = BREAKER_ERR_STATE;
     else if (node->next != NULL)
@@ -254,6 +267,7 @@ int breaker_node_load_next(breaker_node_t *node, const breaker_next_t *asked)
 
 void breaker__next_abandon(breaker_node_t *node)
 {
+    assert(node->is_ending);
     if (node->next != NULL)
         fail(node->next, BREAKER_ERR_CANCELLED);
 }
@@ -266,6 +280,7 @@ breaker_release_t *breaker_node_next(breaker_node_t *node, breaker_token_t *ret_
 
     breaker__node_lock(node);
     if (node->next != NULL && node->next->release != NULL) {
+        assert(node->next->release != node->release);
         release = breaker__release_ref(node->next->release);
         *ret_token = node->next->token;
     }
@@ -279,6 +294,7 @@ static breaker__next_t *take_next(breaker_node_t *node, const breaker_release_t 
     breaker__next_t *next = NULL;
 
     if (node->next != NULL && node->next->release == release) {
+        assert(release != node->release);
         next = node->next;
         next->release = NULL;
     }
@@ -298,6 +314,7 @@ void breaker__next_published(breaker_node_t *node, breaker_release_t *release)
     breaker__node_unlock(node);
     if (next == NULL)
         return;
+    assert(before != NULL);
     breaker_release_unref(before);
     next->end = BREAKER_NEXT_PUBLISHED;
     hand_to_loader(next);
@@ -307,6 +324,7 @@ void breaker_node_refuse_next(breaker_node_t *node, breaker_release_t *release, 
 {
     breaker__next_t *next;
 
+    assert(breaker__mailbox_is_open(&node->mailbox));
     breaker__node_lock(node);
     next = take_next(node, release);
     breaker__loader_encode(node->loader, node->release);

@@ -81,6 +81,7 @@ void breaker_node_free(breaker_node_t *node)
     if (node == NULL)
         return;
     breaker__node_lock(node);
+    assert(!node->is_ending);
     node->is_ending = true;
     breaker__node_unlock(node);
     breaker__loader_free(node->loader);
@@ -110,6 +111,7 @@ int breaker_node_set_token(breaker_node_t *node, const char *token, size_t len)
         return BREAKER_ERR_STATE;
     if (token != NULL)
         return breaker_token_parse(token, len, &node->token);
+    assert(node->minted.len != 0);
     node->token = node->minted;
     return 0;
 }
@@ -153,6 +155,7 @@ int breaker_node_set_encoding(breaker_node_t *node, const breaker_encoding_confi
 
 const breaker_encoding_config_t *breaker_node_encoding(const breaker_node_t *node)
 {
+    assert(node->encoding.cpu_percent <= 100);
     return &node->encoding;
 }
 
@@ -180,6 +183,8 @@ int breaker_node_add_view(breaker_node_t *node, const breaker_view_config_t *con
         breaker__view_free(view);
         return BREAKER_ERR_VIEW_TAKEN;
     }
+    assert(breaker_view_index(view) == node->num_views);
+    assert(node->token.len != 0);
     node->tokens[node->num_views] = node->token;
     node->views[node->num_views++] = view;
     *ret_view = view;
@@ -188,6 +193,7 @@ int breaker_node_add_view(breaker_node_t *node, const breaker_view_config_t *con
 
 size_t breaker_node_num_views(const breaker_node_t *node)
 {
+    assert(node->num_views <= BREAKER_VIEWS_MAX);
     return node->num_views;
 }
 
@@ -208,6 +214,7 @@ breaker_release_t *breaker_node_release(breaker_node_t *node)
     breaker_release_t *release;
 
     breaker__node_lock(node);
+    assert((node->release != NULL) == node->is_loaded);
     release = node->release != NULL ? breaker__release_ref(node->release) : NULL;
     breaker__node_unlock(node);
     return release;
@@ -231,11 +238,13 @@ static int load_release(const breaker_node_t *node, breaker_release_t **ret_rele
     };
     const breaker__load_t load = {.suspects = breaker__loader_suspects(node->loader)};
 
+    assert(!node->is_loaded);
     return breaker__release_load(&config, &load, ret_release, error);
 }
 
 static bool is_minted(const breaker_node_t *node, size_t index)
 {
+    assert(index < node->num_views);
     return breaker_token_equal(node->tokens + index, &node->minted);
 }
 
@@ -261,6 +270,7 @@ int breaker__node_snapshot(const breaker_node_t *node, breaker_release_t *releas
 static int make_first_snapshot(breaker_node_t *node, breaker_release_t *release,
                                breaker_snapshot_t **ret_snapshot)
 {
+    assert(!node->is_loaded);
     *ret_snapshot = NULL;
     if (breaker__mailbox_is_open(&node->mailbox))
         return 0;
@@ -272,6 +282,7 @@ static int make_first_snapshot(breaker_node_t *node, breaker_release_t *release,
 
 static int fail(breaker_error_t *error, int err)
 {
+    assert(err != 0);
     return breaker_error_set(error, err, "%s", breaker_err_message(err));
 }
 
@@ -295,6 +306,8 @@ int breaker_node_load(breaker_node_t *node, breaker_error_t *error)
         return err;
     }
     breaker__node_lock(node);
+    assert(node->release == NULL);
+    assert(node->next == NULL);
     node->release = release;
     node->is_loaded = true;
     breaker__node_unlock(node);
@@ -316,6 +329,7 @@ int breaker_node_join(breaker_node_t *node)
 {
     if (is_loaded(node))
         return BREAKER_ERR_STATE;
+    assert(node->release == NULL);
     return breaker__mailbox_open(&node->mailbox);
 }
 
@@ -333,6 +347,7 @@ int breaker_node_operator_token(const breaker_node_t *node, breaker_token_t *ret
         *ret_token = (breaker_token_t){.len = 0};
     else
         *ret_token = node->tokens[0];
+    assert(!breaker_token_equal(ret_token, &node->minted));
     return 0;
 }
 
@@ -342,6 +357,7 @@ static bool is_publishable(breaker_node_t *node, const breaker_release_t *releas
     bool is_known;
 
     breaker__node_lock(node);
+    assert(node->next == NULL || node->next->node == node);
     is_known = release == node->release || (node->next != NULL && release == node->next->release);
     breaker__node_unlock(node);
     return is_known;
@@ -356,6 +372,7 @@ int breaker_node_publish(breaker_node_t *node, breaker_release_t *release,
     int err;
 
     assert(breaker__mailbox_is_open(&node->mailbox));
+    assert(token->len != 0);
     if (!is_publishable(node, release))
         return BREAKER_ERR_STATE;
     for (size_t i = 0; i != node->num_views; ++i)

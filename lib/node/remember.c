@@ -35,6 +35,7 @@ static void write_memory(const breaker_node_t *node, const breaker_ledger_entry_
 {
     breaker_error_t error;
 
+    assert(own->token.len != 0);
     if (node->state_path != NULL && breaker__state_save(node->state_path, own, memory, &error) != 0)
         breaker__tell(node, &error);
 }
@@ -48,6 +49,7 @@ void breaker__tell_clash(const breaker_node_t *node, const breaker_ledger_entry_
 
     if (other == NULL)
         return;
+    assert(!breaker_release_id_equal(&other->release, &own->release));
     is = breaker_release_id_shorten(&own->release);
     was = breaker_release_id_shorten(&other->release);
     breaker_error_set(&error, BREAKER_ERR_CHANGED,
@@ -95,6 +97,7 @@ static void remember(work_t *work, const breaker_token_t *token)
         breaker__tell(work->node, &error);
         return;
     }
+    assert(breaker_release_id_equal(&own.release, work->release));
     for (size_t i = 0; i != work->node->num_views; ++i)
         if (breaker_token_equal(work->tokens + i, token))
             work->node->tokens[i] = own.token;

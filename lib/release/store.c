@@ -85,7 +85,9 @@ static void add_key(breaker_store_t *store, size_t asset, size_t len)
     uint64_t hash = hash_path(path, len);
     size_t at = hash & store->slot_mask;
 
-    assert(len <= UINT16_MAX && asset <= UINT32_MAX);
+    assert(len <= UINT16_MAX);
+    assert(asset <= UINT32_MAX);
+    assert(asset < store->num_assets);
     while (store->slots[at].path != NULL)
         at = (at + 1) & store->slot_mask;
     store->slots[at] = (breaker__slot_t){path, (uint32_t)asset, (uint16_t)len, tag_of(hash)};
@@ -113,6 +115,9 @@ int breaker__store_index(breaker_store_t *store)
         num_keys += is_index(store->assets + i, name, name_len);
     while (size < num_keys * 2)
         size *= 2;
+    /* a search that finds nothing ends at an empty place */
+    assert(num_keys <= size / 2);
+    assert((size & (size - 1)) == 0);
     if ((store->slots = calloc(size, sizeof(*store->slots))) == NULL)
         return BREAKER_ERR_NO_MEMORY;
     store->slot_mask = size - 1;
@@ -169,6 +174,7 @@ const char *breaker__store_intern(breaker_store_t *store, const char *type)
     for (size_t i = store->num_types; i != 0; --i)
         if (strcmp(store->types[i - 1], type) == 0)
             return store->types[i - 1];
+    assert(store->num_types <= store->types_capacity);
     if (store->num_types == store->types_capacity) {
         size_t capacity = store->types_capacity == 0 ? 16 : store->types_capacity * 2;
         const char **types = realloc(store->types, capacity * sizeof(*types));
@@ -205,7 +211,8 @@ char *breaker__store_begin_body(breaker_store_t *store, breaker_variant_t *varia
 {
     char *dst;
 
-    assert(variant->base == NULL && variant->len != 0);
+    assert(variant->base == NULL);
+    assert(variant->len != 0);
     assert(variant->len <= breaker__store_room(store));
     if (variant->len >= BREAKER_SENDFILE_MIN &&
         breaker__sealed_span(variant->len) <= breaker__store_room(store) &&
@@ -220,6 +227,8 @@ char *breaker__store_begin_body(breaker_store_t *store, breaker_variant_t *varia
 
 void breaker__store_keep_body(breaker_store_t *store, const breaker_variant_t *variant)
 {
+    assert(variant->base != NULL);
+    assert(variant->memory_fd < 0 || !variant->owns_base);
     if (variant->memory_fd < 0) {
         breaker__store_add_body(store, variant->len);
         return;
@@ -230,6 +239,8 @@ void breaker__store_keep_body(breaker_store_t *store, const breaker_variant_t *v
 
 void breaker__store_drop_body(breaker_variant_t *variant)
 {
+    assert(variant->prepared == NULL);
+    assert(variant->fd < 0);
     if (variant->owns_base)
         free((void *)(uintptr_t)variant->base);
     variant->base = NULL;
@@ -253,6 +264,9 @@ breaker_variant_t *breaker__variant_create(breaker_encoding_t encoding)
 /** Lets go of what a variant holds, but for what the host prepared. */
 static void close_variant(breaker_variant_t *variant)
 {
+    /* its bytes are its own, or the store's, or on disk */
+    assert(!variant->owns_base || variant->memory_fd < 0);
+    assert(!variant->owns_base || variant->fd < 0);
     if (variant->owns_base)
         free((void *)(uintptr_t)variant->base);
     if (variant->fd >= 0)
@@ -275,6 +289,7 @@ static void attach(breaker_store_t *store, const breaker_asset_t *asset,
     breaker__disk_t *disk = variant->_disk;
 
     assert(disk->variant == NULL);
+    assert(variant->fd >= 0);
     disk->store = store;
     disk->asset = asset;
     disk->variant = variant;
@@ -289,6 +304,9 @@ void breaker__store_publish(breaker_store_t *store, breaker_asset_t *asset,
     assert((variant->base == NULL) == (variant->fd >= 0));
     assert((variant->_disk == NULL) == (variant->fd < 0));
     assert(breaker_asset_variant(asset, variant->encoding) == NULL);
+    assert(variant->prepared == NULL);
+    assert(asset >= store->assets);
+    assert(asset < store->assets + store->num_assets);
     if (variant->encoding != BREAKER_ENCODING_IDENTITY)
         store->memory += sizeof(*variant);
     if (hooks->prepare != NULL)
@@ -307,6 +325,7 @@ static void unprepare(breaker_store_t *store, breaker_variant_t *variant)
 
 static void free_asset(breaker_store_t *store, size_t at)
 {
+    assert(at < store->num_assets);
     for (size_t i = 0; i != BREAKER_ENCODINGS; ++i) {
         breaker_variant_t *variant = store->assets[at]._variants[i];
 

@@ -52,6 +52,8 @@ static bool is_before(const question_t *question, uint64_t order)
     breaker_token_t minted;
     int err = breaker_token_mint(order, &minted);
 
+    /* an entry has an order of its own, which would count */
+    assert(question->entry == NULL);
     assert(err == 0);
     return breaker__token_compare(question->token, question->token_len, minted.text, minted.len) <=
            0;
@@ -62,6 +64,7 @@ static bool is_older(const question_t *question)
     const breaker_token_t *current = &question->view->token;
     const breaker_ledger_entry_t *ours = NULL;
 
+    assert(question->entry == NULL || !question->is_opaque);
     if (question->entry != NULL || question->is_opaque)
         ours = breaker__ledger_find(&question->snapshot->ledger, current->text, current->len);
     if (ours != NULL && question->entry == NULL)
@@ -91,6 +94,8 @@ static bool judge_entry(breaker_verdict_t *verdict, const question_t *question, 
     size_t at = (size_t)(question->entry - breaker_ledger_at(&snapshot->ledger, 0));
     const breaker_release_t *release = snapshot->entry_release[at];
 
+    assert(snapshot->has_ledger);
+    assert(at < breaker_ledger_size(&snapshot->ledger));
     if (release != NULL) {
         if (release == snapshot->release && older)
             decide(verdict, BREAKER_VERDICT_REDIRECT);
@@ -103,6 +108,8 @@ static bool judge_entry(breaker_verdict_t *verdict, const question_t *question, 
         return false;
     verdict->kind = BREAKER_VERDICT_RELAY;
     verdict->otherwise = without_peer(question, older);
+    /* what is relayed was not found here */
+    assert(verdict->asset == NULL);
     verdict->entry = question->entry;
     return true;
 }
@@ -113,6 +120,8 @@ static bool judge_entry(breaker_verdict_t *verdict, const question_t *question, 
  */
 static bool judge_unknown(breaker_verdict_t *verdict, const question_t *question, bool older)
 {
+    assert(question->entry == NULL);
+    assert(!question->snapshot->is_alone);
     if (!question->refreshed && (question->is_opaque || !older)) {
         decide(verdict, BREAKER_VERDICT_RETRY);
         verdict->kind = BREAKER_VERDICT_REFRESH;
@@ -137,6 +146,8 @@ static bool has_opaque(const question_t *question)
 {
     const breaker_token_t *current = &question->view->token;
 
+    /* only where no entry orders it */
+    assert(question->entry == NULL);
     return !breaker__token_is_decimal(question->token, question->token_len) ||
            !breaker__token_is_decimal(current->text, current->len);
 }
@@ -145,6 +156,7 @@ static void judge_other(breaker_verdict_t *verdict, question_t *question)
 {
     bool has_ledger = question->snapshot->has_ledger, is_asked, older;
 
+    assert(question->entry == NULL);
     if (!breaker_token_is_valid(question->token, question->token_len) ||
         !breaker__path_is_clean(question->asset, question->asset_len)) {
         decide(verdict, BREAKER_VERDICT_NOT_FOUND);

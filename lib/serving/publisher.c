@@ -61,6 +61,7 @@ void breaker__publisher_listen(breaker_publisher_t *publisher, breaker_change_cb
                                void *data)
 {
     assert(publisher->current == NULL);
+    assert(publisher->on_change == NULL);
     publisher->on_change = on_change;
     publisher->change_data = data;
 }
@@ -121,6 +122,7 @@ void breaker__publisher_publish(breaker_publisher_t *publisher, breaker_snapshot
     lock(&publisher->lock);
     before = publisher->current;
     snapshot->generation = before != NULL ? before->generation + 1 : 1;
+    assert(before == NULL || snapshot->generation > before->generation);
     publisher->current = snapshot;
     atomic_store_explicit(&publisher->generation, snapshot->generation, memory_order_release);
     unlock(&publisher->lock);

@@ -19,6 +19,7 @@ static void fill_view(breaker_snapshot_view_t *dst, const breaker_view_t *view,
     dst->token = *token;
     dst->store = release != NULL ? breaker_release_store(release, breaker_view_index(view)) : NULL;
     dst->prefix_len = breaker_view_prefix(view, token->text, token->len, dst->prefix);
+    assert(dst->prefix_len <= sizeof(dst->prefix));
 }
 
 static void take_releases(breaker_snapshot_t *snapshot, const breaker__snapshot_config_t *config)
@@ -27,6 +28,7 @@ static void take_releases(breaker_snapshot_t *snapshot, const breaker__snapshot_
         snapshot->release = breaker__release_ref(config->release);
     for (size_t i = 0; i != config->num_held; ++i)
         snapshot->held[i] = breaker__release_ref(config->held[i]);
+    assert(config->num_held <= BREAKER_HELD_MAX);
     snapshot->num_held = config->num_held;
 }
 
@@ -58,6 +60,7 @@ static void take_ledger(breaker_snapshot_t *snapshot, const breaker__snapshot_co
     snapshot->has_ledger = true;
     snapshot->is_alone = config->is_alone;
     snapshot->ledger = *config->ledger;
+    assert(breaker_ledger_size(&snapshot->ledger) <= BREAKER_LEDGER_MAX);
     for (size_t i = 0; i != breaker_ledger_size(&snapshot->ledger); ++i) {
         const breaker_release_id_t *id = &breaker_ledger_at(&snapshot->ledger, i)->release;
         snapshot->entry_release[i] = find_release(snapshot, id);
@@ -84,6 +87,8 @@ int breaker__snapshot_create(const breaker__snapshot_config_t *config,
         assert(breaker_view_index(config->views[i]) == i);
         fill_view(snapshot->views + i, config->views[i], config->tokens + i, config->release);
     }
+    /* alone there is nobody who could be older */
+    assert(!config->is_alone || !config->older_alive);
     snapshot->older_alive = config->older_alive;
     *ret_snapshot = snapshot;
     return 0;
