@@ -160,6 +160,71 @@ static void merge_ledger(breaker_ledger_t *ledger, const breaker_ledger_t *other
 {
     for (size_t at = breaker_ledger_size(other); at-- != 0;)
         breaker__ledger_add(ledger, breaker_ledger_at(other, at));
+    /* an entry makes room for a newer one and for nothing else */
+    assert(breaker_ledger_size(ledger) >= breaker_ledger_size(other));
+}
+
+/* the only way to a token, and it leads upwards (P3) */
+static void take_own(breaker_agreement_t *agreement, const breaker_ledger_entry_t *entry)
+{
+    assert(is_mine(agreement, entry));
+    assert(!has_own(agreement) || breaker__ledger_entry_compare(entry, &agreement->own) > 0);
+    agreement->own = *entry;
+}
+
+/* ---- what is kept always ---- */
+
+static void check_own(const breaker_agreement_t *agreement)
+{
+    const breaker_ledger_t *ledger = &agreement->ledger;
+
+    assert(has_own(agreement) == (agreement->state != BREAKER_AGREEMENT_START));
+    assert(agreement->own.order < BREAKER__ORDER_END);
+    /* it is remembered, or so many newer ones are */
+    assert(!has_own(agreement) || find_token(ledger, &agreement->own.token) != NULL ||
+           breaker_ledger_size(ledger) == BREAKER_LEDGER_MAX);
+}
+
+static void check_link(const breaker_agreement_t *agreement)
+{
+    const breaker_agreement_config_t *config = &agreement->config;
+
+    assert(agreement->state != BREAKER_AGREEMENT_SYNCED || is_connected(agreement));
+    assert(agreement->state != BREAKER_AGREEMENT_SYNCED || agreement->is_heard);
+    assert(!agreement->is_good || is_connected(agreement));
+    assert(agreement->digest[0] == '\0' || strlen(agreement->digest) == DIGEST_LEN);
+    assert(agreement->digest[0] != '\0' || breaker_ledger_size(&agreement->held) == 0);
+    assert(agreement->ceiling_ms >= config->backoff_min_ms);
+    assert(agreement->ceiling_ms <= config->backoff_max_ms);
+}
+
+static void check_times(const breaker_agreement_t *agreement, uint64_t now_ms)
+{
+    assert(agreement->dialed_ms <= now_ms);
+    assert(agreement->asked_ms <= now_ms);
+    assert(agreement->heard_ms <= now_ms);
+    assert(agreement->answered_ms <= agreement->asked_ms);
+    assert(agreement->answered_ms <= agreement->heard_ms);
+    assert(!agreement->is_good || agreement->good_ms <= now_ms);
+}
+
+static void check_actions(const breaker_agreement_t *agreement, const breaker_actions_t *actions,
+                          uint64_t now_ms)
+{
+    assert(!actions->dial || agreement->link == LINK_DIALING);
+    assert(!actions->poll || agreement->link == LINK_POLLING);
+    assert(!actions->hang_up || agreement->link == LINK_DOWN);
+    /* whatever was due is done */
+    assert(actions->wake_ms > now_ms);
+}
+
+static void check_invariants(const breaker_agreement_t *agreement, const breaker_actions_t *actions,
+                             uint64_t now_ms)
+{
+    check_own(agreement);
+    check_link(agreement);
+    check_times(agreement, now_ms);
+    check_actions(agreement, actions, now_ms);
 }
 
 /* ---- without an answer ---- */
@@ -174,8 +239,9 @@ static void go_local(breaker_agreement_t *agreement, breaker_moment_t now,
         agreement->local_ms = now.mono_ms + agreement->config.poll_ms;
         return;
     }
+    assert(agreement->config.start != BREAKER_START_STRICT);
     assert(!has_own(agreement) || proposal.order > agreement->own.order);
-    agreement->own = proposal;
+    take_own(agreement, &proposal);
     breaker__ledger_add(&agreement->ledger, &agreement->own);
     agreement->state = BREAKER_AGREEMENT_LOCAL;
     actions->save = actions->publish = true;
@@ -199,6 +265,7 @@ static uint64_t stale_from_ms(const breaker_agreement_t *agreement)
 {
     if (agreement->state != BREAKER_AGREEMENT_SYNCED)
         return UINT64_MAX;
+    assert(agreement->is_heard);
     return agreement->heard_ms + STALE_POLLS * (uint64_t)agreement->config.poll_ms;
 }
 
@@ -216,6 +283,7 @@ static uint64_t interval_ms(const breaker_agreement_t *agreement, uint64_t now_m
 {
     uint64_t poll_ms = agreement->config.poll_ms;
 
+    assert(poll_ms >= BREAKER_POLL_MIN_MS);
     return now_ms < agreement->hurried_ms ? at_most(poll_ms / 4, HURRIED_POLL_MS) : poll_ms;
 }
 
@@ -223,12 +291,14 @@ static void send_poll(breaker_agreement_t *agreement, uint64_t now_ms, breaker_a
 {
     uint64_t poll_ms = interval_ms(agreement, now_ms), fifth = poll_ms / 5;
 
+    assert(agreement->link == LINK_UP);
     if (agreement->is_wanted)
         agreement->wanted_ms = now_ms + WANTED_MS;
     agreement->is_wanted = false;
     agreement->link = LINK_POLLING;
     agreement->asked_ms = now_ms;
     agreement->due_ms = now_ms + poll_ms - fifth + random_below(agreement, 2 * fifth + 1);
+    assert(agreement->due_ms > now_ms);
     actions->poll = true;
 }
 
@@ -251,7 +321,7 @@ static breaker_actions_t run_timers(breaker_agreement_t *agreement, breaker_mome
     }
     actions.wake_ms = at_most(at_most(start_ends_ms(agreement), stale_from_ms(agreement)),
                               link_due_ms(agreement));
-    assert(actions.wake_ms > now.mono_ms);
+    check_invariants(agreement, &actions, now.mono_ms);
     return actions;
 }
 
@@ -306,7 +376,7 @@ static void adopt(breaker_agreement_t *agreement, const breaker_ledger_entry_t *
 {
     if (has_own(agreement) && breaker__ledger_entry_compare(best, &agreement->own) <= 0)
         return;
-    agreement->own = *best;
+    take_own(agreement, best);
     actions->save = actions->publish = true;
 }
 
@@ -318,6 +388,7 @@ static void take_answer(breaker_agreement_t *agreement, const breaker_ledger_t *
     breaker_ledger_entry_t adopted;
     bool is_ours = best != NULL && !is_anothers(agreement, best);
 
+    assert(agreement->link == LINK_UP);
     agreement->held = *answered;
     if (best != NULL && !is_ours) {
         /* what we know stays, goes out with the next poll, and makes the script move on */
@@ -335,6 +406,8 @@ static void take_answer(breaker_agreement_t *agreement, const breaker_ledger_t *
 
 static void note_good_answer(breaker_agreement_t *agreement, uint64_t now_ms)
 {
+    assert(agreement->asked_ms <= now_ms);
+    assert(!agreement->is_good || agreement->good_ms <= now_ms);
     if (!agreement->is_good) {
         agreement->is_good = true;
         agreement->good_ms = now_ms;
@@ -352,6 +425,7 @@ static void note_good_answer(breaker_agreement_t *agreement, uint64_t now_ms)
 /* with nothing to assert a node need not wait a whole poll once it may mint */
 static void hasten_settling(breaker_agreement_t *agreement, uint64_t now_ms)
 {
+    assert(agreement->is_heard);
     if (agreement->state == BREAKER_AGREEMENT_START && now_ms < agreement->settled_ms)
         agreement->due_ms = at_most(agreement->due_ms, agreement->settled_ms);
 }
@@ -361,6 +435,7 @@ static void hasten_settling(breaker_agreement_t *agreement, uint64_t now_ms)
 /* since when there was trouble: a timeout has made us wait already */
 static uint64_t trouble_ms(const breaker_agreement_t *agreement, uint64_t now_ms)
 {
+    assert(agreement->link != LINK_DOWN);
     if (agreement->link == LINK_DIALING)
         return agreement->dialed_ms;
     return agreement->link == LINK_POLLING ? agreement->asked_ms : now_ms;
@@ -370,6 +445,7 @@ static void back_off(breaker_agreement_t *agreement, uint64_t now_ms)
 {
     uint64_t wait_ms = 1 + random_below(agreement, agreement->ceiling_ms);
 
+    assert(wait_ms <= agreement->config.backoff_max_ms);
     agreement->due_ms = at_least(now_ms + 1, trouble_ms(agreement, now_ms) + wait_ms);
     agreement->link = LINK_DOWN;
     agreement->is_good = false;
@@ -393,14 +469,16 @@ breaker_actions_t breaker_agreement_start(breaker_agreement_t *agreement, breake
     const breaker_ledger_entry_t *own;
     breaker_actions_t actions = {.dial = false};
 
-    assert(agreement->state == BREAKER_AGREEMENT_START && agreement->link == LINK_DOWN);
+    assert(agreement->state == BREAKER_AGREEMENT_START);
+    assert(agreement->link == LINK_DOWN);
+    assert(!has_own(agreement));
     agreement->due_ms = agreement->wanted_ms = now.mono_ms;
     agreement->local_ms = now.mono_ms + patience_ms(config);
     if (saved != NULL)
         agreement->ledger = *saved;
     own = breaker_ledger_newest(&agreement->ledger, &config->release);
     if (own != NULL) {
-        agreement->own = *own;
+        take_own(agreement, own);
         agreement->state = BREAKER_AGREEMENT_STALE;
         actions.publish = true;
     }
@@ -415,6 +493,7 @@ breaker_actions_t breaker_agreement_on_time(breaker_agreement_t *agreement, brea
 breaker_actions_t breaker_agreement_on_up(breaker_agreement_t *agreement, breaker_moment_t now)
 {
     assert(agreement->link == LINK_DIALING);
+    assert(!agreement->is_good);
     agreement->link = LINK_UP;
     agreement->due_ms = now.mono_ms;
     agreement->hurried_ms = now.mono_ms + agreement->config.backoff_max_ms + HURRIED_MS;
@@ -492,7 +571,7 @@ breaker_actions_t breaker_agreement_on_release(breaker_agreement_t *agreement, b
         strcpy(config->suffix, suffix);
     agreement->local_ms = now.mono_ms + patience_ms(config);
     if ((next = find_next(agreement)) != NULL) {
-        agreement->own = *next;
+        take_own(agreement, next);
         if (agreement->state == BREAKER_AGREEMENT_START)
             agreement->state = BREAKER_AGREEMENT_STALE;
         actions.save = actions.publish = true;
@@ -533,6 +612,7 @@ static bool is_lacking(const breaker_agreement_t *agreement, const breaker_ledge
     const breaker_ledger_t *held = &agreement->held;
     const breaker_ledger_entry_t *there = find_token(held, &entry->token);
 
+    assert(entry->token.len != 0);
     if (there == NULL)
         return breaker_ledger_size(held) < BREAKER_LEDGER_MAX ||
                entry->order > breaker_ledger_at(held, BREAKER_LEDGER_MAX / 2)->order;
@@ -548,6 +628,7 @@ void breaker_agreement_poll(const breaker_agreement_t *agreement, breaker_moment
 
     ret_poll->may_mint = may_mint(agreement, now.mono_ms);
     ret_poll->must_promote = must_promote(agreement);
+    assert(!ret_poll->must_promote || ret_poll->may_mint);
     ret_poll->wall_ms = now.wall_ms;
     memcpy(ret_poll->digest, agreement->digest, sizeof(ret_poll->digest));
     if (has_own(agreement))
@@ -586,6 +667,7 @@ const breaker_ledger_t *breaker_agreement_ledger(const breaker_agreement_t *agre
 
 uint64_t breaker_agreement_answered_ms(const breaker_agreement_t *agreement)
 {
+    assert(agreement->answered_ms <= agreement->asked_ms);
     return agreement->answered_ms;
 }
 
@@ -604,6 +686,7 @@ static const breaker_ledger_entry_t *find_made(const breaker_agreement_config_t 
 /* whether another release stands above an entry: its nodes, if any, are silent for ever */
 static bool is_overtaken(const breaker_ledger_t *ledger, const breaker_ledger_entry_t *entry)
 {
+    assert(find_token(ledger, &entry->token) == entry);
     for (size_t at = breaker_ledger_size(ledger); at-- != 0;) {
         const breaker_ledger_entry_t *other = breaker_ledger_at(ledger, at);
         if (breaker__ledger_entry_compare(other, entry) <= 0)
@@ -624,7 +707,9 @@ int breaker_agreement_alone(const breaker_agreement_config_t *config,
 
     if (err != 0)
         return err;
-    if ((own = find_made(config, ledger)) != NULL && !is_overtaken(ledger, own)) {
+    own = find_made(config, ledger);
+    assert(own == NULL || breaker_release_id_equal(&own->release, &config->release));
+    if (own != NULL && !is_overtaken(ledger, own)) {
         *ret_own = *own;
         *ret_is_new = false;
         return 0;
@@ -632,6 +717,7 @@ int breaker_agreement_alone(const breaker_agreement_config_t *config,
     if (!breaker__mint(config, ledger, wall_ms, &minted))
         return BREAKER_ERR_RANGE;
     assert(own == NULL || minted.order > own->order);
+    assert(find_token(ledger, &minted.token) == NULL);
     *ret_own = minted;
     *ret_is_new = true;
     return 0;
