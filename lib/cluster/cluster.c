@@ -62,8 +62,9 @@ struct st_breaker_cluster_t {
 static uint64_t clock_ms(clockid_t id)
 {
     struct timespec now;
+    int err = clock_gettime(id, &now);
 
-    clock_gettime(id, &now);
+    assert(err == 0);
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
@@ -74,6 +75,7 @@ static breaker_moment_t moment(void)
 
 static void log_trouble(breaker_cluster_t *cluster, const char *what, const char *reason)
 {
+    assert(cluster->redis != NULL);
     breaker__log_trouble(&cluster->log, clock_ms(CLOCK_MONOTONIC), what,
                          breaker_redis_peer(cluster->redis), reason);
 }
@@ -83,6 +85,8 @@ static void save(breaker_cluster_t *cluster)
     uint64_t now_ms = clock_ms(CLOCK_MONOTONIC);
     breaker_error_t error = {0};
 
+    /* the last time it is saved is before anything is closed */
+    assert(cluster->num_handles == NUM_HANDLES);
     if (breaker__saver_save(&cluster->saver, now_ms, cluster->agreement, &error) != 0)
         breaker__log_file(&cluster->log, now_ms, &error);
 }
@@ -97,6 +101,9 @@ static void publish(breaker_cluster_t *cluster)
     if (!was_ready && breaker__publication_is_ready(&cluster->publication) &&
         cluster->on_ready != NULL)
         cluster->on_ready(cluster->data);
+    /* a token is published by the event that brings it */
+    assert(err != 0 || breaker_agreement_own(cluster->agreement) == NULL ||
+           breaker__publication_is_ready(&cluster->publication));
 }
 
 static void update_freshness(breaker_cluster_t *cluster)
@@ -106,6 +113,7 @@ static void update_freshness(breaker_cluster_t *cluster)
         .reachable = breaker_agreement_state(cluster->agreement) == BREAKER_AGREEMENT_SYNCED,
     };
 
+    assert(!freshness.reachable || freshness.answered_ms != 0);
     breaker_node_set_freshness(cluster->node, freshness);
 }
 
@@ -200,6 +208,8 @@ static void on_wanted(uv_poll_t *wanted, int status, int events)
     breaker_moment_t now = moment();
     (void)status, (void)events;
 
+    /* what is wanted is the next cluster's to take once this one is left */
+    assert(cluster->redis != NULL);
     if (breaker_node_take_wanted(cluster->node))
         carry_out(cluster, now, breaker_agreement_on_wanted(cluster->agreement, now));
     look_for_next(cluster, now);
@@ -210,6 +220,7 @@ static void on_up(void *data)
     breaker_cluster_t *cluster = data;
     breaker_moment_t now = moment();
 
+    assert(cluster->redis != NULL);
     cluster->nodes_due_ms = 0;
     carry_out(cluster, now, breaker_agreement_on_up(cluster->agreement, now));
 }
@@ -231,6 +242,8 @@ static void take_answer(breaker_cluster_t *cluster, breaker_moment_t now,
     breaker_token_t before = own != NULL ? own->token : *fixed;
     breaker_actions_t actions = breaker_agreement_on_answer(cluster->agreement, now, answer);
 
+    /* once it has a token it is never without one again */
+    assert(own == NULL || breaker_agreement_own(cluster->agreement) != NULL);
     if (actions.publish) {
         breaker__log_conflict(&cluster->log, now.mono_ms, cluster->agreement, &before);
         if (!breaker_token_equal(&before, fixed))
@@ -244,6 +257,7 @@ static void on_reply(void *data, const breaker_reply_t *reply)
     breaker_cluster_t *cluster = data;
     breaker_moment_t now = moment();
 
+    assert(cluster->redis != NULL);
     if (!breaker_script_parse(reply, &cluster->answer)) {
         breaker__log_refusal(&cluster->log, now.mono_ms, breaker_redis_peer(cluster->redis), reply);
         carry_out(cluster, now, breaker_agreement_on_refused(cluster->agreement, now));
@@ -293,13 +307,17 @@ static void leave(breaker_cluster_t *cluster)
 
 static void on_stop(uv_async_t *stop)
 {
-    leave(stop->data);
+    breaker_cluster_t *cluster = stop->data;
+
+    assert(cluster->loop == &cluster->own_loop);
+    leave(cluster);
 }
 
 static void close_own_loop(breaker_cluster_t *cluster)
 {
     int err = uv_loop_close(&cluster->own_loop);
 
+    assert(cluster->num_handles == 0);
     assert(err == 0);
 }
 
@@ -333,6 +351,7 @@ static void *run(void *data)
 
 static int start_thread(breaker_cluster_t *cluster, breaker_error_t *error)
 {
+    assert(cluster->loop == &cluster->own_loop);
     return breaker__thread_start("breaker-cluster", run, cluster, &cluster->thread, error);
 }
 
@@ -349,6 +368,9 @@ static void init_caller(breaker__script_caller_t *caller, const breaker_cluster_
 {
     uint64_t id;
 
+    /* both were checked with the rest of the configuration */
+    assert(strlen(config->app) <= BREAKER_APP_MAX);
+    assert(config->advertise == NULL || strlen(config->advertise) <= BREAKER_ADVERTISE_MAX);
     make_random(&id, sizeof(id));
     strcpy(caller->app, config->app);
     if (config->advertise != NULL)
@@ -377,6 +399,8 @@ static int init(breaker_cluster_t *cluster, const breaker_cluster_config_t *conf
     const breaker_redis_callbacks_t callbacks = {cluster, on_up, on_down, on_reply};
     int err;
 
+    assert(breaker_node_is_joined(cluster->node));
+    assert(cluster->num_handles == 0);
     cluster->log.data = cluster->data = config->data;
     cluster->log.on_log = config->on_log;
     cluster->on_ready = config->on_ready;
@@ -402,6 +426,7 @@ static void begin(breaker_cluster_t *cluster)
     breaker_ledger_t saved;
     breaker_error_t error = {0};
 
+    assert(!breaker__publication_is_ready(&cluster->publication));
     if (breaker__saver_load(&cluster->saver, &saved, &error) != 0)
         breaker__log_file(&cluster->log, now.mono_ms, &error);
     carry_out(cluster, now, breaker_agreement_start(cluster->agreement, now, &saved));
@@ -412,6 +437,7 @@ static void begin(breaker_cluster_t *cluster)
 /* undoes `init_handles` and `begin` when no thread could be started */
 static void abandon(breaker_cluster_t *cluster)
 {
+    assert(cluster->loop == &cluster->own_loop);
     leave(cluster);
     uv_run(cluster->loop, UV_RUN_DEFAULT);
     close_own_loop(cluster);

@@ -19,6 +19,7 @@ void breaker_cluster_config_init(breaker_cluster_config_t *config)
     memset(config, 0, sizeof(*config));
     breaker_redis_config_init(&config->redis);
     breaker_agreement_config_init(&config->agreement);
+    assert(breaker__agreement_check_timers(&config->agreement, NULL) == 0);
 }
 
 static bool is_printable(const char *text)
@@ -60,6 +61,7 @@ static int read_operator_token(const breaker_node_t *node, breaker_token_t *ret_
 {
     int err = breaker_node_operator_token(node, ret_token);
 
+    assert(err != 0 || ret_token->len <= BREAKER_TOKEN_MAX);
     if (err == 0)
         return 0;
     return breaker_error_set(error, err,
@@ -83,6 +85,8 @@ void breaker__cluster_suffix(const breaker_release_t *release, char *dst, size_t
     assert(size > 1 + BREAKER_RELEASE_DIGEST_SHOWN);
     snprintf(dst, size, "-%.*s", BREAKER_RELEASE_DIGEST_SHOWN,
              breaker_release_id_digest(breaker_release_id(release)));
+    /* a loaded release has a digest, so its suffix is as long as anybody's */
+    assert(strlen(dst) == 1 + BREAKER_RELEASE_DIGEST_SHOWN);
 }
 
 int breaker__cluster_configure(const breaker_node_t *node, const breaker_release_t *release,
@@ -102,25 +106,32 @@ int breaker__cluster_configure(const breaker_node_t *node, const breaker_release
     agreement.suffix[0] = '\0';
     if (config->token_suffix)
         breaker__cluster_suffix(release, agreement.suffix, sizeof(agreement.suffix));
+    assert(breaker__release_id_is_valid(agreement.release.text, agreement.release.len));
+    assert((agreement.suffix[0] == '-') == config->token_suffix);
     *ret_agreement = agreement;
     return 0;
 }
 
 /* ---- a check of the whole, the link included ---- */
 
+/* the link of a check never dials, so nothing comes of it */
+
 static void ignore_up(void *data)
 {
     (void)data;
+    assert(!"a link that never dialed is up");
 }
 
 static void ignore_down(void *data, const char *reason)
 {
     (void)data, (void)reason;
+    assert(!"a link that never dialed is down");
 }
 
 static void ignore_reply(void *data, const breaker_reply_t *reply)
 {
     (void)data, (void)reply;
+    assert(!"a link that never dialed has a reply");
 }
 
 int breaker_cluster_check(const breaker_node_t *node, const breaker_cluster_config_t *config,
@@ -130,7 +141,7 @@ int breaker_cluster_check(const breaker_node_t *node, const breaker_cluster_conf
     breaker_redis_t *redis = NULL;
     breaker_token_t fixed;
     uv_loop_t loop;
-    int err;
+    int err, close_err;
 
     if ((err = check(node, config, &fixed, error)) != 0)
         return err;
@@ -139,6 +150,7 @@ int breaker_cluster_check(const breaker_node_t *node, const breaker_cluster_conf
     err = breaker_redis_create(&loop, &config->redis, &callbacks, &redis, error);
     breaker_redis_free(err == 0 ? redis : NULL);
     uv_run(&loop, UV_RUN_DEFAULT);
-    uv_loop_close(&loop);
+    close_err = uv_loop_close(&loop);
+    assert(close_err == 0);
     return err;
 }

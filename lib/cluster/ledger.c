@@ -12,7 +12,13 @@
 #include "release/release_id.h"
 #include "words.h"
 
-enum { NUM_SLOTS = 2 * BREAKER_LEDGER_MAX };
+enum {
+    SLOT_BITS = 6,
+    NUM_SLOTS = 1 << SLOT_BITS,
+};
+
+_Static_assert(NUM_SLOTS >= 2 * BREAKER_LEDGER_MAX, "a search ends soon, at an empty slot");
+_Static_assert(BREAKER_LEDGER_MAX < UINT8_MAX, "a slot holds the number of an entry");
 
 /* words, not bytes: a byte at a time would take longer than the rest of a classification */
 static size_t slot_of(const char *token, size_t len)
@@ -26,7 +32,7 @@ static size_t slot_of(const char *token, size_t len)
         hash ^= hash >> 32;
     }
     hash = (hash ^ breaker__load_short(token + at, len - at)) * odd;
-    return (size_t)(hash >> 58);
+    return (size_t)(hash >> (64 - SLOT_BITS));
 }
 
 /* bytewise, a proper prefix first: the order where nothing else decides */
@@ -61,6 +67,7 @@ static int check_entry(const breaker_ledger_entry_t *entry)
 /* whether no other entry with this token comes before it; of two equal ones the first counts */
 static bool is_birth(const breaker_ledger_entry_t *entries, size_t num, size_t at)
 {
+    assert(at < num);
     for (size_t i = 0; i != num; ++i) {
         if (i == at || !breaker_token_equal(&entries[i].token, &entries[at].token))
             continue;
@@ -100,6 +107,10 @@ static void insert_entry(breaker_ledger_t *ledger, const breaker_ledger_entry_t 
         memmove(entries, entries + 1, at * sizeof(*entries));
     }
     copy_entry(entries + at, entry);
+    assert(ledger->_num <= BREAKER_LEDGER_MAX);
+    assert(at == 0 || breaker__ledger_entry_compare(&entries[at - 1], &entries[at]) < 0);
+    assert(at + 1 == ledger->_num ||
+           breaker__ledger_entry_compare(&entries[at], &entries[at + 1]) < 0);
 }
 
 static void remove_entry(breaker_ledger_t *ledger, size_t at)
@@ -113,6 +124,7 @@ static void remove_entry(breaker_ledger_t *ledger, size_t at)
 
 static void index_entries(breaker_ledger_t *ledger)
 {
+    assert(ledger->_num <= BREAKER_LEDGER_MAX);
     memset(ledger->_slots, 0, sizeof(ledger->_slots));
     for (size_t i = 0; i != ledger->_num; ++i) {
         const breaker_token_t *token = &ledger->_entries[i].token;
@@ -134,6 +146,9 @@ int breaker_ledger_init(breaker_ledger_t *ledger, const breaker_ledger_entry_t *
     for (size_t i = 0; i != num; ++i)
         if (is_birth(entries, num, i))
             insert_entry(ledger, entries + i);
+    assert(ledger->_num <= num);
+    /* one token at least is born first */
+    assert(num == 0 || ledger->_num != 0);
     index_entries(ledger);
     return 0;
 }
@@ -156,12 +171,14 @@ bool breaker__ledger_add(breaker_ledger_t *ledger, const breaker_ledger_entry_t 
     }
     insert_entry(ledger, entry);
     index_entries(ledger);
+    assert(breaker__ledger_find(ledger, entry->token.text, entry->token.len) != NULL);
     return true;
 }
 
 const breaker_ledger_entry_t *breaker_ledger_newest(const breaker_ledger_t *ledger,
                                                     const breaker_release_id_t *release)
 {
+    assert(ledger->_num <= BREAKER_LEDGER_MAX);
     for (size_t at = ledger->_num; at-- != 0;)
         if (release == NULL || breaker_release_id_equal(&ledger->_entries[at].release, release))
             return ledger->_entries + at;

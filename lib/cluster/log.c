@@ -6,11 +6,14 @@
 #include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include "cluster/ledger.h"
 #include "cluster/log.h"
 
 /* of what Redis says is wrong */
 #define REFUSAL_SHOWN_MAX 199
+
+_Static_assert(BREAKER_REDIS_REASON_MAX > REFUSAL_SHOWN_MAX, "a refusal fits where a reason does");
 
 /* ---- how often ---- */
 
@@ -30,6 +33,7 @@ static bool may_say(breaker__log_t *log, uint64_t now_ms, uint64_t hash)
 
     assert(hash != 0);
     for (size_t i = 0; i != BREAKER__LOG_LINES; ++i) {
+        assert(log->lines[i].said_ms <= now_ms);
         if (log->lines[i].hash == hash) {
             if (now_ms - log->lines[i].said_ms < BREAKER__LOG_EVERY_MS)
                 return false;
@@ -58,6 +62,8 @@ bool breaker__log(breaker__log_t *log, uint64_t now_ms, breaker_log_level_t leve
     for (char *at = line; *at != '\0'; ++at)
         if ((unsigned char)*at < 0x20 || *at == 0x7f)
             *at = '?';
+    /* one line, whatever was said */
+    assert(strcspn(line, "\r\n") == strlen(line));
     if (level == BREAKER_LOG_WARNING && !may_say(log, now_ms, hash_of(line)))
         return false;
     log->on_log(log->data, level, line);
@@ -69,6 +75,7 @@ bool breaker__log(breaker__log_t *log, uint64_t now_ms, breaker_log_level_t leve
 void breaker__log_trouble(breaker__log_t *log, uint64_t now_ms, const char *what, const char *peer,
                           const char *reason)
 {
+    assert(strchr(what, ' ') == NULL);
     breaker__log(log, now_ms, BREAKER_LOG_WARNING,
                  "breaker: cluster app=%s trouble=%s redis=%s reason=\"%s\"", log->app, what, peer,
                  reason);
@@ -119,6 +126,8 @@ void breaker__log_transition(breaker__log_t *log, uint64_t now_ms, const char *p
     const breaker_ledger_entry_t *own = breaker_agreement_own(agreement);
     bool said;
 
+    /* it has a token in every state but the first */
+    assert((own == NULL) == (state == BREAKER_AGREEMENT_START));
     if (own == NULL)
         return;
     if (state == log->said_state && breaker_token_equal(&own->token, &log->said_token))
@@ -129,6 +138,7 @@ void breaker__log_transition(breaker__log_t *log, uint64_t now_ms, const char *p
                         name_of(state), own->token.text, own->release.text, peer);
     if (!said)
         return;
+    assert(own->token.len != 0);
     log->said_state = state;
     log->said_token = own->token;
 }

@@ -100,6 +100,7 @@ static breaker_release_t *release_of(const breaker__publication_t *publication,
 {
     breaker_release_t *release = publication->release, *next = publication->next;
 
+    assert(next == NULL || !publication->adopts_any);
     if (next != NULL && breaker_release_id_equal(breaker_release_id(next), &own->release))
         return next;
     assert(publication->adopts_any ||
@@ -155,6 +156,7 @@ int breaker__publication_publish(breaker__publication_t *publication,
         return err;
     if (release == publication->next)
         serve_next(publication);
+    assert(publication->release == release);
     publication->is_due = false;
     publication->is_ready = true;
     return 0;
@@ -162,5 +164,7 @@ int breaker__publication_publish(breaker__publication_t *publication,
 
 bool breaker__publication_is_ready(const breaker__publication_t *publication)
 {
+    /* what was published once is served, whatever is due */
+    assert(!publication->is_ready || publication->release != NULL);
     return publication->is_ready;
 }

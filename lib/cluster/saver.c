@@ -29,6 +29,7 @@ int breaker__saver_load(const breaker__saver_t *saver, breaker_ledger_t *ret_led
                         breaker_error_t *error)
 {
     assert(!saver->is_due);
+    assert(saver->from_ms == 0);
     if (saver->path != NULL)
         return breaker__state_load(saver->path, ret_ledger, error);
     return breaker_ledger_init(ret_ledger, NULL, 0);
@@ -36,6 +37,8 @@ int breaker__saver_load(const breaker__saver_t *saver, breaker_ledger_t *ret_led
 
 void breaker__saver_want(breaker__saver_t *saver)
 {
+    /* without a file nothing was ever saved */
+    assert(saver->path != NULL || saver->from_ms == 0);
     saver->is_due = saver->path != NULL;
 }
 
@@ -52,6 +55,7 @@ int breaker__saver_save(breaker__saver_t *saver, uint64_t now_ms,
 
     if (now_ms < breaker__saver_due_ms(saver))
         return 0;
+    assert(saver->path != NULL);
     err = breaker__state_save(saver->path, breaker_agreement_own(agreement),
                               breaker_agreement_ledger(agreement), error);
     saver->is_due = err != 0;
@@ -62,5 +66,6 @@ int breaker__saver_save(breaker__saver_t *saver, uint64_t now_ms,
 
 void breaker__saver_hasten(breaker__saver_t *saver)
 {
+    assert(!saver->is_due || saver->path != NULL);
     saver->from_ms = 0;
 }

@@ -18,6 +18,8 @@ enum {
     /* an order or a time below 2^53 has so many digits at most */
     DIGITS_MAX = 16,
     ANSWER_PARTS = 4,
+    /* EVAL, the script, the number of keys, two keys and ten arguments come before the entries */
+    WORDS_BEFORE_ENTRIES = 5 + 10,
     /* "<last seen> <release> <address> <node id>", and what RESP puts around each line */
     NODE_LINE_MAX = DIGITS_MAX + 1 + BREAKER_RELEASE_ID_MAX + 1 + BREAKER_ADVERTISE_MAX + 1 +
                     BREAKER_NODE_ID_MAX,
@@ -39,6 +41,10 @@ _Static_assert(BREAKER_SCRIPT_NODES_MAX *(NODE_LINE_MAX + AROUND_LINE) +
 _Static_assert(ANSWER_PARTS + BREAKER_SCRIPT_NODES_MAX + BREAKER_LEDGER_MAX <=
                    BREAKER_REDIS_ELEMENTS_MAX,
                "the link takes the answer of most elements");
+_Static_assert(WORDS_BEFORE_ENTRIES + BREAKER_LEDGER_MAX + 1 <= BREAKER_SCRIPT_WORDS_MAX,
+               "a command has room for the entries of a poll");
+_Static_assert(sizeof(((breaker_answer_t *)NULL)->digest) == DIGEST_LEN + 1,
+               "an answer has room for its digest");
 
 /* ---- the command ---- */
 
@@ -100,13 +106,16 @@ static void format(breaker_script_command_t *command, const char *app, const wor
     add(command, "%" PRIu32, words->dead_after_ms);
     add(command, "%s", words->digest);
     add(command, "%s", words->with_nodes ? "nodes" : "");
+    assert(command->argc == WORDS_BEFORE_ENTRIES);
     for (size_t i = 0; i != words->num_entries; ++i)
         add(command, "%" PRIu64 " %s %s", words->entries[i].order, words->entries[i].token.text,
             words->entries[i].release.text);
+    assert(command->argc == WORDS_BEFORE_ENTRIES + words->num_entries);
 }
 
 static const char *act_of(const breaker_poll_t *poll)
 {
+    assert(!poll->must_promote || poll->may_mint);
     if (poll->must_promote)
         return "promote";
     return poll->may_mint ? "mint" : "settle";
@@ -133,6 +142,7 @@ void breaker__script_poll(breaker_script_command_t *command, const breaker__scri
 
     assert(agreement->release.len != 0);
     assert(caller->id[0] != '\0');
+    assert(poll->digest[0] == '\0' || strlen(poll->digest) == DIGEST_LEN);
     format(command, caller->app, &words);
 }
 
@@ -170,6 +180,7 @@ static naming_t naming_of(const breaker_ledger_entry_t *entry)
     size_t len, text_len = entry->token.len;
     const char *text = entry->token.text;
 
+    assert(strlen(text) == text_len);
     /* minted: the order, and perhaps a suffix */
     len = (size_t)snprintf(digits, sizeof(digits), "%012" PRIu64, entry->order);
     if (strncmp(text, digits, len) == 0 && (text[len] == '\0' || text[len] == '-') &&
@@ -182,6 +193,8 @@ static naming_t naming_of(const breaker_ledger_entry_t *entry)
     len = (size_t)snprintf(digits, sizeof(digits), ".%" PRIu64, entry->order);
     if (text_len > len && strcmp(text + text_len - len, digits) == 0)
         naming.fixed[text_len - len] = '\0';
+    assert(naming.fixed[0] != '\0');
+    assert(naming.suffix[0] == '\0');
     return naming;
 }
 
@@ -200,6 +213,7 @@ void breaker_script_promote(breaker_script_command_t *command, const char *app,
     naming_t naming = {.fixed = ""};
 
     assert(release->len != 0);
+    assert(newest == NULL || breaker_release_id_equal(&newest->release, release));
     if (newest != NULL)
         naming = naming_of(newest);
     words.fixed = naming.fixed;
@@ -229,6 +243,7 @@ static bool take_word(line_t *line, const char **ret_base, size_t *ret_len)
 
     if (base == NULL)
         return false;
+    assert(base <= line->end);
     space = memchr(base, ' ', (size_t)(line->end - base));
     *ret_base = base;
     *ret_len = (size_t)((space != NULL ? space : line->end) - base);
@@ -356,12 +371,14 @@ static bool is_list_of_nodes(const breaker_reply_t *reply)
 /* cannot fail any more, so it writes to where the nodes belong */
 static void read_nodes(const breaker_reply_t *reply, breaker_script_answer_t *answer)
 {
+    assert(is_list_of_nodes(reply));
     answer->has_nodes = reply->type != BREAKER_REPLY_NIL;
     answer->num_nodes = 0;
     for (size_t i = 0; answer->has_nodes && i != reply->num_elements; ++i)
         if (read_node(reply->elements[i], answer->nodes + answer->num_nodes))
             ++answer->num_nodes;
     assert(answer->num_nodes <= BREAKER_SCRIPT_NODES_MAX);
+    assert(answer->has_nodes || answer->num_nodes == 0);
 }
 
 bool breaker_script_parse(const breaker_reply_t *reply, breaker_script_answer_t *ret_answer)
@@ -398,6 +415,7 @@ static void note_alive(breaker__alive_t *alive, const breaker_release_id_t *rele
     for (size_t i = 0; i != alive->num; ++i)
         if (breaker_release_id_equal(alive->releases + i, release))
             return;
+    assert(alive->num < BREAKER__ALIVE_MAX);
     alive->releases[alive->num++] = *release;
 }
 
@@ -407,6 +425,7 @@ void breaker__script_alive(const breaker_script_answer_t *answer,
     uint32_t dead_ms = agreement->dead_after_ms;
 
     assert(answer->has_nodes);
+    assert(answer->num_nodes <= BREAKER_SCRIPT_NODES_MAX);
     if (dead_ms == 0)
         dead_ms = BREAKER_DEAD_AFTER_DEFAULT_MS;
     ret_alive->num = 0;

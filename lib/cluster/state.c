@@ -35,6 +35,10 @@ enum {
     LINE_MAX_LEN = 6 + 16 + 1 + BREAKER_TOKEN_MAX + 1 + BREAKER_RELEASE_ID_MAX + 1,
 };
 
+_Static_assert(sizeof(FIRST_LINE) + BREAKER_LEDGER_MAX * LINE_MAX_LEN + END_LEN <
+                   BREAKER__STATE_MAX,
+               "the longest file is never taken for one that is too long");
+
 /* the text of a file, while it is written or read */
 typedef struct st_text_t {
     size_t len;
@@ -47,6 +51,7 @@ static int checksum(const text_t *text, size_t len, char *dst)
     uint8_t digest[BREAKER_DIGEST_LEN];
     int err;
 
+    assert(len <= text->len);
     if ((err = breaker__hasher_init(&hasher)) != 0)
         return err;
     err = breaker__hash(&hasher, text->base, len, digest);
@@ -64,7 +69,8 @@ static void add_line(text_t *text, const char *kind, const breaker_ledger_entry_
         snprintf(text->base + text->len, sizeof(text->base) - text->len, "%s%" PRIu64 " %s %s\n",
                  kind, entry->order, entry->token.text, entry->release.text);
 
-    assert(len > 0 && len <= LINE_MAX_LEN);
+    assert(len > 0);
+    assert(len <= LINE_MAX_LEN);
     text->len += (size_t)len;
     assert(text->len + END_LEN < sizeof(text->base));
 }
@@ -75,6 +81,8 @@ static void add_entries(text_t *text, const breaker_ledger_entry_t *own,
 {
     size_t size = ledger != NULL ? breaker_ledger_size(ledger) : 0, first = 0;
 
+    assert(own == NULL || own->token.len != 0);
+    assert(text->len == sizeof(FIRST_LINE) - 1);
     if (own != NULL)
         add_line(text, OWN, own);
     if (own != NULL && size == BREAKER_LEDGER_MAX &&
@@ -98,11 +106,13 @@ static int compose(text_t *text, const breaker_ledger_entry_t *own, const breake
     if ((err = checksum(text, text->len, digits)) != 0)
         return err;
     text->len += (size_t)sprintf(text->base + text->len, END "%s\n", digits);
+    assert(text->len < sizeof(text->base));
     return 0;
 }
 
 static int fail_io(breaker_error_t *error, const char *what, const char *path)
 {
+    assert(errno != 0);
     return breaker_error_set(error, BREAKER_ERR_IO, "%s %s: %s", what, path, strerror(errno));
 }
 
@@ -131,6 +141,7 @@ static int read_whole(int fd, text_t *text)
         if (got == 0)
             return 0;
         text->len += (size_t)got;
+        assert(text->len <= sizeof(text->base));
     }
     return 0;
 }
@@ -168,6 +179,7 @@ static bool skip(const char **at, const char *end, const char *literal)
 {
     size_t len = strlen(literal);
 
+    assert(*at <= end);
     if ((size_t)(end - *at) < len || memcmp(*at, literal, len) != 0)
         return false;
     *at += len;
@@ -179,6 +191,7 @@ static bool take_order(const char **at, const char *end, uint64_t *ret_order)
     const char *begin = *at;
     uint64_t order = 0;
 
+    assert(begin <= end);
     while (*at != end && **at >= '0' && **at <= '9' && *at - begin <= 16)
         order = order * 10 + (uint64_t)(*(*at)++ - '0');
     *ret_order = order;
@@ -192,6 +205,7 @@ static bool take_token(const char **at, const char *end, breaker_token_t *ret_to
     if (found == NULL || breaker_token_parse(begin, (size_t)(found - begin), ret_token) != 0)
         return false;
     *at = found + 1;
+    assert(*at <= end);
     return true;
 }
 
@@ -202,6 +216,7 @@ static bool take_release(const char **at, const char *end, breaker_release_id_t 
     if (found == NULL || breaker_release_id_parse(begin, (size_t)(found - begin), ret_release) != 0)
         return false;
     *at = found + 1;
+    assert(*at <= end);
     return true;
 }
 
@@ -220,6 +235,7 @@ static const char *check_frame(const text_t *text)
     const char *begin = text->base, *end = text->base + text->len, *last;
     char digits[DIGEST_CHARS + 1];
 
+    assert(text->len < sizeof(text->base));
     if (!skip(&begin, end, FIRST_LINE) && !skip(&begin, end, FIRST_LINE_1))
         return "it is no state file, or one of a later version";
     if ((size_t)(end - begin) < END_LEN)
@@ -243,6 +259,7 @@ static const char *parse(const text_t *text, breaker_ledger_t *ret_ledger)
     for (const char *end = text->base + text->len - END_LEN; at != end; ++num)
         if (num == BREAKER_LEDGER_MAX || !take_line(&at, end, num == 0, entries + num))
             return "it has a line that is no entry";
+    assert(num <= BREAKER_LEDGER_MAX);
     return breaker_ledger_init(ret_ledger, entries, num) == 0 ? NULL : "it has an impossible entry";
 }
 
@@ -251,6 +268,7 @@ static void make_empty(breaker_ledger_t *ledger)
     int err = breaker_ledger_init(ledger, NULL, 0);
 
     assert(err == 0);
+    assert(breaker_ledger_size(ledger) == 0);
 }
 
 int breaker__state_load(const char *path, breaker_ledger_t *ret_ledger, breaker_error_t *error)
