@@ -8,8 +8,8 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-#include <breaker/agreement.h>
 #include <breaker/error.h>
+#include "cluster/agreement.h"
 #include "cluster/agreement_config.h"
 #include "cluster/ledger.h"
 #include "cluster/mint.h"
@@ -33,9 +33,9 @@ typedef enum en_link_t {
     LINK_POLLING,
 } link_t;
 
-struct st_breaker_agreement_t {
+struct st_breaker__agreement_t {
     breaker_agreement_config_t config;
-    breaker_agreement_state_t state;
+    breaker__agreement_state_t state;
     uint64_t random;
 
     /* own.token.len is 0 while there is none; once there is one it was handed out */
@@ -68,10 +68,10 @@ struct st_breaker_agreement_t {
 
 /* ---- making one ---- */
 
-int breaker_agreement_create(const breaker_agreement_config_t *config,
-                             breaker_agreement_t **ret_agreement)
+int breaker__agreement_create(const breaker_agreement_config_t *config,
+                              breaker__agreement_t **ret_agreement)
 {
-    breaker_agreement_t *agreement;
+    breaker__agreement_t *agreement;
     int err;
 
     if ((err = breaker__agreement_check(config)) != 0)
@@ -80,7 +80,7 @@ int breaker_agreement_create(const breaker_agreement_config_t *config,
         return BREAKER_ERR_NO_MEMORY;
     agreement->config = *config;
     agreement->random = config->seed;
-    agreement->state = BREAKER_AGREEMENT_START;
+    agreement->state = BREAKER__AGREEMENT_START;
     agreement->link = LINK_DOWN;
     agreement->ceiling_ms = config->backoff_min_ms;
     breaker_ledger_init(&agreement->ledger, NULL, 0);
@@ -89,25 +89,25 @@ int breaker_agreement_create(const breaker_agreement_config_t *config,
     return 0;
 }
 
-void breaker_agreement_free(breaker_agreement_t *agreement)
+void breaker__agreement_free(breaker__agreement_t *agreement)
 {
     free(agreement);
 }
 
 /* ---- small things ---- */
 
-static bool has_own(const breaker_agreement_t *agreement)
+static bool has_own(const breaker__agreement_t *agreement)
 {
     return agreement->own.token.len != 0;
 }
 
-static bool is_connected(const breaker_agreement_t *agreement)
+static bool is_connected(const breaker__agreement_t *agreement)
 {
     return agreement->link == LINK_UP || agreement->link == LINK_POLLING;
 }
 
 /* splitmix64: all that a jitter needs */
-static uint64_t random_below(breaker_agreement_t *agreement, uint64_t end)
+static uint64_t random_below(breaker__agreement_t *agreement, uint64_t end)
 {
     uint64_t word = agreement->random += UINT64_C(0x9e3779b97f4a7c15);
 
@@ -145,13 +145,13 @@ static const breaker_ledger_entry_t *find_token(const breaker_ledger_t *ledger,
     return breaker__ledger_find(ledger, token->text, token->len);
 }
 
-static bool is_mine(const breaker_agreement_t *agreement, const breaker_ledger_entry_t *entry)
+static bool is_mine(const breaker__agreement_t *agreement, const breaker_ledger_entry_t *entry)
 {
     return breaker_release_id_equal(&entry->release, &agreement->config.release);
 }
 
 /* none at all, or one of the release before */
-static bool awaits_token(const breaker_agreement_t *agreement)
+static bool awaits_token(const breaker__agreement_t *agreement)
 {
     return !has_own(agreement) || !is_mine(agreement, &agreement->own);
 }
@@ -165,7 +165,7 @@ static void merge_ledger(breaker_ledger_t *ledger, const breaker_ledger_t *other
 }
 
 /* the only way to a token, and it leads upwards (P3) */
-static void take_own(breaker_agreement_t *agreement, const breaker_ledger_entry_t *entry)
+static void take_own(breaker__agreement_t *agreement, const breaker_ledger_entry_t *entry)
 {
     assert(is_mine(agreement, entry));
     assert(!has_own(agreement) || breaker__ledger_entry_compare(entry, &agreement->own) > 0);
@@ -174,23 +174,23 @@ static void take_own(breaker_agreement_t *agreement, const breaker_ledger_entry_
 
 /* ---- what is kept always ---- */
 
-static void check_own(const breaker_agreement_t *agreement)
+static void check_own(const breaker__agreement_t *agreement)
 {
     const breaker_ledger_t *ledger = &agreement->ledger;
 
-    assert(has_own(agreement) == (agreement->state != BREAKER_AGREEMENT_START));
+    assert(has_own(agreement) == (agreement->state != BREAKER__AGREEMENT_START));
     assert(agreement->own.order < BREAKER__ORDER_END);
     /* it is remembered, or so many newer ones are */
     assert(!has_own(agreement) || find_token(ledger, &agreement->own.token) != NULL ||
            breaker_ledger_size(ledger) == BREAKER_LEDGER_MAX);
 }
 
-static void check_link(const breaker_agreement_t *agreement)
+static void check_link(const breaker__agreement_t *agreement)
 {
     const breaker_agreement_config_t *config = &agreement->config;
 
-    assert(agreement->state != BREAKER_AGREEMENT_SYNCED || is_connected(agreement));
-    assert(agreement->state != BREAKER_AGREEMENT_SYNCED || agreement->is_heard);
+    assert(agreement->state != BREAKER__AGREEMENT_SYNCED || is_connected(agreement));
+    assert(agreement->state != BREAKER__AGREEMENT_SYNCED || agreement->is_heard);
     assert(!agreement->is_good || is_connected(agreement));
     assert(agreement->digest[0] == '\0' || strlen(agreement->digest) == DIGEST_LEN);
     assert(agreement->digest[0] != '\0' || breaker_ledger_size(&agreement->held) == 0);
@@ -198,7 +198,7 @@ static void check_link(const breaker_agreement_t *agreement)
     assert(agreement->ceiling_ms <= config->backoff_max_ms);
 }
 
-static void check_times(const breaker_agreement_t *agreement, uint64_t now_ms)
+static void check_times(const breaker__agreement_t *agreement, uint64_t now_ms)
 {
     assert(agreement->dialed_ms <= now_ms);
     assert(agreement->asked_ms <= now_ms);
@@ -208,7 +208,7 @@ static void check_times(const breaker_agreement_t *agreement, uint64_t now_ms)
     assert(!agreement->is_good || agreement->good_ms <= now_ms);
 }
 
-static void check_actions(const breaker_agreement_t *agreement, const breaker_actions_t *actions,
+static void check_actions(const breaker__agreement_t *agreement, const breaker__actions_t *actions,
                           uint64_t now_ms)
 {
     assert(!actions->dial || agreement->link == LINK_DIALING);
@@ -218,8 +218,8 @@ static void check_actions(const breaker_agreement_t *agreement, const breaker_ac
     assert(actions->wake_ms > now_ms);
 }
 
-static void check_invariants(const breaker_agreement_t *agreement, const breaker_actions_t *actions,
-                             uint64_t now_ms)
+static void check_invariants(const breaker__agreement_t *agreement,
+                             const breaker__actions_t *actions, uint64_t now_ms)
 {
     check_own(agreement);
     check_link(agreement);
@@ -229,8 +229,8 @@ static void check_invariants(const breaker_agreement_t *agreement, const breaker
 
 /* ---- without an answer ---- */
 
-static void go_local(breaker_agreement_t *agreement, breaker_moment_t now,
-                     breaker_actions_t *actions)
+static void go_local(breaker__agreement_t *agreement, breaker__moment_t now,
+                     breaker__actions_t *actions)
 {
     breaker_ledger_entry_t proposal;
 
@@ -243,13 +243,13 @@ static void go_local(breaker_agreement_t *agreement, breaker_moment_t now,
     assert(!has_own(agreement) || proposal.order > agreement->own.order);
     take_own(agreement, &proposal);
     breaker__ledger_add(&agreement->ledger, &agreement->own);
-    agreement->state = BREAKER_AGREEMENT_LOCAL;
+    agreement->state = BREAKER__AGREEMENT_LOCAL;
     actions->save = actions->publish = true;
 }
 
 /* ---- timers ---- */
 
-static uint64_t start_ends_ms(const breaker_agreement_t *agreement)
+static uint64_t start_ends_ms(const breaker__agreement_t *agreement)
 {
     const breaker_agreement_config_t *config = &agreement->config;
 
@@ -261,15 +261,15 @@ static uint64_t start_ends_ms(const breaker_agreement_t *agreement)
     return agreement->local_ms;
 }
 
-static uint64_t stale_from_ms(const breaker_agreement_t *agreement)
+static uint64_t stale_from_ms(const breaker__agreement_t *agreement)
 {
-    if (agreement->state != BREAKER_AGREEMENT_SYNCED)
+    if (agreement->state != BREAKER__AGREEMENT_SYNCED)
         return UINT64_MAX;
     assert(agreement->is_heard);
     return agreement->heard_ms + STALE_POLLS * (uint64_t)agreement->config.poll_ms;
 }
 
-static uint64_t link_due_ms(const breaker_agreement_t *agreement)
+static uint64_t link_due_ms(const breaker__agreement_t *agreement)
 {
     if (agreement->link == LINK_DIALING || agreement->link == LINK_POLLING)
         return UINT64_MAX;
@@ -279,7 +279,7 @@ static uint64_t link_due_ms(const breaker_agreement_t *agreement)
 }
 
 /* whoever lost the same server comes back later, and what it knows is to be seen soon */
-static uint64_t interval_ms(const breaker_agreement_t *agreement, uint64_t now_ms)
+static uint64_t interval_ms(const breaker__agreement_t *agreement, uint64_t now_ms)
 {
     uint64_t poll_ms = agreement->config.poll_ms;
 
@@ -287,7 +287,7 @@ static uint64_t interval_ms(const breaker_agreement_t *agreement, uint64_t now_m
     return now_ms < agreement->hurried_ms ? at_most(poll_ms / 4, HURRIED_POLL_MS) : poll_ms;
 }
 
-static void send_poll(breaker_agreement_t *agreement, uint64_t now_ms, breaker_actions_t *actions)
+static void send_poll(breaker__agreement_t *agreement, uint64_t now_ms, breaker__actions_t *actions)
 {
     uint64_t poll_ms = interval_ms(agreement, now_ms), fifth = poll_ms / 5;
 
@@ -303,13 +303,13 @@ static void send_poll(breaker_agreement_t *agreement, uint64_t now_ms, breaker_a
 }
 
 /* the end of every event */
-static breaker_actions_t run_timers(breaker_agreement_t *agreement, breaker_moment_t now,
-                                    breaker_actions_t actions)
+static breaker__actions_t run_timers(breaker__agreement_t *agreement, breaker__moment_t now,
+                                     breaker__actions_t actions)
 {
     if (now.mono_ms >= start_ends_ms(agreement))
         go_local(agreement, now, &actions);
     if (now.mono_ms >= stale_from_ms(agreement))
-        agreement->state = BREAKER_AGREEMENT_STALE;
+        agreement->state = BREAKER__AGREEMENT_STALE;
     if (now.mono_ms >= link_due_ms(agreement)) {
         if (agreement->link == LINK_UP) {
             send_poll(agreement, now.mono_ms, &actions);
@@ -328,7 +328,7 @@ static breaker_actions_t run_timers(breaker_agreement_t *agreement, breaker_mome
 /* ---- answers ---- */
 
 /* an answer is nobody's word but the network's: what it says is checked before anything changes */
-static bool check_answer(const breaker_agreement_t *agreement, const breaker_answer_t *answer,
+static bool check_answer(const breaker__agreement_t *agreement, const breaker_answer_t *answer,
                          breaker_ledger_t *ret_ledger)
 {
     if (strnlen(answer->digest, sizeof(answer->digest)) != DIGEST_LEN)
@@ -342,7 +342,7 @@ static bool check_answer(const breaker_agreement_t *agreement, const breaker_ans
 }
 
 /* the token is known, from before a wipe say, as another release's: never ours (P4) */
-static bool is_anothers(const breaker_agreement_t *agreement, const breaker_ledger_entry_t *entry)
+static bool is_anothers(const breaker__agreement_t *agreement, const breaker_ledger_entry_t *entry)
 {
     const breaker_ledger_entry_t *known = find_token(&agreement->ledger, &entry->token);
 
@@ -350,8 +350,8 @@ static bool is_anothers(const breaker_agreement_t *agreement, const breaker_ledg
 }
 
 /* the union; where two releases claim one token Redis decides, so that all nodes hold the same */
-static void take_ledger(breaker_agreement_t *agreement, const breaker_ledger_t *answered,
-                        breaker_actions_t *actions)
+static void take_ledger(breaker__agreement_t *agreement, const breaker_ledger_t *answered,
+                        breaker__actions_t *actions)
 {
     breaker_ledger_t merged = *answered;
 
@@ -363,7 +363,7 @@ static void take_ledger(breaker_agreement_t *agreement, const breaker_ledger_t *
 }
 
 /* an operator's token that was registered elsewhere before: its place is the earlier one */
-static void take_birth(breaker_agreement_t *agreement)
+static void take_birth(breaker__agreement_t *agreement)
 {
     const breaker_ledger_entry_t *known = find_token(&agreement->held, &agreement->own.token);
 
@@ -371,8 +371,8 @@ static void take_birth(breaker_agreement_t *agreement)
         agreement->own.order = known->order;
 }
 
-static void adopt(breaker_agreement_t *agreement, const breaker_ledger_entry_t *best,
-                  breaker_actions_t *actions)
+static void adopt(breaker__agreement_t *agreement, const breaker_ledger_entry_t *best,
+                  breaker__actions_t *actions)
 {
     if (has_own(agreement) && breaker__ledger_entry_compare(best, &agreement->own) <= 0)
         return;
@@ -380,8 +380,8 @@ static void adopt(breaker_agreement_t *agreement, const breaker_ledger_entry_t *
     actions->save = actions->publish = true;
 }
 
-static void take_answer(breaker_agreement_t *agreement, const breaker_ledger_t *answered,
-                        breaker_actions_t *actions)
+static void take_answer(breaker__agreement_t *agreement, const breaker_ledger_t *answered,
+                        breaker__actions_t *actions)
 {
     const breaker_ledger_entry_t *best =
         breaker_ledger_newest(answered, &agreement->config.release);
@@ -404,7 +404,7 @@ static void take_answer(breaker_agreement_t *agreement, const breaker_ledger_t *
         adopt(agreement, &adopted, actions);
 }
 
-static void note_good_answer(breaker_agreement_t *agreement, uint64_t now_ms)
+static void note_good_answer(breaker__agreement_t *agreement, uint64_t now_ms)
 {
     assert(agreement->asked_ms <= now_ms);
     assert(!agreement->is_good || agreement->good_ms <= now_ms);
@@ -423,17 +423,17 @@ static void note_good_answer(breaker_agreement_t *agreement, uint64_t now_ms)
 }
 
 /* with nothing to assert a node need not wait a whole poll once it may mint */
-static void hasten_settling(breaker_agreement_t *agreement, uint64_t now_ms)
+static void hasten_settling(breaker__agreement_t *agreement, uint64_t now_ms)
 {
     assert(agreement->is_heard);
-    if (agreement->state == BREAKER_AGREEMENT_START && now_ms < agreement->settled_ms)
+    if (agreement->state == BREAKER__AGREEMENT_START && now_ms < agreement->settled_ms)
         agreement->due_ms = at_most(agreement->due_ms, agreement->settled_ms);
 }
 
 /* ---- the link ---- */
 
 /* since when there was trouble: a timeout has made us wait already */
-static uint64_t trouble_ms(const breaker_agreement_t *agreement, uint64_t now_ms)
+static uint64_t trouble_ms(const breaker__agreement_t *agreement, uint64_t now_ms)
 {
     assert(agreement->link != LINK_DOWN);
     if (agreement->link == LINK_DIALING)
@@ -441,7 +441,7 @@ static uint64_t trouble_ms(const breaker_agreement_t *agreement, uint64_t now_ms
     return agreement->link == LINK_POLLING ? agreement->asked_ms : now_ms;
 }
 
-static void back_off(breaker_agreement_t *agreement, uint64_t now_ms)
+static void back_off(breaker__agreement_t *agreement, uint64_t now_ms)
 {
     uint64_t wait_ms = 1 + random_below(agreement, agreement->ceiling_ms);
 
@@ -450,8 +450,8 @@ static void back_off(breaker_agreement_t *agreement, uint64_t now_ms)
     agreement->link = LINK_DOWN;
     agreement->is_good = false;
     agreement->ceiling_ms = at_most(2 * agreement->ceiling_ms, agreement->config.backoff_max_ms);
-    if (agreement->state == BREAKER_AGREEMENT_SYNCED)
-        agreement->state = BREAKER_AGREEMENT_STALE;
+    if (agreement->state == BREAKER__AGREEMENT_SYNCED)
+        agreement->state = BREAKER__AGREEMENT_STALE;
 }
 
 /* ---- events ---- */
@@ -462,14 +462,14 @@ static uint64_t patience_ms(const breaker_agreement_config_t *config)
     return config->start == BREAKER_START_WAIT ? config->start_timeout_ms : config->grace_ms;
 }
 
-breaker_actions_t breaker_agreement_start(breaker_agreement_t *agreement, breaker_moment_t now,
-                                          const breaker_ledger_t *saved)
+breaker__actions_t breaker__agreement_start(breaker__agreement_t *agreement, breaker__moment_t now,
+                                            const breaker_ledger_t *saved)
 {
     const breaker_agreement_config_t *config = &agreement->config;
     const breaker_ledger_entry_t *own;
-    breaker_actions_t actions = {.dial = false};
+    breaker__actions_t actions = {.dial = false};
 
-    assert(agreement->state == BREAKER_AGREEMENT_START);
+    assert(agreement->state == BREAKER__AGREEMENT_START);
     assert(agreement->link == LINK_DOWN);
     assert(!has_own(agreement));
     agreement->due_ms = agreement->wanted_ms = now.mono_ms;
@@ -479,18 +479,19 @@ breaker_actions_t breaker_agreement_start(breaker_agreement_t *agreement, breake
     own = breaker_ledger_newest(&agreement->ledger, &config->release);
     if (own != NULL) {
         take_own(agreement, own);
-        agreement->state = BREAKER_AGREEMENT_STALE;
+        agreement->state = BREAKER__AGREEMENT_STALE;
         actions.publish = true;
     }
     return run_timers(agreement, now, actions);
 }
 
-breaker_actions_t breaker_agreement_on_time(breaker_agreement_t *agreement, breaker_moment_t now)
+breaker__actions_t breaker__agreement_on_time(breaker__agreement_t *agreement,
+                                              breaker__moment_t now)
 {
-    return run_timers(agreement, now, (breaker_actions_t){.poll = false});
+    return run_timers(agreement, now, (breaker__actions_t){.poll = false});
 }
 
-breaker_actions_t breaker_agreement_on_up(breaker_agreement_t *agreement, breaker_moment_t now)
+breaker__actions_t breaker__agreement_on_up(breaker__agreement_t *agreement, breaker__moment_t now)
 {
     assert(agreement->link == LINK_DIALING);
     assert(!agreement->is_good);
@@ -501,32 +502,35 @@ breaker_actions_t breaker_agreement_on_up(breaker_agreement_t *agreement, breake
     agreement->is_heard = false;
     agreement->digest[0] = '\0';
     breaker_ledger_init(&agreement->held, NULL, 0);
-    return run_timers(agreement, now, (breaker_actions_t){.poll = false});
+    return run_timers(agreement, now, (breaker__actions_t){.poll = false});
 }
 
-breaker_actions_t breaker_agreement_on_down(breaker_agreement_t *agreement, breaker_moment_t now)
+breaker__actions_t breaker__agreement_on_down(breaker__agreement_t *agreement,
+                                              breaker__moment_t now)
 {
     assert(agreement->link != LINK_DOWN);
     back_off(agreement, now.mono_ms);
-    return run_timers(agreement, now, (breaker_actions_t){.dial = false});
+    return run_timers(agreement, now, (breaker__actions_t){.dial = false});
 }
 
-breaker_actions_t breaker_agreement_on_refused(breaker_agreement_t *agreement, breaker_moment_t now)
+breaker__actions_t breaker__agreement_on_refused(breaker__agreement_t *agreement,
+                                                 breaker__moment_t now)
 {
     assert(agreement->link == LINK_POLLING);
     back_off(agreement, now.mono_ms);
-    return run_timers(agreement, now, (breaker_actions_t){.hang_up = true});
+    return run_timers(agreement, now, (breaker__actions_t){.hang_up = true});
 }
 
-breaker_actions_t breaker_agreement_on_answer(breaker_agreement_t *agreement, breaker_moment_t now,
-                                              const breaker_answer_t *answer)
+breaker__actions_t breaker__agreement_on_answer(breaker__agreement_t *agreement,
+                                                breaker__moment_t now,
+                                                const breaker_answer_t *answer)
 {
-    breaker_actions_t actions = {.poll = false};
+    breaker__actions_t actions = {.poll = false};
     breaker_ledger_t answered;
 
     assert(agreement->link == LINK_POLLING);
     if (!check_answer(agreement, answer, &answered))
-        return breaker_agreement_on_refused(agreement, now);
+        return breaker__agreement_on_refused(agreement, now);
     agreement->link = LINK_UP;
     note_good_answer(agreement, now.mono_ms);
     if (!answer->unchanged) {
@@ -534,13 +538,13 @@ breaker_actions_t breaker_agreement_on_answer(breaker_agreement_t *agreement, br
         take_answer(agreement, &answered, &actions);
     }
     if (has_own(agreement))
-        agreement->state = BREAKER_AGREEMENT_SYNCED;
+        agreement->state = BREAKER__AGREEMENT_SYNCED;
     hasten_settling(agreement, now.mono_ms);
     return run_timers(agreement, now, actions);
 }
 
 /* a token of the new release that stands above all that this node handed out, or NULL */
-static const breaker_ledger_entry_t *find_next(const breaker_agreement_t *agreement)
+static const breaker_ledger_entry_t *find_next(const breaker__agreement_t *agreement)
 {
     const breaker_token_t *fixed = &agreement->config.fixed;
     const breaker_ledger_entry_t *best =
@@ -554,13 +558,14 @@ static const breaker_ledger_entry_t *find_next(const breaker_agreement_t *agreem
     return breaker__ledger_entry_compare(best, &agreement->own) > 0 ? best : NULL;
 }
 
-breaker_actions_t breaker_agreement_on_release(breaker_agreement_t *agreement, breaker_moment_t now,
-                                               const breaker_release_id_t *release,
-                                               const breaker_token_t *fixed, const char *suffix)
+breaker__actions_t breaker__agreement_on_release(breaker__agreement_t *agreement,
+                                                 breaker__moment_t now,
+                                                 const breaker_release_id_t *release,
+                                                 const breaker_token_t *fixed, const char *suffix)
 {
     breaker_agreement_config_t *config = &agreement->config;
     const breaker_ledger_entry_t *next;
-    breaker_actions_t actions = {.poll = false};
+    breaker__actions_t actions = {.poll = false};
 
     assert(breaker__release_id_is_valid(release->text, release->len));
     assert(suffix == NULL || strlen(suffix) < sizeof(config->suffix));
@@ -572,8 +577,8 @@ breaker_actions_t breaker_agreement_on_release(breaker_agreement_t *agreement, b
     agreement->local_ms = now.mono_ms + patience_ms(config);
     if ((next = find_next(agreement)) != NULL) {
         take_own(agreement, next);
-        if (agreement->state == BREAKER_AGREEMENT_START)
-            agreement->state = BREAKER_AGREEMENT_STALE;
+        if (agreement->state == BREAKER__AGREEMENT_START)
+            agreement->state = BREAKER__AGREEMENT_STALE;
         actions.save = actions.publish = true;
     }
     /* asked for at once where there is a connection, or when the poll under way is answered */
@@ -582,22 +587,23 @@ breaker_actions_t breaker_agreement_on_release(breaker_agreement_t *agreement, b
     return run_timers(agreement, now, actions);
 }
 
-breaker_actions_t breaker_agreement_on_wanted(breaker_agreement_t *agreement, breaker_moment_t now)
+breaker__actions_t breaker__agreement_on_wanted(breaker__agreement_t *agreement,
+                                                breaker__moment_t now)
 {
     agreement->is_wanted = true;
-    return run_timers(agreement, now, (breaker_actions_t){.poll = false});
+    return run_timers(agreement, now, (breaker__actions_t){.poll = false});
 }
 
 /* ---- what a poll says ---- */
 
-static bool may_mint(const breaker_agreement_t *agreement, uint64_t now_ms)
+static bool may_mint(const breaker__agreement_t *agreement, uint64_t now_ms)
 {
     return has_own(agreement) || breaker_ledger_size(&agreement->ledger) != 0 ||
            (agreement->is_heard && now_ms >= agreement->settled_ms);
 }
 
 /* it has the release, but nothing of it that could be adopted: that came in with the last answer */
-static bool must_promote(const breaker_agreement_t *agreement)
+static bool must_promote(const breaker__agreement_t *agreement)
 {
     return has_own(agreement) && awaits_token(agreement) &&
            breaker_ledger_newest(&agreement->held, &agreement->config.release) != NULL;
@@ -607,7 +613,7 @@ static bool must_promote(const breaker_agreement_t *agreement)
  * Whether Redis lacks an entry. A full ledger there is not filled up with history: a live release's
  * entry may stand below the newest 32, and the one that made room for it must not come back.
  */
-static bool is_lacking(const breaker_agreement_t *agreement, const breaker_ledger_entry_t *entry)
+static bool is_lacking(const breaker__agreement_t *agreement, const breaker_ledger_entry_t *entry)
 {
     const breaker_ledger_t *held = &agreement->held;
     const breaker_ledger_entry_t *there = find_token(held, &entry->token);
@@ -621,8 +627,8 @@ static bool is_lacking(const breaker_agreement_t *agreement, const breaker_ledge
     return is_mine(agreement, there);
 }
 
-void breaker_agreement_poll(const breaker_agreement_t *agreement, breaker_moment_t now,
-                            breaker_poll_t *ret_poll)
+void breaker__agreement_poll(const breaker__agreement_t *agreement, breaker__moment_t now,
+                             breaker__poll_t *ret_poll)
 {
     size_t num = 0;
 
@@ -645,27 +651,27 @@ void breaker_agreement_poll(const breaker_agreement_t *agreement, breaker_moment
 
 /* ---- what it stands at ---- */
 
-const breaker_agreement_config_t *breaker_agreement_config(const breaker_agreement_t *agreement)
+const breaker_agreement_config_t *breaker__agreement_config(const breaker__agreement_t *agreement)
 {
     return &agreement->config;
 }
 
-breaker_agreement_state_t breaker_agreement_state(const breaker_agreement_t *agreement)
+breaker__agreement_state_t breaker__agreement_state(const breaker__agreement_t *agreement)
 {
     return agreement->state;
 }
 
-const breaker_ledger_entry_t *breaker_agreement_own(const breaker_agreement_t *agreement)
+const breaker_ledger_entry_t *breaker__agreement_own(const breaker__agreement_t *agreement)
 {
     return has_own(agreement) ? &agreement->own : NULL;
 }
 
-const breaker_ledger_t *breaker_agreement_ledger(const breaker_agreement_t *agreement)
+const breaker_ledger_t *breaker__agreement_ledger(const breaker__agreement_t *agreement)
 {
     return &agreement->ledger;
 }
 
-uint64_t breaker_agreement_answered_ms(const breaker_agreement_t *agreement)
+uint64_t breaker__agreement_answered_ms(const breaker__agreement_t *agreement)
 {
     assert(agreement->answered_ms <= agreement->asked_ms);
     return agreement->answered_ms;
@@ -697,9 +703,9 @@ static bool is_overtaken(const breaker_ledger_t *ledger, const breaker_ledger_en
     return false;
 }
 
-int breaker_agreement_alone(const breaker_agreement_config_t *config,
-                            const breaker_ledger_t *ledger, uint64_t wall_ms,
-                            breaker_ledger_entry_t *ret_own, bool *ret_is_new)
+int breaker__agreement_alone(const breaker_agreement_config_t *config,
+                             const breaker_ledger_t *ledger, uint64_t wall_ms,
+                             breaker_ledger_entry_t *ret_own, bool *ret_is_new)
 {
     const breaker_ledger_entry_t *own;
     breaker_ledger_entry_t minted;

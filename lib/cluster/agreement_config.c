@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <inttypes.h>
 #include <string.h>
+#include "cluster/agreement.h"
 #include "cluster/agreement_config.h"
 #include "release/release_id.h"
 
@@ -15,7 +16,7 @@ enum {
     TIMER_MAX_MS = 86400000,
 };
 
-void breaker_agreement_config_init(breaker_agreement_config_t *config)
+void breaker__agreement_config_init(breaker_agreement_config_t *config)
 {
     *config = (breaker_agreement_config_t){
         .start = BREAKER_START_OPEN,

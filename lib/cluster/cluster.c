@@ -14,6 +14,7 @@
 #include <sys/random.h>
 #include <time.h>
 #include <breaker/cluster.h>
+#include "cluster/agreement.h"
 #include "cluster/config.h"
 #include "cluster/log.h"
 #include "cluster/publication.h"
@@ -38,8 +39,8 @@ struct st_breaker_cluster_t {
     void *data;
     void (*on_ready)(void *data);
 
-    breaker_agreement_t *agreement; /* owned */
-    breaker_redis_t *redis;         /* owned; NULL once it is left */
+    breaker__agreement_t *agreement; /* owned */
+    breaker_redis_t *redis;          /* owned; NULL once it is left */
     uv_loop_t own_loop;
     uv_loop_t *loop; /* `own_loop`, or the embedder's */
     pthread_t thread;
@@ -68,9 +69,9 @@ static uint64_t clock_ms(clockid_t id)
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-static breaker_moment_t moment(void)
+static breaker__moment_t moment(void)
 {
-    return (breaker_moment_t){clock_ms(CLOCK_REALTIME), clock_ms(CLOCK_MONOTONIC)};
+    return (breaker__moment_t){clock_ms(CLOCK_REALTIME), clock_ms(CLOCK_MONOTONIC)};
 }
 
 static void log_trouble(breaker_cluster_t *cluster, const char *what, const char *reason)
@@ -102,15 +103,15 @@ static void publish(breaker_cluster_t *cluster)
         cluster->on_ready != NULL)
         cluster->on_ready(cluster->data);
     /* a token is published by the event that brings it */
-    assert(err != 0 || breaker_agreement_own(cluster->agreement) == NULL ||
+    assert(err != 0 || breaker__agreement_own(cluster->agreement) == NULL ||
            breaker__publication_is_ready(&cluster->publication));
 }
 
 static void update_freshness(breaker_cluster_t *cluster)
 {
     breaker_freshness_t freshness = {
-        .answered_ms = breaker_agreement_answered_ms(cluster->agreement),
-        .reachable = breaker_agreement_state(cluster->agreement) == BREAKER_AGREEMENT_SYNCED,
+        .answered_ms = breaker__agreement_answered_ms(cluster->agreement),
+        .reachable = breaker__agreement_state(cluster->agreement) == BREAKER__AGREEMENT_SYNCED,
     };
 
     assert(!freshness.reachable || freshness.answered_ms != 0);
@@ -119,13 +120,13 @@ static void update_freshness(breaker_cluster_t *cluster)
 
 /* ---- actions ---- */
 
-static void send_poll(breaker_cluster_t *cluster, breaker_moment_t now)
+static void send_poll(breaker_cluster_t *cluster, breaker__moment_t now)
 {
     bool with_nodes = now.mono_ms >= cluster->nodes_due_ms;
-    breaker_poll_t poll;
+    breaker__poll_t poll;
 
-    assert(cluster->caller.agreement == breaker_agreement_config(cluster->agreement));
-    breaker_agreement_poll(cluster->agreement, now, &poll);
+    assert(cluster->caller.agreement == breaker__agreement_config(cluster->agreement));
+    breaker__agreement_poll(cluster->agreement, now, &poll);
     breaker__script_poll(&cluster->command, &cluster->caller, &poll, with_nodes);
     if (with_nodes)
         cluster->nodes_due_ms = now.mono_ms + NODES_EVERY_MS;
@@ -149,7 +150,7 @@ static void arm(breaker_cluster_t *cluster, uint64_t now_ms)
     uv_timer_start(&cluster->timer, on_timer, wake_ms > now_ms ? wake_ms - now_ms : 0, 0);
 }
 
-static void carry_out(breaker_cluster_t *cluster, breaker_moment_t now, breaker_actions_t actions)
+static void carry_out(breaker_cluster_t *cluster, breaker__moment_t now, breaker__actions_t actions)
 {
     /* nothing happens any more once it is left */
     assert(cluster->redis != NULL);
@@ -181,15 +182,15 @@ static void carry_out(breaker_cluster_t *cluster, breaker_moment_t now, breaker_
 static void on_timer(uv_timer_t *timer)
 {
     breaker_cluster_t *cluster = timer->data;
-    breaker_moment_t now = moment();
+    breaker__moment_t now = moment();
 
-    carry_out(cluster, now, breaker_agreement_on_time(cluster->agreement, now));
+    carry_out(cluster, now, breaker__agreement_on_time(cluster->agreement, now));
 }
 
 /* the node may have loaded other files */
-static void look_for_next(breaker_cluster_t *cluster, breaker_moment_t now)
+static void look_for_next(breaker_cluster_t *cluster, breaker__moment_t now)
 {
-    char suffix[sizeof(breaker_agreement_config(cluster->agreement)->suffix)] = "";
+    char suffix[sizeof(breaker__agreement_config(cluster->agreement)->suffix)] = "";
     breaker_token_t token;
     const breaker_release_t *next = breaker__publication_look(&cluster->publication, &token);
 
@@ -198,52 +199,52 @@ static void look_for_next(breaker_cluster_t *cluster, breaker_moment_t now)
     if (cluster->has_suffix)
         breaker__cluster_suffix(next, suffix, sizeof(suffix));
     carry_out(cluster, now,
-              breaker_agreement_on_release(cluster->agreement, now, breaker_release_id(next),
-                                           token.len != 0 ? &token : NULL, suffix));
+              breaker__agreement_on_release(cluster->agreement, now, breaker_release_id(next),
+                                            token.len != 0 ? &token : NULL, suffix));
 }
 
 static void on_wanted(uv_poll_t *wanted, int status, int events)
 {
     breaker_cluster_t *cluster = wanted->data;
-    breaker_moment_t now = moment();
+    breaker__moment_t now = moment();
     (void)status, (void)events;
 
     /* what is wanted is the next cluster's to take once this one is left */
     assert(cluster->redis != NULL);
     if (breaker_node_take_wanted(cluster->node))
-        carry_out(cluster, now, breaker_agreement_on_wanted(cluster->agreement, now));
+        carry_out(cluster, now, breaker__agreement_on_wanted(cluster->agreement, now));
     look_for_next(cluster, now);
 }
 
 static void on_up(void *data)
 {
     breaker_cluster_t *cluster = data;
-    breaker_moment_t now = moment();
+    breaker__moment_t now = moment();
 
     assert(cluster->redis != NULL);
     cluster->nodes_due_ms = 0;
-    carry_out(cluster, now, breaker_agreement_on_up(cluster->agreement, now));
+    carry_out(cluster, now, breaker__agreement_on_up(cluster->agreement, now));
 }
 
 static void on_down(void *data, const char *reason)
 {
     breaker_cluster_t *cluster = data;
-    breaker_moment_t now = moment();
+    breaker__moment_t now = moment();
 
     log_trouble(cluster, "connection", reason);
-    carry_out(cluster, now, breaker_agreement_on_down(cluster->agreement, now));
+    carry_out(cluster, now, breaker__agreement_on_down(cluster->agreement, now));
 }
 
-static void take_answer(breaker_cluster_t *cluster, breaker_moment_t now,
+static void take_answer(breaker_cluster_t *cluster, breaker__moment_t now,
                         const breaker_answer_t *answer)
 {
-    const breaker_ledger_entry_t *own = breaker_agreement_own(cluster->agreement);
-    const breaker_token_t *fixed = &breaker_agreement_config(cluster->agreement)->fixed;
+    const breaker_ledger_entry_t *own = breaker__agreement_own(cluster->agreement);
+    const breaker_token_t *fixed = &breaker__agreement_config(cluster->agreement)->fixed;
     breaker_token_t before = own != NULL ? own->token : *fixed;
-    breaker_actions_t actions = breaker_agreement_on_answer(cluster->agreement, now, answer);
+    breaker__actions_t actions = breaker__agreement_on_answer(cluster->agreement, now, answer);
 
     /* once it has a token it is never without one again */
-    assert(own == NULL || breaker_agreement_own(cluster->agreement) != NULL);
+    assert(own == NULL || breaker__agreement_own(cluster->agreement) != NULL);
     if (actions.publish) {
         breaker__log_conflict(&cluster->log, now.mono_ms, cluster->agreement, &before);
         if (!breaker_token_equal(&before, fixed))
@@ -255,12 +256,12 @@ static void take_answer(breaker_cluster_t *cluster, breaker_moment_t now,
 static void on_reply(void *data, const breaker_reply_t *reply)
 {
     breaker_cluster_t *cluster = data;
-    breaker_moment_t now = moment();
+    breaker__moment_t now = moment();
 
     assert(cluster->redis != NULL);
     if (!breaker_script_parse(reply, &cluster->answer)) {
         breaker__log_refusal(&cluster->log, now.mono_ms, breaker_redis_peer(cluster->redis), reply);
-        carry_out(cluster, now, breaker_agreement_on_refused(cluster->agreement, now));
+        carry_out(cluster, now, breaker__agreement_on_refused(cluster->agreement, now));
         return;
     }
     if (cluster->answer.has_nodes)
@@ -274,7 +275,7 @@ static void free_cluster(breaker_cluster_t *cluster)
 {
     assert(cluster->num_handles == 0);
     assert(cluster->redis == NULL);
-    breaker_agreement_free(cluster->agreement);
+    breaker__agreement_free(cluster->agreement);
     breaker__publication_dispose(&cluster->publication);
     breaker__saver_dispose(&cluster->saver);
     free(cluster);
@@ -364,7 +365,7 @@ static void make_random(void *dst, size_t len)
 }
 
 static void init_caller(breaker__script_caller_t *caller, const breaker_cluster_config_t *config,
-                        const breaker_agreement_t *agreement)
+                        const breaker__agreement_t *agreement)
 {
     uint64_t id;
 
@@ -376,7 +377,7 @@ static void init_caller(breaker__script_caller_t *caller, const breaker_cluster_
     if (config->advertise != NULL)
         strcpy(caller->address, config->advertise);
     snprintf(caller->id, sizeof(caller->id), "%016" PRIx64, id);
-    caller->agreement = breaker_agreement_config(agreement);
+    caller->agreement = breaker__agreement_config(agreement);
 }
 
 static void init_handles(breaker_cluster_t *cluster)
@@ -406,7 +407,7 @@ static int init(breaker_cluster_t *cluster, const breaker_cluster_config_t *conf
     cluster->on_ready = config->on_ready;
     cluster->log.app = cluster->caller.app;
     if ((err = breaker__saver_init(&cluster->saver, config->state_path)) != 0 ||
-        (err = breaker_agreement_create(agreement, &cluster->agreement)) != 0)
+        (err = breaker__agreement_create(agreement, &cluster->agreement)) != 0)
         return breaker_error_set(error, err, "%s", breaker_err_message(err));
     init_caller(&cluster->caller, config, cluster->agreement);
     cluster->loop = config->loop != NULL ? config->loop : &cluster->own_loop;
@@ -422,14 +423,14 @@ static int init(breaker_cluster_t *cluster, const breaker_cluster_config_t *conf
 /* what is saved decides the first token, so it is read before anything else happens */
 static void begin(breaker_cluster_t *cluster)
 {
-    breaker_moment_t now = moment();
+    breaker__moment_t now = moment();
     breaker_ledger_t saved;
     breaker_error_t error = {0};
 
     assert(!breaker__publication_is_ready(&cluster->publication));
     if (breaker__saver_load(&cluster->saver, &saved, &error) != 0)
         breaker__log_file(&cluster->log, now.mono_ms, &error);
-    carry_out(cluster, now, breaker_agreement_start(cluster->agreement, now, &saved));
+    carry_out(cluster, now, breaker__agreement_start(cluster->agreement, now, &saved));
     /* a cluster that was stopped before may have left it waiting */
     look_for_next(cluster, now);
 }

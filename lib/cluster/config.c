@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "cluster/agreement.h"
 #include "cluster/agreement_config.h"
 #include "cluster/config.h"
 #include "release/release_id.h"
@@ -18,7 +19,7 @@ void breaker_cluster_config_init(breaker_cluster_config_t *config)
 {
     memset(config, 0, sizeof(*config));
     breaker_redis_config_init(&config->redis);
-    breaker_agreement_config_init(&config->agreement);
+    breaker__agreement_config_init(&config->agreement);
     assert(breaker__agreement_check_timers(&config->agreement, NULL) == 0);
 }
 

@@ -3,6 +3,7 @@
 
 /* The bounds of a cluster's configuration, all but those of the link. Not installed. */
 #include <breaker/cluster.h>
+#include "cluster/agreement.h"
 
 /** Writes what minted tokens of a release end in where they have a suffix. */
 void breaker__cluster_suffix(const breaker_release_t *release, char *dst, size_t size);

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include "cluster/agreement.h"
 #include "cluster/ledger.h"
 #include "cluster/log.h"
 
@@ -103,16 +104,16 @@ void breaker__log_file(breaker__log_t *log, uint64_t now_ms, const breaker_error
                  error->message);
 }
 
-static const char *name_of(breaker_agreement_state_t state)
+static const char *name_of(breaker__agreement_state_t state)
 {
     switch (state) {
-    case BREAKER_AGREEMENT_START:
+    case BREAKER__AGREEMENT_START:
         return "start";
-    case BREAKER_AGREEMENT_LOCAL:
+    case BREAKER__AGREEMENT_LOCAL:
         return "local";
-    case BREAKER_AGREEMENT_SYNCED:
+    case BREAKER__AGREEMENT_SYNCED:
         return "synced";
-    case BREAKER_AGREEMENT_STALE:
+    case BREAKER__AGREEMENT_STALE:
         return "stale";
     }
     assert(!"a state outside its enum");
@@ -120,20 +121,20 @@ static const char *name_of(breaker_agreement_state_t state)
 }
 
 void breaker__log_transition(breaker__log_t *log, uint64_t now_ms, const char *peer,
-                             const breaker_agreement_t *agreement)
+                             const breaker__agreement_t *agreement)
 {
-    breaker_agreement_state_t state = breaker_agreement_state(agreement);
-    const breaker_ledger_entry_t *own = breaker_agreement_own(agreement);
+    breaker__agreement_state_t state = breaker__agreement_state(agreement);
+    const breaker_ledger_entry_t *own = breaker__agreement_own(agreement);
     bool said;
 
     /* it has a token in every state but the first */
-    assert((own == NULL) == (state == BREAKER_AGREEMENT_START));
+    assert((own == NULL) == (state == BREAKER__AGREEMENT_START));
     if (own == NULL)
         return;
     if (state == log->said_state && breaker_token_equal(&own->token, &log->said_token))
         return;
     said = breaker__log(log, now_ms,
-                        state == BREAKER_AGREEMENT_SYNCED ? BREAKER_LOG_INFO : BREAKER_LOG_WARNING,
+                        state == BREAKER__AGREEMENT_SYNCED ? BREAKER_LOG_INFO : BREAKER_LOG_WARNING,
                         "breaker: cluster app=%s state=%s token=%s release=%s redis=%s", log->app,
                         name_of(state), own->token.text, own->release.text, peer);
     if (!said)
@@ -144,12 +145,12 @@ void breaker__log_transition(breaker__log_t *log, uint64_t now_ms, const char *p
 }
 
 void breaker__log_conflict(breaker__log_t *log, uint64_t now_ms,
-                           const breaker_agreement_t *agreement, const breaker_token_t *token)
+                           const breaker__agreement_t *agreement, const breaker_token_t *token)
 {
-    const breaker_release_id_t *release = &breaker_agreement_config(agreement)->release;
-    const breaker_ledger_entry_t *own = breaker_agreement_own(agreement);
+    const breaker_release_id_t *release = &breaker__agreement_config(agreement)->release;
+    const breaker_ledger_entry_t *own = breaker__agreement_own(agreement);
     const breaker_ledger_entry_t *there =
-        breaker__ledger_find(breaker_agreement_ledger(agreement), token->text, token->len);
+        breaker__ledger_find(breaker__agreement_ledger(agreement), token->text, token->len);
 
     if (there == NULL || breaker_release_id_equal(&there->release, release))
         return;
@@ -160,11 +161,11 @@ void breaker__log_conflict(breaker__log_t *log, uint64_t now_ms,
                  own != NULL ? own->token.text : "-");
 }
 
-void breaker__log_clash(breaker__log_t *log, uint64_t now_ms, const breaker_agreement_t *agreement)
+void breaker__log_clash(breaker__log_t *log, uint64_t now_ms, const breaker__agreement_t *agreement)
 {
-    const breaker_release_id_t *release = &breaker_agreement_config(agreement)->release;
+    const breaker_release_id_t *release = &breaker__agreement_config(agreement)->release;
     const breaker_ledger_entry_t *other =
-        breaker__ledger_find_clash(breaker_agreement_ledger(agreement), release);
+        breaker__ledger_find_clash(breaker__agreement_ledger(agreement), release);
 
     if (other == NULL || breaker_release_id_equal(&other->release, &log->said_clash))
         return;

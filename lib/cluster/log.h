@@ -4,10 +4,10 @@
 /* A cluster's lines for the host's log, the same warning at most once a minute. Not installed. */
 #include <stdbool.h>
 #include <stdint.h>
-#include <breaker/agreement.h>
 #include <breaker/cluster.h>
 #include <breaker/error.h>
 #include <breaker/redis.h>
+#include "cluster/agreement.h"
 
 /** how many different lines are remembered; of more the one said longest ago is forgotten */
 #define BREAKER__LOG_LINES 16
@@ -25,7 +25,7 @@ typedef struct st_breaker__log_t {
         uint64_t hash, said_ms;
     } lines[BREAKER__LOG_LINES];
     /** where the agreement was said to stand */
-    breaker_agreement_state_t said_state;
+    breaker__agreement_state_t said_state;
     breaker_token_t said_token;
     /** the release that was said to have our label */
     breaker_release_id_t said_clash;
@@ -56,17 +56,18 @@ void breaker__log_file(breaker__log_t *log, uint64_t now_ms, const breaker_error
  * and goes is not loud either.
  */
 void breaker__log_transition(breaker__log_t *log, uint64_t now_ms, const char *peer,
-                             const breaker_agreement_t *agreement);
+                             const breaker__agreement_t *agreement);
 /**
  * Warns if another release has this token, once ours: the operator gave both the same, or they
  * minted alike.
  */
 void breaker__log_conflict(breaker__log_t *log, uint64_t now_ms,
-                           const breaker_agreement_t *agreement, const breaker_token_t *token);
+                           const breaker__agreement_t *agreement, const breaker_token_t *token);
 /**
  * Warns, once for each, if another release has our label, but not our digest: files or headers were
  * changed under it, or a build does not give the same bytes twice.
  */
-void breaker__log_clash(breaker__log_t *log, uint64_t now_ms, const breaker_agreement_t *agreement);
+void breaker__log_clash(breaker__log_t *log, uint64_t now_ms,
+                        const breaker__agreement_t *agreement);
 
 #endif

@@ -6,6 +6,7 @@
  */
 #include <assert.h>
 #include <string.h>
+#include "cluster/agreement.h"
 #include "cluster/ledger.h"
 #include "cluster/mint.h"
 #include "release/release_id.h"

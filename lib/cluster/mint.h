@@ -7,7 +7,7 @@
  */
 #include <stdbool.h>
 #include <stdint.h>
-#include <breaker/agreement.h>
+#include "cluster/agreement.h"
 
 /** the first number that no spread is */
 #define BREAKER__MINT_SPREAD_END 1000

@@ -5,6 +5,7 @@
  * one that waits, and what was wanted stays due until the node has taken it.
  */
 #include <assert.h>
+#include "cluster/agreement.h"
 #include "cluster/publication.h"
 
 void breaker__publication_init(breaker__publication_t *publication, breaker_node_t *node,
@@ -68,10 +69,10 @@ void breaker__publication_want(breaker__publication_t *publication)
 }
 
 /* whether nodes of a release that is older than ours still live, and hand out its URLs */
-static bool sees_older(const breaker_agreement_t *agreement, const breaker__alive_t *alive)
+static bool sees_older(const breaker__agreement_t *agreement, const breaker__alive_t *alive)
 {
-    const breaker_ledger_t *ledger = breaker_agreement_ledger(agreement);
-    const breaker_ledger_entry_t *own = breaker_agreement_own(agreement), *newest;
+    const breaker_ledger_t *ledger = breaker__agreement_ledger(agreement);
+    const breaker_ledger_entry_t *own = breaker__agreement_own(agreement), *newest;
 
     assert(alive->num <= BREAKER__ALIVE_MAX);
     for (size_t i = 0; own != NULL && i != alive->num; ++i) {
@@ -83,7 +84,7 @@ static bool sees_older(const breaker_agreement_t *agreement, const breaker__aliv
 }
 
 void breaker__publication_on_alive(breaker__publication_t *publication,
-                                   const breaker_agreement_t *agreement,
+                                   const breaker__agreement_t *agreement,
                                    const breaker__alive_t *alive)
 {
     bool older_alive = sees_older(agreement, alive);
@@ -118,10 +119,10 @@ static void serve_next(breaker__publication_t *publication)
 
 /* where all nodes share all files, "any" is what this node has loaded */
 static breaker_ledger_t ledger_to_publish(const breaker__publication_t *publication,
-                                          const breaker_agreement_t *agreement)
+                                          const breaker__agreement_t *agreement)
 {
-    const breaker_release_id_t *any = &breaker_agreement_config(agreement)->release;
-    const breaker_ledger_t *ledger = breaker_agreement_ledger(agreement);
+    const breaker_release_id_t *any = &breaker__agreement_config(agreement)->release;
+    const breaker_ledger_t *ledger = breaker__agreement_ledger(agreement);
     const breaker_release_id_t *id = breaker_release_id(publication->release);
     breaker_ledger_entry_t entries[BREAKER_LEDGER_MAX];
     breaker_ledger_t published;
@@ -139,9 +140,9 @@ static breaker_ledger_t ledger_to_publish(const breaker__publication_t *publicat
 }
 
 int breaker__publication_publish(breaker__publication_t *publication,
-                                 const breaker_agreement_t *agreement)
+                                 const breaker__agreement_t *agreement)
 {
-    const breaker_ledger_entry_t *own = breaker_agreement_own(agreement);
+    const breaker_ledger_entry_t *own = breaker__agreement_own(agreement);
     breaker_release_t *release;
     breaker_ledger_t ledger;
     int err;

@@ -6,8 +6,8 @@
  * the one that waits for a token of its own. Not installed. Everything on the cluster's thread.
  */
 #include <stdbool.h>
-#include <breaker/agreement.h>
 #include <breaker/node.h>
+#include "cluster/agreement.h"
 #include "cluster/script.h"
 
 /** Caller's memory; the fields are private. */
@@ -39,7 +39,7 @@ const breaker_release_t *breaker__publication_look(breaker__publication_t *publi
 void breaker__publication_want(breaker__publication_t *publication);
 /** Takes notice of which other releases live; whether one of them is older is published as well. */
 void breaker__publication_on_alive(breaker__publication_t *publication,
-                                   const breaker_agreement_t *agreement,
+                                   const breaker__agreement_t *agreement,
                                    const breaker__alive_t *alive);
 
 /**
@@ -47,7 +47,7 @@ void breaker__publication_on_alive(breaker__publication_t *publication,
  * releases is served. Fails as `breaker_node_publish` does, and is due again then.
  */
 int breaker__publication_publish(breaker__publication_t *publication,
-                                 const breaker_agreement_t *agreement);
+                                 const breaker__agreement_t *agreement);
 /** Whether anything was published. */
 bool breaker__publication_is_ready(const breaker__publication_t *publication);
 

@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include "cluster/agreement.h"
 #include "cluster/saver.h"
 #include "cluster/state.h"
 
@@ -49,15 +50,15 @@ uint64_t breaker__saver_due_ms(const breaker__saver_t *saver)
 }
 
 int breaker__saver_save(breaker__saver_t *saver, uint64_t now_ms,
-                        const breaker_agreement_t *agreement, breaker_error_t *error)
+                        const breaker__agreement_t *agreement, breaker_error_t *error)
 {
     int err;
 
     if (now_ms < breaker__saver_due_ms(saver))
         return 0;
     assert(saver->path != NULL);
-    err = breaker__state_save(saver->path, breaker_agreement_own(agreement),
-                              breaker_agreement_ledger(agreement), error);
+    err = breaker__state_save(saver->path, breaker__agreement_own(agreement),
+                              breaker__agreement_ledger(agreement), error);
     saver->is_due = err != 0;
     saver->from_ms = now_ms + (err != 0 ? BREAKER__SAVE_RETRY_MS : BREAKER__SAVE_EVERY_MS);
     assert(saver->from_ms > now_ms);

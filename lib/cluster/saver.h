@@ -5,9 +5,9 @@
  * Not installed. */
 #include <stdbool.h>
 #include <stdint.h>
-#include <breaker/agreement.h>
 #include <breaker/error.h>
 #include <breaker/ledger.h>
+#include "cluster/agreement.h"
 
 /** the file is written at most so often; after a failure less often still */
 #define BREAKER__SAVE_EVERY_MS 1000
@@ -35,7 +35,7 @@ void breaker__saver_want(breaker__saver_t *saver);
 uint64_t breaker__saver_due_ms(const breaker__saver_t *saver);
 /** Writes the file if that is due now. Blocking. Trouble is told by `error` and tried again. */
 int breaker__saver_save(breaker__saver_t *saver, uint64_t now_ms,
-                        const breaker_agreement_t *agreement, breaker_error_t *error);
+                        const breaker__agreement_t *agreement, breaker_error_t *error);
 /** What is worth saving is worth it now, however soon after the time before. */
 void breaker__saver_hasten(breaker__saver_t *saver);
 

@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include "cluster/agreement.h"
 #include "cluster/script.h"
 #include "token/token.h"
 
@@ -113,7 +114,7 @@ static void format(breaker_script_command_t *command, const char *app, const wor
     assert(command->argc == WORDS_BEFORE_ENTRIES + words->num_entries);
 }
 
-static const char *act_of(const breaker_poll_t *poll)
+static const char *act_of(const breaker__poll_t *poll)
 {
     assert(!poll->must_promote || poll->may_mint);
     if (poll->must_promote)
@@ -122,7 +123,7 @@ static const char *act_of(const breaker_poll_t *poll)
 }
 
 void breaker__script_poll(breaker_script_command_t *command, const breaker__script_caller_t *caller,
-                          const breaker_poll_t *poll, bool with_nodes)
+                          const breaker__poll_t *poll, bool with_nodes)
 {
     const breaker_agreement_config_t *agreement = caller->agreement;
     const words_t words = {

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <breaker/script.h>
+#include "cluster/agreement.h"
 
 /** the text of agree.lua, NUL-ended, and its bytes without the NUL */
 extern const char breaker__agree_lua[];
@@ -34,7 +35,7 @@ typedef struct st_breaker__alive_t {
 
 /** Writes the command of a poll; `with_nodes` asks for the nodes as well. */
 void breaker__script_poll(breaker_script_command_t *command, const breaker__script_caller_t *caller,
-                          const breaker_poll_t *poll, bool with_nodes);
+                          const breaker__poll_t *poll, bool with_nodes);
 
 /**
  * Tells by an answer that has the nodes which releases but the node's own are alive, those seen

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <breaker/agreement.h>
+#include "cluster/agreement.h"
 #include "cluster/ledger.h"
 #include "cluster/state.h"
 #include "node/alone.h"
@@ -40,10 +40,10 @@ static int agree(const breaker_ledger_t *memory, const breaker_release_id_t *rel
     bool is_new;
     int err;
 
-    breaker_agreement_config_init(&config);
+    breaker__agreement_config_init(&config);
     config.release = *release;
     config.fixed = *fixed;
-    err = breaker_agreement_alone(&config, memory, wall_ms(), ret_entry, &is_new);
+    err = breaker__agreement_alone(&config, memory, wall_ms(), ret_entry, &is_new);
     assert(err != 0 || breaker_release_id_equal(&ret_entry->release, release));
     return err;
 }

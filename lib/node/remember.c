@@ -7,7 +7,7 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-#include <breaker/agreement.h>
+#include "cluster/agreement.h"
 #include "cluster/ledger.h"
 #include "cluster/state.h"
 #include "node/node.h"
@@ -76,12 +76,12 @@ static int decide(const work_t *work, const breaker_token_t *token, breaker_ledg
     breaker_agreement_config_t config;
 
     assert(token->len != 0);
-    breaker_agreement_config_init(&config);
+    breaker__agreement_config_init(&config);
     config.release = *work->release;
     if (!breaker_token_equal(token, &work->minted))
         config.fixed = *token;
-    return breaker_agreement_alone(&config, work->memory, strtoull(work->minted.text, NULL, 10),
-                                   ret_own, ret_is_new);
+    return breaker__agreement_alone(&config, work->memory, strtoull(work->minted.text, NULL, 10),
+                                    ret_own, ret_is_new);
 }
 
 static void remember(work_t *work, const breaker_token_t *token)

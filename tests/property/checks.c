@@ -5,6 +5,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include "cluster/agreement.h"
 #include "cluster/ledger.h"
 #include "world.h"
 
@@ -100,14 +101,15 @@ static void check_entry(world_t *world, const node_t *node, const breaker_ledger
 
 static void check_new_token(world_t *world, node_t *node, const breaker_ledger_entry_t *own)
 {
-    bool is_local = breaker_agreement_state(node->agreement) == BREAKER_AGREEMENT_LOCAL;
+    bool is_local = breaker__agreement_state(node->agreement) == BREAKER__AGREEMENT_LOCAL;
     bool is_first = node->own.token.len == 0;
     claim_t *claim;
 
     if (is_local)
         world_claim(world, own, true, false);
     if (is_local &&
-        breaker_ledger_newest(breaker_agreement_ledger(node->agreement), NULL)->order != own->order)
+        breaker_ledger_newest(breaker__agreement_ledger(node->agreement), NULL)->order !=
+            own->order)
         wrong(world, node, "P3: a proposal below what the node knows");
     if (is_local && !is_first)
         wrong(world, node, "a proposal of its own in place of a token");
@@ -146,8 +148,8 @@ static void check_memory(world_t *world, node_t *node, const breaker_ledger_t *l
 
 void check_node(world_t *world, node_t *node, bool is_published)
 {
-    const breaker_ledger_entry_t *own = breaker_agreement_own(node->agreement);
-    const breaker_ledger_t *ledger = breaker_agreement_ledger(node->agreement);
+    const breaker_ledger_entry_t *own = breaker__agreement_own(node->agreement);
+    const breaker_ledger_t *ledger = breaker__agreement_ledger(node->agreement);
     bool is_new = own != NULL && !same(&own->token, &node->own.token);
 
     if (own == NULL && node->own.token.len != 0)
@@ -181,7 +183,7 @@ static void check_pair(world_t *world, const node_t *a, const node_t *b)
 
 static void check_history(world_t *world, const node_t *node)
 {
-    const breaker_ledger_t *ledger = breaker_agreement_ledger(node->agreement);
+    const breaker_ledger_t *ledger = breaker__agreement_ledger(node->agreement);
     const breaker_ledger_entry_t *best = meeting_newest(&world->meeting, &node->config.release);
 
     if (best == NULL || !same(&best->token, &node->own.token))
@@ -208,7 +210,7 @@ static void check_agreed(world_t *world, bool is_settled)
                 check_pair(world, world->nodes + j, node);
         if (!is_settled)
             continue;
-        if (breaker_agreement_state(node->agreement) != BREAKER_AGREEMENT_SYNCED)
+        if (breaker__agreement_state(node->agreement) != BREAKER__AGREEMENT_SYNCED)
             wrong(world, node, "P6: not in agreement though Redis is there");
         else
             check_history(world, node);
@@ -257,7 +259,7 @@ void check_top(world_t *world)
         const breaker_ledger_entry_t *newest;
         if (node->agreement == NULL)
             continue;
-        newest = breaker_ledger_newest(breaker_agreement_ledger(node->agreement), NULL);
+        newest = breaker_ledger_newest(breaker__agreement_ledger(node->agreement), NULL);
         if (newest == NULL || !same(&newest->token, &node->own.token))
             wrong(world, node, "P7: the only release that lives is not on top of its ledger");
         newest = world->meeting.facts + world->meeting.num_facts - 1;

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "cluster/agreement.h"
 #include "cluster/mint.h"
 #include "meeting.h"
 
@@ -61,7 +62,7 @@ const breaker_ledger_entry_t *meeting_newest(const meeting_t *meeting,
 }
 
 /* the largest order at which the caller's release and another one claim the same token, or -1 */
-static int64_t merge(meeting_t *meeting, const caller_t *caller, const breaker_poll_t *poll)
+static int64_t merge(meeting_t *meeting, const caller_t *caller, const breaker__poll_t *poll)
 {
     const breaker_release_id_t *mine = &caller->config->release;
     int64_t conflict = -1;
@@ -137,7 +138,7 @@ static bool is_fixed_new(meeting_t *meeting, const breaker_agreement_config_t *c
 }
 
 static bool must_mint(meeting_t *meeting, uint64_t now_ms, const caller_t *caller,
-                      const breaker_poll_t *poll, int64_t conflict)
+                      const breaker__poll_t *poll, int64_t conflict)
 {
     const breaker_agreement_config_t *config = caller->config;
     const breaker_ledger_entry_t *mine = meeting_newest(meeting, &config->release);
@@ -157,7 +158,7 @@ static bool must_mint(meeting_t *meeting, uint64_t now_ms, const caller_t *calle
 }
 
 static breaker_ledger_entry_t mint(meeting_t *meeting, uint64_t now_ms, const caller_t *caller,
-                                   const breaker_poll_t *poll)
+                                   const breaker__poll_t *poll)
 {
     const breaker_agreement_config_t *config = caller->config;
     breaker_ledger_entry_t made = {.release = config->release, .order = now_ms + 60000};
@@ -231,7 +232,7 @@ static void digest_facts(const meeting_t *meeting, char *ret_digest)
 }
 
 minute_t meeting_poll(meeting_t *meeting, uint64_t now_ms, const caller_t *caller,
-                      const breaker_poll_t *poll, breaker_answer_t *ret_answer)
+                      const breaker__poll_t *poll, breaker_answer_t *ret_answer)
 {
     minute_t minute = {.minted = {.order = 0}};
     int64_t conflict = merge(meeting, caller, poll);

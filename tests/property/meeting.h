@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <breaker/agreement.h>
+#include "cluster/agreement.h"
 
 enum { FACTS_MAX = 2 * BREAKER_LEDGER_MAX + 8, ATTENDANTS_MAX = 128 };
 
@@ -44,7 +44,7 @@ typedef struct st_minute_t {
 
 /** One poll, at `now_ms` of Redis's clock. */
 minute_t meeting_poll(meeting_t *meeting, uint64_t now_ms, const caller_t *caller,
-                      const breaker_poll_t *poll, breaker_answer_t *ret_answer);
+                      const breaker__poll_t *poll, breaker_answer_t *ret_answer);
 
 /** The newest entry of a release, or NULL. */
 const breaker_ledger_entry_t *meeting_newest(const meeting_t *meeting,

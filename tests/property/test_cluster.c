@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "cluster/agreement.h"
 #include "token/token.h"
 #include "world.h"
 
@@ -60,7 +61,7 @@ static void tell(const world_t *world)
     for (size_t i = 0; i != world->num_nodes; ++i) {
         const node_t *node = world->nodes + i;
         print_message("  node %zu of r%u: state %d, token %s at %llu%s%s\n", i, node->release,
-                      node->agreement != NULL ? (int)breaker_agreement_state(node->agreement) : -1,
+                      node->agreement != NULL ? (int)breaker__agreement_state(node->agreement) : -1,
                       node->own.token.text, (unsigned long long)node->own.order,
                       node->is_connected ? ", connected" : "", node->is_cut ? ", cut off" : "");
     }
@@ -109,7 +110,7 @@ static void the_invariants_hold_in_every_world(void **state)
 
 /* ---- plain tokens above an order that is ahead of all clocks ---- */
 
-static const breaker_moment_t epoch = {.wall_ms = UINT64_C(1700000000000), .mono_ms = 1000};
+static const breaker__moment_t epoch = {.wall_ms = UINT64_C(1700000000000), .mono_ms = 1000};
 
 static breaker_ledger_entry_t entry_of(uint64_t order, unsigned release)
 {
@@ -122,15 +123,15 @@ static breaker_ledger_entry_t entry_of(uint64_t order, unsigned release)
     return entry;
 }
 
-static breaker_agreement_t *start(unsigned release, const breaker_ledger_t *file,
-                                  breaker_agreement_config_t *config)
+static breaker__agreement_t *start(unsigned release, const breaker_ledger_t *file,
+                                   breaker_agreement_config_t *config)
 {
-    breaker_agreement_t *node;
+    breaker__agreement_t *node;
 
-    breaker_agreement_config_init(config);
+    breaker__agreement_config_init(config);
     config->release = entry_of(0, release).release;
-    assert_int_equal(breaker_agreement_create(config, &node), 0);
-    assert_true(breaker_agreement_start(node, epoch, file).dial);
+    assert_int_equal(breaker__agreement_create(config, &node), 0);
+    assert_true(breaker__agreement_start(node, epoch, file).dial);
     return node;
 }
 
@@ -138,19 +139,19 @@ static breaker_agreement_t *start(unsigned release, const breaker_ledger_t *file
 static breaker_token_t join(meeting_t *meeting, unsigned release, const breaker_ledger_t *file)
 {
     breaker_agreement_config_t config;
-    breaker_agreement_t *node = start(release, file, &config);
+    breaker__agreement_t *node = start(release, file, &config);
     caller_t caller = {.config = &config, .release = release, .id = release + 1};
     breaker_answer_t answer;
-    breaker_poll_t poll;
+    breaker__poll_t poll;
     breaker_token_t token;
 
-    assert_true(breaker_agreement_on_up(node, epoch).poll);
-    breaker_agreement_poll(node, epoch, &poll);
+    assert_true(breaker__agreement_on_up(node, epoch).poll);
+    breaker__agreement_poll(node, epoch, &poll);
     meeting_poll(meeting, epoch.wall_ms, &caller, &poll, &answer);
-    breaker_agreement_on_answer(node, epoch, &answer);
-    assert_int_equal(breaker_agreement_state(node), BREAKER_AGREEMENT_SYNCED);
-    token = breaker_agreement_own(node)->token;
-    breaker_agreement_free(node);
+    breaker__agreement_on_answer(node, epoch, &answer);
+    assert_int_equal(breaker__agreement_state(node), BREAKER__AGREEMENT_SYNCED);
+    token = breaker__agreement_own(node)->token;
+    breaker__agreement_free(node);
     return token;
 }
 
@@ -158,15 +159,15 @@ static breaker_token_t join(meeting_t *meeting, unsigned release, const breaker_
 static breaker_token_t stay_alone(unsigned release, const breaker_ledger_t *file)
 {
     breaker_agreement_config_t config;
-    breaker_agreement_t *node = start(release, file, &config);
-    breaker_moment_t later = {epoch.wall_ms + config.grace_ms, epoch.mono_ms + config.grace_ms};
+    breaker__agreement_t *node = start(release, file, &config);
+    breaker__moment_t later = {epoch.wall_ms + config.grace_ms, epoch.mono_ms + config.grace_ms};
     breaker_token_t token;
 
-    breaker_agreement_on_down(node, epoch);
-    breaker_agreement_on_time(node, later);
-    assert_int_equal(breaker_agreement_state(node), BREAKER_AGREEMENT_LOCAL);
-    token = breaker_agreement_own(node)->token;
-    breaker_agreement_free(node);
+    breaker__agreement_on_down(node, epoch);
+    breaker__agreement_on_time(node, later);
+    assert_int_equal(breaker__agreement_state(node), BREAKER__AGREEMENT_LOCAL);
+    token = breaker__agreement_own(node)->token;
+    breaker__agreement_free(node);
     return token;
 }
 

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+#include "cluster/agreement.h"
 #include "cluster/script.h"
 #include "meeting.h"
 #include "resp.h"
@@ -541,7 +542,7 @@ static void parse_release(const char *text, breaker_release_id_t *ret_id)
 }
 
 /* few tokens and few orders, so that they meet */
-static void make_poll(uint64_t *random, breaker_poll_t *poll)
+static void make_poll(uint64_t *random, breaker__poll_t *poll)
 {
     size_t num = next_random(random, 8) == 0 ? BREAKER_LEDGER_MAX : next_random(random, 4);
     char text[32];
@@ -565,7 +566,7 @@ static void make_config(uint64_t *random, unsigned release, breaker_agreement_co
 {
     char text[32];
 
-    breaker_agreement_config_init(config);
+    breaker__agreement_config_init(config);
     config->dead_after_ms = next_random(random, 2) == 0 ? 0 : 1;
     snprintf(text, sizeof(text), "r%u", release);
     parse_release(text, &config->release);
@@ -601,7 +602,7 @@ static void ask_both(const bench_t *bench, meeting_t *meeting, uint64_t *random,
     char lines[BREAKER_LEDGER_MAX + 1][200], clock[24], dead[24], id[8];
     breaker_agreement_config_t config;
     breaker_answer_t expected;
-    breaker_poll_t poll;
+    breaker__poll_t poll;
     caller_t caller = {.config = &config, .release = release, .id = release + 1};
     resp_t *reply;
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "cluster/agreement.h"
 #include "cluster/ledger.h"
 #include "world.h"
 
@@ -31,9 +32,9 @@ static uint64_t clock_of(const world_t *world, int64_t skew_ms)
     return clock_ms / world->grain_ms * world->grain_ms;
 }
 
-static breaker_moment_t moment_of(const world_t *world, const node_t *node)
+static breaker__moment_t moment_of(const world_t *world, const node_t *node)
 {
-    return (breaker_moment_t){.wall_ms = clock_of(world, node->skew_ms), .mono_ms = world->now_ms};
+    return (breaker__moment_t){.wall_ms = clock_of(world, node->skew_ms), .mono_ms = world->now_ms};
 }
 
 static uint64_t redis_now(const world_t *world)
@@ -91,19 +92,19 @@ static void send_poll(world_t *world, node_t *node)
                          .is_reply_lost = world_chance(world, world->loss_percent)};
     if (world_chance(world, world->ghost_percent))
         flight->arrives_ms += world_random(world, 5000);
-    breaker_agreement_poll(node->agreement, moment_of(world, node), &flight->poll);
+    breaker__agreement_poll(node->agreement, moment_of(world, node), &flight->poll);
 }
 
-static void carry_out(world_t *world, node_t *node, breaker_actions_t actions)
+static void carry_out(world_t *world, node_t *node, breaker__actions_t actions)
 {
     if (actions.hang_up) {
         node->is_connected = false;
         expect(node, OUTCOME_NONE, NEVER);
     }
     if (actions.save && node->has_file) {
-        node->file = *breaker_agreement_ledger(node->agreement);
-        breaker__ledger_add(&node->file, breaker_agreement_own(node->agreement) != NULL
-                                             ? breaker_agreement_own(node->agreement)
+        node->file = *breaker__agreement_ledger(node->agreement);
+        breaker__ledger_add(&node->file, breaker__agreement_own(node->agreement) != NULL
+                                             ? breaker__agreement_own(node->agreement)
                                              : &(breaker_ledger_entry_t){.order = 0});
     }
     node->wake_ms = actions.wake_ms;
@@ -117,7 +118,7 @@ static void carry_out(world_t *world, node_t *node, breaker_actions_t actions)
 static void deliver(world_t *world, node_t *node)
 {
     outcome_t outcome = node->outcome;
-    breaker_moment_t now = moment_of(world, node);
+    breaker__moment_t now = moment_of(world, node);
 
     /* whatever is under way still answers what is over now */
     ++node->serial;
@@ -125,14 +126,14 @@ static void deliver(world_t *world, node_t *node)
     if (outcome == OUTCOME_UP) {
         node->is_connected = true;
         world->unsettled_ms = world->now_ms;
-        carry_out(world, node, breaker_agreement_on_up(node->agreement, now));
+        carry_out(world, node, breaker__agreement_on_up(node->agreement, now));
     } else if (outcome == OUTCOME_DOWN) {
         node->is_connected = false;
-        carry_out(world, node, breaker_agreement_on_down(node->agreement, now));
+        carry_out(world, node, breaker__agreement_on_down(node->agreement, now));
     } else if (outcome == OUTCOME_REFUSED) {
-        carry_out(world, node, breaker_agreement_on_refused(node->agreement, now));
+        carry_out(world, node, breaker__agreement_on_refused(node->agreement, now));
     } else {
-        carry_out(world, node, breaker_agreement_on_answer(node->agreement, now, &node->answer));
+        carry_out(world, node, breaker__agreement_on_answer(node->agreement, now, &node->answer));
     }
 }
 
@@ -180,7 +181,7 @@ static void configure(world_t *world, node_t *node)
     breaker_agreement_config_t *config = &node->config;
     char text[32];
 
-    breaker_agreement_config_init(config);
+    breaker__agreement_config_init(config);
     config->poll_ms = world->poll_ms;
     config->dead_after_ms = world->dead_after_ms;
     config->start = policies[world_random(world, 4)];
@@ -205,15 +206,15 @@ static void boot(world_t *world, node_t *node)
     node->own = (breaker_ledger_entry_t){.order = 0};
     node->ledger = node->file;
     configure(world, node);
-    if (breaker_agreement_create(&node->config, &node->agreement) != 0)
+    if (breaker__agreement_create(&node->config, &node->agreement) != 0)
         abort();
     carry_out(world, node,
-              breaker_agreement_start(node->agreement, moment_of(world, node), &node->file));
+              breaker__agreement_start(node->agreement, moment_of(world, node), &node->file));
 }
 
 void world_kill(world_t *world, node_t *node)
 {
-    breaker_agreement_free(node->agreement);
+    breaker__agreement_free(node->agreement);
     node->agreement = NULL;
     node->is_connected = false;
     node->wake_ms = node->boot_ms = NEVER;
@@ -263,10 +264,10 @@ static void intrude(world_t *world)
     breaker_answer_t answer;
     char text[32];
 
-    breaker_agreement_config_init(&config);
+    breaker__agreement_config_init(&config);
     config.dead_after_ms = world->dead_after_ms;
     for (uint64_t i = 0; i != num; ++i) {
-        breaker_poll_t poll = {.may_mint = true, .wall_ms = clock_of(world, 0)};
+        breaker__poll_t poll = {.may_mint = true, .wall_ms = clock_of(world, 0)};
         unsigned release = 100 + (unsigned)world_random(world, 1000);
         caller_t caller = {.config = &config, .release = release, .id = 0};
         snprintf(text, sizeof(text), "r%u", release);
@@ -338,7 +339,7 @@ void world_fault(world_t *world)
     case 5:
         if (node->agreement != NULL)
             carry_out(world, node,
-                      breaker_agreement_on_wanted(node->agreement, moment_of(world, node)));
+                      breaker__agreement_on_wanted(node->agreement, moment_of(world, node)));
         break;
     default:
         fault_of_redis(world);
@@ -392,7 +393,7 @@ void world_init(world_t *world, uint64_t seed)
 void world_dispose(world_t *world)
 {
     for (size_t i = 0; i != world->num_nodes; ++i)
-        breaker_agreement_free(world->nodes[i].agreement);
+        breaker__agreement_free(world->nodes[i].agreement);
 }
 
 static uint64_t node_due_ms(const node_t *node)
@@ -410,7 +411,7 @@ static void step_node(world_t *world, node_t *node)
         deliver(world, node);
     } else {
         node->wake_ms = NEVER;
-        carry_out(world, node, breaker_agreement_on_time(node->agreement, moment_of(world, node)));
+        carry_out(world, node, breaker__agreement_on_time(node->agreement, moment_of(world, node)));
     }
 }
 

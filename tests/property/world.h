@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <breaker/agreement.h>
+#include "cluster/agreement.h"
 #include "meeting.h"
 
 enum {
@@ -36,7 +36,7 @@ typedef enum en_outcome_t {
 
 typedef struct st_node_t {
     breaker_agreement_config_t config;
-    breaker_agreement_t *agreement; /* owned; NULL while the process does not run */
+    breaker__agreement_t *agreement; /* owned; NULL while the process does not run */
     unsigned release;
     /** another one for each life */
     unsigned id;
@@ -68,7 +68,7 @@ typedef struct st_flight_t {
     uint64_t arrives_ms;
     bool is_reply_lost;
     breaker_agreement_config_t config;
-    breaker_poll_t poll;
+    breaker__poll_t poll;
 } flight_t;
 
 /** that a token names a release, and how it came to */

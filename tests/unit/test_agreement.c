@@ -10,8 +10,8 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <breaker/agreement.h>
 #include <breaker/error.h>
+#include "cluster/agreement.h"
 #include "cluster/ledger.h"
 
 #define WALL UINT64_C(1718539201234)
@@ -20,9 +20,9 @@
 /* one node and the clocks it goes by */
 typedef struct st_bench_t {
     breaker_agreement_config_t config;
-    breaker_agreement_t *node;
-    breaker_moment_t now;
-    breaker_actions_t last;
+    breaker__agreement_t *node;
+    breaker__moment_t now;
+    breaker__actions_t last;
 } bench_t;
 
 static breaker_token_t token(const char *text)
@@ -49,10 +49,10 @@ static breaker_ledger_entry_t entry(uint64_t order, const char *text, const char
 
 static void bench_init(bench_t *bench)
 {
-    breaker_agreement_config_init(&bench->config);
+    breaker__agreement_config_init(&bench->config);
     bench->config.release = release_of("mine");
     bench->config.seed = 7;
-    bench->now = (breaker_moment_t){.wall_ms = WALL, .mono_ms = START_MS};
+    bench->now = (breaker__moment_t){.wall_ms = WALL, .mono_ms = START_MS};
     bench->node = NULL;
 }
 
@@ -61,13 +61,13 @@ static void begin(bench_t *bench, const breaker_ledger_entry_t *saved, size_t nu
     breaker_ledger_t ledger;
 
     assert_int_equal(breaker_ledger_init(&ledger, saved, num), 0);
-    assert_int_equal(breaker_agreement_create(&bench->config, &bench->node), 0);
-    bench->last = breaker_agreement_start(bench->node, bench->now, num != 0 ? &ledger : NULL);
+    assert_int_equal(breaker__agreement_create(&bench->config, &bench->node), 0);
+    bench->last = breaker__agreement_start(bench->node, bench->now, num != 0 ? &ledger : NULL);
 }
 
 static void end(bench_t *bench)
 {
-    breaker_agreement_free(bench->node);
+    breaker__agreement_free(bench->node);
     bench->node = NULL;
 }
 
@@ -83,22 +83,22 @@ static void wake(bench_t *bench)
     assert_true(bench->last.wake_ms != UINT64_MAX);
     assert_true(bench->last.wake_ms > bench->now.mono_ms);
     pass(bench, bench->last.wake_ms - bench->now.mono_ms);
-    bench->last = breaker_agreement_on_time(bench->node, bench->now);
+    bench->last = breaker__agreement_on_time(bench->node, bench->now);
 }
 
 static void up(bench_t *bench)
 {
-    bench->last = breaker_agreement_on_up(bench->node, bench->now);
+    bench->last = breaker__agreement_on_up(bench->node, bench->now);
 }
 
 static void down(bench_t *bench)
 {
-    bench->last = breaker_agreement_on_down(bench->node, bench->now);
+    bench->last = breaker__agreement_on_down(bench->node, bench->now);
 }
 
 static void wanted(bench_t *bench)
 {
-    bench->last = breaker_agreement_on_wanted(bench->node, bench->now);
+    bench->last = breaker__agreement_on_wanted(bench->node, bench->now);
 }
 
 /* an answer whose digest is `mark`, forty times */
@@ -109,7 +109,7 @@ static void answer(bench_t *bench, char mark, const breaker_ledger_entry_t *entr
     memset(made.digest, mark, 40);
     for (size_t i = 0; i != num; ++i)
         made.entries[i] = entries[i];
-    bench->last = breaker_agreement_on_answer(bench->node, bench->now, &made);
+    bench->last = breaker__agreement_on_answer(bench->node, bench->now, &made);
 }
 
 static void answer_unchanged(bench_t *bench, char mark)
@@ -117,26 +117,26 @@ static void answer_unchanged(bench_t *bench, char mark)
     breaker_answer_t made = {.unchanged = true};
 
     memset(made.digest, mark, 40);
-    bench->last = breaker_agreement_on_answer(bench->node, bench->now, &made);
+    bench->last = breaker__agreement_on_answer(bench->node, bench->now, &made);
 }
 
-static breaker_poll_t poll_of(const bench_t *bench)
+static breaker__poll_t poll_of(const bench_t *bench)
 {
-    breaker_poll_t poll;
+    breaker__poll_t poll;
 
     memset(&poll, 0xff, sizeof(poll));
-    breaker_agreement_poll(bench->node, bench->now, &poll);
+    breaker__agreement_poll(bench->node, bench->now, &poll);
     return poll;
 }
 
-static void check_state(const bench_t *bench, breaker_agreement_state_t state)
+static void check_state(const bench_t *bench, breaker__agreement_state_t state)
 {
-    assert_int_equal(breaker_agreement_state(bench->node), state);
+    assert_int_equal(breaker__agreement_state(bench->node), state);
 }
 
 static void check_own(const bench_t *bench, const char *text)
 {
-    const breaker_ledger_entry_t *own = breaker_agreement_own(bench->node);
+    const breaker_ledger_entry_t *own = breaker__agreement_own(bench->node);
 
     if (text == NULL) {
         assert_null(own);
@@ -168,7 +168,7 @@ static void a_new_node_dials_polls_and_adopts_its_releases_token(void **state)
     (void)state;
     bench_init(&bench);
     begin(&bench, NULL, 0);
-    check_state(&bench, BREAKER_AGREEMENT_START);
+    check_state(&bench, BREAKER__AGREEMENT_START);
     check_own(&bench, NULL);
     assert_true(bench.last.dial);
     assert_false(bench.last.publish);
@@ -178,11 +178,11 @@ static void a_new_node_dials_polls_and_adopts_its_releases_token(void **state)
     assert_int_equal(poll_of(&bench).num_entries, 0);
     pass(&bench, 3);
     answer(&bench, 'a', there, 2);
-    check_state(&bench, BREAKER_AGREEMENT_SYNCED);
+    check_state(&bench, BREAKER__AGREEMENT_SYNCED);
     check_own(&bench, "t20");
     assert_true(bench.last.save && bench.last.publish);
-    assert_int_equal(breaker_agreement_answered_ms(bench.node), START_MS);
-    assert_int_equal(breaker_ledger_size(breaker_agreement_ledger(bench.node)), 2);
+    assert_int_equal(breaker__agreement_answered_ms(bench.node), START_MS);
+    assert_int_equal(breaker_ledger_size(breaker__agreement_ledger(bench.node)), 2);
     end(&bench);
 }
 
@@ -193,7 +193,7 @@ static void without_redis_the_grace_ends_in_a_proposal(void **state)
     (void)state;
     bench_init(&bench);
     begin(&bench, NULL, 0);
-    while (breaker_agreement_state(bench.node) == BREAKER_AGREEMENT_START) {
+    while (breaker__agreement_state(bench.node) == BREAKER__AGREEMENT_START) {
         assert_true(bench.now.mono_ms < START_MS + 1500);
         if (bench.last.dial)
             down(&bench);
@@ -201,9 +201,9 @@ static void without_redis_the_grace_ends_in_a_proposal(void **state)
             wake(&bench);
     }
     assert_int_equal(bench.now.mono_ms, START_MS + 1500);
-    check_state(&bench, BREAKER_AGREEMENT_LOCAL);
+    check_state(&bench, BREAKER__AGREEMENT_LOCAL);
     check_own(&bench, "1718539202734");
-    assert_int_equal(breaker_agreement_own(bench.node)->order, WALL + 1500);
+    assert_int_equal(breaker__agreement_own(bench.node)->order, WALL + 1500);
     assert_true(bench.last.save && bench.last.publish);
     end(&bench);
 }
@@ -271,7 +271,7 @@ static void an_empty_ledger_is_believed_after_settling(void **state)
             answer_unchanged(&bench, 'a');
     }
     assert_int_equal(bench.now.mono_ms, settled);
-    check_state(&bench, BREAKER_AGREEMENT_START);
+    check_state(&bench, BREAKER__AGREEMENT_START);
     end(&bench);
 }
 
@@ -285,7 +285,7 @@ static void a_ledger_of_others_needs_no_settling(void **state)
     begin(&bench, NULL, 0);
     up(&bench);
     answer(&bench, 'a', &there, 1);
-    check_state(&bench, BREAKER_AGREEMENT_START);
+    check_state(&bench, BREAKER__AGREEMENT_START);
     assert_true(poll_of(&bench).may_mint);
     end(&bench);
 }
@@ -301,7 +301,7 @@ static void a_redis_that_never_gives_a_token_is_not_waited_for_for_ever(void **s
     begin(&bench, NULL, 0);
     up(&bench);
     answer(&bench, 'a', &there, 1);
-    while (breaker_agreement_state(bench.node) == BREAKER_AGREEMENT_START) {
+    while (breaker__agreement_state(bench.node) == BREAKER__AGREEMENT_START) {
         wake(&bench);
         if (bench.last.poll)
             answer_unchanged(&bench, 'a');
@@ -320,16 +320,16 @@ static void the_policy_decides_how_long_a_start_waits(void **state)
     bench.config.start = BREAKER_START_WAIT;
     begin(&bench, NULL, 0);
     stay_down_until(&bench, START_MS + 29000);
-    check_state(&bench, BREAKER_AGREEMENT_START);
+    check_state(&bench, BREAKER__AGREEMENT_START);
     stay_down_until(&bench, START_MS + 30000);
-    check_state(&bench, BREAKER_AGREEMENT_LOCAL);
+    check_state(&bench, BREAKER__AGREEMENT_LOCAL);
     end(&bench);
 
     bench_init(&bench);
     bench.config.start = BREAKER_START_STRICT;
     begin(&bench, NULL, 0);
     stay_down_until(&bench, START_MS + 3600000);
-    check_state(&bench, BREAKER_AGREEMENT_START);
+    check_state(&bench, BREAKER__AGREEMENT_START);
     check_own(&bench, NULL);
     end(&bench);
 }
@@ -339,12 +339,12 @@ static void a_saved_token_is_used_at_once_and_asserted_with_its_history(void **s
     breaker_ledger_entry_t saved[] = {entry(10, "t10", "mine"), entry(30, "t30", "mine"),
                                       entry(40, "t40", "other")};
     bench_t bench;
-    breaker_poll_t poll;
+    breaker__poll_t poll;
 
     (void)state;
     bench_init(&bench);
     begin(&bench, saved, 3);
-    check_state(&bench, BREAKER_AGREEMENT_STALE);
+    check_state(&bench, BREAKER__AGREEMENT_STALE);
     check_own(&bench, "t30");
     assert_true(bench.last.publish && bench.last.dial);
     assert_false(bench.last.save);
@@ -355,7 +355,7 @@ static void a_saved_token_is_used_at_once_and_asserted_with_its_history(void **s
     assert_int_equal(poll.num_entries, 3);
     assert_string_equal(poll.entries[0].token.text, "t30");
     answer(&bench, 'a', saved, 3);
-    check_state(&bench, BREAKER_AGREEMENT_SYNCED);
+    check_state(&bench, BREAKER__AGREEMENT_SYNCED);
     assert_false(bench.last.save || bench.last.publish);
     /* Redis has it all; the own entry goes along for the day that it has not */
     poll = poll_of(&bench);
@@ -370,7 +370,7 @@ static void a_new_connection_begins_with_everything(void **state)
 {
     breaker_ledger_entry_t all[] = {entry(10, "t10", "other"), entry(30, "t30", "mine")};
     bench_t bench;
-    breaker_poll_t poll;
+    breaker__poll_t poll;
 
     (void)state;
     bench_init(&bench);
@@ -393,7 +393,7 @@ static void what_redis_lost_goes_out_with_the_next_poll(void **state)
 {
     breaker_ledger_entry_t all[] = {entry(10, "t10", "other"), entry(30, "t30", "mine")};
     bench_t bench;
-    breaker_poll_t poll;
+    breaker__poll_t poll;
 
     (void)state;
     bench_init(&bench);
@@ -430,7 +430,7 @@ static void a_larger_token_of_my_release_is_adopted_and_a_smaller_one_ignored(vo
     answer(&bench, 'b', &larger, 1);
     check_own(&bench, "t50");
     assert_true(bench.last.save && bench.last.publish);
-    assert_int_equal(breaker_ledger_size(breaker_agreement_ledger(bench.node)), 3);
+    assert_int_equal(breaker_ledger_size(breaker__agreement_ledger(bench.node)), 3);
     end(&bench);
 }
 
@@ -447,7 +447,7 @@ static void a_token_that_went_to_another_release_is_left_for_the_fresh_one(void 
     up(&bench);
     answer(&bench, 'a', there, 2);
     check_own(&bench, "t31");
-    ledger = breaker_agreement_ledger(bench.node);
+    ledger = breaker__agreement_ledger(bench.node);
     assert_string_equal(breaker__ledger_find(ledger, "t30", 3)->release.text, "other");
     assert_int_equal(poll_of(&bench).num_entries, 1);
     end(&bench);
@@ -458,7 +458,7 @@ static void a_token_known_as_anothers_is_not_adopted_but_told(void **state)
     breaker_ledger_entry_t saved = entry(30, "t30", "other"), there = entry(30, "t30", "mine");
     breaker_ledger_entry_t moved[] = {entry(30, "t30", "mine"), entry(31, "t31", "mine")};
     bench_t bench;
-    breaker_poll_t poll;
+    breaker__poll_t poll;
 
     (void)state;
     bench_init(&bench);
@@ -486,13 +486,13 @@ static void an_operators_token_takes_the_place_of_its_first_registration(void **
     begin(&bench, NULL, 0);
     stay_down_until(&bench, START_MS + 1500);
     check_own(&bench, "v1");
-    assert_int_equal(breaker_agreement_own(bench.node)->order, WALL + 1500);
+    assert_int_equal(breaker__agreement_own(bench.node)->order, WALL + 1500);
     while (!bench.last.dial)
         wake(&bench);
     up(&bench);
     answer(&bench, 'a', &there, 1);
     check_own(&bench, "v1");
-    assert_int_equal(breaker_agreement_own(bench.node)->order, 90);
+    assert_int_equal(breaker__agreement_own(bench.node)->order, 90);
     end(&bench);
 }
 
@@ -527,9 +527,9 @@ static void a_proposal_lies_above_all_that_is_known(void **state)
         strcpy(bench.config.suffix, cases[i].suffix);
         begin(&bench, &saved, 1);
         stay_down_until(&bench, START_MS + 1500);
-        check_state(&bench, BREAKER_AGREEMENT_LOCAL);
+        check_state(&bench, BREAKER__AGREEMENT_LOCAL);
         check_own(&bench, cases[i].token);
-        assert_int_equal(breaker_agreement_own(bench.node)->order, cases[i].order);
+        assert_int_equal(breaker__agreement_own(bench.node)->order, cases[i].order);
         end(&bench);
     }
 }
@@ -543,7 +543,7 @@ static void without_an_order_left_a_start_waits_on(void **state)
     bench_init(&bench);
     begin(&bench, &saved, 1);
     stay_down_until(&bench, START_MS + 20000);
-    check_state(&bench, BREAKER_AGREEMENT_START);
+    check_state(&bench, BREAKER__AGREEMENT_START);
     end(&bench);
 }
 
@@ -564,7 +564,7 @@ static void a_broken_connection_keeps_the_token_and_backs_off_with_jitter(void *
             if (!bench.last.dial && i == 0)
                 wake(&bench);
             down(&bench);
-            check_state(&bench, BREAKER_AGREEMENT_STALE);
+            check_state(&bench, BREAKER__AGREEMENT_STALE);
             check_own(&bench, "t20");
             assert_false(bench.last.publish || bench.last.dial);
             assert_true(bench.last.wake_ms > bench.now.mono_ms);
@@ -719,10 +719,10 @@ static void a_silence_of_three_polls_is_stale(void **state)
     assert_true(bench.last.poll);
     assert_int_equal(bench.last.wake_ms, START_MS + 3000);
     wake(&bench);
-    check_state(&bench, BREAKER_AGREEMENT_STALE);
+    check_state(&bench, BREAKER__AGREEMENT_STALE);
     check_own(&bench, "t20");
     answer_unchanged(&bench, 'a');
-    check_state(&bench, BREAKER_AGREEMENT_SYNCED);
+    check_state(&bench, BREAKER__AGREEMENT_SYNCED);
     end(&bench);
 }
 
@@ -735,9 +735,9 @@ static void a_refusal_hangs_up(void **state)
     bench_init(&bench);
     begin(&bench, &there, 1);
     up(&bench);
-    bench.last = breaker_agreement_on_refused(bench.node, bench.now);
+    bench.last = breaker__agreement_on_refused(bench.node, bench.now);
     assert_true(bench.last.hang_up);
-    check_state(&bench, BREAKER_AGREEMENT_STALE);
+    check_state(&bench, BREAKER__AGREEMENT_STALE);
     wake(&bench);
     assert_true(bench.last.dial);
     end(&bench);
@@ -766,11 +766,11 @@ static void a_malformed_answer_is_a_refusal_that_changes_nothing(void **state)
         bench_init(&bench);
         begin(&bench, &saved, 1);
         up(&bench);
-        bench.last = breaker_agreement_on_answer(bench.node, bench.now, cases + i);
+        bench.last = breaker__agreement_on_answer(bench.node, bench.now, cases + i);
         if (!bench.last.hang_up || bench.last.publish)
             fail_msg("case %zu", i);
         check_own(&bench, "t20");
-        check_state(&bench, BREAKER_AGREEMENT_STALE);
+        check_state(&bench, BREAKER__AGREEMENT_STALE);
         end(&bench);
     }
 }
@@ -806,7 +806,7 @@ static void an_entry_that_was_pushed_out_is_asserted_still(void **state)
 {
     breaker_ledger_entry_t saved = entry(5, "t5", "mine"), newer[BREAKER_LEDGER_MAX];
     bench_t bench;
-    breaker_poll_t poll;
+    breaker__poll_t poll;
     char text[16];
 
     (void)state;
@@ -851,24 +851,24 @@ static void timers_and_names_out_of_bounds_are_refused(void **state)
         CASE(dead_after_ms, BREAKER_DEAD_AFTER_MAX_MS + 1),
 #undef CASE
     };
-    breaker_agreement_t *made = NULL;
+    breaker__agreement_t *made = NULL;
     bench_t bench;
 
     (void)state;
     for (size_t i = 0; i != sizeof(timers) / sizeof(timers[0]); ++i) {
         bench_init(&bench);
         memcpy((char *)&bench.config + timers[i].at, &timers[i].value, sizeof(uint32_t));
-        if (breaker_agreement_create(&bench.config, &made) != BREAKER_ERR_RANGE)
+        if (breaker__agreement_create(&bench.config, &made) != BREAKER_ERR_RANGE)
             fail_msg("case %zu", i);
     }
     bench_init(&bench);
     bench.config.release.len = 0;
-    assert_int_equal(breaker_agreement_create(&bench.config, &made), BREAKER_ERR_RELEASE_SYNTAX);
+    assert_int_equal(breaker__agreement_create(&bench.config, &made), BREAKER_ERR_RELEASE_SYNTAX);
     bench_init(&bench);
     strcpy(bench.config.suffix, "-a/b");
-    assert_int_equal(breaker_agreement_create(&bench.config, &made), BREAKER_ERR_TOKEN_SYNTAX);
+    assert_int_equal(breaker__agreement_create(&bench.config, &made), BREAKER_ERR_TOKEN_SYNTAX);
     memset(bench.config.suffix, 'a', sizeof(bench.config.suffix));
-    assert_int_equal(breaker_agreement_create(&bench.config, &made), BREAKER_ERR_RANGE);
+    assert_int_equal(breaker__agreement_create(&bench.config, &made), BREAKER_ERR_RANGE);
     assert_null(made);
 }
 

@@ -9,15 +9,15 @@
 #include <cmocka.h>
 #include <stdbool.h>
 #include <string.h>
-#include <breaker/agreement.h>
+#include "cluster/agreement.h"
 
 #define WALL UINT64_C(1718539201234)
 
 typedef struct st_bench_t {
     breaker_agreement_config_t config;
-    breaker_agreement_t *node;
-    breaker_moment_t now;
-    breaker_actions_t last;
+    breaker__agreement_t *node;
+    breaker__moment_t now;
+    breaker__actions_t last;
 } bench_t;
 
 static breaker_release_id_t release_of(const char *text)
@@ -42,14 +42,14 @@ static void begin(bench_t *bench, breaker_start_policy_t start)
     const breaker_ledger_entry_t saved[] = {entry(50, "t0", "r0"), entry(100, "t1", "r1")};
     breaker_ledger_t ledger;
 
-    breaker_agreement_config_init(&bench->config);
+    breaker__agreement_config_init(&bench->config);
     bench->config.release = release_of("r1");
     bench->config.start = start;
     bench->config.seed = 7;
-    bench->now = (breaker_moment_t){.wall_ms = WALL, .mono_ms = 5000};
+    bench->now = (breaker__moment_t){.wall_ms = WALL, .mono_ms = 5000};
     assert_int_equal(breaker_ledger_init(&ledger, saved, 2), 0);
-    assert_int_equal(breaker_agreement_create(&bench->config, &bench->node), 0);
-    bench->last = breaker_agreement_start(bench->node, bench->now, &ledger);
+    assert_int_equal(breaker__agreement_create(&bench->config, &bench->node), 0);
+    bench->last = breaker__agreement_start(bench->node, bench->now, &ledger);
 }
 
 static void answer(bench_t *bench, char mark, const breaker_ledger_entry_t *entries, size_t num)
@@ -59,7 +59,7 @@ static void answer(bench_t *bench, char mark, const breaker_ledger_entry_t *entr
     memset(made.digest, mark, 40);
     for (size_t i = 0; i != num; ++i)
         made.entries[i] = entries[i];
-    bench->last = breaker_agreement_on_answer(bench->node, bench->now, &made);
+    bench->last = breaker__agreement_on_answer(bench->node, bench->now, &made);
 }
 
 /* connected, and answered once with what the node knows already */
@@ -68,10 +68,10 @@ static void begin_synced(bench_t *bench)
     const breaker_ledger_entry_t there[] = {entry(50, "t0", "r0"), entry(100, "t1", "r1")};
 
     begin(bench, BREAKER_START_OPEN);
-    bench->last = breaker_agreement_on_up(bench->node, bench->now);
+    bench->last = breaker__agreement_on_up(bench->node, bench->now);
     assert_true(bench->last.poll);
     answer(bench, 'a', there, 2);
-    assert_int_equal(breaker_agreement_state(bench->node), BREAKER_AGREEMENT_SYNCED);
+    assert_int_equal(breaker__agreement_state(bench->node), BREAKER__AGREEMENT_SYNCED);
 }
 
 static void take_release(bench_t *bench, const char *release, const char *fixed)
@@ -81,8 +81,8 @@ static void take_release(bench_t *bench, const char *release, const char *fixed)
 
     if (fixed != NULL)
         assert_int_equal(breaker_token_parse(fixed, strlen(fixed), &token), 0);
-    bench->last = breaker_agreement_on_release(bench->node, bench->now, &id,
-                                               fixed != NULL ? &token : NULL, NULL);
+    bench->last = breaker__agreement_on_release(bench->node, bench->now, &id,
+                                                fixed != NULL ? &token : NULL, NULL);
 }
 
 static void wake(bench_t *bench)
@@ -92,30 +92,30 @@ static void wake(bench_t *bench)
     assert_true(bench->last.wake_ms != UINT64_MAX);
     bench->now.wall_ms += ms;
     bench->now.mono_ms += ms;
-    bench->last = breaker_agreement_on_time(bench->node, bench->now);
+    bench->last = breaker__agreement_on_time(bench->node, bench->now);
 }
 
 static void check_own(const bench_t *bench, const char *token, const char *release)
 {
-    const breaker_ledger_entry_t *own = breaker_agreement_own(bench->node);
+    const breaker_ledger_entry_t *own = breaker__agreement_own(bench->node);
 
     assert_non_null(own);
     assert_string_equal(own->token.text, token);
     assert_string_equal(own->release.text, release);
 }
 
-static breaker_poll_t poll_of(const bench_t *bench)
+static breaker__poll_t poll_of(const bench_t *bench)
 {
-    breaker_poll_t poll;
+    breaker__poll_t poll;
 
-    breaker_agreement_poll(bench->node, bench->now, &poll);
+    breaker__agreement_poll(bench->node, bench->now, &poll);
     return poll;
 }
 
 static void a_new_release_is_asked_for_at_once_and_handed_out_when_it_is_answered(void **state)
 {
     const breaker_ledger_entry_t there[] = {entry(100, "t1", "r1"), entry(200, "t2", "r2")};
-    breaker_poll_t poll;
+    breaker__poll_t poll;
     bench_t bench;
 
     (void)state;
@@ -129,11 +129,11 @@ static void a_new_release_is_asked_for_at_once_and_handed_out_when_it_is_answere
     assert_false(poll.must_promote);
     /* what was handed out is in it, whatever comes */
     assert_string_equal(poll.entries[0].token.text, "t1");
-    assert_string_equal(breaker_agreement_config(bench.node)->release.text, "r2");
+    assert_string_equal(breaker__agreement_config(bench.node)->release.text, "r2");
     answer(&bench, 'b', there, 2);
     assert_true(bench.last.publish && bench.last.save);
     check_own(&bench, "t2", "r2");
-    breaker_agreement_free(bench.node);
+    breaker__agreement_free(bench.node);
 }
 
 static void a_release_that_comes_in_the_middle_of_a_poll_is_asked_for_after_it(void **state)
@@ -150,7 +150,7 @@ static void a_release_that_comes_in_the_middle_of_a_poll_is_asked_for_after_it(v
     answer(&bench, 'a', there, 2);
     check_own(&bench, "t1", "r1");
     assert_true(bench.last.poll);
-    breaker_agreement_free(bench.node);
+    breaker__agreement_free(bench.node);
 }
 
 static void a_release_that_stands_above_in_the_ledger_needs_nobody(void **state)
@@ -167,7 +167,7 @@ static void a_release_that_stands_above_in_the_ledger_needs_nobody(void **state)
     take_release(&bench, "r2", NULL);
     assert_true(bench.last.publish && bench.last.save);
     check_own(&bench, "t2", "r2");
-    breaker_agreement_free(bench.node);
+    breaker__agreement_free(bench.node);
 }
 
 static void a_release_that_comes_back_is_promoted_and_its_old_token_never_used(void **state)
@@ -190,7 +190,7 @@ static void a_release_that_comes_back_is_promoted_and_its_old_token_never_used(v
     answer(&bench, 'b', after, 3);
     check_own(&bench, "t3", "r0");
     assert_false(poll_of(&bench).must_promote);
-    breaker_agreement_free(bench.node);
+    breaker__agreement_free(bench.node);
 }
 
 static void without_redis_the_release_gets_a_proposal_above_all_after_the_grace(void **state)
@@ -209,22 +209,22 @@ static void without_redis_the_release_gets_a_proposal_above_all_after_the_grace(
 
         take_release(&bench, releases[i], NULL);
         while (!bench.last.publish) {
-            own = breaker_agreement_own(bench.node);
+            own = breaker__agreement_own(bench.node);
             assert_string_not_equal(own->release.text, releases[i]);
             if (bench.last.dial)
-                bench.last = breaker_agreement_on_down(bench.node, bench.now);
+                bench.last = breaker__agreement_on_down(bench.node, bench.now);
             else
                 wake(&bench);
         }
         assert_true(bench.now.mono_ms - since_ms >= bench.config.grace_ms);
-        own = breaker_agreement_own(bench.node);
+        own = breaker__agreement_own(bench.node);
         assert_string_equal(own->release.text, releases[i]);
         assert_true(own->order > order);
         order = own->order;
-        assert_int_equal(breaker_agreement_state(bench.node), BREAKER_AGREEMENT_LOCAL);
+        assert_int_equal(breaker__agreement_state(bench.node), BREAKER__AGREEMENT_LOCAL);
         bench.last.publish = false;
     }
-    breaker_agreement_free(bench.node);
+    breaker__agreement_free(bench.node);
 }
 
 static void a_strict_node_serves_the_old_release_for_as_long_as_redis_is_away(void **state)
@@ -234,16 +234,16 @@ static void a_strict_node_serves_the_old_release_for_as_long_as_redis_is_away(vo
     (void)state;
     begin(&bench, BREAKER_START_STRICT);
     assert_true(bench.last.dial);
-    bench.last = breaker_agreement_on_down(bench.node, bench.now);
+    bench.last = breaker__agreement_on_down(bench.node, bench.now);
     take_release(&bench, "r2", NULL);
     for (int i = 0; i != 100; ++i) {
         if (bench.last.dial)
-            bench.last = breaker_agreement_on_down(bench.node, bench.now);
+            bench.last = breaker__agreement_on_down(bench.node, bench.now);
         else
             wake(&bench);
         check_own(&bench, "t1", "r1");
     }
-    breaker_agreement_free(bench.node);
+    breaker__agreement_free(bench.node);
 }
 
 static void an_operators_token_for_the_release_is_proposed_as_it_is(void **state)
@@ -255,11 +255,11 @@ static void an_operators_token_for_the_release_is_proposed_as_it_is(void **state
     take_release(&bench, "r0", "v7");
     while (!bench.last.publish)
         if (bench.last.dial)
-            bench.last = breaker_agreement_on_down(bench.node, bench.now);
+            bench.last = breaker__agreement_on_down(bench.node, bench.now);
         else
             wake(&bench);
     check_own(&bench, "v7", "r0");
-    breaker_agreement_free(bench.node);
+    breaker__agreement_free(bench.node);
 }
 
 int main(void)

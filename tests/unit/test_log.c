@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <string.h>
+#include "cluster/agreement.h"
 #include "cluster/log.h"
 
 typedef struct st_heard_t {
@@ -92,22 +93,22 @@ static void what_redis_refuses_with_is_shown_up_to_a_length(void **state)
 }
 
 /* an agreement that has the token v1 from before; v2 is another release's */
-static breaker_agreement_t *make_agreement(void)
+static breaker__agreement_t *make_agreement(void)
 {
     breaker_agreement_config_t config;
-    breaker_agreement_t *agreement;
+    breaker__agreement_t *agreement;
     breaker_ledger_entry_t entries[2] = {{.order = 50}, {.order = 60}};
     breaker_ledger_t saved;
 
-    breaker_agreement_config_init(&config);
+    breaker__agreement_config_init(&config);
     assert_int_equal(breaker_release_id_parse("r1", 2, &config.release), 0);
     entries[0].release = config.release;
     assert_int_equal(breaker_token_parse("v1", 2, &entries[0].token), 0);
     assert_int_equal(breaker_token_parse("v2", 2, &entries[1].token), 0);
     assert_int_equal(breaker_release_id_parse("r2", 2, &entries[1].release), 0);
     assert_int_equal(breaker_ledger_init(&saved, entries, 2), 0);
-    assert_int_equal(breaker_agreement_create(&config, &agreement), 0);
-    breaker_agreement_start(agreement, (breaker_moment_t){5, 5}, &saved);
+    assert_int_equal(breaker__agreement_create(&config, &agreement), 0);
+    breaker__agreement_start(agreement, (breaker__moment_t){5, 5}, &saved);
     return agreement;
 }
 
@@ -115,7 +116,7 @@ static void a_transition_is_said_once(void **state)
 {
     heard_t heard = {0};
     breaker__log_t log = make_log(&heard);
-    breaker_agreement_t *agreement = make_agreement();
+    breaker__agreement_t *agreement = make_agreement();
     (void)state;
 
     breaker__log_transition(&log, 5, "h:1", agreement);
@@ -123,7 +124,7 @@ static void a_transition_is_said_once(void **state)
                         "breaker: cluster app=shop state=stale token=v1 release=r1 redis=h:1");
     breaker__log_transition(&log, 5 + 2 * BREAKER__LOG_EVERY_MS, "h:1", agreement);
     assert_int_equal(heard.num, 1);
-    breaker_agreement_free(agreement);
+    breaker__agreement_free(agreement);
 }
 
 static void a_conflict_is_another_releases_token_only(void **state)
@@ -134,7 +135,7 @@ static void a_conflict_is_another_releases_token_only(void **state)
     } cases[] = {{"v1", false}, {"v3", false}, {"v2", true}};
     heard_t heard = {0};
     breaker__log_t log = make_log(&heard);
-    breaker_agreement_t *agreement = make_agreement();
+    breaker__agreement_t *agreement = make_agreement();
     breaker_token_t token;
     (void)state;
 
@@ -145,7 +146,7 @@ static void a_conflict_is_another_releases_token_only(void **state)
     }
     assert_string_equal(heard.last, "breaker: cluster app=shop trouble=token-conflict token=v2 "
                                     "other-release=r2 release=r1 moved-on-to=v1");
-    breaker_agreement_free(agreement);
+    breaker__agreement_free(agreement);
 }
 
 int main(void)

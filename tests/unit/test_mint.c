@@ -10,8 +10,8 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <breaker/agreement.h>
 #include <breaker/error.h>
+#include "cluster/agreement.h"
 #include "cluster/ledger.h"
 #include "cluster/mint.h"
 
@@ -92,7 +92,7 @@ static breaker_agreement_config_t config_of(const char *release, const char *fix
 {
     breaker_agreement_config_t config;
 
-    breaker_agreement_config_init(&config);
+    breaker__agreement_config_init(&config);
     config.release = release_of(release);
     if (fixed != NULL)
         config.fixed = token_of(fixed);
@@ -109,7 +109,7 @@ static const char *start(breaker_ledger_t *memory, const char *release, const ch
     static breaker_ledger_entry_t own;
     bool is_new;
 
-    assert_int_equal(breaker_agreement_alone(&config, memory, wall_ms, &own, &is_new), 0);
+    assert_int_equal(breaker__agreement_alone(&config, memory, wall_ms, &own, &is_new), 0);
     assert_true(breaker_release_id_equal(&own.release, &config.release));
     if (is_new)
         assert_true(newest == NULL || own.order > top);
@@ -249,10 +249,10 @@ static void where_no_order_is_left_nothing_is_minted(void **state)
     (void)state;
 
     assert_int_equal(breaker_ledger_init(&memory, &last, 1), 0);
-    assert_int_equal(breaker_agreement_alone(&config, &memory, 1000, &own, &is_new),
+    assert_int_equal(breaker__agreement_alone(&config, &memory, 1000, &own, &is_new),
                      BREAKER_ERR_RANGE);
     config.release.len = 0;
-    assert_int_equal(breaker_agreement_alone(&config, &memory, 1000, &own, &is_new),
+    assert_int_equal(breaker__agreement_alone(&config, &memory, 1000, &own, &is_new),
                      BREAKER_ERR_RELEASE_SYNTAX);
 }
 

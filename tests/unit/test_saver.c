@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+#include "cluster/agreement.h"
 #include "cluster/saver.h"
 #include "cluster/state.h"
 #include "tree.h"
@@ -15,7 +16,7 @@ typedef struct st_bench_t {
     tree_t tree;
     char path[128];
     breaker__saver_t saver;
-    breaker_agreement_t *agreement;
+    breaker__agreement_t *agreement;
 } bench_t;
 
 static int setup(void **state)
@@ -25,9 +26,9 @@ static int setup(void **state)
 
     tree_create(&bench.tree);
     snprintf(bench.path, sizeof(bench.path), "%s/state", bench.tree.path);
-    breaker_agreement_config_init(&config);
+    breaker__agreement_config_init(&config);
     assert_int_equal(breaker_release_id_parse("r1", 2, &config.release), 0);
-    assert_int_equal(breaker_agreement_create(&config, &bench.agreement), 0);
+    assert_int_equal(breaker__agreement_create(&config, &bench.agreement), 0);
     assert_int_equal(breaker__saver_init(&bench.saver, bench.path), 0);
     *state = &bench;
     return 0;
@@ -38,7 +39,7 @@ static int teardown(void **state)
     bench_t *bench = *state;
 
     breaker__saver_dispose(&bench->saver);
-    breaker_agreement_free(bench->agreement);
+    breaker__agreement_free(bench->agreement);
     tree_remove(&bench->tree);
     return 0;
 }

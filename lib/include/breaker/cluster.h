@@ -17,9 +17,9 @@ extern "C" {
 #endif
 
 /**
- * A node's part in a cluster: the agreement (agreement.h) driven over a link to Redis (redis.h),
- * its result published to the server's threads. It lives on a thread of its own, or on a loop of
- * the embedder's. Redis never stops the node from serving: trouble is logged and overcome.
+ * A node's part in a cluster: the agreement (lib/cluster/README.md) driven over a link to Redis
+ * (redis.h), its result published to the server's threads. It lives on a thread of its own, or on a
+ * loop of the embedder's. Redis never stops the node from serving: trouble is logged and overcome.
  *
  *   breaker_node_join ─▶ breaker_node_load ─▶ breaker_cluster_start ─▶ … ─▶ breaker_cluster_stop
  */
