@@ -43,7 +43,7 @@ struct st_breaker__agreement_t {
     /* all that this node knows */
     breaker_ledger_t ledger;
     /* what the last answer on this connection showed of Redis, and its digest ("": none yet) */
-    breaker_ledger_t held;
+    breaker_ledger_t shown;
     char digest[DIGEST_LEN + 1];
 
     link_t link;
@@ -84,7 +84,7 @@ int breaker__agreement_create(const breaker_agreement_config_t *config,
     agreement->link = LINK_DOWN;
     agreement->ceiling_ms = config->backoff_min_ms;
     breaker_ledger_init(&agreement->ledger, NULL, 0);
-    breaker_ledger_init(&agreement->held, NULL, 0);
+    breaker_ledger_init(&agreement->shown, NULL, 0);
     *ret_agreement = agreement;
     return 0;
 }
@@ -193,7 +193,7 @@ static void check_link(const breaker__agreement_t *agreement)
     assert(agreement->state != BREAKER__AGREEMENT_SYNCED || agreement->is_heard);
     assert(!agreement->is_good || is_connected(agreement));
     assert(agreement->digest[0] == '\0' || strlen(agreement->digest) == DIGEST_LEN);
-    assert(agreement->digest[0] != '\0' || breaker_ledger_size(&agreement->held) == 0);
+    assert(agreement->digest[0] != '\0' || breaker_ledger_size(&agreement->shown) == 0);
     assert(agreement->ceiling_ms >= config->backoff_min_ms);
     assert(agreement->ceiling_ms <= config->backoff_max_ms);
 }
@@ -365,7 +365,7 @@ static void take_ledger(breaker__agreement_t *agreement, const breaker_ledger_t 
 /* an operator's token that was registered elsewhere before: its place is the earlier one */
 static void take_birth(breaker__agreement_t *agreement)
 {
-    const breaker_ledger_entry_t *known = find_token(&agreement->held, &agreement->own.token);
+    const breaker_ledger_entry_t *known = find_token(&agreement->shown, &agreement->own.token);
 
     if (known != NULL && is_mine(agreement, known) && known->order < agreement->own.order)
         agreement->own.order = known->order;
@@ -389,7 +389,7 @@ static void take_answer(breaker__agreement_t *agreement, const breaker_ledger_t 
     bool is_ours = best != NULL && !is_anothers(agreement, best);
 
     assert(agreement->link == LINK_UP);
-    agreement->held = *answered;
+    agreement->shown = *answered;
     if (best != NULL && !is_ours) {
         /* what we know stays, goes out with the next poll, and makes the script move on */
         merge_ledger(&agreement->ledger, answered);
@@ -501,7 +501,7 @@ breaker__actions_t breaker__agreement_on_up(breaker__agreement_t *agreement, bre
     /* it may be another server, or the same one without its data */
     agreement->is_heard = false;
     agreement->digest[0] = '\0';
-    breaker_ledger_init(&agreement->held, NULL, 0);
+    breaker_ledger_init(&agreement->shown, NULL, 0);
     return run_timers(agreement, now, (breaker__actions_t){.poll = false});
 }
 
@@ -606,7 +606,7 @@ static bool may_mint(const breaker__agreement_t *agreement, uint64_t now_ms)
 static bool must_promote(const breaker__agreement_t *agreement)
 {
     return has_own(agreement) && awaits_token(agreement) &&
-           breaker_ledger_newest(&agreement->held, &agreement->config.release) != NULL;
+           breaker_ledger_newest(&agreement->shown, &agreement->config.release) != NULL;
 }
 
 /*
@@ -615,13 +615,13 @@ static bool must_promote(const breaker__agreement_t *agreement)
  */
 static bool is_lacking(const breaker__agreement_t *agreement, const breaker_ledger_entry_t *entry)
 {
-    const breaker_ledger_t *held = &agreement->held;
-    const breaker_ledger_entry_t *there = find_token(held, &entry->token);
+    const breaker_ledger_t *shown = &agreement->shown;
+    const breaker_ledger_entry_t *there = find_token(shown, &entry->token);
 
     assert(entry->token.len != 0);
     if (there == NULL)
-        return breaker_ledger_size(held) < BREAKER_LEDGER_MAX ||
-               entry->order > breaker_ledger_at(held, BREAKER_LEDGER_MAX / 2)->order;
+        return breaker_ledger_size(shown) < BREAKER_LEDGER_MAX ||
+               entry->order > breaker_ledger_at(shown, BREAKER_LEDGER_MAX / 2)->order;
     if (breaker_release_id_equal(&there->release, &entry->release))
         return entry->order < there->order;
     return is_mine(agreement, there);
@@ -675,56 +675,4 @@ uint64_t breaker__agreement_answered_ms(const breaker__agreement_t *agreement)
 {
     assert(agreement->answered_ms <= agreement->asked_ms);
     return agreement->answered_ms;
-}
-
-/* ---- a node by itself ---- */
-
-/* the newest entry that is the node's own as it is configured now, or NULL */
-static const breaker_ledger_entry_t *find_made(const breaker_agreement_config_t *config,
-                                               const breaker_ledger_t *ledger)
-{
-    for (size_t at = breaker_ledger_size(ledger); at-- != 0;)
-        if (breaker__mint_is_made_so(config, breaker_ledger_at(ledger, at)))
-            return breaker_ledger_at(ledger, at);
-    return NULL;
-}
-
-/* whether another release stands above an entry: its nodes, if any, are silent for ever */
-static bool is_overtaken(const breaker_ledger_t *ledger, const breaker_ledger_entry_t *entry)
-{
-    assert(find_token(ledger, &entry->token) == entry);
-    for (size_t at = breaker_ledger_size(ledger); at-- != 0;) {
-        const breaker_ledger_entry_t *other = breaker_ledger_at(ledger, at);
-        if (breaker__ledger_entry_compare(other, entry) <= 0)
-            return false;
-        if (!breaker_release_id_equal(&other->release, &entry->release))
-            return true;
-    }
-    return false;
-}
-
-int breaker__agreement_alone(const breaker_agreement_config_t *config,
-                             const breaker_ledger_t *ledger, uint64_t wall_ms,
-                             breaker_ledger_entry_t *ret_own, bool *ret_is_new)
-{
-    const breaker_ledger_entry_t *own;
-    breaker_ledger_entry_t minted;
-    int err = breaker__agreement_check(config);
-
-    if (err != 0)
-        return err;
-    own = find_made(config, ledger);
-    assert(own == NULL || breaker_release_id_equal(&own->release, &config->release));
-    if (own != NULL && !is_overtaken(ledger, own)) {
-        *ret_own = *own;
-        *ret_is_new = false;
-        return 0;
-    }
-    if (!breaker__mint(config, ledger, wall_ms, &minted))
-        return BREAKER_ERR_RANGE;
-    assert(own == NULL || minted.order > own->order);
-    assert(find_token(ledger, &minted.token) == NULL);
-    *ret_own = minted;
-    *ret_is_new = true;
-    return 0;
 }
