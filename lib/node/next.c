@@ -113,9 +113,11 @@ static void fail(breaker__next_t *next, int err)
 /* from another thread: the loader tells of it */
 static void hand_to_loader(breaker__next_t *next)
 {
-    int err = breaker__loader_run(next->node->loader, (breaker__job_t){run_finish, next});
+    int err;
 
     assert(breaker__mailbox_is_open(&next->node->mailbox));
+    /* from here on the loader's, which may have freed it by now */
+    err = breaker__loader_run(next->node->loader, (breaker__job_t){run_finish, next});
     /* the one load of a node has one job at a time */
     assert(err == 0);
 }
