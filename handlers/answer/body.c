@@ -28,7 +28,7 @@ typedef struct st_segment_t {
 typedef struct st_body_t {
     h2o_generator_t super;
     const breaker_variant_t *variant; /* borrowed: the lease keeps it */
-    size_t num_segments, at;
+    size_t num_segments, max_segments, at;
     segment_t *segments;
     char *piece; /* for reads from disk */
 } body_t;
@@ -37,6 +37,7 @@ typedef struct st_body_t {
 
 static void fail(body_t *self, h2o_req_t *req)
 {
+    assert(self->piece != NULL);
     (void)self;
     h2o_req_log_error(req, "breaker", "file changed or became unreadable while it was sent");
     req->http1_is_persistent = 0;
@@ -76,7 +77,8 @@ static body_t *create_body(h2o_req_t *req, const breaker_variant_t *variant, siz
 {
     body_t *body = h2o_mem_alloc_pool(&req->pool, sizeof(*body));
 
-    *body = (body_t){.super = {on_proceed, NULL}, .variant = variant};
+    assert(max_segments != 0);
+    *body = (body_t){.super = {on_proceed, NULL}, .variant = variant, .max_segments = max_segments};
     body->segments = h2o_mem_alloc_pool(&req->pool, sizeof(body->segments[0]) * max_segments);
     if (variant->base == NULL)
         body->piece = h2o_mem_alloc_pool(&req->pool, PIECE_LEN);
@@ -85,6 +87,7 @@ static body_t *create_body(h2o_req_t *req, const breaker_variant_t *variant, siz
 
 static void add_segment(body_t *body, const char *text, uint64_t offset, uint64_t len)
 {
+    assert(body->num_segments < body->max_segments);
     if (len != 0)
         body->segments[body->num_segments++] = (segment_t){text, offset, len};
 }
@@ -100,6 +103,7 @@ static void send_in_pieces(h2o_req_t *req, const breaker__answer_t *answer)
 {
     body_t *body = create_body(req, answer->variant, 1);
 
+    assert(answer->body_len != 0);
     add_segment(body, NULL, answer->body_at, answer->body_len);
     send_segments(req, body);
 }
@@ -110,6 +114,7 @@ static void send_parts(h2o_req_t *req, const breaker__answer_t *answer)
     body_t *body = create_body(req, answer->variant, judgement->num_ranges * 2 + 1);
     h2o_iovec_t text;
 
+    assert(judgement->num_ranges > 1);
     for (size_t i = 0; i != judgement->num_ranges; ++i) {
         breaker_range_t range = judgement->ranges[i];
         text = breaker__multipart_head(&req->pool, answer, i);
@@ -135,6 +140,7 @@ static h2o_send_state_t pull_joined(h2o_generator_t *_self, h2o_req_t *req, h2o_
     size_t len = self->len < buf->len ? self->len : buf->len;
     (void)req;
 
+    assert(self->len != 0);
     memcpy(buf->base, self->base, len);
     buf->len = len;
     self->base += len;
@@ -150,6 +156,8 @@ static void send_joined(h2o_req_t *req, const char *base, size_t len)
 {
     joined_t *joined = h2o_mem_alloc_pool(&req->pool, sizeof(*joined));
 
+    assert(len != 0);
+    assert(len <= JOINED_MAX);
     *joined = (joined_t){.super = {NULL, NULL}, .base = base, .len = len};
     h2o_start_response(req, &joined->super);
     if (req->_ostr_top->start_pull != NULL) {
@@ -167,6 +175,7 @@ static void send_at_once(h2o_req_t *req, const char *base, size_t len)
     static h2o_generator_t generator = {NULL, NULL};
     h2o_iovec_t whole = h2o_iovec_init(base, len);
 
+    assert(base != NULL || len == 0);
     h2o_start_response(req, &generator);
     h2o_send(req, &whole, len != 0, H2O_SEND_STATE_FINAL);
 }
@@ -192,6 +201,7 @@ static void send_variant(h2o_req_t *req, const breaker__answer_t *answer)
 
 void breaker__body_send(h2o_req_t *req, const breaker__answer_t *answer)
 {
+    assert(!answer->is_in_parts || answer->body_len == 0);
     if (answer->is_in_parts)
         send_parts(req, answer);
     else if (answer->body_len == 0)

@@ -5,6 +5,7 @@
  * connection's buffer until the response is complete (names lower-cased in place), and requests
  * with a body are rare enough to read them again.
  */
+#include <assert.h>
 #include <string.h>
 #include "answer/framing.h"
 
@@ -15,6 +16,7 @@ typedef struct st_framing_fields_t {
 
 static bool names(const char *line, size_t len, const char *name, size_t name_len)
 {
+    assert(name_len != 0);
     return len > name_len && line[name_len] == ':' && h2o_lcstris(line, name_len, name, name_len);
 }
 
@@ -50,6 +52,7 @@ bool breaker__framing_is_ambiguous(h2o_req_t *req)
     if ((sock = req->conn->callbacks->get_socket(req->conn)) == NULL)
         return false;
     fields = count_fields(sock->input->bytes, sock->input->size);
+    assert(req->entity.base != NULL);
     return fields.num_lengths + fields.num_codings > 1 ||
            (req->version < 0x101 && fields.num_codings != 0);
 }

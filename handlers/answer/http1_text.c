@@ -3,6 +3,7 @@
  * capital letters, then the headers in lower case. Whoever answers past libh2o cannot be told from
  * it by a client.
  */
+#include <assert.h>
 #include "answer/http1_text.h"
 
 char *breaker__http1_put_number(char *dst, uint64_t number)
@@ -12,6 +13,7 @@ char *breaker__http1_put_number(char *dst, uint64_t number)
     do
         *--at = (char)('0' + number % 10);
     while ((number /= 10) != 0);
+    assert(at >= digits);
     return breaker__http1_put(dst, at, (size_t)(digits + sizeof(digits) - at));
 }
 

@@ -11,6 +11,7 @@
 /* whether anything at the path may write to the response's headers */
 static bool has_filters(const h2o_req_t *req)
 {
+    assert(req->pathconf != NULL);
     /* the chunked encoder, always there, never writes to headers of a response with a length */
     return req->pathconf->filters.size > 1 || req->prefilters != NULL;
 }
@@ -36,6 +37,7 @@ static size_t place_of(const breaker__line_t *line, const h2o_header_t *headers,
 {
     size_t at = 0;
 
+    assert(num != 0 || line->kind != BREAKER__LINE_MULTIPART_TYPE);
     if (line->kind != BREAKER__LINE_MULTIPART_TYPE)
         return num;
     while (at != num && headers[at].name != &line->name->buf)
@@ -51,6 +53,7 @@ static h2o_iovec_t value_of(const breaker__line_t *line, char **memory)
     if (line->kind == BREAKER__LINE_TEXT)
         return line->text;
     *memory = breaker__line_put_value(value, line);
+    assert((size_t)(*memory - value) <= breaker__line_value_max(line));
     return h2o_iovec_init(value, (size_t)(*memory - value));
 }
 
@@ -84,6 +87,7 @@ static void write_headers(h2o_req_t *req, const breaker__answer_t *answer)
     const h2o_header_t *headers = head->headers;
     size_t num = answer->has_shared_only ? head->num_shared : head->num_headers;
 
+    assert(answer->num_lines <= BREAKER__LINES_MAX);
     if (answer->num_lines != 0)
         headers = add_lines(req, answer, &num);
     set_array(req, headers, num);
@@ -92,6 +96,7 @@ static void write_headers(h2o_req_t *req, const breaker__answer_t *answer)
 int breaker__pen_h2o_write(h2o_req_t *req, const breaker__answer_t *answer)
 {
     assert(answer->head != NULL);
+    assert(answer->variant == NULL || answer->kept != NULL);
     if (answer->kept != NULL)
         h2o_mem_link_shared(&req->pool, answer->kept);
     if (answer->ends_connection)

@@ -20,6 +20,7 @@ static const h2o_iovec_t resource_policy_name = {H2O_STRLIT("cross-origin-resour
 static void push_shared(breaker__draft_t *draft, const breaker_view_config_t *config,
                         const breaker_variant_t *variant, const char *cache_control)
 {
+    assert(variant->etag[0] == '"');
     breaker__draft_push(draft, H2O_TOKEN_CACHE_CONTROL, cache_control);
     breaker__draft_push(draft, H2O_TOKEN_ETAG, variant->etag);
     if (config->encodings)
@@ -33,6 +34,7 @@ static void push_shared(breaker__draft_t *draft, const breaker_view_config_t *co
     for (size_t i = 0; i != config->num_headers; ++i)
         breaker__draft_push_line(draft, config->headers[i]);
     draft->num_shared = draft->num_headers;
+    assert(draft->num_shared >= 2);
 }
 
 static void *prepare(void *data, const breaker_view_t *view, const breaker_asset_t *asset,
@@ -56,6 +58,8 @@ static void *prepare(void *data, const breaker_view_t *view, const breaker_asset
                             breaker_encoding_name(variant->encoding));
     draft.body_len = variant->len;
     head = breaker__head_create(&draft, data);
+    assert(head->num_shared < head->num_headers);
+    assert(head->body_len == variant->len);
     h2o_mimemap_get_default_attributes(asset->type, &head->mime_attr);
     return head;
 }
@@ -83,6 +87,8 @@ static const char *type_of(void *data, const breaker_view_t *view, const char *p
     h2o_mimemap_t *mimemap = breaker_view_data(view);
     h2o_mimemap_type_t *type = lookup_type(mimemap != NULL ? mimemap : globalconf->mimemap, path);
 
+    /* the map has a default */
+    assert(type != NULL);
     /* a dynamic type names a handler, not a media type */
     if (type->type != H2O_MIMEMAP_TYPE_MIMETYPE) {
         *ret_compressible = false;
@@ -100,6 +106,7 @@ static void on_notice(void *data, const char *message)
 
 void breaker_h2o_node_config_init(breaker_node_config_t *config, h2o_globalconf_t *globalconf)
 {
+    assert(globalconf != NULL);
     breaker_node_config_init(config);
     config->hooks = (breaker_release_hooks_t){.data = globalconf,
                                               .type_of = type_of,

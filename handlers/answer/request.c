@@ -41,6 +41,7 @@ static void add_line(h2o_req_t *req, breaker_field_t *field, h2o_iovec_t value)
                             h2o_iovec_init(H2O_STRLIT(", ")), value);
         value = joined;
     }
+    assert(value.base != NULL);
     *field = (breaker_field_t){value.base, value.len};
 }
 

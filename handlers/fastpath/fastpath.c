@@ -107,6 +107,7 @@ static void end_writing(connection_t *conn)
 static void dispose(connection_t *conn)
 {
     end_writing(conn);
+    assert(h2o_linklist_is_linked(&conn->link));
     h2o_timeout_unlink(&conn->timeout);
     h2o_linklist_unlink(&conn->link);
     free(conn);
@@ -116,6 +117,7 @@ static void close_connection(connection_t *conn)
 {
     h2o_socket_t *sock = conn->sock;
 
+    assert(sock->data == conn);
     dispose(conn);
     h2o_socket_close(sock);
 }
@@ -162,6 +164,7 @@ static void end_if_idle(connection_t *conn, bool spares_fresh)
 
 static void wait_for_request(connection_t *conn)
 {
+    assert(!conn->is_writing);
     start_timeout(conn);
     h2o_socket_read_start(conn->sock, on_read);
     if (context_of(conn)->shutdown_requested)
@@ -181,6 +184,7 @@ static h2o_iovec_t take_piece(connection_t *conn)
     uint64_t len = conn->body_len;
     h2o_iovec_t piece;
 
+    assert(conn->variant->base != NULL);
     if (is_sent_from_file(conn->variant, len) && len > PIECE_LEN)
         len = PIECE_LEN;
     assert(conn->body_at + len <= conn->variant->len);
@@ -195,6 +199,7 @@ static bool send_from_file(connection_t *conn)
 {
     int fd = h2o_socket_get_fd(conn->sock);
 
+    assert(conn->variant->memory_fd >= 0);
     while (conn->body_len != 0) {
         off_t offset = (off_t)(conn->variant->memory_offset + conn->body_at);
         ssize_t sent = sendfile(fd, conn->variant->memory_fd, &offset, (size_t)conn->body_len);
@@ -202,6 +207,7 @@ static bool send_from_file(connection_t *conn)
             continue;
         if (sent <= 0)
             return sent < 0 && errno == EAGAIN;
+        assert((uint64_t)sent <= conn->body_len);
         conn->body_at += (uint64_t)sent;
         conn->body_len -= (uint64_t)sent;
     }
@@ -213,6 +219,7 @@ static void on_written(h2o_socket_t *sock, const char *err)
     connection_t *conn = sock->data;
     h2o_iovec_t piece;
 
+    assert(conn->is_writing);
     free(conn->head);
     conn->head = NULL;
     if (err != NULL || (conn->body_len != 0 && !send_from_file(conn))) {
@@ -238,6 +245,9 @@ static void write_rest(connection_t *conn, const breaker__written_t *written, si
     h2o_iovec_t bufs[2];
     size_t num = 0, at = 0;
 
+    assert(!conn->is_writing);
+    assert(conn->head == NULL);
+    assert(sent <= head_len);
     h2o_timeout_unlink(&conn->timeout);
     h2o_socket_read_stop(conn->sock);
     conn->is_writing = true;
@@ -255,6 +265,7 @@ static void write_rest(connection_t *conn, const breaker__written_t *written, si
     }
     if (conn->body_len != 0)
         bufs[num++] = take_piece(conn);
+    assert(num != 0);
     h2o_socket_write(conn->sock, bufs, num, on_written);
 }
 
@@ -354,6 +365,7 @@ static void on_rested(h2o_timeout_entry_t *entry)
 {
     connection_t *conn = H2O_STRUCT_FROM_MEMBER(connection_t, timeout, entry);
 
+    assert(conn->timeout.cb == on_rested);
     conn->timeout.cb = on_timeout;
     wait_for_request(conn);
     process(conn);
@@ -376,6 +388,7 @@ static void rest(connection_t *conn)
 {
     h2o_context_t *ctx = context_of(conn);
 
+    assert(!conn->is_writing);
     h2o_socket_read_stop(conn->sock);
     h2o_timeout_unlink(&conn->timeout);
     conn->timeout.cb = on_rested;
@@ -423,6 +436,7 @@ breaker_h2o_fastpath_t *breaker_h2o_fastpath_create(h2o_accept_ctx_t *accept_ctx
 {
     breaker_h2o_fastpath_t *fastpath = h2o_mem_alloc(sizeof(*fastpath));
 
+    assert(accept_ctx->ctx != NULL);
     fastpath->accept_ctx = accept_ctx;
     fastpath->routes = NULL;
     fastpath->pen = NULL;
@@ -454,6 +468,7 @@ void breaker_h2o_fastpath_accept(breaker_h2o_fastpath_t *fastpath, h2o_socket_t 
         h2o_accept(fastpath->accept_ctx, sock);
         return;
     }
+    assert(fastpath->pen != NULL);
     conn = h2o_mem_alloc(sizeof(*conn));
     memset(conn, 0, sizeof(*conn));
     conn->fastpath = fastpath;

@@ -28,10 +28,4 @@ static inline const breaker_snapshot_t *breaker__lease_refresh(breaker__lease_t 
     return lease->current;
 }
 
-/** Keeps the lease's present snapshot for as long as the request's pool lives. */
-static inline void breaker__lease_keep(breaker__lease_t *lease, h2o_req_t *req)
-{
-    h2o_mem_link_shared(&req->pool, lease->shared);
-}
-
 #endif
