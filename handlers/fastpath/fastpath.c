@@ -25,7 +25,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 #include "fastpath/pen_http1.h"
-#include "fastpath/request.h"
+#include "fastpath/plain.h"
 #include "fastpath/routes.h"
 #include "thread/timeout.h"
 /* needs h2o.h before it */

@@ -3,7 +3,7 @@
 
 /* Which handlers a plain request comes to. */
 #include "answer/answer.h"
-#include "fastpath/request.h"
+#include "fastpath/plain.h"
 
 /** The paths of one host, as far as views stand first at them, on one thread. */
 typedef struct st_breaker__routes_t breaker__routes_t;

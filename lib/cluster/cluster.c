@@ -15,7 +15,7 @@
 #include <time.h>
 #include <breaker/cluster.h>
 #include "cluster/agreement.h"
-#include "cluster/config.h"
+#include "cluster/cluster_config.h"
 #include "cluster/log.h"
 #include "cluster/publication.h"
 #include "cluster/saver.h"

@@ -9,7 +9,7 @@
 #include <string.h>
 #include "cluster/agreement.h"
 #include "cluster/agreement_config.h"
-#include "cluster/config.h"
+#include "cluster/cluster_config.h"
 #include "release/release_id.h"
 #include "token/token.h"
 

@@ -7,7 +7,7 @@
 #include <assert.h>
 #include <string.h>
 #include <strings.h>
-#include "fastpath/request.h"
+#include "fastpath/plain.h"
 
 enum {
     /* more fields than browsers send; with more a request is not plain */

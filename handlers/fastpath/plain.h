@@ -1,5 +1,5 @@
-#ifndef BREAKER_HANDLERS_FASTPATH_REQUEST_H
-#define BREAKER_HANDLERS_FASTPATH_REQUEST_H
+#ifndef BREAKER_HANDLERS_PLAIN_H
+#define BREAKER_HANDLERS_PLAIN_H
 
 /* Plain requests: those without anything that needs libh2o. */
 #include <sys/types.h>

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <cmocka.h>
-#include "fastpath/request.h"
+#include "fastpath/plain.h"
 #include "guard.h"
 
 /* reads a copy of the text; what `*plain` points at is gone afterwards */
