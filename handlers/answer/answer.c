@@ -138,6 +138,27 @@ static void answer_asset(breaker__answer_t *answer, context_t *ctx,
     assert(!"a judgement outside its enum");
 }
 
+/*
+ * Something may have happened to a file on disk since it was loaded. What is not known to have its
+ * bytes is answered before the head: a year of caching and a length, and then nothing, would be the
+ * worst of all.
+ */
+static void answer_by_file(breaker__answer_t *answer, const breaker__fixed_t *fixed,
+                           const breaker__request_t *request)
+{
+    switch (breaker_variant_probe(answer->variant)) {
+    case BREAKER_FILE_SOUND:
+        return;
+    case BREAKER_FILE_SUSPECT:
+        breaker__answer_fixed(answer, fixed, BREAKER__STATUS_503, request->is_head);
+        break;
+    case BREAKER_FILE_CHANGED:
+        breaker__answer_fixed(answer, fixed, BREAKER__STATUS_404, request->is_head);
+        break;
+    }
+    answer->ends_connection = request->has_body;
+}
+
 /* ---- without one ---- */
 
 /* where a byte of the normalised path stands in the target; libh2o's index names the one after */
@@ -226,6 +247,8 @@ bool breaker__answer(context_t *ctx, const breaker_verdict_t *verdict,
     answer->ends_connection = request->has_body;
     if (!breaker__can_write(pen, answer))
         return false;
+    if (answer->variant != NULL && answer->variant->base == NULL)
+        answer_by_file(answer, fixed, request);
     breaker__counters_add(ctx->counters, view, answer->status);
     return true;
 }

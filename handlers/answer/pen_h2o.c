@@ -65,10 +65,13 @@ static h2o_header_t *add_lines(h2o_req_t *req, const breaker__answer_t *answer, 
     char *memory;
 
     for (size_t i = 0; i != answer->num_lines; ++i)
-        size += breaker__line_value_max(answer->lines + i);
+        if (answer->lines[i].kind != BREAKER__LINE_TEXT)
+            size += breaker__line_value_max(answer->lines + i);
     headers = h2o_mem_alloc_pool(&req->pool, size);
     memory = (char *)headers + array_size;
-    memcpy(headers, answer->head->headers, sizeof(headers[0]) * *num);
+    /* a redirect has none */
+    if (*num != 0)
+        memcpy(headers, answer->head->headers, sizeof(headers[0]) * *num);
     for (size_t i = 0; i != answer->num_lines; ++i) {
         const breaker__line_t *line = answer->lines + i;
         size_t at = place_of(line, headers, *num);

@@ -502,12 +502,13 @@ def resident(pid):
 
 class ChangedFiles(SemanticsCase):
     """A file that changes on disk after it was loaded never gives bytes that do not belong to its
-    tag: the answer breaks off, or is an error that nobody caches."""
+    tag. What may have changed is answered with 503 until it has been read again, then with its bytes
+    or with 404; nothing that was announced is broken off but what changes while it is sent."""
 
     OLD = b"o" * 3000000
     NEW = b"N" * 3000000
-    files = dict.fromkeys(("overwritten", "truncated", "grown", "replaced", "deleted", "midway"),
-                          OLD)
+    files = dict.fromkeys(("overwritten", "truncated", "grown", "replaced", "deleted", "midway",
+                           "touched", "linked", "closed", "rewritten", "renamed", "set-back"), OLD)
     files["memory"] = OLD[:10]
 
     def tree(self, name):
@@ -522,7 +523,15 @@ class ChangedFiles(SemanticsCase):
                 length = re.search(rb"\r\ncontent-length: (\d+)", head).group(1)
                 return connection.take_at_most(int(length))
         self.assertNotRegex(head, rb"immutable|max-age=[1-9]")
+        self.assertRegex(head, rb"^http/1.1 (404|503) ")
+        self.assertRegex(head, rb"\r\ncache-control: no-store(\r\n|$)")
+        if head.split(b" ")[1] == b"503":
+            self.assertRegex(head, rb"\r\nretry-after: 3(\r\n|$)")
         return None
+
+    def status(self, name, method="HEAD"):
+        with client.Http1(self.port) as connection:
+            return connection.request(url(name, "disk"), method).status
 
     def assert_nothing_wrong(self, name):
         for _ in range(3):
@@ -531,30 +540,74 @@ class ChangedFiles(SemanticsCase):
                 self.assertEqual(body.strip(b"o"), b"", name)
                 self.assertLessEqual(len(body), len(self.OLD))
 
+    def assert_gone(self, name):
+        """503 until the file has been read again, and 404 from then on."""
+        self.assert_nothing_wrong(name)
+        seen = set()
+        harness.wait_until(lambda: (seen.add(self.status(name)), 404 in seen)[1], name)
+        self.assertLessEqual(seen, {404, 503})
+        for _ in range(3):
+            self.assertIsNone(self.fetch(name))
+            self.assertEqual(self.status(name), 404)
+
+    def assert_comes_back(self, name):
+        """503 until the file has been read again, and its bytes from then on."""
+        seen = set()
+        harness.wait_until(lambda: (seen.add(self.status(name)), 200 in seen)[1], name)
+        self.assertLessEqual(seen, {200, 503})
+        for _ in range(3):
+            self.assertEqual(self.fetch(name), self.OLD)
+
     def test_a_file_that_is_overwritten_in_place(self):
         self.assertEqual(self.fetch("overwritten"), self.OLD)
         with open(self.tree("overwritten"), "r+b") as file:
             file.write(self.NEW)
-        self.assert_nothing_wrong("overwritten")
+        self.assert_gone("overwritten")
 
     def test_a_file_that_shrinks(self):
         os.truncate(self.tree("truncated"), 1000)
-        self.assert_nothing_wrong("truncated")
+        self.assert_gone("truncated")
 
     def test_a_file_that_grows(self):
         with open(self.tree("grown"), "ab") as file:
             file.write(self.NEW)
-        self.assert_nothing_wrong("grown")
+        self.assert_gone("grown")
 
     def test_a_file_that_is_replaced(self):
         with open(self.tree("replaced.tmp"), "wb") as file:
             file.write(self.NEW)
         os.rename(self.tree("replaced.tmp"), self.tree("replaced"))
-        self.assert_nothing_wrong("replaced")
+        for _ in range(3):
+            self.assertEqual(self.fetch("replaced"), self.OLD)
 
     def test_a_file_that_is_deleted(self):
         os.unlink(self.tree("deleted"))
-        self.assert_nothing_wrong("deleted")
+        for _ in range(3):
+            self.assertEqual(self.fetch("deleted"), self.OLD)
+
+    def test_a_file_that_gets_another_link_or_mode(self):
+        os.link(self.tree("linked"), self.scratch("link"))
+        os.chmod(self.tree("closed"), 0o600)
+        for _ in range(3):
+            self.assertEqual(self.fetch("linked"), self.OLD)
+            self.assertEqual(self.fetch("closed"), self.OLD)
+
+    def test_a_file_that_is_touched_or_renamed_or_written_with_the_same_bytes(self):
+        os.utime(self.tree("touched"))
+        os.rename(self.tree("renamed"), self.tree("elsewhere"))
+        with open(self.tree("rewritten"), "r+b") as file:
+            file.write(self.OLD)
+        for name in ("touched", "renamed", "rewritten"):
+            self.assert_comes_back(name)
+
+    def test_a_file_whose_time_is_set_back_after_a_write(self):
+        with open(self.tree("set-back"), "r+b") as file:
+            file.write(self.NEW)
+        os.utime(self.tree("set-back"), (MODIFIED_S, MODIFIED_S))
+        self.assert_gone("set-back")
+        with open(self.tree("set-back"), "r+b") as file:
+            file.write(self.OLD)
+        self.assert_comes_back("set-back")
 
     def test_a_file_in_memory_does_not_notice(self):
         with open(self.tree("memory"), "wb") as file:
