@@ -77,7 +77,8 @@ static struct iovec *put_opening(struct iovec *piece, breaker__pen_http1_t *pen,
                                  breaker__status_t status)
 {
     const opening_t *opening = pen->openings + status;
-    time_t now_s = h2o_get_timestamp(pen->ctx, NULL, NULL)->tv_sec;
+    /* up to date: the request has asked for it in this turn of the loop */
+    time_t now_s = pen->ctx->_timestamp_cache.tv_at.tv_sec;
 
     if (pen->date_s != now_s)
         put_date(pen, now_s);
