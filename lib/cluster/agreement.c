@@ -609,6 +609,13 @@ static bool must_promote(const breaker__agreement_t *agreement)
            breaker_ledger_newest(&agreement->shown, &agreement->config.release) != NULL;
 }
 
+static breaker__act_t act_of(const breaker__agreement_t *agreement, uint64_t now_ms)
+{
+    if (must_promote(agreement))
+        return BREAKER__ACT_PROMOTE;
+    return may_mint(agreement, now_ms) ? BREAKER__ACT_MINT : BREAKER__ACT_SETTLE;
+}
+
 /*
  * Whether Redis lacks an entry. A full ledger there is not filled up with history: a live release's
  * entry may stand below the newest 32, and the one that made room for it must not come back.
@@ -632,9 +639,7 @@ void breaker__agreement_poll(const breaker__agreement_t *agreement, breaker__mom
 {
     size_t num = 0;
 
-    ret_poll->may_mint = may_mint(agreement, now.mono_ms);
-    ret_poll->must_promote = must_promote(agreement);
-    assert(!ret_poll->must_promote || ret_poll->may_mint);
+    ret_poll->act = act_of(agreement, now.mono_ms);
     ret_poll->wall_ms = now.wall_ms;
     memcpy(ret_poll->digest, agreement->digest, sizeof(ret_poll->digest));
     if (has_own(agreement))

@@ -80,13 +80,22 @@ typedef struct st_breaker__actions_t {
     uint64_t wake_ms;
 } breaker__actions_t;
 
+/** What one poll asks for. */
+typedef enum en_breaker__act_t {
+    /** nothing: all that the node has to say was said to the answer before */
+    BREAKER__ACT_HOLD,
+    /** a token where the release needs one */
+    BREAKER__ACT_MINT,
+    /** the same, but nothing as long as the ledger is empty: survivors first */
+    BREAKER__ACT_SETTLE,
+    /** a token although the ledger knows the release: its entries are below what the node handed
+     * out */
+    BREAKER__ACT_PROMOTE,
+} breaker__act_t;
+
 /** What one poll tells Redis: the arguments of the script, see lib/cluster/agree.lua. */
 typedef struct st_breaker__poll_t {
-    /** false while settling: the script then mints nothing as long as the ledger is empty */
-    bool may_mint;
-    /** mint although the ledger knows the release: its entries are below what the node handed out
-     */
-    bool must_promote;
+    breaker__act_t act;
     uint64_t wall_ms;
     /** SHA-1 in hexadecimal of the ledger that Redis answered last on this connection, or "" */
     char digest[41];

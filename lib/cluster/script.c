@@ -116,10 +116,16 @@ static void format(breaker_script_command_t *command, const char *app, const wor
 
 static const char *act_of(const breaker__poll_t *poll)
 {
-    assert(!poll->must_promote || poll->may_mint);
-    if (poll->must_promote)
+    switch (poll->act) {
+    case BREAKER__ACT_SETTLE:
+        return "settle";
+    case BREAKER__ACT_PROMOTE:
         return "promote";
-    return poll->may_mint ? "mint" : "settle";
+    case BREAKER__ACT_HOLD:
+    case BREAKER__ACT_MINT:
+        break;
+    }
+    return "mint";
 }
 
 void breaker__script_poll(breaker_script_command_t *command, const breaker__script_caller_t *caller,
@@ -385,7 +391,7 @@ static void read_nodes(const breaker_reply_t *reply, breaker_script_answer_t *an
 bool breaker_script_parse(const breaker_reply_t *reply, breaker_script_answer_t *ret_answer)
 {
     const breaker_reply_t *clock, *nodes;
-    breaker_answer_t ledger;
+    breaker_answer_t ledger = {.fleet = 0};
 
     if (reply->type != BREAKER_REPLY_ARRAY || reply->num_elements != ANSWER_PARTS)
         return false;
@@ -396,6 +402,7 @@ bool breaker_script_parse(const breaker_reply_t *reply, breaker_script_answer_t 
     if (!read_digest(reply->elements[0], &ledger) || !read_ledger(reply->elements[2], &ledger) ||
         !is_list_of_nodes(nodes))
         return false;
+    ledger.now_ms = (uint64_t)clock->integer;
     ret_answer->now_ms = (uint64_t)clock->integer;
     ret_answer->ledger = ledger;
     read_nodes(nodes, ret_answer);

@@ -146,7 +146,7 @@ static bool must_mint(meeting_t *meeting, uint64_t now_ms, const caller_t *calle
     uint64_t dead_ms = config->dead_after_ms;
 
     if (mine == NULL)
-        return poll->may_mint || meeting->num_facts != 0;
+        return poll->act != BREAKER__ACT_SETTLE || meeting->num_facts != 0;
     if (conflict >= 0 && (int64_t)mine->order <= conflict)
         return true;
     if (is_fixed_new(meeting, config))

@@ -548,7 +548,7 @@ static void make_poll(uint64_t *random, breaker__poll_t *poll)
     char text[32];
 
     memset(poll, 0, sizeof(*poll));
-    poll->may_mint = next_random(random, 3) != 0;
+    poll->act = next_random(random, 3) != 0 ? BREAKER__ACT_MINT : BREAKER__ACT_SETTLE;
     poll->wall_ms = next_random(random, 200);
     poll->num_entries = num;
     for (size_t i = 0; i != num; ++i) {
@@ -614,7 +614,7 @@ static void ask_both(const bench_t *bench, meeting_t *meeting, uint64_t *random,
     ask_t ask = {.is_asked = true,
                  .release = config.release.text,
                  .id = id,
-                 .mint = poll.may_mint ? "mint" : "settle",
+                 .mint = poll.act == BREAKER__ACT_MINT ? "mint" : "settle",
                  .fixed = config.fixed.text,
                  .suffix = config.suffix,
                  .clock = clock,

@@ -267,7 +267,7 @@ static void intrude(world_t *world)
     breaker__agreement_config_init(&config);
     config.dead_after_ms = world->dead_after_ms;
     for (uint64_t i = 0; i != num; ++i) {
-        breaker__poll_t poll = {.may_mint = true, .wall_ms = clock_of(world, 0)};
+        breaker__poll_t poll = {.act = BREAKER__ACT_MINT, .wall_ms = clock_of(world, 0)};
         unsigned release = 100 + (unsigned)world_random(world, 1000);
         caller_t caller = {.config = &config, .release = release, .id = 0};
         snprintf(text, sizeof(text), "r%u", release);

@@ -174,7 +174,7 @@ static void a_new_node_dials_polls_and_adopts_its_releases_token(void **state)
     assert_false(bench.last.publish);
     up(&bench);
     assert_true(bench.last.poll);
-    assert_false(poll_of(&bench).may_mint);
+    assert_int_equal(poll_of(&bench).act, BREAKER__ACT_SETTLE);
     assert_int_equal(poll_of(&bench).num_entries, 0);
     pass(&bench, 3);
     answer(&bench, 'a', there, 2);
@@ -266,7 +266,8 @@ static void an_empty_ledger_is_believed_after_settling(void **state)
     while (bench.now.mono_ms < settled) {
         wake(&bench);
         assert_true(bench.last.poll);
-        assert_int_equal(poll_of(&bench).may_mint, bench.now.mono_ms >= settled);
+        assert_int_equal(poll_of(&bench).act,
+                         bench.now.mono_ms >= settled ? BREAKER__ACT_MINT : BREAKER__ACT_SETTLE);
         if (bench.now.mono_ms < settled)
             answer_unchanged(&bench, 'a');
     }
@@ -286,7 +287,7 @@ static void a_ledger_of_others_needs_no_settling(void **state)
     up(&bench);
     answer(&bench, 'a', &there, 1);
     check_state(&bench, BREAKER__AGREEMENT_START);
-    assert_true(poll_of(&bench).may_mint);
+    assert_int_equal(poll_of(&bench).act, BREAKER__ACT_MINT);
     end(&bench);
 }
 
@@ -350,7 +351,7 @@ static void a_saved_token_is_used_at_once_and_asserted_with_its_history(void **s
     assert_false(bench.last.save);
     up(&bench);
     poll = poll_of(&bench);
-    assert_true(poll.may_mint);
+    assert_int_equal(poll.act, BREAKER__ACT_MINT);
     assert_string_equal(poll.digest, "");
     assert_int_equal(poll.num_entries, 3);
     assert_string_equal(poll.entries[0].token.text, "t30");

@@ -125,8 +125,7 @@ static void a_new_release_is_asked_for_at_once_and_handed_out_when_it_is_answere
     assert_false(bench.last.publish);
     check_own(&bench, "t1", "r1");
     poll = poll_of(&bench);
-    assert_true(poll.may_mint);
-    assert_false(poll.must_promote);
+    assert_int_equal(poll.act, BREAKER__ACT_MINT);
     /* what was handed out is in it, whatever comes */
     assert_string_equal(poll.entries[0].token.text, "t1");
     assert_string_equal(breaker__agreement_config(bench.node)->release.text, "r2");
@@ -181,15 +180,15 @@ static void a_release_that_comes_back_is_promoted_and_its_old_token_never_used(v
     begin_synced(&bench);
     take_release(&bench, "r0", NULL);
     assert_true(bench.last.poll);
-    assert_true(poll_of(&bench).must_promote);
+    assert_int_equal(poll_of(&bench).act, BREAKER__ACT_PROMOTE);
     answer(&bench, 'a', before, 2);
     check_own(&bench, "t1", "r1");
     while (!bench.last.poll)
         wake(&bench);
-    assert_true(poll_of(&bench).must_promote);
+    assert_int_equal(poll_of(&bench).act, BREAKER__ACT_PROMOTE);
     answer(&bench, 'b', after, 3);
     check_own(&bench, "t3", "r0");
-    assert_false(poll_of(&bench).must_promote);
+    assert_int_not_equal(poll_of(&bench).act, BREAKER__ACT_PROMOTE);
     breaker__agreement_free(bench.node);
 }
 

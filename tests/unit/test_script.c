@@ -84,7 +84,7 @@ static void a_poll_has_the_scripts_layout(void **state)
                                            "nodes",
                                            "5000 v1.2 r2",
                                            "4000 v1.1 r1"};
-    breaker__poll_t poll = {.may_mint = true, .wall_ms = 1718539201234, .digest = DIGEST};
+    breaker__poll_t poll = {.act = BREAKER__ACT_MINT, .wall_ms = 1718539201234, .digest = DIGEST};
     breaker_agreement_config_t agreement;
     breaker__script_caller_t caller = make_caller(&agreement);
     breaker_script_command_t command;
@@ -112,7 +112,7 @@ static void what_a_node_has_not_is_empty(void **state)
                                            "30000",
                                            "",
                                            ""};
-    breaker__poll_t poll = {.may_mint = false};
+    breaker__poll_t poll = {.act = BREAKER__ACT_SETTLE};
     breaker_agreement_config_t agreement;
     breaker__script_caller_t caller = make_caller(&agreement);
     breaker_script_command_t command;
@@ -129,7 +129,7 @@ static void the_fullest_poll_has_room(void **state)
 {
     static const char longest[] =
         "0123456789012345678901234567890123456789012345678901234567890123";
-    breaker__poll_t poll = {.may_mint = true, .wall_ms = UINT64_MAX, .digest = DIGEST};
+    breaker__poll_t poll = {.act = BREAKER__ACT_MINT, .wall_ms = UINT64_MAX, .digest = DIGEST};
     char release[BREAKER_RELEASE_ID_MAX + 1];
     breaker_agreement_config_t agreement;
     breaker__script_caller_t caller = make_caller(&agreement);

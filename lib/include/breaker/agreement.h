@@ -56,13 +56,43 @@ typedef struct st_breaker_agreement_config_t {
     uint64_t seed;
 } breaker_agreement_config_t;
 
+/** Why an entry was made, as far as Redis remembers it. */
+typedef enum en_breaker_why_t {
+    BREAKER_WHY_UNKNOWN,
+    /** the release had none */
+    BREAKER_WHY_JOIN,
+    /** somebody put the release on top, or a node went over to it */
+    BREAKER_WHY_PROMOTE,
+    /** the release above it was silent for longer than dead-after */
+    BREAKER_WHY_SILENCE,
+    /** the release was overtaken by silence although it lived, and takes its place again */
+    BREAKER_WHY_RETURN,
+    /** another release claimed its token */
+    BREAKER_WHY_CONFLICT,
+    /** the operator gave the release another token */
+    BREAKER_WHY_OPERATOR,
+} breaker_why_t;
+
+/** Where an entry comes from. */
+typedef struct st_breaker_origin_t {
+    breaker_why_t why;
+    /** the release that was overtaken or conflicted with; `len` 0: none, or not known any more */
+    breaker_release_id_t what;
+} breaker_origin_t;
+
 /** What the script answered. */
 typedef struct st_breaker_answer_t {
     char digest[41];
+    /** Redis's clock: ms since the epoch */
+    uint64_t now_ms;
+    /** how many nodes poll, and how often the caller should; 0: not told */
+    uint32_t fleet, interval_ms;
     /** the ledger is the one with the digest that was sent; `entries` is empty then */
     bool unchanged;
     size_t num_entries;
     breaker_ledger_entry_t entries[BREAKER_LEDGER_MAX];
+    /** of each entry, at the same place */
+    breaker_origin_t origins[BREAKER_LEDGER_MAX];
 } breaker_answer_t;
 
 #ifdef __cplusplus
