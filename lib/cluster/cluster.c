@@ -428,6 +428,7 @@ static void begin(breaker_cluster_t *cluster)
     breaker_error_t error = {0};
 
     assert(!breaker__publication_is_ready(&cluster->publication));
+    cluster->log.late_ms = now.mono_ms + breaker__agreement_config(cluster->agreement)->grace_ms;
     if (breaker__saver_load(&cluster->saver, &saved, &error) != 0)
         breaker__log_file(&cluster->log, now.mono_ms, &error);
     carry_out(cluster, now, breaker__agreement_start(cluster->agreement, now, &saved));

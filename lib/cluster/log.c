@@ -120,6 +120,14 @@ static const char *name_of(breaker__agreement_state_t state)
     return "";
 }
 
+/* every start that remembers its token begins stale, and nearly all are answered at once */
+static bool may_be_answered(const breaker__log_t *log, uint64_t now_ms,
+                            breaker__agreement_state_t state)
+{
+    return state == BREAKER__AGREEMENT_STALE && log->said_state == BREAKER__AGREEMENT_START &&
+           now_ms < log->late_ms;
+}
+
 void breaker__log_transition(breaker__log_t *log, uint64_t now_ms, const char *peer,
                              const breaker__agreement_t *agreement)
 {
@@ -129,7 +137,7 @@ void breaker__log_transition(breaker__log_t *log, uint64_t now_ms, const char *p
 
     /* it has a token in every state but the first */
     assert((own == NULL) == (state == BREAKER__AGREEMENT_START));
-    if (own == NULL)
+    if (own == NULL || may_be_answered(log, now_ms, state))
         return;
     if (state == log->said_state && breaker_token_equal(&own->token, &log->said_token))
         return;

@@ -15,12 +15,14 @@
 /** a line with its NUL: a reason of Redis, and what is said around it; longer ones are cut */
 #define BREAKER__LOG_LINE_MAX (BREAKER_REDIS_REASON_MAX + 1024)
 
-/** Caller's memory; the first three fields are the caller's to set, in a zeroed one. */
+/** Caller's memory; the first four fields are the caller's to set, in a zeroed one. */
 typedef struct st_breaker__log_t {
     const char *app; /* borrowed: outlives us */
     void *data;
     /** NULL: nobody listens */
     void (*on_log)(void *data, breaker_log_level_t level, const char *line);
+    /** when the first answer is late, on the clock of `now_ms`; 0: it was never to be waited for */
+    uint64_t late_ms;
     struct {
         uint64_t hash, said_ms;
     } lines[BREAKER__LOG_LINES];
@@ -53,7 +55,8 @@ void breaker__log_file(breaker__log_t *log, uint64_t now_ms, const breaker_error
 /**
  * Says where the agreement stands if that is news: one line for each change of state or token. That
  * all is well again is said after every trouble that was said, and only then, so a link that comes
- * and goes is not loud either.
+ * and goes is not loud either. A start with a token from the state file is stale until the first
+ * answer: that is said only once it is late, with the first event after `late_ms`.
  */
 void breaker__log_transition(breaker__log_t *log, uint64_t now_ms, const char *peer,
                              const breaker__agreement_t *agreement);

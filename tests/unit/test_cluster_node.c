@@ -105,7 +105,7 @@ typedef struct st_world_t {
     char url[64];
     const char *urls[1];
     breaker_cluster_config_t config;
-    atomic_uint num_ready, num_troubles;
+    atomic_uint num_ready, num_troubles, num_stale;
 } world_t;
 
 static void on_ready(void *data)
@@ -118,6 +118,8 @@ static void on_log(void *data, breaker_log_level_t level, const char *line)
     (void)level;
     if (strstr(line, "trouble=") != NULL)
         atomic_fetch_add(&((world_t *)data)->num_troubles, 1);
+    if (strstr(line, "state=stale") != NULL)
+        atomic_fetch_add(&((world_t *)data)->num_stale, 1);
 }
 
 static void add_view(breaker_node_t *node, const char *name, const char *directory)
@@ -506,6 +508,30 @@ static const char *answer_v1(const world_t *world)
     return answer;
 }
 
+static void a_restart_is_not_said_to_be_stale_unless_the_answer_is_late(void **state)
+{
+    world_t *world = *state;
+    breaker_cluster_t *cluster;
+    server_t server;
+
+    start_server(&server, answer_v1(world));
+    use_server(world, &server);
+    world->config.state_path = world->state_path;
+    for (int i = 0; i != 2; ++i) {
+        /* so long that no answer is late */
+        world->config.agreement.grace_ms = 86400000;
+        cluster = start(world);
+        WAIT_UNTIL(breaker_node_freshness(world->node).reachable);
+        breaker_cluster_stop(cluster);
+    }
+    assert_int_equal(atomic_load(&world->num_stale), 0);
+    stop_server(&server);
+    world->config.agreement.grace_ms = 0;
+    cluster = start(world);
+    WAIT_UNTIL(atomic_load(&world->num_stale) != 0);
+    breaker_cluster_stop(cluster);
+}
+
 static void a_wanted_refresh_is_a_poll_out_of_turn(void **state)
 {
     world_t *world = *state;
@@ -815,6 +841,7 @@ int main(void)
         TEST(an_entry_of_the_release_becomes_the_token_of_all_views),
         TEST(where_all_share_all_files_any_release_is_this_one),
         TEST(a_server_that_answers_nonsense_costs_a_line_and_nothing_else),
+        TEST(a_restart_is_not_said_to_be_stale_unless_the_answer_is_late),
         TEST(a_wanted_refresh_is_a_poll_out_of_turn),
         TEST(other_files_are_served_once_they_have_a_token_of_their_own),
         TEST(files_of_a_release_that_the_cluster_knows_are_served_at_once),

@@ -127,6 +127,55 @@ static void a_transition_is_said_once(void **state)
     breaker__agreement_free(agreement);
 }
 
+static void a_start_is_not_said_to_be_stale_before_the_first_answer_is_late(void **state)
+{
+    heard_t heard = {0};
+    breaker__log_t log = make_log(&heard);
+    breaker__agreement_t *agreement = make_agreement();
+    (void)state;
+
+    log.late_ms = 1505;
+    breaker__log_transition(&log, 5, "", agreement);
+    breaker__log_transition(&log, 1504, "", agreement);
+    assert_int_equal(heard.num, 0);
+    breaker__log_transition(&log, 1505, "", agreement);
+    assert_string_equal(heard.last,
+                        "breaker: cluster app=shop state=stale token=v1 release=r1 redis=");
+    breaker__agreement_free(agreement);
+}
+
+/* has it answered with its own entry */
+static void answer_own(breaker__agreement_t *agreement, breaker__moment_t now)
+{
+    breaker_answer_t answer = {.digest = "0123456789012345678901234567890123456789",
+                               .num_entries = 1,
+                               .entries = {*breaker__agreement_own(agreement)}};
+
+    breaker__agreement_on_up(agreement, now);
+    breaker__agreement_on_answer(agreement, now, &answer);
+    assert_int_equal(breaker__agreement_state(agreement), BREAKER__AGREEMENT_SYNCED);
+}
+
+static void what_becomes_stale_after_an_answer_is_said_at_once(void **state)
+{
+    heard_t heard = {0};
+    breaker__log_t log = make_log(&heard);
+    breaker__agreement_t *agreement = make_agreement();
+    (void)state;
+
+    log.late_ms = 1505;
+    answer_own(agreement, (breaker__moment_t){6, 6});
+    breaker__log_transition(&log, 6, "h:1", agreement);
+    assert_string_equal(heard.last,
+                        "breaker: cluster app=shop state=synced token=v1 release=r1 redis=h:1");
+    breaker__agreement_on_down(agreement, (breaker__moment_t){7, 7});
+    breaker__log_transition(&log, 7, "h:1", agreement);
+    assert_string_equal(heard.last,
+                        "breaker: cluster app=shop state=stale token=v1 release=r1 redis=h:1");
+    assert_int_equal(heard.num, 2);
+    breaker__agreement_free(agreement);
+}
+
 static void a_conflict_is_another_releases_token_only(void **state)
 {
     static const struct {
@@ -157,6 +206,8 @@ int main(void)
         cmocka_unit_test(a_line_is_one_line_however_long_its_cause),
         cmocka_unit_test(what_redis_refuses_with_is_shown_up_to_a_length),
         cmocka_unit_test(a_transition_is_said_once),
+        cmocka_unit_test(a_start_is_not_said_to_be_stale_before_the_first_answer_is_late),
+        cmocka_unit_test(what_becomes_stale_after_an_answer_is_said_at_once),
         cmocka_unit_test(a_conflict_is_another_releases_token_only),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
