@@ -54,18 +54,16 @@ static bool is_whole(const breaker_script_answer_t *answer)
 static void on_reply(void *data, const breaker_reply_t *reply)
 {
     breaker__ask_t *ask = data;
-    char reason[900];
+    char reason[BREAKER_REDIS_REASON_MAX];
+    char words[ERROR_SHOWN_MAX + 1] = "the answer is not what the script answers";
 
     if (breaker_script_parse(reply, ask->answer) && is_whole(ask->answer)) {
         end_wait(ask, 0, "");
         return;
     }
     if (reply->type == BREAKER_REPLY_ERROR)
-        snprintf(reason, sizeof(reason), "%s: %.*s", breaker_redis_peer(ask->redis),
-                 (int)(reply->len < ERROR_SHOWN_MAX ? reply->len : ERROR_SHOWN_MAX), reply->base);
-    else
-        snprintf(reason, sizeof(reason), "%s: the answer is not what the script answers",
-                 breaker_redis_peer(ask->redis));
+        breaker_redis_refusal(reply, words, sizeof(words));
+    snprintf(reason, sizeof(reason), "%s: %s", breaker_redis_peer(ask->redis), words);
     end_wait(ask, BREAKER_ERR_UNREACHABLE, reason);
 }
 

@@ -91,8 +91,7 @@ void breaker__log_refusal(breaker__log_t *log, uint64_t now_ms, const char *peer
         breaker__log_trouble(log, now_ms, "answer", peer, "not what the script answers");
         return;
     }
-    snprintf(text, sizeof(text), "%.*s",
-             (int)(reply->len < REFUSAL_SHOWN_MAX ? reply->len : REFUSAL_SHOWN_MAX), reply->base);
+    breaker_redis_refusal(reply, text, sizeof(text));
     breaker__log_trouble(log, now_ms, "refused", peer, text);
 }
 

@@ -16,6 +16,7 @@
 #include <string.h>
 #include "redis/codec.h"
 #include "redis/connection.h"
+#include "redis/refusal.h"
 #include "redis/transport.h"
 
 typedef enum en_state_t {
@@ -36,6 +37,8 @@ struct st_breaker__connection_t {
     breaker__codec_t *codec;         /* owned */
     breaker__transport_t *transport; /* owned until it is closed */
     uv_timer_t timer;
+    /** the server has said something */
+    bool has_heard;
     /** what the loop still knows of us: the timer, the transport */
     unsigned pending;
 };
@@ -53,51 +56,6 @@ static void unref(breaker__connection_t *connection)
     callbacks.on_gone(callbacks.data);
 }
 
-/* ---- words ---- */
-
-void breaker__error_print(const breaker_reply_t *reply, const char *password, char *dst,
-                          size_t size)
-{
-    size_t len = reply->len < size - 1 ? reply->len : size - 1;
-
-    assert(size != 0);
-    if (reply->type != BREAKER_REPLY_ERROR) {
-        snprintf(dst, size, "an answer of another kind");
-        return;
-    }
-    if (password != NULL && password[0] != '\0' &&
-        memmem(reply->base, reply->len, password, strlen(password)) != NULL) {
-        snprintf(dst, size, "an error that repeats the password");
-        return;
-    }
-    for (size_t i = 0; i != len; ++i)
-        dst[i] = reply->base[i] >= 0x20 && reply->base[i] < 0x7f ? reply->base[i] : '?';
-    dst[len] = '\0';
-}
-
-static bool says(const breaker_reply_t *reply, const char *text)
-{
-    return memmem(reply->base, reply->len, text, strlen(text)) != NULL;
-}
-
-/* Words of our own for what servers say to AUTH. */
-static const char *auth_reason(const breaker_reply_t *reply)
-{
-    if (reply->type != BREAKER_REPLY_ERROR)
-        return "AUTH: an answer of another kind";
-    if (says(reply, "WRONGPASS") || says(reply, "invalid password"))
-        return "AUTH: wrong user or password";
-    if (says(reply, "without any password configured") || says(reply, "no password is set"))
-        return "AUTH: the server has no password";
-    if (says(reply, "wrong number of arguments"))
-        return "AUTH: the server knows no users, only a password";
-    if (says(reply, "max number of clients"))
-        return "the server has its maximum of clients";
-    if (says(reply, "DENIED"))
-        return "the server is in protected mode";
-    return "AUTH was refused";
-}
-
 /* ---- the conversation ---- */
 
 static void fail(breaker__connection_t *connection, const char *reason)
@@ -108,11 +66,14 @@ static void fail(breaker__connection_t *connection, const char *reason)
     connection->callbacks.on_failed(connection->callbacks.data, reason);
 }
 
-static const char *overdue_reason(state_t state)
+static const char *overdue_reason(const breaker__connection_t *connection)
 {
-    switch (state) {
+    switch (connection->state) {
     case STATE_CONNECTING:
-        return "it did not accept the connection in time";
+        /* a server of plaintext waits for more of what it takes for a command */
+        return connection->config.tls != NULL
+                   ? "it did not accept the connection, or did not speak TLS, in time"
+                   : "it did not accept the connection in time";
     case STATE_AUTH:
         return "it did not answer AUTH in time";
     case STATE_SELECT:
@@ -132,7 +93,7 @@ static void on_time_over(uv_timer_t *timer)
     breaker__connection_t *connection = timer->data;
 
     assert(connection->state != STATE_IDLE);
-    fail(connection, overdue_reason(connection->state));
+    fail(connection, overdue_reason(connection));
 }
 
 static void start_timer(breaker__connection_t *connection, uint64_t timeout_ms)
@@ -210,7 +171,7 @@ static void fail_with_error(breaker__connection_t *connection, const char *what,
 {
     char words[160], reason[256];
 
-    breaker__error_print(reply, connection->config.password, words, sizeof(words));
+    breaker__refusal_print(reply, connection->config.password, words, sizeof(words));
     snprintf(reason, sizeof(reason), "%s: %s", what, words);
     fail(connection, reason);
 }
@@ -222,7 +183,7 @@ static void take_reply(breaker__connection_t *connection, const breaker_reply_t 
         if (is_ok(reply))
             select_db(connection);
         else
-            fail(connection, auth_reason(reply));
+            fail(connection, breaker__refusal_of_auth(reply));
         return;
     case STATE_SELECT:
         if (is_ok(reply))
@@ -264,6 +225,7 @@ static void on_bytes(void *data, const char *base, size_t len)
     breaker__connection_t *connection = data;
     breaker_reply_t *reply;
 
+    connection->has_heard = true;
     /* The transport may have more in hand when we have heard enough. */
     if (connection->state == STATE_FAILED || connection->state == STATE_CLOSED)
         return;
@@ -280,12 +242,25 @@ static void on_bytes(void *data, const char *base, size_t len)
     breaker__reply_free(reply);
 }
 
+static bool is_asked(state_t state)
+{
+    return state == STATE_AUTH || state == STATE_SELECT || state == STATE_ASKED;
+}
+
+/* A server of TLS closes what it takes for a broken handshake. */
 static void on_failed(void *data, const char *reason)
 {
     breaker__connection_t *connection = data;
+    char words[BREAKER__REASON_MAX];
 
-    if (connection->state != STATE_FAILED)
+    if (connection->state == STATE_FAILED)
+        return;
+    if (connection->config.tls != NULL || connection->has_heard || !is_asked(connection->state)) {
         fail(connection, reason);
+        return;
+    }
+    snprintf(words, sizeof(words), "%s before its first answer, it may speak TLS only", reason);
+    fail(connection, words);
 }
 
 static void on_gone(void *data)

@@ -47,11 +47,4 @@ void breaker__connection_ask(breaker__connection_t *connection, const char *base
 /** Ends it; of the callbacks only on_gone follows. */
 void breaker__connection_close(breaker__connection_t *connection);
 
-/**
- * Writes what an error reply says, as one line of printable ASCII, cut; not if it repeats the
- * password (which may be NULL).
- */
-void breaker__error_print(const breaker_reply_t *reply, const char *password, char *dst,
-                          size_t size);
-
 #endif

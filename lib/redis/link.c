@@ -27,6 +27,7 @@
 #include "redis/codec.h"
 #include "redis/connection.h"
 #include "redis/lookout.h"
+#include "redis/refusal.h"
 #include "redis/sentinel.h"
 #include "redis/servers.h"
 #include "redis/story.h"
@@ -424,7 +425,7 @@ static void refuse_with_error(breaker_redis_t *redis, const char *what,
         redis->servers.password != NULL ? redis->servers.password : redis->via->password;
     char words[160], reason[256];
 
-    breaker__error_print(reply, password, words, sizeof(words));
+    breaker__refusal_print(reply, password, words, sizeof(words));
     snprintf(reason, sizeof(reason), "%s: %s", what, words);
     refuse_server(redis, reason);
 }

@@ -604,9 +604,12 @@ class Users(CtlCase):
             status, _, stderr = self.run_ctl("--redis", self.url(redis), *login, "--app", "other",
                                              "status")
             self.assertEqual(status, REDIS)
-            self.assertIn("NOPERM", stderr)
+            self.assertIn("the user may not use the keys (NOPERM)", stderr)
         wait_until(lambda: self.token_of(older) == self.ledger(redis)[-1][0], "the node to follow")
         self.assertIn("-NOAUTH", " ".join(self.anonymous(redis)))
+        status, _, stderr = self.run_ctl("--redis", self.url(redis), "--app", "shop", "status")
+        self.assertEqual(status, REDIS)
+        self.assertIn("a password is missing (NOAUTH)", stderr)
         for node in (older, newer):
             node.stop()
 

@@ -138,7 +138,7 @@ class Sentinel(LinkTest):
     def test_sentinels_are_told_a_password_only_if_their_url_carries_one(self):
         locked = self.sentinel("requirepass right")
         plain = self.probe("-s", "mymaster", "-p", "right", *self.urls(sentinels=[locked]))
-        self.assertIn("SENTINEL: NOAUTH", plain.down())
+        self.assertIn("SENTINEL: a password is missing (NOAUTH)", plain.down())
         told = self.probe("-s", "mymaster", *self.urls(":right@", sentinels=[locked]))
         self.assertEqual(told.dial(), "127.0.0.1:%d" % self.master.port)
         # An open sentinel refuses AUTH, so this proves that none was sent.

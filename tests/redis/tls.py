@@ -156,13 +156,15 @@ class Tls(LinkTest):
         server = self.redis("--loglevel", "debug")
         url = "rediss://:hunter2@127.0.0.1:%d" % server.port
         reason = self.probe("-a", self.ours.ca, "-c", "2000", url, patient=False).down()
-        self.assertIn("127.0.0.1:%d: " % server.port, reason)
+        self.assertEqual(reason, "127.0.0.1:%d: it did not accept the connection, or did not speak "
+                         "TLS, in time" % server.port)
         self.assertNotIn("cmdstat_auth", server.cli("INFO", "commandstats"))
 
     def test_a_plain_link_to_a_tls_server_goes_down(self):
         server = self.serve(self.good)
         reason = self.probe("redis://:x@127.0.0.1:%d" % server.port).down()
         self.assertIn("127.0.0.1:%d: " % server.port, reason)
+        self.assertTrue(reason.endswith(" before its first answer, it may speak TLS only"), reason)
 
     def test_a_server_that_wants_a_certificate_of_ours(self):
         server = self.redis("--tls-cert-file", self.good[0], "--tls-key-file", self.good[1],

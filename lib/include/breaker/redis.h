@@ -101,6 +101,13 @@ typedef struct st_breaker_reply_t {
     size_t num_elements;
 } breaker_reply_t;
 
+/**
+ * Writes what a reply that was not hoped for says, as one line of printable ASCII without secrets,
+ * cut to `size` (at least 1) with its NUL: that a password is missing or wrong, which command a
+ * user lacks and where the list of commands is, or else the server's own words.
+ */
+BREAKER_EXPORT void breaker_redis_refusal(const breaker_reply_t *reply, char *dst, size_t size);
+
 /** The link stands: authenticated, database selected, a master when sentinels were asked. */
 typedef void (*breaker_redis_up_cb)(void *data);
 /**
