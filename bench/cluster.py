@@ -94,7 +94,6 @@ def join(redis_port: int, peer: Peer, server: Server) -> None:
     token = redis.assert_newer_token(peer.app)
     redis.close()
     deadline = time.monotonic() + FOLLOW_S
-    # a node that has no token yet answers 503
     while _older(server).headers.get("location") != f"/static/{token}/app-1k.js":
         if time.monotonic() > deadline:
             raise Failure(f"{server.name} does not take over the token of its cluster")

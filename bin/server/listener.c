@@ -1,11 +1,14 @@
 /*
  * The sockets that the server listens on. They come of addresses that config/listen.c has read:
- * reading and binding are two steps, because a configuration is checked without touching the
- * network and a port below 1024 is bound before privileges are dropped.
+ * reading, binding and listening are three steps, because a configuration is checked without
+ * touching the network, a port below 1024 is bound before privileges are dropped, and nobody is to
+ * connect before the first answer can be right. A bound address refuses connections.
  *
- * The first socket of an address listens before it allows others beside it: only so does the kernel
- * refuse a port that another process of the same user listens on with SO_REUSEPORT, with whom we
- * would otherwise share the connections without a word.
+ * An address is ours alone from the moment it is bound. Sockets that are bound and do not listen
+ * let others bind beside them while all have SO_REUSEADDR, so ours have it only when they are made
+ * and when they listen. And the first socket of an address listens before it allows others beside
+ * it: only so does the kernel refuse a port that another process of the same user listens on with
+ * SO_REUSEPORT, with whom we would otherwise share the connections without a word.
  */
 #include <assert.h>
 #include <errno.h>
@@ -98,19 +101,17 @@ static void set_inherited(int fd)
     set_flag(fd, IPPROTO_TCP, TCP_KEEPCNT, 3);
 }
 
-static int open_tcp(const breaker__listener_t *listener, bool shares_port)
+static int bind_tcp(const breaker__listener_t *listener, bool reuses_address)
 {
     int family = listener->addr.ss_family;
     int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP);
 
     if (fd == -1)
         return -1;
-    if (set_flag(fd, SOL_SOCKET, SO_REUSEADDR, 1) == 0 &&
-        (!shares_port || set_flag(fd, SOL_SOCKET, SO_REUSEPORT, 1) == 0) &&
+    if (set_flag(fd, SOL_SOCKET, SO_REUSEADDR, reuses_address) == 0 &&
         (family != AF_INET6 || set_flag(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1) == 0)) {
         set_inherited(fd);
-        if (bind(fd, (const struct sockaddr *)&listener->addr, listener->addr_len) == 0 &&
-            listen(fd, BACKLOG) == 0)
+        if (bind(fd, (const struct sockaddr *)&listener->addr, listener->addr_len) == 0)
             return fd;
     }
     int errnum = errno;
@@ -135,33 +136,79 @@ static int learn_port(breaker__listener_t *listener)
 /* all threads accept from one queue, where the kernel has no queue for each */
 static int share_first(breaker__listener_t *listener)
 {
-    for (size_t i = 1; i != listener->num_fds; ++i)
+    for (size_t i = 1; i != listener->num_fds; ++i) {
+        if (listener->fds[i] != -1)
+            close(listener->fds[i]);
         if ((listener->fds[i] = fcntl(listener->fds[0], F_DUPFD_CLOEXEC, 0)) == -1)
             return complain(listener, "dup", errno);
+    }
+    return 0;
+}
+
+static int set_flag_of_all(breaker__listener_t *listener, int name, int value)
+{
+    for (size_t i = 0; i != listener->num_fds; ++i)
+        if (set_flag(listener->fds[i], SOL_SOCKET, name, value) != 0)
+            return -1;
+    return 0;
+}
+
+static int complain_of_use(const breaker__listener_t *listener, int errnum)
+{
+    return errnum == EADDRINUSE ? complain(listener, "the address is in use by another process", 0)
+                                : complain(listener, "cannot listen", errnum);
+}
+
+/* a port that connections of a process before us still have is bound with SO_REUSEADDR only */
+static int bind_first(const breaker__listener_t *listener)
+{
+    int fd = bind_tcp(listener, false);
+
+    if (fd == -1 && errno == EADDRINUSE)
+        return bind_tcp(listener, true);
+    return fd;
+}
+
+static int bind_all_tcp(breaker__listener_t *listener)
+{
+    if ((listener->fds[0] = bind_first(listener)) == -1)
+        return complain_of_use(listener, errno);
+    if (learn_port(listener) != 0)
+        return -1;
+    if (set_flag(listener->fds[0], SOL_SOCKET, SO_REUSEADDR, 1) != 0)
+        return complain(listener, "SO_REUSEADDR", errno);
+    for (size_t i = 1; i != listener->num_fds; ++i)
+        if ((listener->fds[i] = bind_tcp(listener, true)) == -1)
+            return complain(listener, "cannot bind once for each thread", errno);
+    if (set_flag_of_all(listener, SO_REUSEADDR, 0) != 0)
+        return complain(listener, "SO_REUSEADDR", errno);
     return 0;
 }
 
 static int listen_tcp(breaker__listener_t *listener)
 {
-    if ((listener->fds[0] = open_tcp(listener, false)) == -1)
-        return errno == EADDRINUSE
-                   ? complain(listener, "the address is in use by another process", 0)
-                   : complain(listener, "cannot listen", errno);
-    if (learn_port(listener) != 0)
-        return -1;
+    /* connections inherit it, without which they would keep the next process from the port */
+    if (set_flag_of_all(listener, SO_REUSEADDR, 1) != 0)
+        return complain(listener, "SO_REUSEADDR", errno);
+    if (listen(listener->fds[0], BACKLOG) != 0)
+        return complain_of_use(listener, errno);
     if (listener->num_fds == 1)
         return 0;
-    if (set_flag(listener->fds[0], SOL_SOCKET, SO_REUSEPORT, 1) != 0) {
+    if (set_flag_of_all(listener, SO_REUSEPORT, 1) != 0) {
         complain(listener, "the threads share one queue, without SO_REUSEPORT", errno);
         return share_first(listener);
     }
     for (size_t i = 1; i != listener->num_fds; ++i)
-        if ((listener->fds[i] = open_tcp(listener, true)) == -1)
+        if (listen(listener->fds[i], BACKLOG) != 0)
             return complain(listener, "cannot listen once for each thread", errno);
     return 0;
 }
 
-/* removes the file of a server that is gone; refuses one that lives, and what is no socket */
+/*
+ * Removes the file of a server that is gone; refuses one that lives, and what is no socket. One
+ * that does not listen yet refuses streams like one that is gone; what tells them apart is that a
+ * live one refuses datagrams as the wrong type.
+ */
 static int clear_path(const breaker__listener_t *listener)
 {
     const char *path = ((const struct sockaddr_un *)&listener->addr)->sun_path;
@@ -172,19 +219,19 @@ static int clear_path(const breaker__listener_t *listener)
         return errno == ENOENT ? 0 : complain(listener, "cannot listen", errno);
     if (!S_ISSOCK(st.st_mode))
         return complain(listener, "there is a file in the way that is not a socket", 0);
-    if ((fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) == -1)
+    if ((fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) == -1)
         return complain(listener, "cannot listen", errno);
     err =
         connect(fd, (const struct sockaddr *)&listener->addr, listener->addr_len) == 0 ? 0 : errno;
     close(fd);
     if (err != ECONNREFUSED)
-        return err == 0 || err == EAGAIN
+        return err == 0 || err == EPROTOTYPE
                    ? complain(listener, "the address is in use by another process", 0)
                    : complain(listener, "cannot listen", err);
     return unlink(path) == 0 || errno == ENOENT ? 0 : complain(listener, "cannot replace", errno);
 }
 
-static int listen_unix(breaker__listener_t *listener)
+static int bind_unix(breaker__listener_t *listener)
 {
     const char *path = ((const struct sockaddr_un *)&listener->addr)->sun_path;
 
@@ -199,12 +246,22 @@ static int listen_unix(breaker__listener_t *listener)
         return complain(listener, "cannot change the owner", errno);
     if (listener->mode != -1 && chmod(path, (mode_t)listener->mode) != 0)
         return complain(listener, "cannot change the permission", errno);
-    if (listen(listener->fds[0], BACKLOG) != 0)
-        return complain(listener, "cannot listen", errno);
     return share_first(listener);
 }
 
-int breaker__listeners_open(breaker__listeners_t *listeners, size_t num_threads)
+static int listen_unix(breaker__listener_t *listener)
+{
+    if (listen(listener->fds[0], BACKLOG) != 0)
+        return complain(listener, "cannot listen", errno);
+    return 0;
+}
+
+static bool is_unix(const breaker__listener_t *listener)
+{
+    return listener->addr.ss_family == AF_UNIX;
+}
+
+int breaker__listeners_bind(breaker__listeners_t *listeners, size_t num_threads)
 {
     assert(num_threads != 0);
     for (size_t i = 0; i != listeners->size; ++i) {
@@ -216,8 +273,18 @@ int breaker__listeners_open(breaker__listeners_t *listeners, size_t num_threads)
     }
     for (size_t i = 0; i != listeners->size; ++i) {
         breaker__listener_t *listener = listeners->entries[i];
-        if ((listener->addr.ss_family == AF_UNIX ? listen_unix(listener) : listen_tcp(listener)) !=
-            0)
+        if ((is_unix(listener) ? bind_unix : bind_all_tcp)(listener) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+int breaker__listeners_listen(breaker__listeners_t *listeners)
+{
+    for (size_t i = 0; i != listeners->size; ++i) {
+        breaker__listener_t *listener = listeners->entries[i];
+        assert(listener->fds[0] != -1);
+        if ((is_unix(listener) ? listen_unix : listen_tcp)(listener) != 0)
             return -1;
     }
     return 0;

@@ -45,11 +45,18 @@ breaker__listener_t *breaker__listeners_add(breaker__listeners_t *listeners, con
                                             const struct sockaddr *addr, socklen_t addr_len);
 
 /**
- * Binds every address and listens, with a descriptor for each of `num_threads`. TCP addresses get a
- * socket a thread (SO_REUSEPORT), among which the kernel spreads connections. An address that
- * another process listens on is refused, of whatever user. Returns 0, or -1 after a complaint.
+ * Binds every address, with a descriptor for each of `num_threads`. TCP addresses get a socket a
+ * thread (SO_REUSEPORT), among which the kernel spreads connections. An address that another
+ * process has, of whatever user, is refused; from here on it is ours, and refuses connections.
+ * Returns 0, or -1 after a complaint.
  */
-int breaker__listeners_open(breaker__listeners_t *listeners, size_t num_threads);
+int breaker__listeners_bind(breaker__listeners_t *listeners, size_t num_threads);
+
+/**
+ * Listens on every address that was bound: connections are queued from here on. Once; no privilege
+ * is needed. Returns 0, or -1 after a complaint.
+ */
+int breaker__listeners_listen(breaker__listeners_t *listeners);
 
 /** Hands over the descriptor of a thread. */
 int breaker__listener_take(breaker__listener_t *listener, size_t thread);

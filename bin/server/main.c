@@ -1,8 +1,12 @@
 /*
  * h2o-breaker: the life of the process. The main thread reads the configuration, binds, drops
- * privileges, has the release loaded, joins the cluster if there is one, starts the threads that
- * serve, and then waits for signals: everything that happens to the process as a whole happens
- * here.
+ * privileges, has the release loaded, joins the cluster if there is one, waits for its token,
+ * starts the threads that serve, and then waits for signals: everything that happens to the process
+ * as a whole happens here.
+ *
+ * A node of a cluster may wait for its token as long as Redis is away. Until it listens connections
+ * are refused, so that a balancer asks another node at once. A node by itself has no other one to
+ * ask, and its wait has an end: it listens first, and connections wait in the queue meanwhile.
  */
 #include <errno.h>
 #include <poll.h>
@@ -189,6 +193,11 @@ static size_t choose_max_connections(const breaker__config_t *config, size_t num
     return config->max_connections;
 }
 
+static bool is_clustered(server_t *self)
+{
+    return breaker_h2o_cluster_config(&self->config.globalconf) != NULL;
+}
+
 /* everything that may need root: ports, logs, the pid file */
 static int acquire(server_t *self)
 {
@@ -202,7 +211,9 @@ static int acquire(server_t *self)
         fprintf(stderr, "h2o-breaker: cannot catch signals: %s\n", strerror(errno));
         return EX_OSERR;
     }
-    if (breaker__listeners_open(&config->listeners, config->num_threads) != 0)
+    if (breaker__listeners_bind(&config->listeners, config->num_threads) != 0)
+        return EX_UNAVAILABLE;
+    if (!is_clustered(self) && breaker__listeners_listen(&config->listeners) != 0)
         return EX_UNAVAILABLE;
     if (config->pid_file != NULL &&
         (self->pid_fd = breaker__process_write_pid(config->pid_file)) == -1)
@@ -273,9 +284,8 @@ static void leave_cluster(server_t *self)
 }
 
 /*
- * Until the cluster has a token for this node its views answer 503, and the service manager is not
- * told that it is ready; what else the file describes is served meanwhile. Returns the signal that
- * ended the wait, or 0.
+ * Until the cluster has a token for this node no answer could be right, so nobody can connect and
+ * the service manager is not told that it is ready. Returns the signal that ended the wait, or 0.
  */
 static int wait_for_token(server_t *self)
 {
@@ -287,7 +297,8 @@ static int wait_for_token(server_t *self)
     number = wait_or_signal(self, self->serves_fd, now_ms() + TOKEN_PATIENCE_MS, &timed_out);
     if (number != 0 || !timed_out)
         return number;
-    fprintf(stderr, "h2o-breaker: waiting for the cluster's token; views answer 503 until then\n");
+    fprintf(stderr, "h2o-breaker: waiting for the cluster's token; connections are "
+                    "refused until then\n");
     breaker__notify("STATUS=waiting for the cluster's token");
     return wait_or_signal(self, self->serves_fd, NEVER, &timed_out);
 }
@@ -316,19 +327,37 @@ static void drain(server_t *self, breaker__workers_t *workers)
     }
 }
 
-static int serve(server_t *self)
+static breaker__workers_t *open_doors(server_t *self)
 {
     breaker__workers_t *workers;
-    bool timed_out;
 
+    if (is_clustered(self) && breaker__listeners_listen(&self->config.listeners) != 0)
+        end_at_once(self, EX_UNAVAILABLE);
     if ((workers = breaker__workers_start(&self->config, self->max_connections)) == NULL)
         end_at_once(self, EX_OSERR);
+    breaker__start_line_log(&self->config, now_ms() - self->begun_ms);
+    breaker__notify("READY=1\nSTATUS=serving");
+    return workers;
+}
+
+static void stop_waiting(void)
+{
+    fprintf(stderr, "h2o-breaker: stopping before the cluster had a token\n");
+    breaker__notify("STOPPING=1");
+}
+
+static int serve(server_t *self)
+{
+    breaker__workers_t *workers = NULL;
+    bool timed_out;
+
     if (wait_for_token(self) == 0) {
-        breaker__start_line_log(&self->config, now_ms() - self->begun_ms);
-        breaker__notify("READY=1\nSTATUS=serving");
+        workers = open_doors(self);
         wait_or_signal(self, -1, NEVER, &timed_out);
+        drain(self, workers);
+    } else {
+        stop_waiting();
     }
-    drain(self, workers);
     leave_cluster(self);
     remove_files(self);
     breaker__config_dispose(&self->config);

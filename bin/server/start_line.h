@@ -6,7 +6,7 @@
 
 /**
  * Writes one line on stderr that names the addresses, and of the snapshot that is published the
- * tokens and the release, and how long the start took. The listeners are open. Any thread.
+ * tokens and the release, and how long the start took. The listeners listen. Any thread.
  */
 void breaker__start_line_log(const breaker__config_t *config, int64_t taken_ms);
 

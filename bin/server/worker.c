@@ -423,6 +423,8 @@ size_t breaker__workers_num_connections(const breaker__workers_t *workers)
 
 void breaker__workers_free(breaker__workers_t *workers)
 {
+    if (workers == NULL)
+        return;
     for (size_t i = 0; i != workers->num; ++i)
         breaker__loop_free(workers->workers[i].loop);
     close(workers->ended_fd);

@@ -12,7 +12,7 @@ typedef struct st_breaker__workers_t breaker__workers_t;
 
 /**
  * Starts `config->num_threads` threads and returns when all of them accept. The node is loaded, the
- * listeners are open, and `config` outlives the process. Returns NULL after a line on stderr when a
+ * listeners listen, and `config` outlives the process. Returns NULL after a line on stderr when a
  * thread cannot be started; the process is then to end.
  */
 breaker__workers_t *breaker__workers_start(breaker__config_t *config, size_t max_connections);
@@ -29,7 +29,8 @@ int breaker__workers_ended_fd(const breaker__workers_t *workers);
 /** How many connections are open. Any thread. */
 size_t breaker__workers_num_connections(const breaker__workers_t *workers);
 
-/** Frees what is left of them once they have ended and the configuration is disposed of. */
+/** Frees what is left of them once they have ended and the configuration is disposed of. Takes
+ * NULL. */
 void breaker__workers_free(breaker__workers_t *workers);
 
 #endif

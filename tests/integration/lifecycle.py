@@ -150,6 +150,99 @@ class Readiness(LifeCase):
         server.stop()
 
 
+class Doors(LifeCase):
+    """When a node of a cluster lets connections in: not before it has a token to answer with."""
+
+    CLUSTERED = """
+listen:
+  - {host: 127.0.0.1, port: @port@}
+  - {port: @path@, type: unix}
+num-threads: 3
+breaker.cluster:
+  app: shop
+  redis: "redis://127.0.0.1:@redis@"
+  start: @start@
+  start-timeout: 500ms
+hosts:
+  default:
+    paths:
+      "/":
+        breaker.static: {name: "static/{breaker}", path: @tree@}
+"""
+
+    def setUp(self):
+        super().setUp()
+        os.chmod(self.scratch.path, 0o777)
+        self.path = self.scratch("socket")
+        self.text = self.config(text=self.CLUSTERED, path=self.path, redis=harness.free_port(),
+                                start="strict")
+
+    def start_waiting(self):
+        server = harness.Server(self.flavour, self.text, ready=False)
+        self.addCleanup(server.kill)
+        harness.wait_until(lambda: b"waiting for the cluster's token" in server.stderr(),
+                           "a server that waits")
+        return server
+
+    def test_who_has_no_token_refuses_connections_and_says_so(self):
+        server = self.start_waiting()
+        self.assertTrue(self.refuses(self.port))
+        self.assertTrue(self.refuses(self.path))
+        self.assertNotIn("READY=1", server.notify.receive())
+        self.assertIn(b"connections are refused until then", server.stderr())
+        server.signal(signal.SIGTERM)
+        harness.wait_until(lambda: "STOPPING=1" in server.notify.receive(), "STOPPING=1")
+        server.stop()
+        self.assertFalse(os.path.exists(self.path))
+
+    def test_the_first_answer_is_right_on_every_listener(self):
+        self.text = self.text.replace("strict", "wait")
+        server = harness.Server(self.flavour, self.text, ready=False)
+        self.addCleanup(server.kill)
+        for where in (self.port, self.path):
+            harness.wait_until(lambda: not self.refuses(where), "the doors to open")
+            with client.Http1(where) as connection:
+                # to the current token, which is the node's own after the time to wait
+                self.assertEqual(connection.request(url("small.txt").replace(TOKEN, "0")).status,
+                                 301)
+        server.wait_ready()
+        for _ in range(32):
+            with client.Http1(self.port) as connection:
+                self.assertEqual(connection.request(url("small.txt").replace(TOKEN, "0")).status,
+                                 301)
+        server.stop()
+
+    def test_the_addresses_are_its_own_while_it_waits(self):
+        server = self.start_waiting()
+        for others in (self.text, self.text.replace("{host: 127.0.0.1, port: %d}" % self.port,
+                                                    "{host: 127.0.0.1, port: %d}" % self.tls_port)):
+            config = self.scratch.write("h2o.conf", others)
+            status, _, stderr = harness.run_program(self.flavour, "-c", config)
+            self.assertEqual(status, os.EX_UNAVAILABLE)
+            self.assertIn("the address is in use by another process", stderr)
+        self.assertTrue(server.alive())
+        self.assertTrue(os.path.exists(self.path))
+        server.stop()
+
+    def test_a_restart_binds_beside_connections_that_are_still_closing(self):
+        self.text = self.text.replace("strict", "wait")
+        for _ in range(2):
+            server = harness.Server(self.flavour, self.text)
+            self.addCleanup(server.kill)
+            # the server closes first, so that its side of it stays for a minute
+            connection = self.open()
+            self.assertEqual(connection.request("/none").status, 404)
+            server.stop()
+
+    def test_an_address_that_somebody_listens_on_is_refused_before_anything_is_waited_for(self):
+        with socket.create_server(("127.0.0.1", self.port)):
+            config = self.scratch.write("h2o.conf", self.text)
+            status, _, stderr = harness.run_program(self.flavour, "-c", config)
+        self.assertEqual(status, os.EX_UNAVAILABLE)
+        self.assertIn("the address is in use by another process", stderr)
+        self.assertNotIn("waiting", stderr)
+
+
 class Listeners(LifeCase):
     def test_a_unix_socket(self):
         path = self.scratch("socket")

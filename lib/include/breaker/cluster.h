@@ -65,7 +65,15 @@ typedef struct st_breaker_cluster_config_t {
      * once a minute. May be NULL.
      */
     void (*on_log)(void *data, breaker_log_level_t level, const char *line);
-    /** The first snapshot was published: the node serves. Called once at most. May be NULL. */
+    /**
+     * The first snapshot was published: the node serves. Called once at most. May be NULL.
+     *
+     * Until then no answer of a view can be right (handlers give 503), and with the policy `strict`
+     * that lasts as long as Redis is away. So a server binds its addresses first, while it may, and
+     * calls listen(2) only from here on, or after `breaker_cluster_start` where this was called
+     * within it: a balancer is refused meanwhile, and asks another node. What tells a service
+     * manager that the server is ready belongs after that.
+     */
     void (*on_ready)(void *data);
 } breaker_cluster_config_t;
 

@@ -237,6 +237,9 @@ BREAKER_EXPORT breaker_publisher_t *breaker_node_publisher(breaker_node_t *node)
  * is stored where all will find it. Two nodes of one release may publish different tokens for a
  * while, since the older one is redirected.
  *
+ * A server that calls listen(2) only after the first `breaker_node_publish` refuses connections
+ * until then, instead of answering 503 (see `on_ready` of cluster.h).
+ *
  * Where other files may be loaded (`breaker_node_load_next`) it also waits for
  * `breaker_node_wanted_fd` and asks for `breaker_node_next`: it agrees on a token for that release
  * above the node's own, and publishes the two together. Until then it goes on with what the node
