@@ -11,6 +11,8 @@
 #include <breaker/error.h>
 #include "cluster/agreement.h"
 #include "cluster/agreement_config.h"
+#include "cluster/agreement_machine.h"
+#include "cluster/fleet.h"
 #include "cluster/ledger.h"
 #include "cluster/mint.h"
 #include "release/release_id.h"
@@ -18,52 +20,16 @@
 enum {
     /* without an answer for so many polls a node says that it may be out of date */
     STALE_POLLS = 3,
-    WANTED_MS = 1000,
     /* after a connection is made: every quarter of a poll, this at most, ... */
     HURRIED_POLL_MS = 250,
-    /* ... until the slowest peer has dialed again, and for so long more */
+    /* ... until the slowest peer has dialed again, and for so long more, ... */
     HURRIED_MS = 1000,
-    DIGEST_LEN = 40,
-};
-
-typedef enum en_link_t {
-    LINK_DOWN,
-    LINK_DIALING,
-    LINK_UP,
-    LINK_POLLING,
-} link_t;
-
-struct st_breaker__agreement_t {
-    breaker_agreement_config_t config;
-    breaker__agreement_state_t state;
-    uint64_t random;
-
-    /* own.token.len is 0 while there is none; once there is one it was handed out */
-    breaker_ledger_entry_t own;
-    /* all that this node knows */
-    breaker_ledger_t ledger;
-    /* what the last answer on this connection showed of Redis, and its digest ("": none yet) */
-    breaker_ledger_t shown;
-    char digest[DIGEST_LEN + 1];
-
-    link_t link;
-    /* when to dial while down, when to poll while up */
-    uint64_t due_ms;
-    uint64_t ceiling_ms;
-    /* when the dial was begun, and until when polls follow each other faster */
-    uint64_t dialed_ms, hurried_ms;
-    /* since when every answer was good; unset after trouble */
-    bool is_good;
-    uint64_t good_ms;
-    /* answered on this connection; an empty ledger is believed from settled_ms on */
-    bool is_heard;
-    uint64_t settled_ms;
-    uint64_t asked_ms, answered_ms, heard_ms;
-    /* a poll was wanted that is not sent yet; none for this reason before wanted_ms */
-    bool is_wanted;
-    uint64_t wanted_ms;
-    /* when START ends without an answer */
-    uint64_t local_ms;
+    /* ... but never where Redis has taken so long to answer: it has enough to do */
+    BUSY_MS = 50,
+    /* waits do not double more often: the longest one is reached long before */
+    FAILED_MAX = 20,
+    /* so far behind Redis's clock the own one is not believed */
+    BEHIND_MS = 60000,
 };
 
 /* ---- making one ---- */
@@ -82,7 +48,6 @@ int breaker__agreement_create(const breaker_agreement_config_t *config,
     agreement->random = config->seed;
     agreement->state = BREAKER__AGREEMENT_START;
     agreement->link = LINK_DOWN;
-    agreement->ceiling_ms = config->backoff_min_ms;
     breaker_ledger_init(&agreement->ledger, NULL, 0);
     breaker_ledger_init(&agreement->shown, NULL, 0);
     *ret_agreement = agreement;
@@ -96,7 +61,7 @@ void breaker__agreement_free(breaker__agreement_t *agreement)
 
 /* ---- small things ---- */
 
-static bool has_own(const breaker__agreement_t *agreement)
+bool breaker__agreement_has_own(const breaker__agreement_t *agreement)
 {
     return agreement->own.token.len != 0;
 }
@@ -145,7 +110,8 @@ static const breaker_ledger_entry_t *find_token(const breaker_ledger_t *ledger,
     return breaker__ledger_find(ledger, token->text, token->len);
 }
 
-static bool is_mine(const breaker__agreement_t *agreement, const breaker_ledger_entry_t *entry)
+bool breaker__agreement_is_mine(const breaker__agreement_t *agreement,
+                                const breaker_ledger_entry_t *entry)
 {
     return breaker_release_id_equal(&entry->release, &agreement->config.release);
 }
@@ -153,22 +119,38 @@ static bool is_mine(const breaker__agreement_t *agreement, const breaker_ledger_
 /* none at all, or one of the release before */
 static bool awaits_token(const breaker__agreement_t *agreement)
 {
-    return !has_own(agreement) || !is_mine(agreement, &agreement->own);
+    return !breaker__agreement_has_own(agreement) ||
+           !breaker__agreement_is_mine(agreement, &agreement->own);
 }
 
-static void merge_ledger(breaker_ledger_t *ledger, const breaker_ledger_t *other)
+/* what Redis showed last and the own entry: no other one takes their place */
+static breaker_ledger_t kept_by(const breaker__agreement_t *agreement)
 {
+    breaker_ledger_t kept = agreement->shown;
+
+    assert(breaker_ledger_size(&kept) <= BREAKER_LEDGER_SHARED_MAX);
+    if (breaker__agreement_has_own(agreement))
+        breaker__ledger_add(&kept, &agreement->own);
+    return kept;
+}
+
+static void merge_ledger(const breaker__agreement_t *agreement, breaker_ledger_t *ledger,
+                         const breaker_ledger_t *other)
+{
+    const breaker_ledger_t kept = kept_by(agreement);
+
     for (size_t at = breaker_ledger_size(other); at-- != 0;)
-        breaker__ledger_add(ledger, breaker_ledger_at(other, at));
-    /* an entry makes room for a newer one and for nothing else */
+        breaker__ledger_add_beside(ledger, breaker_ledger_at(other, at), &kept);
+    /* an entry makes room for another one and for nothing else */
     assert(breaker_ledger_size(ledger) >= breaker_ledger_size(other));
 }
 
 /* the only way to a token, and it leads upwards (P3) */
 static void take_own(breaker__agreement_t *agreement, const breaker_ledger_entry_t *entry)
 {
-    assert(is_mine(agreement, entry));
-    assert(!has_own(agreement) || breaker__ledger_entry_compare(entry, &agreement->own) > 0);
+    assert(breaker__agreement_is_mine(agreement, entry));
+    assert(!breaker__agreement_has_own(agreement) ||
+           breaker__ledger_entry_compare(entry, &agreement->own) > 0);
     agreement->own = *entry;
 }
 
@@ -176,31 +158,29 @@ static void take_own(breaker__agreement_t *agreement, const breaker_ledger_entry
 
 static void check_own(const breaker__agreement_t *agreement)
 {
-    const breaker_ledger_t *ledger = &agreement->ledger;
+    const breaker_ledger_entry_t *known = find_token(&agreement->ledger, &agreement->own.token);
 
-    assert(has_own(agreement) == (agreement->state != BREAKER__AGREEMENT_START));
+    assert(breaker__agreement_has_own(agreement) == (agreement->state != BREAKER__AGREEMENT_START));
     assert(agreement->own.order < BREAKER__ORDER_END);
-    /* it is remembered, or so many newer ones are */
-    assert(!has_own(agreement) || find_token(ledger, &agreement->own.token) != NULL ||
-           breaker_ledger_size(ledger) == BREAKER_LEDGER_MAX);
+    assert(!breaker__agreement_has_own(agreement) || known != NULL);
+    /* where two releases claim its token the ledger may have the other one's */
+    assert(known == NULL || known->order == agreement->own.order ||
+           !breaker_release_id_equal(&known->release, &agreement->own.release));
 }
 
 static void check_link(const breaker__agreement_t *agreement)
 {
-    const breaker_agreement_config_t *config = &agreement->config;
-
     assert(agreement->state != BREAKER__AGREEMENT_SYNCED || is_connected(agreement));
     assert(agreement->state != BREAKER__AGREEMENT_SYNCED || agreement->is_heard);
     assert(!agreement->is_good || is_connected(agreement));
-    assert(agreement->digest[0] == '\0' || strlen(agreement->digest) == DIGEST_LEN);
+    assert(agreement->digest[0] == '\0' || strlen(agreement->digest) == BREAKER__DIGEST_LEN);
     assert(agreement->digest[0] != '\0' || breaker_ledger_size(&agreement->shown) == 0);
-    assert(agreement->ceiling_ms >= config->backoff_min_ms);
-    assert(agreement->ceiling_ms <= config->backoff_max_ms);
+    assert(!agreement->is_answered_for_this || agreement->digest[0] != '\0');
+    assert(agreement->num_failed <= FAILED_MAX);
 }
 
 static void check_times(const breaker__agreement_t *agreement, uint64_t now_ms)
 {
-    assert(agreement->dialed_ms <= now_ms);
     assert(agreement->asked_ms <= now_ms);
     assert(agreement->heard_ms <= now_ms);
     assert(agreement->answered_ms <= agreement->asked_ms);
@@ -229,20 +209,34 @@ static void check_invariants(const breaker__agreement_t *agreement,
 
 /* ---- without an answer ---- */
 
+/* a clock that was never set would mint what sorts below everything */
+uint64_t breaker__agreement_wall_ms(const breaker__agreement_t *agreement, breaker__moment_t now)
+{
+    uint64_t redis_ms = agreement->redis_wall_ms + (now.mono_ms - agreement->redis_mono_ms);
+
+    assert(agreement->redis_mono_ms <= now.mono_ms);
+    if (agreement->redis_wall_ms == 0 || now.wall_ms + BEHIND_MS >= redis_ms)
+        return now.wall_ms;
+    return redis_ms;
+}
+
 static void go_local(breaker__agreement_t *agreement, breaker__moment_t now,
                      breaker__actions_t *actions)
 {
+    uint64_t wall_ms = breaker__agreement_wall_ms(agreement, now);
     breaker_ledger_entry_t proposal;
+    breaker_ledger_t kept;
 
     assert(awaits_token(agreement));
-    if (!breaker__mint(&agreement->config, &agreement->ledger, now.wall_ms, &proposal)) {
+    if (!breaker__mint(&agreement->config, &agreement->ledger, wall_ms, &proposal)) {
         agreement->local_ms = now.mono_ms + agreement->config.poll_ms;
         return;
     }
     assert(agreement->config.start != BREAKER_START_STRICT);
-    assert(!has_own(agreement) || proposal.order > agreement->own.order);
+    assert(!breaker__agreement_has_own(agreement) || proposal.order > agreement->own.order);
     take_own(agreement, &proposal);
-    breaker__ledger_add(&agreement->ledger, &agreement->own);
+    kept = kept_by(agreement);
+    breaker__ledger_add_beside(&agreement->ledger, &agreement->own, &kept);
     agreement->state = BREAKER__AGREEMENT_LOCAL;
     actions->save = actions->publish = true;
 }
@@ -261,12 +255,25 @@ static uint64_t start_ends_ms(const breaker__agreement_t *agreement)
     return agreement->local_ms;
 }
 
+static uint64_t interval_ms(const breaker__agreement_t *agreement)
+{
+    return breaker__fleet_interval_ms(&agreement->fleet, agreement->config.poll_ms);
+}
+
+/* a fifth less up to a fifth more, so that nodes do not come to poll all at once */
+static uint64_t around(breaker__agreement_t *agreement, uint64_t wait_ms)
+{
+    uint64_t fifth = wait_ms / 5;
+
+    return wait_ms - fifth + random_below(agreement, 2 * fifth + 1);
+}
+
 static uint64_t stale_from_ms(const breaker__agreement_t *agreement)
 {
     if (agreement->state != BREAKER__AGREEMENT_SYNCED)
         return UINT64_MAX;
     assert(agreement->is_heard);
-    return agreement->heard_ms + STALE_POLLS * (uint64_t)agreement->config.poll_ms;
+    return agreement->heard_ms + STALE_POLLS * interval_ms(agreement);
 }
 
 static uint64_t link_due_ms(const breaker__agreement_t *agreement)
@@ -278,26 +285,16 @@ static uint64_t link_due_ms(const breaker__agreement_t *agreement)
     return agreement->due_ms;
 }
 
-/* whoever lost the same server comes back later, and what it knows is to be seen soon */
-static uint64_t interval_ms(const breaker__agreement_t *agreement, uint64_t now_ms)
-{
-    uint64_t poll_ms = agreement->config.poll_ms;
-
-    assert(poll_ms >= BREAKER_POLL_MIN_MS);
-    return now_ms < agreement->hurried_ms ? at_most(poll_ms / 4, HURRIED_POLL_MS) : poll_ms;
-}
-
 static void send_poll(breaker__agreement_t *agreement, uint64_t now_ms, breaker__actions_t *actions)
 {
-    uint64_t poll_ms = interval_ms(agreement, now_ms), fifth = poll_ms / 5;
-
     assert(agreement->link == LINK_UP);
     if (agreement->is_wanted)
-        agreement->wanted_ms = now_ms + WANTED_MS;
+        agreement->wanted_ms = now_ms + breaker__fleet_wanted_ms(&agreement->fleet);
     agreement->is_wanted = false;
     agreement->link = LINK_POLLING;
+    agreement->asks_for_this = true;
     agreement->asked_ms = now_ms;
-    agreement->due_ms = now_ms + poll_ms - fifth + random_below(agreement, 2 * fifth + 1);
+    agreement->due_ms = now_ms + around(agreement, interval_ms(agreement));
     assert(agreement->due_ms > now_ms);
     actions->poll = true;
 }
@@ -315,7 +312,6 @@ static breaker__actions_t run_timers(breaker__agreement_t *agreement, breaker__m
             send_poll(agreement, now.mono_ms, &actions);
         } else {
             agreement->link = LINK_DIALING;
-            agreement->dialed_ms = now.mono_ms;
             actions.dial = true;
         }
     }
@@ -331,13 +327,15 @@ static breaker__actions_t run_timers(breaker__agreement_t *agreement, breaker__m
 static bool check_answer(const breaker__agreement_t *agreement, const breaker_answer_t *answer,
                          breaker_ledger_t *ret_ledger)
 {
-    if (strnlen(answer->digest, sizeof(answer->digest)) != DIGEST_LEN)
+    if (strnlen(answer->digest, sizeof(answer->digest)) != BREAKER__DIGEST_LEN)
         return false;
-    if (strspn(answer->digest, "0123456789abcdef") != DIGEST_LEN)
+    if (strspn(answer->digest, "0123456789abcdef") != BREAKER__DIGEST_LEN)
+        return false;
+    if (answer->now_ms >= BREAKER__ORDER_END)
         return false;
     if (answer->unchanged)
-        return memcmp(answer->digest, agreement->digest, DIGEST_LEN) == 0;
-    return answer->num_entries <= BREAKER_LEDGER_MAX &&
+        return memcmp(answer->digest, agreement->digest, BREAKER__DIGEST_LEN) == 0;
+    return answer->num_entries <= BREAKER_LEDGER_SHARED_MAX &&
            breaker_ledger_init(ret_ledger, answer->entries, answer->num_entries) == 0;
 }
 
@@ -349,13 +347,32 @@ static bool is_anothers(const breaker__agreement_t *agreement, const breaker_led
     return known != NULL && !breaker_release_id_equal(&known->release, &entry->release);
 }
 
+/*
+ * "v1.1718539201234" is what became of "v1", so that was there before: whatever place a clock that
+ * was ahead has given it since, nobody may be led from the one back to the other.
+ */
+static void place_bases(breaker_ledger_t *ledger)
+{
+    for (size_t at = breaker_ledger_size(ledger); at-- != 0;) {
+        const breaker_ledger_entry_t *entry = breaker_ledger_at(ledger, at), *base;
+        base = breaker__ledger_find(ledger, entry->token.text, breaker__mint_base_len(entry));
+        if (base == NULL || base->order < entry->order || entry->order == 0)
+            continue;
+        breaker_ledger_entry_t placed = *base;
+        placed.order = entry->order - 1;
+        breaker__ledger_add(ledger, &placed);
+        assert(breaker_ledger_size(ledger) > at);
+    }
+}
+
 /* the union; where two releases claim one token Redis decides, so that all nodes hold the same */
 static void take_ledger(breaker__agreement_t *agreement, const breaker_ledger_t *answered,
                         breaker__actions_t *actions)
 {
     breaker_ledger_t merged = *answered;
 
-    merge_ledger(&merged, &agreement->ledger);
+    merge_ledger(agreement, &merged, &agreement->ledger);
+    place_bases(&merged);
     if (same_ledger(&merged, &agreement->ledger))
         return;
     agreement->ledger = merged;
@@ -365,16 +382,17 @@ static void take_ledger(breaker__agreement_t *agreement, const breaker_ledger_t 
 /* an operator's token that was registered elsewhere before: its place is the earlier one */
 static void take_birth(breaker__agreement_t *agreement)
 {
-    const breaker_ledger_entry_t *known = find_token(&agreement->shown, &agreement->own.token);
+    const breaker_ledger_entry_t *known = find_token(&agreement->ledger, &agreement->own.token);
 
-    if (known != NULL && is_mine(agreement, known) && known->order < agreement->own.order)
+    if (known != NULL && breaker_release_id_equal(&known->release, &agreement->own.release))
         agreement->own.order = known->order;
 }
 
 static void adopt(breaker__agreement_t *agreement, const breaker_ledger_entry_t *best,
                   breaker__actions_t *actions)
 {
-    if (has_own(agreement) && breaker__ledger_entry_compare(best, &agreement->own) <= 0)
+    if (breaker__agreement_has_own(agreement) &&
+        breaker__ledger_entry_compare(best, &agreement->own) <= 0)
         return;
     take_own(agreement, best);
     actions->save = actions->publish = true;
@@ -385,23 +403,23 @@ static void take_answer(breaker__agreement_t *agreement, const breaker_ledger_t 
 {
     const breaker_ledger_entry_t *best =
         breaker_ledger_newest(answered, &agreement->config.release);
-    breaker_ledger_entry_t adopted;
     bool is_ours = best != NULL && !is_anothers(agreement, best);
 
     assert(agreement->link == LINK_UP);
+    breaker__agreement_note_dropped(agreement, answered);
     agreement->shown = *answered;
     if (best != NULL && !is_ours) {
         /* what we know stays, goes out with the next poll, and makes the script move on */
-        merge_ledger(&agreement->ledger, answered);
+        merge_ledger(agreement, &agreement->ledger, answered);
+        place_bases(&agreement->ledger);
         actions->save = actions->publish = true;
-        return;
+    } else {
+        take_ledger(agreement, answered, actions);
     }
-    if (is_ours)
-        adopted = *best;
-    take_ledger(agreement, answered, actions);
     take_birth(agreement);
+    /* its place may be an earlier one than Redis knows */
     if (is_ours)
-        adopt(agreement, &adopted, actions);
+        adopt(agreement, find_token(&agreement->ledger, &best->token), actions);
 }
 
 static void note_good_answer(breaker__agreement_t *agreement, uint64_t now_ms)
@@ -412,7 +430,7 @@ static void note_good_answer(breaker__agreement_t *agreement, uint64_t now_ms)
         agreement->is_good = true;
         agreement->good_ms = now_ms;
     } else if (now_ms - agreement->good_ms >= agreement->config.forgive_after_ms) {
-        agreement->ceiling_ms = agreement->config.backoff_min_ms;
+        agreement->num_failed = 0;
     }
     if (!agreement->is_heard) {
         agreement->is_heard = true;
@@ -420,6 +438,31 @@ static void note_good_answer(breaker__agreement_t *agreement, uint64_t now_ms)
     }
     agreement->heard_ms = now_ms;
     agreement->answered_ms = agreement->asked_ms;
+}
+
+static void note_surroundings(breaker__agreement_t *agreement, const breaker_answer_t *answer)
+{
+    breaker__fleet_take(&agreement->fleet, answer->fleet, answer->interval_ms);
+    if (answer->now_ms == 0)
+        return;
+    /* earlier rather than later: no clock is behind Redis's because an answer took long */
+    agreement->redis_wall_ms = answer->now_ms;
+    agreement->redis_mono_ms = agreement->heard_ms;
+}
+
+/*
+ * Whoever lost the same server comes back later, and what it knows is to be seen soon; but only
+ * where few ask, and a server answers that has nothing else to do.
+ */
+static void hurry(breaker__agreement_t *agreement, uint64_t now_ms)
+{
+    uint64_t wait_ms = at_most(interval_ms(agreement) / 4, HURRIED_POLL_MS);
+
+    assert(agreement->asked_ms <= now_ms);
+    if (now_ms < agreement->hurried_ms && now_ms - agreement->asked_ms < BUSY_MS &&
+        breaker__fleet_is_small(&agreement->fleet))
+        agreement->due_ms =
+            at_most(agreement->due_ms, agreement->asked_ms + around(agreement, wait_ms));
 }
 
 /* with nothing to assert a node need not wait a whole poll once it may mint */
@@ -432,24 +475,26 @@ static void hasten_settling(breaker__agreement_t *agreement, uint64_t now_ms)
 
 /* ---- the link ---- */
 
-/* since when there was trouble: a timeout has made us wait already */
-static uint64_t trouble_ms(const breaker__agreement_t *agreement, uint64_t now_ms)
+/* the longest wait after so many failed tries */
+static uint64_t ceiling_ms(const breaker__agreement_t *agreement)
 {
-    assert(agreement->link != LINK_DOWN);
-    if (agreement->link == LINK_DIALING)
-        return agreement->dialed_ms;
-    return agreement->link == LINK_POLLING ? agreement->asked_ms : now_ms;
+    const breaker_agreement_config_t *config = &agreement->config;
+    uint64_t first_ms = breaker__fleet_first_ms(&agreement->fleet, config);
+
+    assert(agreement->num_failed <= FAILED_MAX);
+    return at_most(first_ms << agreement->num_failed,
+                   breaker__fleet_cap_ms(&agreement->fleet, config));
 }
 
+/* from the end of what failed: whoever waits for a busy server does not come back at once */
 static void back_off(breaker__agreement_t *agreement, uint64_t now_ms)
 {
-    uint64_t wait_ms = 1 + random_below(agreement, agreement->ceiling_ms);
-
-    assert(wait_ms <= agreement->config.backoff_max_ms);
-    agreement->due_ms = at_least(now_ms + 1, trouble_ms(agreement, now_ms) + wait_ms);
+    assert(agreement->link != LINK_DOWN);
+    agreement->due_ms = now_ms + 1 + random_below(agreement, ceiling_ms(agreement));
     agreement->link = LINK_DOWN;
     agreement->is_good = false;
-    agreement->ceiling_ms = at_most(2 * agreement->ceiling_ms, agreement->config.backoff_max_ms);
+    if (agreement->num_failed != FAILED_MAX)
+        ++agreement->num_failed;
     if (agreement->state == BREAKER__AGREEMENT_SYNCED)
         agreement->state = BREAKER__AGREEMENT_STALE;
 }
@@ -471,7 +516,7 @@ breaker__actions_t breaker__agreement_start(breaker__agreement_t *agreement, bre
 
     assert(agreement->state == BREAKER__AGREEMENT_START);
     assert(agreement->link == LINK_DOWN);
-    assert(!has_own(agreement));
+    assert(!breaker__agreement_has_own(agreement));
     agreement->due_ms = agreement->wanted_ms = now.mono_ms;
     agreement->local_ms = now.mono_ms + patience_ms(config);
     if (saved != NULL)
@@ -497,9 +542,11 @@ breaker__actions_t breaker__agreement_on_up(breaker__agreement_t *agreement, bre
     assert(!agreement->is_good);
     agreement->link = LINK_UP;
     agreement->due_ms = now.mono_ms;
-    agreement->hurried_ms = now.mono_ms + agreement->config.backoff_max_ms + HURRIED_MS;
+    agreement->hurried_ms =
+        now.mono_ms + HURRIED_MS + breaker__fleet_cap_ms(&agreement->fleet, &agreement->config);
     /* it may be another server, or the same one without its data */
-    agreement->is_heard = false;
+    agreement->is_heard = agreement->is_answered_for_this = false;
+    agreement->dropped_order = 0;
     agreement->digest[0] = '\0';
     breaker_ledger_init(&agreement->shown, NULL, 0);
     return run_timers(agreement, now, (breaker__actions_t){.poll = false});
@@ -533,12 +580,15 @@ breaker__actions_t breaker__agreement_on_answer(breaker__agreement_t *agreement,
         return breaker__agreement_on_refused(agreement, now);
     agreement->link = LINK_UP;
     note_good_answer(agreement, now.mono_ms);
+    note_surroundings(agreement, answer);
     if (!answer->unchanged) {
         memcpy(agreement->digest, answer->digest, sizeof(agreement->digest));
         take_answer(agreement, &answered, &actions);
     }
-    if (has_own(agreement))
+    agreement->is_answered_for_this = agreement->asks_for_this;
+    if (breaker__agreement_has_own(agreement))
         agreement->state = BREAKER__AGREEMENT_SYNCED;
+    hurry(agreement, now.mono_ms);
     hasten_settling(agreement, now.mono_ms);
     return run_timers(agreement, now, actions);
 }
@@ -553,7 +603,7 @@ static const breaker_ledger_entry_t *find_next(const breaker__agreement_t *agree
     /* the operator's token is registered first */
     if (fixed->len != 0 && find_token(&agreement->ledger, fixed) == NULL)
         return NULL;
-    if (best == NULL || !has_own(agreement))
+    if (best == NULL || !breaker__agreement_has_own(agreement))
         return best;
     return breaker__ledger_entry_compare(best, &agreement->own) > 0 ? best : NULL;
 }
@@ -569,6 +619,7 @@ breaker__actions_t breaker__agreement_on_release(breaker__agreement_t *agreement
 
     assert(breaker__release_id_is_valid(release->text, release->len));
     assert(suffix == NULL || strlen(suffix) < sizeof(config->suffix));
+    agreement->asks_for_this = agreement->is_answered_for_this = false;
     config->release = *release;
     if (fixed != NULL)
         config->fixed = *fixed;
@@ -594,66 +645,6 @@ breaker__actions_t breaker__agreement_on_wanted(breaker__agreement_t *agreement,
     return run_timers(agreement, now, (breaker__actions_t){.poll = false});
 }
 
-/* ---- what a poll says ---- */
-
-static bool may_mint(const breaker__agreement_t *agreement, uint64_t now_ms)
-{
-    return has_own(agreement) || breaker_ledger_size(&agreement->ledger) != 0 ||
-           (agreement->is_heard && now_ms >= agreement->settled_ms);
-}
-
-/* it has the release, but nothing of it that could be adopted: that came in with the last answer */
-static bool must_promote(const breaker__agreement_t *agreement)
-{
-    return has_own(agreement) && awaits_token(agreement) &&
-           breaker_ledger_newest(&agreement->shown, &agreement->config.release) != NULL;
-}
-
-static breaker__act_t act_of(const breaker__agreement_t *agreement, uint64_t now_ms)
-{
-    if (must_promote(agreement))
-        return BREAKER__ACT_PROMOTE;
-    return may_mint(agreement, now_ms) ? BREAKER__ACT_MINT : BREAKER__ACT_SETTLE;
-}
-
-/*
- * Whether Redis lacks an entry. A full ledger there is not filled up with history: a live release's
- * entry may stand below the newest 32, and the one that made room for it must not come back.
- */
-static bool is_lacking(const breaker__agreement_t *agreement, const breaker_ledger_entry_t *entry)
-{
-    const breaker_ledger_t *shown = &agreement->shown;
-    const breaker_ledger_entry_t *there = find_token(shown, &entry->token);
-
-    assert(entry->token.len != 0);
-    if (there == NULL)
-        return breaker_ledger_size(shown) < BREAKER_LEDGER_MAX ||
-               entry->order > breaker_ledger_at(shown, BREAKER_LEDGER_MAX / 2)->order;
-    if (breaker_release_id_equal(&there->release, &entry->release))
-        return entry->order < there->order;
-    return is_mine(agreement, there);
-}
-
-void breaker__agreement_poll(const breaker__agreement_t *agreement, breaker__moment_t now,
-                             breaker__poll_t *ret_poll)
-{
-    size_t num = 0;
-
-    ret_poll->act = act_of(agreement, now.mono_ms);
-    ret_poll->wall_ms = now.wall_ms;
-    memcpy(ret_poll->digest, agreement->digest, sizeof(ret_poll->digest));
-    if (has_own(agreement))
-        ret_poll->entries[num++] = agreement->own;
-    for (size_t at = breaker_ledger_size(&agreement->ledger); at-- != 0;) {
-        const breaker_ledger_entry_t *entry = breaker_ledger_at(&agreement->ledger, at);
-        if (breaker__ledger_entry_compare(entry, &agreement->own) != 0 &&
-            is_lacking(agreement, entry))
-            ret_poll->entries[num++] = *entry;
-    }
-    assert(num <= BREAKER_LEDGER_MAX + 1);
-    ret_poll->num_entries = num;
-}
-
 /* ---- what it stands at ---- */
 
 const breaker_agreement_config_t *breaker__agreement_config(const breaker__agreement_t *agreement)
@@ -668,7 +659,7 @@ breaker__agreement_state_t breaker__agreement_state(const breaker__agreement_t *
 
 const breaker_ledger_entry_t *breaker__agreement_own(const breaker__agreement_t *agreement)
 {
-    return has_own(agreement) ? &agreement->own : NULL;
+    return breaker__agreement_has_own(agreement) ? &agreement->own : NULL;
 }
 
 const breaker_ledger_t *breaker__agreement_ledger(const breaker__agreement_t *agreement)

@@ -28,18 +28,22 @@
  *   event                       what follows
  *   ──────────────────────────  ────────────────────────────────────────────────────────────────
  *   connected                   poll at once; then every quarter of a poll, 250 ms at most, until
- *                               `backoff_max_ms` + 1 s have passed: peers that lost the same
- *                               server are back by then, and what they bring is seen soon
- *   answered                    poll again after `poll_ms`; every wait between polls is ±20 %
- *   it broke, timed out, was    back off: dial again a random time after the moment at which that
- *   refused, or was not made    poll or dial began, or after a break in between; at once if it
- *                               took longer to fail. The ceiling of that time doubles from
- *                               `backoff_min_ms` to `backoff_max_ms`, and is forgotten after
- *                               `forgive_after_ms` of good answers
+ *                               the longest wait of a peer + 1 s have passed: peers that lost
+ *                               the same server are back by then, and what they bring is seen
+ *                               soon. Only in a fleet of 100 nodes at most, and while answers
+ *                               come within 50 ms
+ *   answered                    poll again after the interval; every wait is ±20 %
+ *   it broke, timed out, was    back off: dial again a random time later. Its ceiling doubles
+ *   refused, or was not made    from `backoff_min_ms`, or 2 ms a node, to `backoff_max_ms`, or
+ *                               5 ms a node; it is forgotten after `forgive_after_ms` of good
+ *                               answers
  *
- * So once Redis can be reached every node has polled within `backoff_max_ms`, or the timeout of a
- * dial that hung, and one round trip; a node that never lost it sees what they bring a poll later:
- * 1.5 s + 1.2 s at most by default, 1.5 s + 0.3 s where all of them lost it.
+ * The interval is the longest of `poll_ms`, what the script tells, and half a millisecond a node
+ * of the fleet; fleet.h has all that depends on its size.
+ *
+ * So once Redis can be reached every node of a small fleet has polled within the timeout of a dial
+ * or a poll that hung, `backoff_max_ms` and one round trip; a node that never lost it sees what
+ * they bring a poll later.
  *
  * Kept always: the order of this node's token never decreases (P3), only an operator's token takes
  * the place of its earliest registration once that is heard of; what was handed out is in every
@@ -141,8 +145,9 @@ breaker__actions_t breaker__agreement_on_answer(breaker__agreement_t *agreement,
 breaker__actions_t breaker__agreement_on_refused(breaker__agreement_t *agreement,
                                                  breaker__moment_t now);
 /**
- * A request carries a newer, unknown token: poll now, at most once a second. While a poll is under
- * way another one follows its answer; while there is no connection the next one begins with it.
+ * A request carries a newer, unknown token: poll now, at most once a second, or once in half a
+ * millisecond a node of the fleet. While a poll is under way another one follows its answer; while
+ * there is no connection the next one begins with it.
  */
 breaker__actions_t breaker__agreement_on_wanted(breaker__agreement_t *agreement,
                                                 breaker__moment_t now);
@@ -189,7 +194,7 @@ int breaker__agreement_alone(const breaker_agreement_config_t *config,
 breaker__agreement_state_t breaker__agreement_state(const breaker__agreement_t *agreement);
 /** The node's own entry, or NULL while it has no token (START). */
 const breaker_ledger_entry_t *breaker__agreement_own(const breaker__agreement_t *agreement);
-/** All that the node knows. The own entry may be missing once 32 newer ones are known. */
+/** All that the node knows: the own entry, what Redis showed last, and the newest of the rest. */
 const breaker_ledger_t *breaker__agreement_ledger(const breaker__agreement_t *agreement);
 /** The mono_ms at which the poll that was answered last was sent; 0 before the first. */
 uint64_t breaker__agreement_answered_ms(const breaker__agreement_t *agreement);

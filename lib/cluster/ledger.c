@@ -1,5 +1,5 @@
 /*
- * The ledger: at most 32 entries, sorted by their order, with an index over the tokens so that a
+ * The ledger: at most 64 entries, sorted by their order, with an index over the tokens so that a
  * request's token is found in the same time however long the history is. The result does not depend
  * on the order in which the entries were given: every node that hears of the same entries holds the
  * same ledger.
@@ -13,12 +13,14 @@
 #include "words.h"
 
 enum {
-    SLOT_BITS = 6,
+    SLOT_BITS = 7,
     NUM_SLOTS = 1 << SLOT_BITS,
 };
 
 _Static_assert(NUM_SLOTS >= 2 * BREAKER_LEDGER_MAX, "a search ends soon, at an empty slot");
 _Static_assert(BREAKER_LEDGER_MAX < UINT8_MAX, "a slot holds the number of an entry");
+_Static_assert(BREAKER_LEDGER_SHARED_MAX < BREAKER_LEDGER_MAX,
+               "a node's own entry has room beside all that Redis has");
 
 /* words, not bytes: a byte at a time would take longer than the rest of a classification */
 static size_t slot_of(const char *token, size_t len)
@@ -153,7 +155,31 @@ int breaker_ledger_init(breaker_ledger_t *ledger, const breaker_ledger_entry_t *
     return 0;
 }
 
-bool breaker__ledger_add(breaker_ledger_t *ledger, const breaker_ledger_entry_t *entry)
+static bool is_kept(const breaker_ledger_entry_t *entry, const breaker_ledger_t *kept)
+{
+    return breaker__ledger_find(kept, entry->token.text, entry->token.len) != NULL;
+}
+
+/* false where the new entry would be the one that goes */
+static bool make_room(breaker_ledger_t *ledger, const breaker_ledger_entry_t *entry,
+                      const breaker_ledger_t *kept)
+{
+    size_t oldest = 0;
+
+    assert(ledger->_num == BREAKER_LEDGER_MAX);
+    while (oldest != ledger->_num && is_kept(ledger->_entries + oldest, kept))
+        ++oldest;
+    if (oldest == ledger->_num)
+        return false;
+    if (!is_kept(entry, kept) &&
+        breaker__ledger_entry_compare(entry, ledger->_entries + oldest) < 0)
+        return false;
+    remove_entry(ledger, oldest);
+    return true;
+}
+
+bool breaker__ledger_add_beside(breaker_ledger_t *ledger, const breaker_ledger_entry_t *entry,
+                                const breaker_ledger_t *kept)
 {
     const breaker_ledger_entry_t *known;
 
@@ -165,14 +191,20 @@ bool breaker__ledger_add(breaker_ledger_t *ledger, const breaker_ledger_entry_t 
             known->order <= entry->order)
             return false;
         remove_entry(ledger, (size_t)(known - ledger->_entries));
-    } else if (ledger->_num == BREAKER_LEDGER_MAX &&
-               breaker__ledger_entry_compare(entry, ledger->_entries) < 0) {
+    } else if (ledger->_num == BREAKER_LEDGER_MAX && !make_room(ledger, entry, kept)) {
         return false;
     }
     insert_entry(ledger, entry);
     index_entries(ledger);
     assert(breaker__ledger_find(ledger, entry->token.text, entry->token.len) != NULL);
     return true;
+}
+
+bool breaker__ledger_add(breaker_ledger_t *ledger, const breaker_ledger_entry_t *entry)
+{
+    const breaker_ledger_t none = {._num = 0};
+
+    return breaker__ledger_add_beside(ledger, entry, &none);
 }
 
 const breaker_ledger_entry_t *breaker_ledger_newest(const breaker_ledger_t *ledger,

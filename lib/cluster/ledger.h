@@ -33,6 +33,13 @@ const breaker_ledger_entry_t *breaker__ledger_find_clash(const breaker_ledger_t 
 bool breaker__ledger_add(breaker_ledger_t *ledger, const breaker_ledger_entry_t *entry);
 
 /**
+ * The same, but a full ledger loses the oldest entry whose token is not in `kept`, or stays as it
+ * is when that would be the new one. An entry that is in `kept` itself always finds room.
+ */
+bool breaker__ledger_add_beside(breaker_ledger_t *ledger, const breaker_ledger_entry_t *entry,
+                                const breaker_ledger_t *kept);
+
+/**
  * Finds the entry of a token in exactly this spelling, or NULL. Borrowed from the ledger. Pure, no
  * allocation; any thread.
  */

@@ -5,6 +5,8 @@
  * of.
  */
 #include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include "cluster/agreement.h"
 #include "cluster/ledger.h"
@@ -71,6 +73,18 @@ static breaker_token_t token_of(const breaker_agreement_config_t *config, uint64
     assert(digits.len - num_zeros < sizeof(end));
     memcpy(end + 1, digits.text + num_zeros, digits.len - num_zeros);
     return join(config->fixed.text, config->fixed.len, end, 1 + digits.len - num_zeros);
+}
+
+size_t breaker__mint_base_len(const breaker_ledger_entry_t *entry)
+{
+    char end[END_MAX + 1];
+    size_t len = (size_t)snprintf(end, sizeof(end), ".%" PRIu64, entry->order);
+
+    assert(len < sizeof(end));
+    if (entry->token.len <= len ||
+        memcmp(entry->token.text + entry->token.len - len, end, len) != 0)
+        return 0;
+    return entry->token.len - len;
 }
 
 bool breaker__mint_is_made_so(const breaker_agreement_config_t *config,

@@ -6,6 +6,7 @@
  * cluster/agree.lua, for nodes that cannot or need not ask it. Pure. Not installed.
  */
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include "cluster/agreement.h"
 
@@ -28,6 +29,12 @@ uint64_t breaker__mint_order(uint64_t clock_ms, const breaker_ledger_entry_t *ne
  */
 bool breaker__mint(const breaker_agreement_config_t *config, const breaker_ledger_t *ledger,
                    uint64_t wall_ms, breaker_ledger_entry_t *ret_entry);
+
+/**
+ * The length of the operator's token, "v1", with which the token of an entry begins that was made
+ * of it, "v1.1718539201234"; 0 for any other entry.
+ */
+size_t breaker__mint_base_len(const breaker_ledger_entry_t *entry);
 
 /**
  * Tells whether an entry is of `config->release` and has a token as `breaker__mint` makes them with

@@ -189,7 +189,7 @@ static void check_history(world_t *world, const node_t *node)
     if (best == NULL || !same(&best->token, &node->own.token))
         wrong(world, node, "P1: Redis has another token of the release");
     /* beyond that the oldest are no longer sent, see agreement.c */
-    if (world->meeting.num_facts > BREAKER_LEDGER_MAX / 2 || world->is_collided)
+    if (world->meeting.num_facts >= BREAKER_LEDGER_HISTORY || world->is_collided)
         return;
     if (breaker_ledger_size(ledger) != world->meeting.num_facts)
         wrong(world, node, "a ledger that Redis does not have");

@@ -201,7 +201,7 @@ static bool has_nodes(const meeting_t *meeting, const breaker_release_id_t *rele
 /* the oldest goes, but the newest of a release with nodes only when all that are left are such */
 static void trim(meeting_t *meeting, const caller_t *caller)
 {
-    while (meeting->num_facts > BREAKER_LEDGER_MAX) {
+    while (meeting->num_facts > BREAKER_LEDGER_HISTORY) {
         size_t at = 0;
         while (at != meeting->num_facts && has_nodes(meeting, &meeting->facts[at].release) &&
                meeting_newest(meeting, &meeting->facts[at].release) == meeting->facts + at)

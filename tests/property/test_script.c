@@ -441,19 +441,19 @@ static void the_newest_32_are_kept_and_what_has_nodes(void **state)
     flush(bench);
     resp_free(eval(bench, ASK(.release = "a", .id = "na", .clock = "1")));
     resp_free(eval(bench, ASK(.release = "b", .id = "nb", .clock = "2")));
-    for (unsigned i = 0; i != BREAKER_LEDGER_MAX; ++i) {
+    for (unsigned i = 0; i != BREAKER_LEDGER_HISTORY; ++i) {
         snprintf(score, sizeof(score), "%u", 100 + i);
         snprintf(member, sizeof(member), "v%u other", i);
         must(bench->admin, "ZADD", LEDGER, score, member);
     }
     reply = eval(bench, ASK(.release = "a", .id = "na", .entries = {"1 000000000001 a"}));
-    assert_int_equal(at(reply, 2)->num_elements, BREAKER_LEDGER_MAX);
+    assert_int_equal(at(reply, 2)->num_elements, BREAKER_LEDGER_HISTORY);
     assert_string_equal(at(at(reply, 2), 0)->text, "1 000000000001 a");
     assert_string_equal(at(at(reply, 2), 1)->text, "2 000000000002 b");
     assert_string_equal(at(at(reply, 2), 2)->text, "102 v2 other");
     resp_free(reply);
     reply = eval(bench, ASK(.release = "c", .id = "nc", .clock = "1"));
-    assert_int_equal(at(reply, 2)->num_elements, BREAKER_LEDGER_MAX);
+    assert_int_equal(at(reply, 2)->num_elements, BREAKER_LEDGER_HISTORY);
     assert_string_equal(at(at(reply, 2), 2)->text, "103 v3 other");
     assert_string_equal(at(at(reply, 2), 31)->text, "231 000000000231 c");
     resp_free(reply);
@@ -544,7 +544,7 @@ static void parse_release(const char *text, breaker_release_id_t *ret_id)
 /* few tokens and few orders, so that they meet */
 static void make_poll(uint64_t *random, breaker__poll_t *poll)
 {
-    size_t num = next_random(random, 8) == 0 ? BREAKER_LEDGER_MAX : next_random(random, 4);
+    size_t num = next_random(random, 8) == 0 ? BREAKER_LEDGER_HISTORY : next_random(random, 4);
     char text[32];
 
     memset(poll, 0, sizeof(*poll));

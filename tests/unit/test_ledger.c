@@ -104,6 +104,8 @@ static void bytes_that_are_no_token_are_not_found(void **state)
 static void tokens_of_every_length_are_found_in_ledgers_of_every_size(void **state)
 {
     breaker_ledger_entry_t entries[BREAKER_LEDGER_MAX];
+    static const char letters[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
     char text[BREAKER_TOKEN_MAX + 1];
     breaker_ledger_t ledger;
 
@@ -112,7 +114,7 @@ static void tokens_of_every_length_are_found_in_ledgers_of_every_size(void **sta
         for (size_t i = 0; i != num; ++i) {
             memset(text, 'a', sizeof(text));
             text[1 + (i * 2 + num) % 63] = '\0';
-            text[0] = (char)(i < 26 ? 'a' + i : 'A' + i - 26);
+            text[0] = letters[i];
             entries[i] = entry(1000 - i, text, "r");
         }
         assert_int_equal(breaker_ledger_init(&ledger, entries, num), 0);
@@ -139,8 +141,8 @@ static void the_newest_entries_are_kept(void **state)
     assert_int_equal(breaker_ledger_size(&ledger), BREAKER_LEDGER_MAX);
     assert_int_equal(breaker_ledger_at(&ledger, 0)->order, NUM - BREAKER_LEDGER_MAX);
     assert_int_equal(breaker_ledger_at(&ledger, BREAKER_LEDGER_MAX - 1)->order, NUM - 1);
-    assert_null(find(&ledger, "t67", 3));
-    assert_non_null(find(&ledger, "t68", 3));
+    assert_null(find(&ledger, "t35", 3));
+    assert_non_null(find(&ledger, "t36", 3));
     check_sorted_and_found(&ledger);
 }
 
@@ -339,19 +341,26 @@ static void an_added_claim_of_another_release_changes_nothing(void **state)
     assert_int_equal(find(&ledger, "a", 1)->order, 10);
 }
 
+/* "t0" to "t63", the orders from 100 on */
+static void fill(breaker_ledger_t *ledger)
+{
+    char text[16];
+
+    breaker_ledger_init(ledger, NULL, 0);
+    for (unsigned i = 0; i != BREAKER_LEDGER_MAX; ++i) {
+        snprintf(text, sizeof(text), "t%u", i);
+        breaker_ledger_entry_t one = entry(100 + i, text, "r");
+        assert_true(breaker__ledger_add(ledger, &one));
+    }
+}
+
 static void a_full_ledger_loses_its_oldest_to_an_added_entry(void **state)
 {
     breaker_ledger_entry_t one;
     breaker_ledger_t ledger;
-    char text[16];
 
     (void)state;
-    breaker_ledger_init(&ledger, NULL, 0);
-    for (unsigned i = 0; i != BREAKER_LEDGER_MAX; ++i) {
-        snprintf(text, sizeof(text), "t%u", i);
-        one = entry(100 + i, text, "r");
-        assert_true(breaker__ledger_add(&ledger, &one));
-    }
+    fill(&ledger);
     one = entry(99, "too-old", "r");
     assert_false(breaker__ledger_add(&ledger, &one));
     assert_null(find(&ledger, "too-old", 7));
@@ -361,6 +370,42 @@ static void a_full_ledger_loses_its_oldest_to_an_added_entry(void **state)
     assert_null(find(&ledger, "t0", 2));
     assert_non_null(find(&ledger, "between", 7));
     check_sorted_and_found(&ledger);
+}
+
+static void what_is_kept_makes_room_for_nothing(void **state)
+{
+    breaker_ledger_entry_t pins[] = {entry(100, "t0", "r"), entry(101, "t1", "r"),
+                                     entry(7, "old", "r")};
+    breaker_ledger_entry_t newer = entry(500, "newer", "r"), older = entry(99, "older", "r");
+    breaker_ledger_t ledger, kept;
+
+    (void)state;
+    breaker_ledger_init(&kept, pins, 3);
+    fill(&ledger);
+    assert_true(breaker__ledger_add_beside(&ledger, &newer, &kept));
+    assert_non_null(find(&ledger, "t1", 2));
+    assert_null(find(&ledger, "t2", 2));
+    /* the oldest that may go is newer than this one */
+    assert_false(breaker__ledger_add_beside(&ledger, &older, &kept));
+    /* but not where it is to be kept itself, however old it is */
+    assert_true(breaker__ledger_add_beside(&ledger, &pins[2], &kept));
+    assert_ptr_equal(find(&ledger, "old", 3), breaker_ledger_at(&ledger, 0));
+    assert_null(find(&ledger, "t3", 2));
+    assert_non_null(find(&ledger, "t0", 2));
+    assert_int_equal(breaker_ledger_size(&ledger), BREAKER_LEDGER_MAX);
+    check_sorted_and_found(&ledger);
+}
+
+static void where_all_are_kept_no_other_one_comes_in(void **state)
+{
+    breaker_ledger_entry_t newer = entry(500, "newer", "r");
+    breaker_ledger_t ledger, kept;
+
+    (void)state;
+    fill(&ledger);
+    kept = ledger;
+    assert_false(breaker__ledger_add_beside(&ledger, &newer, &kept));
+    check_same(&ledger, &kept);
 }
 
 static void a_malformed_entry_is_not_added(void **state)
@@ -384,7 +429,7 @@ static void a_malformed_entry_is_not_added(void **state)
 /* with distinct claims, one by one and all at once come to the same, whatever the order */
 static void adding_one_by_one_is_making_at_once(void **state)
 {
-    enum { NUM = 90 };
+    enum { NUM = 200 };
     breaker_ledger_entry_t entries[NUM];
     breaker_ledger_t at_once, one_by_one;
     unsigned random = 1;
@@ -396,7 +441,7 @@ static void adding_one_by_one_is_making_at_once(void **state)
         for (size_t i = 0; i != NUM; ++i) {
             random = random * 1103515245u + 12345u;
             /* tokens come again with other orders, but never after their birth was dropped */
-            unsigned token = (random >> 16) % 30, order = 1000 + (random >> 8) % 50;
+            unsigned token = (random >> 16) % 60, order = 1000 + (random >> 8) % 100;
             snprintf(text, sizeof(text), "t%u", token);
             entries[i] = entry(order, text, token % 2 != 0 ? "odd" : "even");
             breaker__ledger_add(&one_by_one, entries + i);
@@ -445,6 +490,8 @@ int main(void)
         cmocka_unit_test(an_added_birth_wins_and_an_added_copy_does_not),
         cmocka_unit_test(an_added_claim_of_another_release_changes_nothing),
         cmocka_unit_test(a_full_ledger_loses_its_oldest_to_an_added_entry),
+        cmocka_unit_test(what_is_kept_makes_room_for_nothing),
+        cmocka_unit_test(where_all_are_kept_no_other_one_comes_in),
         cmocka_unit_test(a_malformed_entry_is_not_added),
         cmocka_unit_test(adding_one_by_one_is_making_at_once),
         cmocka_unit_test(the_newest_of_a_release_is_found),

@@ -32,7 +32,7 @@ static void assert_says(const char *format, ...)
 static void the_script_keeps_as_many_entries_and_nodes_as_c_takes(void **state)
 {
     (void)state;
-    assert_says("HISTORY, NODES, FORGET_MS, AHEAD_MS, ORDER_END = %d, %d, ", BREAKER_LEDGER_MAX,
+    assert_says("HISTORY, NODES, FORGET_MS, AHEAD_MS, ORDER_END = %d, %d, ", BREAKER_LEDGER_HISTORY,
                 BREAKER_SCRIPT_NODES_MAX);
 }
 

@@ -86,6 +86,33 @@ static void spreads_are_small_and_hardly_ever_the_same(void **state)
     }
 }
 
+/* ---- names ---- */
+
+static void what_became_of_an_operators_token_is_told_from_other_tokens(void **state)
+{
+    static const struct {
+        const char *token;
+        uint64_t order;
+        size_t base_len;
+    } cases[] = {
+        {"v1.1718539201234", 1718539201234, 2},
+        {"v1.2.1718539201234", 1718539201234, 4},
+        {"v1.0", 0, 2},
+        /* the operator's own: the digits are no order of theirs */
+        {"v1.2", 1718539201234, 0},
+        {"v1.1718539201234", 1718539201235, 0},
+        {".1718539201234", 1718539201234, 0},
+        {"1718539201234", 1718539201234, 0},
+        {"v1", 0, 0},
+    };
+    (void)state;
+
+    for (size_t i = 0; i != COUNT(cases); ++i) {
+        breaker_ledger_entry_t made = {cases[i].order, token_of(cases[i].token), release_of("r")};
+        assert_int_equal(breaker__mint_base_len(&made), cases[i].base_len);
+    }
+}
+
 /* ---- a node by itself ---- */
 
 static breaker_agreement_config_t config_of(const char *release, const char *fixed)
@@ -261,6 +288,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_release_mints_its_clock_or_above_the_newest_by_its_spread),
         cmocka_unit_test(spreads_are_small_and_hardly_ever_the_same),
+        cmocka_unit_test(what_became_of_an_operators_token_is_told_from_other_tokens),
         cmocka_unit_test(a_restart_keeps_the_token_and_another_release_has_a_newer_one),
         cmocka_unit_test(a_release_that_comes_back_has_a_token_above_its_followers),
         cmocka_unit_test(one_label_on_other_files_has_another_token),

@@ -12,8 +12,12 @@
 extern "C" {
 #endif
 
-/** how many entries a ledger keeps: the newest ones */
-#define BREAKER_LEDGER_MAX 32
+/** how many entries a node keeps: what Redis has, its own, and of the rest the newest */
+#define BREAKER_LEDGER_MAX 64
+/** how many entries Redis keeps because they are the newest ones */
+#define BREAKER_LEDGER_HISTORY 32
+/** how many it keeps in all: beyond the newest the last one of every release that lives */
+#define BREAKER_LEDGER_SHARED_MAX 63
 
 /** One entry: a token, the release whose bytes it names, and its place in the cluster's order. */
 typedef struct st_breaker_ledger_entry_t {
@@ -26,7 +30,7 @@ typedef struct st_breaker_ledger_entry_t {
 /**
  * What a node knows of the cluster's history: which token names which release, and in what order.
  * A plain value that may be copied; its fields are private. Finding a token costs the same for one
- * entry and for thirty-two.
+ * entry and for sixty-four.
  */
 typedef struct st_breaker_ledger_t {
     size_t _num;
