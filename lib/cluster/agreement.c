@@ -116,6 +116,21 @@ bool breaker__agreement_is_mine(const breaker__agreement_t *agreement,
     return breaker_release_id_equal(&entry->release, &agreement->config.release);
 }
 
+static void enter(breaker__agreement_t *agreement, breaker__agreement_state_t state,
+                  uint64_t now_ms)
+{
+    if (agreement->state == state)
+        return;
+    assert(agreement->since_ms <= now_ms);
+    assert(state != BREAKER__AGREEMENT_START);
+    if (agreement->state == BREAKER__AGREEMENT_SYNCED)
+        agreement->lost_ms = now_ms;
+    if (state == BREAKER__AGREEMENT_SYNCED)
+        agreement->away_ms = now_ms - agreement->lost_ms;
+    agreement->state = state;
+    agreement->since_ms = now_ms;
+}
+
 /* none at all, or one of the release before */
 static bool awaits_token(const breaker__agreement_t *agreement)
 {
@@ -183,6 +198,8 @@ static void check_times(const breaker__agreement_t *agreement, uint64_t now_ms)
 {
     assert(agreement->asked_ms <= now_ms);
     assert(agreement->heard_ms <= now_ms);
+    assert(agreement->since_ms <= now_ms);
+    assert(agreement->lost_ms <= agreement->since_ms);
     assert(agreement->answered_ms <= agreement->asked_ms);
     assert(agreement->answered_ms <= agreement->heard_ms);
     assert(!agreement->is_good || agreement->good_ms <= now_ms);
@@ -237,7 +254,7 @@ static void go_local(breaker__agreement_t *agreement, breaker__moment_t now,
     take_own(agreement, &proposal);
     kept = kept_by(agreement);
     breaker__ledger_add_beside(&agreement->ledger, &agreement->own, &kept);
-    agreement->state = BREAKER__AGREEMENT_LOCAL;
+    enter(agreement, BREAKER__AGREEMENT_LOCAL, now.mono_ms);
     actions->save = actions->publish = true;
 }
 
@@ -306,7 +323,7 @@ static breaker__actions_t run_timers(breaker__agreement_t *agreement, breaker__m
     if (now.mono_ms >= start_ends_ms(agreement))
         go_local(agreement, now, &actions);
     if (now.mono_ms >= stale_from_ms(agreement))
-        agreement->state = BREAKER__AGREEMENT_STALE;
+        enter(agreement, BREAKER__AGREEMENT_STALE, now.mono_ms);
     if (now.mono_ms >= link_due_ms(agreement)) {
         if (agreement->link == LINK_UP) {
             send_poll(agreement, now.mono_ms, &actions);
@@ -440,6 +457,23 @@ static void note_good_answer(breaker__agreement_t *agreement, uint64_t now_ms)
     agreement->answered_ms = agreement->asked_ms;
 }
 
+/* before the ledger takes it in */
+static void note_news(breaker__agreement_t *agreement, const breaker_answer_t *answer)
+{
+    breaker__news_t *news = &agreement->news;
+
+    assert(answer->num_entries <= BREAKER_LEDGER_SHARED_MAX);
+    news->is_first = !agreement->was_ever_heard;
+    news->num_entries = 0;
+    agreement->was_ever_heard = true;
+    for (size_t i = 0; i != answer->num_entries; ++i) {
+        if (find_token(&agreement->ledger, &answer->entries[i].token) != NULL)
+            continue;
+        news->entries[news->num_entries] = answer->entries[i];
+        news->origins[news->num_entries++] = answer->origins[i];
+    }
+}
+
 static void note_surroundings(breaker__agreement_t *agreement, const breaker_answer_t *answer)
 {
     breaker__fleet_take(&agreement->fleet, answer->fleet, answer->interval_ms);
@@ -496,7 +530,7 @@ static void back_off(breaker__agreement_t *agreement, uint64_t now_ms)
     if (agreement->num_failed != FAILED_MAX)
         ++agreement->num_failed;
     if (agreement->state == BREAKER__AGREEMENT_SYNCED)
-        agreement->state = BREAKER__AGREEMENT_STALE;
+        enter(agreement, BREAKER__AGREEMENT_STALE, now_ms);
 }
 
 /* ---- events ---- */
@@ -518,13 +552,14 @@ breaker__actions_t breaker__agreement_start(breaker__agreement_t *agreement, bre
     assert(agreement->link == LINK_DOWN);
     assert(!breaker__agreement_has_own(agreement));
     agreement->due_ms = agreement->wanted_ms = now.mono_ms;
+    agreement->since_ms = agreement->lost_ms = now.mono_ms;
     agreement->local_ms = now.mono_ms + patience_ms(config);
     if (saved != NULL)
         agreement->ledger = *saved;
     own = breaker_ledger_newest(&agreement->ledger, &config->release);
     if (own != NULL) {
         take_own(agreement, own);
-        agreement->state = BREAKER__AGREEMENT_STALE;
+        enter(agreement, BREAKER__AGREEMENT_STALE, now.mono_ms);
         actions.publish = true;
     }
     return run_timers(agreement, now, actions);
@@ -581,13 +616,14 @@ breaker__actions_t breaker__agreement_on_answer(breaker__agreement_t *agreement,
     agreement->link = LINK_UP;
     note_good_answer(agreement, now.mono_ms);
     note_surroundings(agreement, answer);
+    note_news(agreement, answer);
     if (!answer->unchanged) {
         memcpy(agreement->digest, answer->digest, sizeof(agreement->digest));
         take_answer(agreement, &answered, &actions);
     }
     agreement->is_answered_for_this = agreement->asks_for_this;
     if (breaker__agreement_has_own(agreement))
-        agreement->state = BREAKER__AGREEMENT_SYNCED;
+        enter(agreement, BREAKER__AGREEMENT_SYNCED, now.mono_ms);
     hurry(agreement, now.mono_ms);
     hasten_settling(agreement, now.mono_ms);
     return run_timers(agreement, now, actions);
@@ -629,7 +665,7 @@ breaker__actions_t breaker__agreement_on_release(breaker__agreement_t *agreement
     if ((next = find_next(agreement)) != NULL) {
         take_own(agreement, next);
         if (agreement->state == BREAKER__AGREEMENT_START)
-            agreement->state = BREAKER__AGREEMENT_STALE;
+            enter(agreement, BREAKER__AGREEMENT_STALE, now.mono_ms);
         actions.save = actions.publish = true;
     }
     /* asked for at once where there is a connection, or when the poll under way is answered */
@@ -655,6 +691,22 @@ const breaker_agreement_config_t *breaker__agreement_config(const breaker__agree
 breaker__agreement_state_t breaker__agreement_state(const breaker__agreement_t *agreement)
 {
     return agreement->state;
+}
+
+uint64_t breaker__agreement_since_ms(const breaker__agreement_t *agreement)
+{
+    return agreement->since_ms;
+}
+
+uint64_t breaker__agreement_away_ms(const breaker__agreement_t *agreement)
+{
+    return agreement->away_ms;
+}
+
+const breaker__news_t *breaker__agreement_news(const breaker__agreement_t *agreement)
+{
+    assert(agreement->was_ever_heard || agreement->news.num_entries == 0);
+    return &agreement->news;
 }
 
 const breaker_ledger_entry_t *breaker__agreement_own(const breaker__agreement_t *agreement)

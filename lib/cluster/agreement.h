@@ -109,6 +109,16 @@ typedef struct st_breaker__poll_t {
     breaker_ledger_entry_t entries[BREAKER_LEDGER_MAX + 1];
 } breaker__poll_t;
 
+/** What an answer told that the node did not know. */
+typedef struct st_breaker__news_t {
+    /** it was the first answer of the node's life: what is told was there before the node came */
+    bool is_first;
+    /** the entries, oldest first, and where each comes from */
+    size_t num_entries;
+    breaker_ledger_entry_t entries[BREAKER_LEDGER_SHARED_MAX];
+    breaker_origin_t origins[BREAKER_LEDGER_SHARED_MAX];
+} breaker__news_t;
+
 /** The defaults, minted tokens without a suffix, policy open; `release` must still be set. */
 void breaker__agreement_config_init(breaker_agreement_config_t *config);
 
@@ -192,6 +202,12 @@ int breaker__agreement_alone(const breaker_agreement_config_t *config,
 
 /** What the machine stands at. Borrowed until the next event. */
 breaker__agreement_state_t breaker__agreement_state(const breaker__agreement_t *agreement);
+/** The mono_ms since which it stands at that. */
+uint64_t breaker__agreement_since_ms(const breaker__agreement_t *agreement);
+/** For how many ms it was not SYNCED before it became so the last time; 0 before the first. */
+uint64_t breaker__agreement_away_ms(const breaker__agreement_t *agreement);
+/** What the last good answer told. Borrowed until the next one. */
+const breaker__news_t *breaker__agreement_news(const breaker__agreement_t *agreement);
 /** The node's own entry, or NULL while it has no token (START). */
 const breaker_ledger_entry_t *breaker__agreement_own(const breaker__agreement_t *agreement);
 /** All that the node knows: the own entry, what Redis showed last, and the newest of the rest. */

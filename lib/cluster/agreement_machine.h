@@ -25,6 +25,9 @@ typedef enum en_breaker__link_state_t {
 struct st_breaker__agreement_t {
     breaker_agreement_config_t config;
     breaker__agreement_state_t state;
+    /* since when it stands at that; when it was SYNCED the last time, or started; and how long it
+     * was not before it became so the last time */
+    uint64_t since_ms, lost_ms, away_ms;
     uint64_t random;
 
     /* own.token.len is 0 while there is none; once there is one it was handed out */
@@ -40,6 +43,9 @@ struct st_breaker__agreement_t {
      * was answered on this connection */
     bool asks_for_this, is_answered_for_this;
 
+    /* what the last good answer told; whether there was one at all */
+    breaker__news_t news;
+    bool was_ever_heard;
     breaker__fleet_t fleet;
     /* Redis's clock, at our redis_mono_ms; 0: never told */
     uint64_t redis_wall_ms, redis_mono_ms;

@@ -646,6 +646,78 @@ static void polls_are_a_fifth_around_their_time(void **state)
     end(&bench);
 }
 
+/* ---- what is to be said ---- */
+
+static void an_answer_tells_what_is_new_and_where_it_comes_from(void **state)
+{
+    breaker_ledger_entry_t saved = entry(20, "t20", "mine");
+    breaker_answer_t made = {.num_entries = 2};
+    const breaker__news_t *news;
+    bench_t bench;
+
+    (void)state;
+    bench_init(&bench);
+    begin(&bench, &saved, 1);
+    assert_int_equal(breaker__agreement_news(bench.node)->num_entries, 0);
+    up(&bench);
+    memset(made.digest, 'a', 40);
+    made.entries[0] = entry(10, "t10", "other");
+    made.entries[1] = saved;
+    bench.last = breaker__agreement_on_answer(bench.node, bench.now, &made);
+    news = breaker__agreement_news(bench.node);
+    assert_true(news->is_first);
+    assert_int_equal(news->num_entries, 1);
+    assert_string_equal(news->entries[0].token.text, "t10");
+    assert_int_equal(news->origins[0].why, BREAKER_WHY_UNKNOWN);
+    wake(&bench);
+    memset(made.digest, 'b', 40);
+    made.num_entries = 3;
+    made.entries[2] = entry(30, "t30", "other");
+    made.origins[2] = (breaker_origin_t){BREAKER_WHY_SILENCE, release_of("mine")};
+    bench.last = breaker__agreement_on_answer(bench.node, bench.now, &made);
+    assert_false(news->is_first);
+    assert_int_equal(news->num_entries, 1);
+    assert_string_equal(news->entries[0].token.text, "t30");
+    assert_int_equal(news->origins[0].why, BREAKER_WHY_SILENCE);
+    assert_string_equal(news->origins[0].what.text, "mine");
+    wake(&bench);
+    answer_unchanged(&bench, 'b');
+    assert_int_equal(breaker__agreement_news(bench.node)->num_entries, 0);
+    end(&bench);
+}
+
+static void it_is_known_since_when_it_stands_where_it_stands(void **state)
+{
+    breaker_ledger_entry_t there = entry(20, "t20", "mine");
+    uint64_t synced, lost;
+    bench_t bench;
+
+    (void)state;
+    bench_init(&bench);
+    begin(&bench, &there, 1);
+    assert_int_equal(breaker__agreement_since_ms(bench.node), START_MS);
+    up(&bench);
+    pass(&bench, 40);
+    answer(&bench, 'a', &there, 1);
+    synced = bench.now.mono_ms;
+    assert_int_equal(breaker__agreement_since_ms(bench.node), synced);
+    assert_int_equal(breaker__agreement_away_ms(bench.node), 40);
+    let_hurry_pass(&bench, 'a');
+    assert_int_equal(breaker__agreement_since_ms(bench.node), synced);
+    down(&bench);
+    lost = bench.now.mono_ms;
+    check_state(&bench, BREAKER__AGREEMENT_STALE);
+    stay_down_until(&bench, lost + 7000);
+    assert_int_equal(breaker__agreement_since_ms(bench.node), lost);
+    while (!bench.last.dial)
+        wake(&bench);
+    up(&bench);
+    answer(&bench, 'a', &there, 1);
+    assert_int_equal(breaker__agreement_since_ms(bench.node), bench.now.mono_ms);
+    assert_int_equal(breaker__agreement_away_ms(bench.node), bench.now.mono_ms - lost);
+    end(&bench);
+}
+
 static void timers_and_names_out_of_bounds_are_refused(void **state)
 {
     static const struct {
@@ -714,6 +786,8 @@ int main(void)
         cmocka_unit_test(a_refusal_hangs_up),
         cmocka_unit_test(a_malformed_answer_is_a_refusal_that_changes_nothing),
         cmocka_unit_test(polls_are_a_fifth_around_their_time),
+        cmocka_unit_test(an_answer_tells_what_is_new_and_where_it_comes_from),
+        cmocka_unit_test(it_is_known_since_when_it_stands_where_it_stands),
         cmocka_unit_test(timers_and_names_out_of_bounds_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
