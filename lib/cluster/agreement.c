@@ -620,6 +620,7 @@ breaker__actions_t breaker__agreement_on_answer(breaker__agreement_t *agreement,
     if (!answer->unchanged) {
         memcpy(agreement->digest, answer->digest, sizeof(agreement->digest));
         take_answer(agreement, &answered, &actions);
+        breaker__reasons_take(&agreement->reasons, &agreement->ledger, answer);
     }
     agreement->is_answered_for_this = agreement->asks_for_this;
     if (breaker__agreement_has_own(agreement))

@@ -103,10 +103,14 @@ typedef struct st_breaker__poll_t {
     uint64_t wall_ms;
     /** SHA-1 in hexadecimal of the ledger that Redis answered last on this connection, or "" */
     char digest[41];
+    /** the fleet as the node remembers it; 0: not at all */
+    uint32_t fleet;
     /** what must be merged, the node's own entry first: that one always, the rest as Redis lacks it
      */
     size_t num_entries;
     breaker_ledger_entry_t entries[BREAKER_LEDGER_MAX + 1];
+    /** of each entry, as far as it is known, at the same place */
+    breaker_origin_t origins[BREAKER_LEDGER_MAX + 1];
 } breaker__poll_t;
 
 /** What an answer told that the node did not know. */

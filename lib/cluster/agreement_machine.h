@@ -10,6 +10,7 @@
 #include <breaker/ledger.h>
 #include "cluster/agreement.h"
 #include "cluster/fleet.h"
+#include "cluster/reasons.h"
 
 enum {
     BREAKER__DIGEST_LEN = 40,
@@ -43,6 +44,7 @@ struct st_breaker__agreement_t {
      * was answered on this connection */
     bool asks_for_this, is_answered_for_this;
 
+    breaker__reasons_t reasons;
     /* what the last good answer told; whether there was one at all */
     breaker__news_t news;
     bool was_ever_heard;

@@ -104,23 +104,29 @@ static breaker__act_t act_of(const breaker__agreement_t *agreement, uint64_t now
     return may_mint(agreement, now_ms) ? BREAKER__ACT_MINT : BREAKER__ACT_SETTLE;
 }
 
+static void bring(const breaker__agreement_t *agreement, const breaker_ledger_entry_t *entry,
+                  breaker__poll_t *poll)
+{
+    assert(poll->num_entries <= BREAKER_LEDGER_MAX);
+    poll->origins[poll->num_entries] = breaker__reasons_of(&agreement->reasons, &entry->token);
+    poll->entries[poll->num_entries++] = *entry;
+}
+
 void breaker__agreement_poll(const breaker__agreement_t *agreement, breaker__moment_t now,
                              breaker__poll_t *ret_poll)
 {
-    size_t num = 0;
-
     ret_poll->wall_ms = breaker__agreement_wall_ms(agreement, now);
     memcpy(ret_poll->digest, agreement->digest, sizeof(ret_poll->digest));
+    ret_poll->fleet = agreement->fleet.num;
+    ret_poll->num_entries = 0;
     if (breaker__agreement_has_own(agreement))
-        ret_poll->entries[num++] = agreement->own;
+        bring(agreement, &agreement->own, ret_poll);
     for (size_t at = breaker_ledger_size(&agreement->ledger); at-- != 0;) {
         const breaker_ledger_entry_t *entry = breaker_ledger_at(&agreement->ledger, at);
         if (!is_own(agreement, entry) && is_lacking(agreement, entry))
-            ret_poll->entries[num++] = *entry;
+            bring(agreement, entry, ret_poll);
     }
-    assert(num <= BREAKER_LEDGER_MAX + 1);
-    ret_poll->num_entries = num;
-    ret_poll->act = act_of(agreement, now.mono_ms, num);
-    /* what is to be sent is more than a word */
-    assert(ret_poll->act != BREAKER__ACT_HOLD || num == 1);
+    ret_poll->act = act_of(agreement, now.mono_ms, ret_poll->num_entries);
+    /* whoever holds has nothing to say but its own entry */
+    assert(ret_poll->act != BREAKER__ACT_HOLD || ret_poll->num_entries == 1);
 }

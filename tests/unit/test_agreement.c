@@ -673,7 +673,7 @@ static void an_answer_tells_what_is_new_and_where_it_comes_from(void **state)
     memset(made.digest, 'b', 40);
     made.num_entries = 3;
     made.entries[2] = entry(30, "t30", "other");
-    made.origins[2] = (breaker_origin_t){BREAKER_WHY_SILENCE, release_of("mine")};
+    made.origins[2] = (breaker_origin_t){.why = BREAKER_WHY_SILENCE, .what = release_of("mine")};
     bench.last = breaker__agreement_on_answer(bench.node, bench.now, &made);
     assert_false(news->is_first);
     assert_int_equal(news->num_entries, 1);

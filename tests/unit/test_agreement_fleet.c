@@ -222,6 +222,24 @@ static void only_few_nodes_of_a_quick_server_hurry(void **state)
     assert_in_range(gap_after_connection(101, 0), 800, 1200);
 }
 
+/* in case that Redis has forgotten it */
+static void a_poll_tells_the_fleet_as_the_node_remembers_it(void **state)
+{
+    bench_t bench;
+
+    (void)state;
+    bench_init(&bench);
+    begin_in_fleet(&bench, 10000, 5000);
+    bench.fleet.fleet = 1;
+    down(&bench);
+    while (!bench.last.dial)
+        wake(&bench);
+    up(&bench);
+    assert_int_equal(poll_of(&bench).fleet, 10000);
+    answer_unchanged(&bench, 'a');
+    end(&bench);
+}
+
 static void what_requests_want_is_asked_for_within_a_bound_for_the_fleet(void **state)
 {
     static const struct {
@@ -260,6 +278,7 @@ int main(void)
         cmocka_unit_test(a_fleet_that_lost_its_server_comes_back_spread_over_its_size),
         cmocka_unit_test(the_wait_of_a_fleet_grows_to_half_a_minute),
         cmocka_unit_test(only_few_nodes_of_a_quick_server_hurry),
+        cmocka_unit_test(a_poll_tells_the_fleet_as_the_node_remembers_it),
         cmocka_unit_test(what_requests_want_is_asked_for_within_a_bound_for_the_fleet),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -349,6 +349,52 @@ static void another_token_of_the_operators_is_asked_for_before_it_is_held(void *
     end(&bench);
 }
 
+/* ---- reasons ---- */
+
+/* an answer in which each entry has this reason ("j"oin, "s"ilence, or " " for none) */
+static void answer_with_reasons(bench_t *bench, char mark, const breaker_ledger_entry_t *entries,
+                                const char *whys)
+{
+    breaker_answer_t made = {.num_entries = strlen(whys)};
+
+    memset(made.digest, mark, 40);
+    for (size_t i = 0; i != made.num_entries; ++i) {
+        made.entries[i] = entries[i];
+        made.origins[i].when_ms = 1000 + i;
+        made.origins[i].why = whys[i] == 'j'   ? BREAKER_WHY_JOIN
+                              : whys[i] == 's' ? BREAKER_WHY_SILENCE
+                                               : BREAKER_WHY_UNKNOWN;
+    }
+    bench->last = breaker__agreement_on_answer(bench->node, bench->now, &made);
+}
+
+static void reasons_are_put_back_with_their_entries(void **state)
+{
+    breaker_ledger_entry_t there[] = {entry(10, "t10", "other"), entry(20, "t20", "mine"),
+                                      entry(30, "t30", "other")};
+    breaker__poll_t poll;
+    bench_t bench;
+
+    (void)state;
+    bench_init(&bench);
+    begin(&bench, NULL, 0);
+    up(&bench);
+    answer_with_reasons(&bench, 'a', there, "jsj");
+    /* somebody has forgotten; we have not */
+    wake(&bench);
+    answer_with_reasons(&bench, 'b', there, "j  ");
+    wake(&bench);
+    answer(&bench, 'c', NULL, 0);
+    poll = poll_of(&bench);
+    assert_int_equal(poll.num_entries, 3);
+    assert_string_equal(poll.entries[0].token.text, "t20");
+    assert_int_equal(poll.origins[0].why, BREAKER_WHY_SILENCE);
+    assert_int_equal(poll.origins[0].when_ms, 1001);
+    assert_string_equal(poll.entries[1].token.text, "t30");
+    assert_int_equal(poll.origins[1].why, BREAKER_WHY_JOIN);
+    end(&bench);
+}
+
 /* ---- clocks ---- */
 
 /* what it would mint sorts below everything that was ever minted */
@@ -400,6 +446,7 @@ int main(void)
         cmocka_unit_test(an_own_entry_below_the_newest_of_its_release_is_not_held),
         cmocka_unit_test(another_release_is_asked_for_before_it_is_held),
         cmocka_unit_test(another_token_of_the_operators_is_asked_for_before_it_is_held),
+        cmocka_unit_test(reasons_are_put_back_with_their_entries),
         cmocka_unit_test(a_clock_that_was_never_set_is_not_minted_with),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

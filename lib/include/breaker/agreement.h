@@ -79,6 +79,8 @@ typedef struct st_breaker_origin_t {
     breaker_why_t why;
     /** the release that was overtaken or conflicted with; `len` 0: none, or not known any more */
     breaker_release_id_t what;
+    /** when, by Redis's clock: ms since the epoch, below 2^53; 0 where it is not known */
+    uint64_t when_ms;
 } breaker_origin_t;
 
 /** What the script answered. */

@@ -1,0 +1,64 @@
+/*
+ * A table beside the ledger, with one line at most for each of its entries: so it never runs over.
+ * What was told last counts; that somebody does not know any more is nothing new.
+ */
+#include <assert.h>
+#include "cluster/ledger.h"
+#include "cluster/reasons.h"
+
+/* the place of a token, or that after the last one */
+static size_t find(const breaker__reasons_t *reasons, const breaker_token_t *token)
+{
+    size_t at = 0;
+
+    assert(reasons->_num <= BREAKER_LEDGER_MAX);
+    while (at != reasons->_num && !breaker_token_equal(reasons->_tokens + at, token))
+        ++at;
+    return at;
+}
+
+static bool is_in(const breaker_ledger_t *ledger, const breaker_token_t *token)
+{
+    return breaker__ledger_find(ledger, token->text, token->len) != NULL;
+}
+
+static void forget_others(breaker__reasons_t *reasons, const breaker_ledger_t *ledger)
+{
+    size_t num = 0;
+
+    for (size_t i = 0; i != reasons->_num; ++i) {
+        if (!is_in(ledger, reasons->_tokens + i))
+            continue;
+        reasons->_tokens[num] = reasons->_tokens[i];
+        reasons->_origins[num++] = reasons->_origins[i];
+    }
+    reasons->_num = num;
+    assert(num <= breaker_ledger_size(ledger));
+}
+
+void breaker__reasons_take(breaker__reasons_t *reasons, const breaker_ledger_t *ledger,
+                           const breaker_answer_t *answer)
+{
+    forget_others(reasons, ledger);
+    for (size_t i = 0; i != answer->num_entries; ++i) {
+        const breaker_token_t *token = &answer->entries[i].token;
+        size_t at = find(reasons, token);
+        if (answer->origins[i].why == BREAKER_WHY_UNKNOWN || !is_in(ledger, token))
+            continue;
+        assert(at < BREAKER_LEDGER_MAX);
+        reasons->_tokens[at] = *token;
+        reasons->_origins[at] = answer->origins[i];
+        if (at == reasons->_num)
+            ++reasons->_num;
+    }
+    assert(reasons->_num <= breaker_ledger_size(ledger));
+}
+
+breaker_origin_t breaker__reasons_of(const breaker__reasons_t *reasons,
+                                     const breaker_token_t *token)
+{
+    size_t at = find(reasons, token);
+
+    return at != reasons->_num ? reasons->_origins[at]
+                               : (breaker_origin_t){.why = BREAKER_WHY_UNKNOWN};
+}
