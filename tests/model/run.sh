@@ -3,9 +3,10 @@
 #
 #   run.sh MODEL EXPECTED CLAIM FAULTS [-DNAME]…
 #
-# MODEL is agree or remint, EXPECTED is "holds" or "violated", CLAIM is the name of an ltl property
-# or "safety" (assertions and deadlocks only), FAULTS is how many faults the environment has. Prints
-# the numbers of states. Fairness (pan -f) stays off: with it even the bogus claim would hold.
+# MODEL is agree, remint or silence, EXPECTED is "holds" or "violated", CLAIM is the name of an ltl
+# property or "safety" (assertions and deadlocks only), FAULTS is how many faults the environment
+# has. Prints the numbers of states. Fairness (pan -f) stays off: with it even the bogus claim would
+# hold.
 
 set -eu
 
