@@ -1,7 +1,9 @@
 /*
- * Tokens: their grammar, how one is minted, and the order of two when nothing else is known of
- * them. Everything here is pure and works on bytes that are not NUL-ended, because tokens are
- * looked at where they stand in a request's path.
+ * Tokens: their grammar, how one is minted, which ones look minted, and the order of two when
+ * nothing else is known of them. What was minted is the time at which it was; nothing can be read
+ * from any other token, a number that an operator chose included. Everything here is pure and works
+ * on bytes that are not NUL-ended, because tokens are looked at where they stand in a request's
+ * path.
  */
 #include <assert.h>
 #include <string.h>
@@ -13,6 +15,11 @@
 
 /* from here on a double, and with it JSON, Lua and Redis's scores, would round */
 static const uint64_t MINT_END = UINT64_C(1) << 53;
+
+enum {
+    /* '-' and the first characters of a release's digest, where a cluster is told to append them */
+    SUFFIX_LEN = 9,
+};
 
 static bool is_digit(char c)
 {
@@ -107,9 +114,39 @@ static size_t num_leading_zeros(const char *base, size_t len)
     return num;
 }
 
+bool breaker__token_is_zero(const char *base, size_t len)
+{
+    assert(len <= BREAKER_TOKEN_MAX);
+    return len != 0 && num_leading_zeros(base, len) == len;
+}
+
 static int compare_lengths(size_t a_len, size_t b_len)
 {
     return (a_len > b_len) - (a_len < b_len);
+}
+
+/* where the suffix of a minted token would begin, or its length */
+static size_t suffix_at(const char *base, size_t len)
+{
+    return len > SUFFIX_LEN && base[len - SUFFIX_LEN] == '-' ? len - SUFFIX_LEN : len;
+}
+
+size_t breaker__token_minted_digits(const char *base, size_t len)
+{
+    size_t digits = suffix_at(base, len);
+
+    assert(len <= BREAKER_TOKEN_MAX);
+    if (digits < BREAKER_TOKEN_MINT_DIGITS)
+        return 0;
+    return breaker__token_is_decimal(base, digits) ? digits : 0;
+}
+
+static int compare_bytes(const char *a, size_t a_len, const char *b, size_t b_len)
+{
+    size_t common = a_len < b_len ? a_len : b_len;
+    int order = common == 0 ? 0 : memcmp(a, b, common);
+
+    return order != 0 ? order : compare_lengths(a_len, b_len);
 }
 
 /* by value at any width: without leading zeros, more digits are more */
@@ -124,15 +161,25 @@ static int compare_decimal(const char *a, size_t a_len, const char *b, size_t b_
     return memcmp(a + a_zeros, b + b_zeros, a_len);
 }
 
+int breaker__token_compare_minted(const char *a, size_t a_len, const char *b, size_t b_len)
+{
+    size_t a_digits = suffix_at(a, a_len), b_digits = suffix_at(b, b_len);
+    int order = compare_decimal(a, a_digits, b, b_digits);
+
+    assert(a_digits >= BREAKER_TOKEN_MINT_DIGITS);
+    assert(b_digits >= BREAKER_TOKEN_MINT_DIGITS);
+    if (order != 0)
+        return order;
+    return compare_bytes(a + a_digits, a_len - a_digits, b + b_digits, b_len - b_digits);
+}
+
 int breaker__token_compare(const char *a, size_t a_len, const char *b, size_t b_len)
 {
-    size_t common = a_len < b_len ? a_len : b_len;
-    int order;
-
     if (breaker__token_is_decimal(a, a_len) && breaker__token_is_decimal(b, b_len))
         return compare_decimal(a, a_len, b, b_len);
-    order = common == 0 ? 0 : memcmp(a, b, common);
-    return order != 0 ? order : compare_lengths(a_len, b_len);
+    if (breaker__token_minted_digits(a, a_len) != 0 && breaker__token_minted_digits(b, b_len) != 0)
+        return breaker__token_compare_minted(a, a_len, b, b_len);
+    return compare_bytes(a, a_len, b, b_len);
 }
 
 bool breaker_token_equal(const breaker_token_t *a, const breaker_token_t *b)

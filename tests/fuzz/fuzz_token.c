@@ -50,13 +50,37 @@ static int sign(int number)
     return (number > 0) - (number < 0);
 }
 
+/** The form of a minted token against a regular expression; how many digits it begins with. */
+static size_t minted_digits(fuzz_text_t text)
+{
+    static regex_t pattern;
+    static bool compiled;
+    char copy[BREAKER_TOKEN_MAX + 1] = "";
+
+    if (!compiled) {
+        int error = regcomp(&pattern, "^[0-9]{12,}(-.{8})?$", REG_EXTENDED | REG_NOSUB);
+        assert(error == 0);
+        compiled = true;
+    }
+    memcpy(copy, text.base, text.len);
+    return regexec(&pattern, copy, 0, NULL, 0) == 0 ? strspn(copy, "0123456789") : 0;
+}
+
 /** The definition of the order, step by step. */
 static int compare(fuzz_text_t a, fuzz_text_t b)
 {
     size_t common;
     int order;
 
-    if (breaker__token_is_decimal(a.base, a.len) && breaker__token_is_decimal(b.base, b.len)) {
+    if (minted_digits(a) != 0 && minted_digits(b) != 0 &&
+        (minted_digits(a) != a.len || minted_digits(b) != b.len)) {
+        fuzz_text_t a_digits = {a.base, minted_digits(a)}, b_digits = {b.base, minted_digits(b)};
+        if ((order = compare(a_digits, b_digits)) != 0)
+            return order;
+        a = (fuzz_text_t){a.base + a_digits.len, a.len - a_digits.len};
+        b = (fuzz_text_t){b.base + b_digits.len, b.len - b_digits.len};
+    } else if (breaker__token_is_decimal(a.base, a.len) &&
+               breaker__token_is_decimal(b.base, b.len)) {
         for (; a.len != 0 && *a.base == '0'; ++a.base)
             --a.len;
         for (; b.len != 0 && *b.base == '0'; ++b.base)
@@ -65,7 +89,7 @@ static int compare(fuzz_text_t a, fuzz_text_t b)
             return a.len < b.len ? -1 : 1;
     }
     common = a.len < b.len ? a.len : b.len;
-    order = memcmp(a.base, b.base, common);
+    order = common != 0 ? memcmp(a.base, b.base, common) : 0;
     return order != 0 ? sign(order) : (a.len > b.len) - (a.len < b.len);
 }
 
@@ -84,6 +108,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     assert(breaker__token_is_decimal(a.base, a.len) == (decimal && a.len != 0));
     if (!follows_grammar(a) || !follows_grammar(b))
         return 0;
+    assert(breaker__token_minted_digits(a.base, a.len) == minted_digits(a));
     assert(sign(breaker__token_compare(a.base, a.len, b.base, b.len)) == compare(a, b));
     assert(sign(breaker__token_compare(b.base, b.len, a.base, a.len)) == -compare(a, b));
     return 0;

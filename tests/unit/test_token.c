@@ -210,7 +210,7 @@ static void padding_does_not_count(void **state)
     check_order("0000000000000000000000000000000000000000000000000000000000000001", "1", 0);
 }
 
-static void opaque_tokens_compare_bytewise(void **state)
+static void other_tokens_compare_bytewise(void **state)
 {
     (void)state;
     check_order("v1", "v2", -1);
@@ -229,6 +229,76 @@ static void a_mixed_pair_compares_bytewise(void **state)
     check_order("1718539201234", "-a", 1);
     check_order("9", "10a", 1);
     check_order("1718539201234", "1718539201234-a1b2c3d4", -1);
+}
+
+static void minted_form_is_twelve_digits_or_more_and_perhaps_a_suffix(void **state)
+{
+    static const struct {
+        const char *text;
+        size_t digits;
+    } cases[] = {
+        {"1718539201234", 13},
+        {"000000000000", 12},
+        {"99999999999", 0},
+        {DIGITS_64, 64},
+        {"1718539201234-a1b2c3d4", 13},
+        {"000000001000-_~.-Zz09", 12},
+        {"1718539201234-12345678", 13},
+        {"99999999999-a1b2c3d4", 0},
+        {"1718539201234-a1b2c3d", 0},
+        {"1718539201234-a1b2c3d4e", 0},
+        {"1718539201234.a1b2c3d4", 0},
+        {"1718539201234-", 0},
+        {"1718539201234-1718539201234", 0},
+        {"171853920123a", 0},
+        {"v718539201234-a1b2c3d4", 0},
+        {"-a1b2c3d4", 0},
+        {"4711", 0},
+        {"v1.2.3", 0},
+        {"da39a3ee5e6b4b0d3255bfef95601890afd80709", 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i != sizeof(cases) / sizeof(cases[0]); ++i) {
+        size_t len = strlen(cases[i].text);
+        char *base = guarded_copy(cases[i].text, len);
+        if (breaker__token_minted_digits(base, len) != cases[i].digits)
+            fail_msg("%s", cases[i].text);
+        guarded_free(base, len);
+    }
+}
+
+static void the_digits_of_minted_tokens_come_before_their_suffixes(void **state)
+{
+    /* oldest first; padding does not count */
+    static const char *const tokens[] = {
+        "000000000001",           "999999999999-zzzzzzzz",  "1718539201233-zzzzzzzz",
+        "01718539201234",         "1718539201234-00000000", "01718539201234-a1b2c3d4",
+        "1718539201234-a1b2c3d5", "1718539201235",          DIGITS_64,
+    };
+
+    (void)state;
+    for (size_t i = 0; i != sizeof(tokens) / sizeof(tokens[0]); ++i) {
+        for (size_t j = 0; j != sizeof(tokens) / sizeof(tokens[0]); ++j) {
+            const char *a = tokens[i], *b = tokens[j];
+            int expected = (i > j) - (i < j);
+            if (sign(breaker__token_compare_minted(a, strlen(a), b, strlen(b))) != expected)
+                fail_msg("%s against %s", a, b);
+            check_order(a, b, expected);
+        }
+    }
+    check_order("01718539201234-a1b2c3d4", "1718539201234-a1b2c3d4", 0);
+}
+
+static void zeros_are_a_number_without_a_value(void **state)
+{
+    (void)state;
+    assert_true(breaker__token_is_zero("0", 1));
+    assert_true(breaker__token_is_zero("000000000000", 12));
+    assert_false(breaker__token_is_zero("", 0));
+    assert_false(breaker__token_is_zero("01", 2));
+    assert_false(breaker__token_is_zero("0a", 2));
+    assert_false(breaker__token_is_zero("a", 1));
 }
 
 static void equal_means_the_same_bytes(void **state)
@@ -261,8 +331,11 @@ int main(void)
         cmocka_unit_test(one_byte_that_is_no_digit_is_seen_wherever_it_stands),
         cmocka_unit_test(decimal_tokens_compare_by_value_at_any_width),
         cmocka_unit_test(padding_does_not_count),
-        cmocka_unit_test(opaque_tokens_compare_bytewise),
+        cmocka_unit_test(other_tokens_compare_bytewise),
         cmocka_unit_test(a_mixed_pair_compares_bytewise),
+        cmocka_unit_test(minted_form_is_twelve_digits_or_more_and_perhaps_a_suffix),
+        cmocka_unit_test(the_digits_of_minted_tokens_come_before_their_suffixes),
+        cmocka_unit_test(zeros_are_a_number_without_a_value),
         cmocka_unit_test(equal_means_the_same_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
