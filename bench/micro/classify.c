@@ -124,19 +124,24 @@ static void free_world(world_t *world)
     scratch_remove(&world->scratch);
 }
 
+static breaker_ledger_entry_t minted(const char *text, breaker_release_id_t release)
+{
+    return (breaker_ledger_entry_t){strtoull(text, NULL, 10), token_of(text), release};
+}
+
 /* Of n entries: T; what a peer has; then older tokens, OLDER among them, whose bytes are gone. */
 static void make_ledger(const world_t *world, breaker_ledger_t *ledger, size_t num)
 {
     breaker_ledger_entry_t entries[BREAKER_LEDGER_MAX] = {
-        {5000, token_of(T), *breaker_release_id(world->release)},
-        {6000, token_of(ON_A_PEER), release_of("peer")},
-        {1000, token_of(OLDER), release_of("gone")},
+        minted(T, *breaker_release_id(world->release)),
+        minted(ON_A_PEER, release_of("peer")),
+        minted(OLDER, release_of("gone")),
     };
 
     for (size_t i = 3; i < num; ++i) {
         char text[32];
         snprintf(text, sizeof(text), "17000001%05zu", i);
-        entries[i] = (breaker_ledger_entry_t){1000 + i, token_of(text), release_of("gone")};
+        entries[i] = minted(text, release_of("gone"));
     }
     measure_check(breaker_ledger_init(ledger, entries, num) == 0, "ledger");
 }

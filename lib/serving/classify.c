@@ -21,9 +21,15 @@ typedef struct st_question_t {
     bool refreshed;
     /* the ledger's entry of the token, or NULL */
     const breaker_ledger_entry_t *entry;
-    /* the token or T is no number, so that without the ledger nothing orders them for certain */
-    bool is_opaque;
 } question_t;
+
+/* of a token beside T */
+typedef enum en_age_t {
+    /* nothing tells for certain, and a guess would lead some browser back from a newer token */
+    AGE_UNKNOWN,
+    AGE_OLDER,
+    AGE_NEWER,
+} age_t;
 
 static void decide(breaker_verdict_t *verdict, breaker_verdict_kind_t kind)
 {
@@ -46,41 +52,96 @@ static void serve_from(breaker_verdict_t *verdict, const question_t *question,
     decide(verdict, verdict->asset != NULL ? BREAKER_VERDICT_SERVE : BREAKER_VERDICT_NOT_FOUND);
 }
 
-/* a node that is not in touch mints tokens whose value is their order: it counts against T's own */
-static bool is_before(const question_t *question, uint64_t order)
-{
-    breaker_token_t minted;
-    int err = breaker_token_mint(order, &minted);
+/* ---- older or newer ---- */
 
-    /* an entry has an order of its own, which would count */
-    assert(question->entry == NULL);
-    assert(err == 0);
-    return breaker__token_compare(question->token, question->token_len, minted.text, minted.len) <=
-           0;
+static age_t age_if_older(bool is_older)
+{
+    return is_older ? AGE_OLDER : AGE_NEWER;
 }
 
-static bool is_older(const question_t *question)
+/* nothing is remembered of any token */
+static age_t age_by_text(const question_t *question)
 {
     const breaker_token_t *current = &question->view->token;
-    const breaker_ledger_entry_t *ours = NULL;
 
-    assert(question->entry == NULL || !question->is_opaque);
-    if (question->entry != NULL || question->is_opaque)
-        ours = breaker__ledger_find(&question->snapshot->ledger, current->text, current->len);
-    if (ours != NULL && question->entry == NULL)
-        return is_before(question, ours->order);
-    if (ours != NULL && ours->order != question->entry->order)
-        return question->entry->order < ours->order;
+    assert(!question->snapshot->has_ledger);
     /* the same value in another spelling is not T, so it can only lead there */
-    return breaker__token_compare(question->token, question->token_len, current->text,
-                                  current->len) <= 0;
+    return age_if_older(breaker__token_compare(question->token, question->token_len, current->text,
+                                               current->len) <= 0);
 }
 
-static breaker_verdict_kind_t without_peer(const question_t *question, bool older)
+/* the ledger knows the token */
+static age_t age_by_entry(const question_t *question)
+{
+    const breaker_snapshot_view_t *view = question->view;
+    breaker_token_t order;
+    int err;
+
+    assert(question->entry != view->_entry);
+    /* entries lie in their order */
+    if (view->_entry != NULL)
+        return age_if_older(question->entry < view->_entry);
+    if (view->_older_to.len == 0)
+        return AGE_UNKNOWN;
+    err = breaker_token_mint(question->entry->order, &order);
+    assert(err == 0);
+    return age_if_older(breaker__token_compare_minted(order.text, order.len, view->_older_to.text,
+                                                      view->_older_to.len) <= 0);
+}
+
+/* as above: another spelling of T's value is older */
+static age_t age_by_digits(const question_t *question)
+{
+    const breaker_token_t *older_to = &question->view->_older_to,
+                          *newer_above = &question->view->_newer_above;
+
+    if (older_to->len == 0)
+        return AGE_UNKNOWN;
+    if (breaker__token_compare_minted(question->token, question->token_len, older_to->text,
+                                      older_to->len) <= 0)
+        return AGE_OLDER;
+    if (newer_above->len != 0 &&
+        breaker__token_compare_minted(question->token, question->token_len, newer_above->text,
+                                      newer_above->len) <= 0)
+        return AGE_UNKNOWN;
+    return AGE_NEWER;
+}
+
+/* neither minted nor known: the rest of the cluster knew it, if anybody did */
+static age_t age_of_opaque(const question_t *question)
+{
+    const breaker_token_t *current = &question->view->token;
+
+    assert(question->entry == NULL);
+    /* from before everything: it makes a URL that is old on any node */
+    if (breaker__token_is_zero(question->token, question->token_len))
+        return AGE_OLDER;
+    /* of an age when tokens were numbered by hand; minted ones took their place */
+    if (question->refreshed && !question->snapshot->is_alone &&
+        breaker__token_is_decimal(question->token, question->token_len) &&
+        breaker__token_minted_digits(current->text, current->len) != 0)
+        return AGE_OLDER;
+    return AGE_UNKNOWN;
+}
+
+static age_t age_of(const question_t *question)
+{
+    if (!question->snapshot->has_ledger)
+        return age_by_text(question);
+    if (question->entry != NULL)
+        return age_by_entry(question);
+    if (breaker__token_minted_digits(question->token, question->token_len) != 0)
+        return age_by_digits(question);
+    return age_of_opaque(question);
+}
+
+/* ---- the rows ---- */
+
+static breaker_verdict_kind_t without_peer(const question_t *question, age_t age)
 {
     const breaker_store_t *store = question->view->store;
 
-    if (!older || store == NULL)
+    if (age != AGE_OLDER || store == NULL)
         return BREAKER_VERDICT_RETRY;
     return breaker_store_find(store, question->asset, question->asset_len) != NULL
                ? BREAKER_VERDICT_REDIRECT
@@ -88,7 +149,7 @@ static breaker_verdict_kind_t without_peer(const question_t *question, bool olde
 }
 
 /* the rows of tokens that the ledger knows; false when none of them applies */
-static bool judge_entry(breaker_verdict_t *verdict, const question_t *question, bool older)
+static bool judge_entry(breaker_verdict_t *verdict, const question_t *question, age_t age)
 {
     const breaker_snapshot_t *snapshot = question->snapshot;
     size_t at = (size_t)(question->entry - breaker_ledger_at(&snapshot->ledger, 0));
@@ -97,7 +158,7 @@ static bool judge_entry(breaker_verdict_t *verdict, const question_t *question, 
     assert(snapshot->has_ledger);
     assert(at < breaker_ledger_size(&snapshot->ledger));
     if (release != NULL) {
-        if (release == snapshot->release && older)
+        if (release == snapshot->release && age == AGE_OLDER)
             decide(verdict, BREAKER_VERDICT_REDIRECT);
         else
             serve_from(verdict, question,
@@ -107,27 +168,24 @@ static bool judge_entry(breaker_verdict_t *verdict, const question_t *question, 
     if (!snapshot->entry_relayable[at])
         return false;
     verdict->kind = BREAKER_VERDICT_RELAY;
-    verdict->otherwise = without_peer(question, older);
+    verdict->otherwise = without_peer(question, age);
     /* what is relayed was not found here */
     assert(verdict->asset == NULL);
     verdict->entry = question->entry;
     return true;
 }
 
-/*
- * The rows of tokens that a cluster's ledger does not know; false when none of them applies. A
- * guess that an opaque token is older could send a browser from a newer token back to an older one.
- */
-static bool judge_unknown(breaker_verdict_t *verdict, const question_t *question, bool older)
+/* the rows of tokens that a cluster's ledger does not know; false when none of them applies */
+static bool judge_unknown(breaker_verdict_t *verdict, const question_t *question, age_t age)
 {
     assert(question->entry == NULL);
     assert(!question->snapshot->is_alone);
-    if (!question->refreshed && (question->is_opaque || !older)) {
+    if (!question->refreshed && age != AGE_OLDER) {
         decide(verdict, BREAKER_VERDICT_RETRY);
         verdict->kind = BREAKER_VERDICT_REFRESH;
         return true;
     }
-    if (breaker__token_is_decimal(question->token, question->token_len))
+    if (age != AGE_UNKNOWN)
         return false;
     decide(verdict, BREAKER_VERDICT_NOT_FOUND);
     return true;
@@ -142,19 +200,10 @@ static void judge_current(breaker_verdict_t *verdict, const question_t *question
         serve_from(verdict, question, question->view->store);
 }
 
-static bool has_opaque(const question_t *question)
-{
-    const breaker_token_t *current = &question->view->token;
-
-    /* only where no entry orders it */
-    assert(question->entry == NULL);
-    return !breaker__token_is_decimal(question->token, question->token_len) ||
-           !breaker__token_is_decimal(current->text, current->len);
-}
-
 static void judge_other(breaker_verdict_t *verdict, question_t *question)
 {
-    bool has_ledger = question->snapshot->has_ledger, is_asked, older;
+    const breaker_snapshot_t *snapshot = question->snapshot;
+    age_t age;
 
     assert(question->entry == NULL);
     if (!breaker_token_is_valid(question->token, question->token_len) ||
@@ -162,17 +211,16 @@ static void judge_other(breaker_verdict_t *verdict, question_t *question)
         decide(verdict, BREAKER_VERDICT_NOT_FOUND);
         return;
     }
-    if (has_ledger)
+    if (snapshot->has_ledger)
         question->entry =
-            breaker__ledger_find(&question->snapshot->ledger, question->token, question->token_len);
-    is_asked = has_ledger && !question->snapshot->is_alone && question->entry == NULL;
-    question->is_opaque = is_asked && has_opaque(question);
-    older = is_older(question);
-    if (question->entry != NULL && judge_entry(verdict, question, older))
+            breaker__ledger_find(&snapshot->ledger, question->token, question->token_len);
+    age = age_of(question);
+    if (question->entry != NULL && judge_entry(verdict, question, age))
         return;
-    if (is_asked && judge_unknown(verdict, question, older))
+    if (question->entry == NULL && snapshot->has_ledger && !snapshot->is_alone &&
+        judge_unknown(verdict, question, age))
         return;
-    decide(verdict, without_peer(question, older));
+    decide(verdict, without_peer(question, age));
 }
 
 breaker_verdict_t breaker_classify(const breaker_snapshot_t *snapshot, const breaker_views_t *views,

@@ -8,8 +8,10 @@
 #include <string.h>
 #include <breaker/error.h>
 #include <breaker/snapshot.h>
+#include "cluster/ledger.h"
 #include "release/release.h"
 #include "serving/snapshot.h"
+#include "token/token.h"
 
 static void fill_view(breaker_snapshot_view_t *dst, const breaker_view_t *view,
                       const breaker_token_t *token, const breaker_release_t *release)
@@ -20,6 +22,43 @@ static void fill_view(breaker_snapshot_view_t *dst, const breaker_view_t *view,
     dst->store = release != NULL ? breaker_release_store(release, breaker_view_index(view)) : NULL;
     dst->prefix_len = breaker_view_prefix(view, token->text, token->len, dst->prefix);
     assert(dst->prefix_len <= sizeof(dst->prefix));
+}
+
+/*
+ * Where T stands among minted tokens that the ledger does not know: at its order, which is what its
+ * digits say where it was minted. An operator's may look minted ("202611231200") and have another
+ * order: nothing between the two is certain then.
+ */
+static void place_by_order(breaker_snapshot_view_t *dst, size_t num_digits)
+{
+    breaker_token_t order = {.len = 0};
+    int err = breaker_token_mint(dst->_entry->order, &order), sign;
+
+    /* no ledger has an order that cannot be minted */
+    assert(err == 0);
+    if (num_digits == 0) {
+        dst->_older_to = order;
+        return;
+    }
+    sign = breaker__token_compare_minted(order.text, order.len, dst->token.text, num_digits);
+    if (sign < 0)
+        dst->_older_to = order;
+    if (sign != 0)
+        dst->_newer_above = sign < 0 ? dst->token : order;
+}
+
+static void place_view(breaker_snapshot_view_t *dst, const breaker_ledger_t *ledger)
+{
+    const breaker_token_t *token = &dst->token;
+    size_t num_digits = breaker__token_minted_digits(token->text, token->len);
+
+    assert(dst->_older_to.len == 0);
+    assert(dst->_newer_above.len == 0);
+    dst->_entry = breaker__ledger_find(ledger, token->text, token->len);
+    if (num_digits != 0)
+        dst->_older_to = *token;
+    if (dst->_entry != NULL)
+        place_by_order(dst, num_digits);
 }
 
 static void take_releases(breaker_snapshot_t *snapshot, const breaker__snapshot_config_t *config)
@@ -86,6 +125,8 @@ int breaker__snapshot_create(const breaker__snapshot_config_t *config,
     for (size_t i = 0; i != config->num_views; ++i) {
         assert(breaker_view_index(config->views[i]) == i);
         fill_view(snapshot->views + i, config->views[i], config->tokens + i, config->release);
+        if (snapshot->has_ledger)
+            place_view(snapshot->views + i, &snapshot->ledger);
     }
     /* alone there is nobody who could be older */
     assert(!config->is_alone || !config->older_alive);

@@ -1,25 +1,28 @@
 /*
  * What must hold of every verdict, whatever the path: nothing is served that the path and its token
  * do not name, a redirect leads to something, and what cannot be is never asked for. An input is a
- * path; it is judged by a node of its own and by one in a cluster.
+ * path; it is judged by a node without a history, by one with its own, and by one in a cluster.
  */
 #include <assert.h>
 #include <stdlib.h>
 #include <breaker/classify.h>
 #include "fuzz.h"
+#include "cluster/ledger.h"
 #include "release/release.h"
 #include "serving/snapshot.h"
+#include "token/token.h"
 #include "tree.h"
 #include "view/view.h"
 
 #define T "1718539201234"
+#define ORDER UINT64_C(1718539201234)
 
 /** Two releases, both held: r2 under T, r1 under an earlier token. */
 typedef struct st_world_t {
     breaker_view_t *view;
     breaker_views_t *views;
     breaker_release_t *r1, *r2;
-    breaker_snapshot_t *single, *cluster;
+    breaker_snapshot_t *single, *alone, *cluster;
 } world_t;
 
 static breaker_token_t token_of(const char *text)
@@ -67,7 +70,8 @@ static breaker_release_t *load(world_t *world, const char *label, const char *co
     return release;
 }
 
-static breaker_snapshot_t *make_snapshot(const world_t *world, const breaker_ledger_t *ledger)
+static breaker_snapshot_t *make_snapshot(const world_t *world, const breaker_ledger_t *ledger,
+                                         bool is_alone)
 {
     breaker_token_t token = token_of(T);
     breaker_release_id_t relayable = id_of("peer");
@@ -80,8 +84,9 @@ static breaker_snapshot_t *make_snapshot(const world_t *world, const breaker_led
         .held = held,
         .num_held = ledger != NULL ? 1 : 0,
         .ledger = ledger,
+        .is_alone = is_alone,
         .relayable = &relayable,
-        .num_relayable = 1,
+        .num_relayable = is_alone ? 0 : 1,
     };
     breaker_snapshot_t *snapshot = NULL;
     int error = breaker__snapshot_create(&config, &snapshot);
@@ -108,19 +113,20 @@ static const world_t *the_world(void)
     error = breaker_views_create(&view, 1, &world.views);
     assert(error == 0);
     breaker_ledger_entry_t entries[] = {
-        {10, token_of("1600000000000"), id_of("peer")},
-        {20, token_of("1700000000000"), *breaker_release_id(world.r1)},
-        {30, token_of("v1"), id_of("gone")},
-        {40, token_of("1718539200000"), *breaker_release_id(world.r2)},
-        {50, token_of(T), *breaker_release_id(world.r2)},
-        {60, token_of("v2"), *breaker_release_id(world.r2)},
-        {70, token_of("1800000000000"), id_of("peer")},
-        {80, token_of("1900000000000"), id_of("gone")},
+        {1600000000000, token_of("1600000000000"), id_of("peer")},
+        {1700000000000, token_of("1700000000000"), *breaker_release_id(world.r1)},
+        {1710000000000, token_of("v1"), id_of("gone")},
+        {1718539200000, token_of("1718539200000"), *breaker_release_id(world.r2)},
+        {ORDER, token_of(T), *breaker_release_id(world.r2)},
+        {1718539202000, token_of("v2"), *breaker_release_id(world.r2)},
+        {1800000000000, token_of("1800000000000"), id_of("peer")},
+        {1900000000000, token_of("1900000000000"), id_of("gone")},
     };
     error = breaker_ledger_init(&ledger, entries, sizeof(entries) / sizeof(entries[0]));
     assert(error == 0);
-    world.single = make_snapshot(&world, NULL);
-    world.cluster = make_snapshot(&world, &ledger);
+    world.single = make_snapshot(&world, NULL, true);
+    world.alone = make_snapshot(&world, &ledger, true);
+    world.cluster = make_snapshot(&world, &ledger, false);
     return &world;
 }
 
@@ -154,12 +160,26 @@ static void check_serve(const breaker_verdict_t *verdict, const breaker_snapshot
     }
 }
 
+/** With a history no redirect follows a guess: t came up before T, or it looks minted before it. */
+static bool is_certainly_older(const breaker_snapshot_t *snapshot, fuzz_text_t token)
+{
+    const breaker_ledger_entry_t *entry =
+        breaker__ledger_find(&snapshot->ledger, token.base, token.len);
+
+    if (entry != NULL)
+        return entry->order < ORDER;
+    if (breaker__token_minted_digits(token.base, token.len) != 0)
+        return breaker__token_compare_minted(token.base, token.len, T, strlen(T)) <= 0;
+    return breaker__token_is_decimal(token.base, token.len);
+}
+
 static void check_redirect(const breaker_snapshot_t *snapshot, fuzz_text_t token, fuzz_text_t asset)
 {
     const breaker_store_t *store = breaker_release_store(snapshot->release, 0);
 
     assert(token.len != strlen(T) || memcmp(token.base, T, token.len) != 0);
     assert(breaker_token_is_valid(token.base, token.len));
+    assert(!snapshot->has_ledger || is_certainly_older(snapshot, token));
     assert(breaker_store_find(store, asset.base, asset.len) != NULL ||
            release_of(snapshot, token) == snapshot->release);
 }
@@ -169,7 +189,7 @@ static void check_kinds(const breaker_verdict_t *verdict, const breaker_snapshot
 {
     bool asks = verdict->kind == BREAKER_VERDICT_RELAY || verdict->kind == BREAKER_VERDICT_REFRESH;
 
-    assert(!asks || snapshot->has_ledger);
+    assert(!asks || (snapshot->has_ledger && !snapshot->is_alone));
     assert(verdict->kind != BREAKER_VERDICT_REFRESH || !refreshed);
     assert(asks ? verdict->otherwise == BREAKER_VERDICT_REDIRECT ||
                       verdict->otherwise == BREAKER_VERDICT_RETRY ||
@@ -211,6 +231,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     for (int refreshed = 0; refreshed != 2; ++refreshed) {
         check(world, world->single, path, refreshed != 0);
+        check(world, world->alone, path, refreshed != 0);
         check(world, world->cluster, path, refreshed != 0);
     }
     return 0;

@@ -67,18 +67,18 @@ static const struct {
 } history[] = {
     {800, "zebra", "gone"},
     {850, "1750000000000", "gone"},
-    {900, "1600000000000", "peer"},
-    {1000, "1700000000000", "r1"},
-    {4000, "1718539200000", "r2"},
-    {4500, "1718539299999", "r2"},
-    {5000, T, "r2"},
-    {5000, "1718539201235", "gone"},
-    {5000, "1718539201230", "gone"},
-    {6000, "1718539100000", "r2"},
-    {7000, "v9", "r3"},
-    {8000, "1800000000000", "peer"},
-    {9000, "0aaa", "gone"},
-    {9100, "1650000000000", "gone"},
+    {1600000000000, "1600000000000", "peer"},
+    {1700000000000, "1700000000000", "r1"},
+    {1718539200000, "1718539200000", "r2"},
+    {1718539200500, "1718539299999", "r2"},
+    {1718539201234, T, "r2"},
+    {1718539201234, "1718539201235", "gone"},
+    {1718539201234, "1718539201230", "gone"},
+    {1718539202000, "1718539100000", "r2"},
+    {1718539203000, "v9", "r3"},
+    {1800000000000, "1800000000000", "peer"},
+    {1800000000001, "0aaa", "gone"},
+    {1800000000002, "1650000000000", "gone"},
 };
 
 /* of a release that is loaded the whole id, of the others the name */
@@ -273,8 +273,8 @@ static void an_index_file_answers_for_its_directory_where_the_view_has_one(void 
         {"/assets/v" T "-x/pub/docs/", SERVE, SERVE, "r2"},
         {"/assets/v" T "-x/pub/docs", NOT_FOUND, NOT_FOUND, NULL},
         {"/assets/v" T "-x/pub/none/", NOT_FOUND, NOT_FOUND, NULL},
-        {"/assets/v1-x/pub/docs/", REDIRECT, REDIRECT, NULL},
-        {"/assets/v1-x/pub/none/", NOT_FOUND, NOT_FOUND, NULL},
+        {"/assets/v000000000001-x/pub/docs/", REDIRECT, REDIRECT, NULL},
+        {"/assets/v000000000001-x/pub/none/", NOT_FOUND, NOT_FOUND, NULL},
         {"/static/" T "/", NOT_FOUND, NOT_FOUND, NULL},
         {"/static/" T "/css/", NOT_FOUND, NOT_FOUND, NULL},
     };
@@ -362,18 +362,42 @@ static void an_older_token_leads_to_the_current_one_if_the_path_exists(void **st
         {"/static/1718539201233/css/site.css", REDIRECT, REDIRECT, NULL},
         {"/static/999999999999/css/site.css", REDIRECT, REDIRECT, NULL},
         {"/static/000000000009/css/site.css", REDIRECT, REDIRECT, NULL},
-        {"/static/0/css/site.css", REDIRECT, REDIRECT, NULL},
-        {"/assets/v17-x/pub/docs/a.html", REDIRECT, REDIRECT, NULL},
+        {"/static/000000000000/css/site.css", REDIRECT, REDIRECT, NULL},
+        {"/assets/v000000000017-x/pub/docs/a.html", REDIRECT, REDIRECT, NULL},
         {"/static/1718539201233/none.css", NOT_FOUND, NOT_FOUND, NULL},
         {"/static/1718539201233/", NOT_FOUND, NOT_FOUND, NULL},
-        {"/static/1/only-r1.css", NOT_FOUND, NOT_FOUND, NULL},
-        {"/static/1/docs/a.html", NOT_FOUND, NOT_FOUND, NULL},
+        {"/static/000000000001/only-r1.css", NOT_FOUND, NOT_FOUND, NULL},
+        {"/static/000000000001/docs/a.html", NOT_FOUND, NOT_FOUND, NULL},
     };
     const world_t *world = *state;
 
     check_both(world, world->single, cases, COUNT(cases));
     check_both(world, world->cluster, cases, COUNT(cases));
     check_both(world, world->stranger, cases, COUNT(cases));
+}
+
+/* it was never minted: a cluster may know better, and afterwards it is older than everything */
+static void a_number_that_is_too_short_to_be_minted_is_asked_for_first(void **state)
+{
+    static const case_t older[] = {
+        {"/static/0/css/site.css", REDIRECT, REDIRECT, NULL},
+        {"/static/1/css/site.css", REDIRECT, REDIRECT, NULL},
+        {"/static/99999999999/css/site.css", REDIRECT, REDIRECT, NULL},
+        {"/assets/v17-x/pub/docs/a.html", REDIRECT, REDIRECT, NULL},
+        {"/static/1/only-r1.css", NOT_FOUND, NOT_FOUND, NULL},
+    };
+    static const case_t not_refreshed[] = {
+        {"/static/0/css/site.css", REDIRECT, REDIRECT, NULL},
+        {"/static/1/css/site.css", REFRESH, RETRY, NULL},
+        {"/static/99999999999/css/site.css", REFRESH, RETRY, NULL},
+        {"/assets/v17-x/pub/docs/a.html", REFRESH, RETRY, NULL},
+        {"/static/1/only-r1.css", REFRESH, RETRY, NULL},
+    };
+    const world_t *world = *state;
+
+    check_both(world, world->single, older, COUNT(older));
+    check(world, world->cluster, true, older, COUNT(older));
+    check(world, world->cluster, false, not_refreshed, COUNT(not_refreshed));
 }
 
 static void another_spelling_of_the_current_value_leads_to_the_nodes_own(void **state)
@@ -506,13 +530,14 @@ static void the_ledgers_order_overrules_that_of_the_tokens(void **state)
     check_both(world, world->cluster, newer, COUNT(newer));
 }
 
-static void a_ledger_that_does_not_know_t_does_not_order(void **state)
+/* their orders count, as T's own value does */
+static void a_ledger_that_does_not_know_t_orders_the_others_by_its_value(void **state)
 {
     static const case_t cases[] = {
-        {"/static/zebra/css/site.css", RETRY, RETRY, NULL},
-        {"/static/1750000000000/css/site.css", RETRY, RETRY, NULL},
-        {"/static/0aaa/css/site.css", REDIRECT, REDIRECT, NULL},
-        {"/static/1650000000000/css/site.css", REDIRECT, REDIRECT, NULL},
+        {"/static/zebra/css/site.css", REDIRECT, REDIRECT, NULL},
+        {"/static/1750000000000/css/site.css", REDIRECT, REDIRECT, NULL},
+        {"/static/0aaa/css/site.css", RETRY, RETRY, NULL},
+        {"/static/1650000000000/css/site.css", RETRY, RETRY, NULL},
         {"/static/1700000000000/only-r1.css", SERVE, SERVE, "r1"},
     };
     const world_t *world = *state;
@@ -530,9 +555,10 @@ static void an_unknown_newer_token_asks_for_a_refresh_first(void **state)
     static const case_t refreshed[] = {
         {"/static/9999999999999/css/site.css", RETRY, RETRY, NULL},
         {"/static/9999999999999/none.css", RETRY, RETRY, NULL},
+        {"/static/" T "-a1b2c3d4/css/site.css", RETRY, RETRY, NULL},
         /* opaque, and the ledger would know it by now */
         {"/static/zzz/css/site.css", NOT_FOUND, NOT_FOUND, NULL},
-        {"/static/" T "-a1b2c3d4/css/site.css", NOT_FOUND, NOT_FOUND, NULL},
+        {"/static/" T "-a1b2c3d/css/site.css", NOT_FOUND, NOT_FOUND, NULL},
     };
     const world_t *world = *state;
 
@@ -547,14 +573,15 @@ static void an_opaque_token_is_never_redirected_by_a_guess(void **state)
         {"/static/-a/css/site.css", REFRESH, RETRY, NULL},
         {"/static/-a/none.css", REFRESH, RETRY, NULL},
         {"/static/0abc/css/site.css", REFRESH, RETRY, NULL},
-        {"/static/1600000000000-a1b2c3d4/css/site.css", REFRESH, RETRY, NULL},
+        {"/static/1600000000000-a1b2c3d/css/site.css", REFRESH, RETRY, NULL},
+        {"/static/4711/css/site.css", REFRESH, RETRY, NULL},
         {"/static/1600000000000/none.css", RELAY, NOT_FOUND, "1600000000000"},
         {"/static/1718539201233/css/site.css", REDIRECT, REDIRECT, NULL},
     };
     static const case_t refreshed[] = {
         {"/static/-a/css/site.css", NOT_FOUND, NOT_FOUND, NULL},
         {"/static/0abc/css/site.css", NOT_FOUND, NOT_FOUND, NULL},
-        {"/static/1600000000000-a1b2c3d4/css/site.css", NOT_FOUND, NOT_FOUND, NULL},
+        {"/static/1600000000000-a1b2c3d/css/site.css", NOT_FOUND, NOT_FOUND, NULL},
     };
     const world_t *world = *state;
 
@@ -562,20 +589,24 @@ static void an_opaque_token_is_never_redirected_by_a_guess(void **state)
     check(world, world->cluster, true, refreshed, COUNT(refreshed));
 }
 
-/* T is v9, whose order is 7000: a decimal token that nobody knows was minted at its value */
-static void an_unknown_decimal_token_is_ordered_by_its_value_against_an_opaque_one(void **state)
+/* T is v9: what looks minted and is not known was minted at its value, nothing else tells its age
+ */
+static void an_unknown_minted_token_is_ordered_by_its_value_against_an_opaque_one(void **state)
 {
     static const case_t not_refreshed[] = {
+        {"/static/1718539202999/css/site.css", REDIRECT, REDIRECT, NULL},
+        {"/static/1718539203001/css/site.css", REFRESH, RETRY, NULL},
         {"/static/6999/css/site.css", REFRESH, RETRY, NULL},
-        {"/static/7001/css/site.css", REFRESH, RETRY, NULL},
     };
     static const case_t refreshed[] = {
-        {"/static/6999/css/site.css", REDIRECT, REDIRECT, NULL},
+        {"/static/1718539202999/css/site.css", REDIRECT, REDIRECT, NULL},
+        {"/static/001718539202999/css/site.css", REDIRECT, REDIRECT, NULL},
         {"/static/000000006999/css/site.css", REDIRECT, REDIRECT, NULL},
-        {"/static/7000/css/site.css", REDIRECT, REDIRECT, NULL},
-        {"/static/6999/none.css", NOT_FOUND, NOT_FOUND, NULL},
-        {"/static/7001/css/site.css", RETRY, RETRY, NULL},
-        {"/static/1700000000001/css/site.css", RETRY, RETRY, NULL},
+        {"/static/1718539203000/css/site.css", REDIRECT, REDIRECT, NULL},
+        {"/static/1718539202999/none.css", NOT_FOUND, NOT_FOUND, NULL},
+        {"/static/1718539203001/css/site.css", RETRY, RETRY, NULL},
+        {"/static/6999/css/site.css", NOT_FOUND, NOT_FOUND, NULL},
+        {"/static/v8/css/site.css", NOT_FOUND, NOT_FOUND, NULL},
     };
     const world_t *world = *state;
 
@@ -683,6 +714,7 @@ int main(void)
         cmocka_unit_test(what_is_no_token_is_not_found),
         cmocka_unit_test(an_unclean_path_is_not_found_under_any_token),
         cmocka_unit_test(an_older_token_leads_to_the_current_one_if_the_path_exists),
+        cmocka_unit_test(a_number_that_is_too_short_to_be_minted_is_asked_for_first),
         cmocka_unit_test(another_spelling_of_the_current_value_leads_to_the_nodes_own),
         cmocka_unit_test(a_newer_token_is_to_be_tried_again_on_a_single_node),
         cmocka_unit_test(opaque_tokens_are_ordered_bytewise_on_a_single_node),
@@ -691,10 +723,10 @@ int main(void)
         cmocka_unit_test(another_release_that_is_held_here_is_served_with_its_own_bytes),
         cmocka_unit_test(a_release_on_a_live_peer_is_relayed),
         cmocka_unit_test(the_ledgers_order_overrules_that_of_the_tokens),
-        cmocka_unit_test(a_ledger_that_does_not_know_t_does_not_order),
+        cmocka_unit_test(a_ledger_that_does_not_know_t_orders_the_others_by_its_value),
         cmocka_unit_test(an_unknown_newer_token_asks_for_a_refresh_first),
         cmocka_unit_test(an_opaque_token_is_never_redirected_by_a_guess),
-        cmocka_unit_test(an_unknown_decimal_token_is_ordered_by_its_value_against_an_opaque_one),
+        cmocka_unit_test(an_unknown_minted_token_is_ordered_by_its_value_against_an_opaque_one),
         cmocka_unit_test(nothing_is_served_while_nothing_is_loaded),
         cmocka_unit_test(the_verdict_says_where_token_and_asset_lie),
         cmocka_unit_test(classifying_allocates_nothing),

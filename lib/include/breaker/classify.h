@@ -59,20 +59,37 @@ typedef struct st_breaker_verdict_t {
  *   t is an older token of R                   REDIRECT
  *   t names a release that this node holds     SERVE or NOT_FOUND from that release
  *   t older, a live peer holds its release     RELAY, otherwise as without a peer
- *   t newer, a live peer holds its release     RELAY, otherwise RETRY
- *   t unknown to a ledger not refreshed, and
- *     newer, or t or T is opaque               REFRESH, otherwise RETRY
- *   t opaque, unknown to a refreshed ledger    NOT_FOUND
+ *   t not older, a live peer holds its release RELAY, otherwise RETRY
+ *   t unknown to a cluster's ledger that was
+ *     not refreshed, and not older             REFRESH, otherwise RETRY
+ *   t unknown to a cluster's refreshed ledger,
+ *     neither older nor newer                  NOT_FOUND
  *   t older                                    REDIRECT if the path exists under T, else NOT_FOUND
- *   t newer                                    RETRY
+ *   t newer, or neither                        RETRY
  *
- * "Older" is the ledger's order when it knows both tokens; else two decimal tokens compare by
- * value, whatever their padding, any other pair bytewise, a proper prefix first; but a decimal t
- * that the ledger does not know is compared by its value with the order of an opaque T. Another
- * spelling of T's value counts as older. A newer token of R is served, because its bytes are those
- * of T. While nothing is loaded, where the assets under T would decide, the verdict is RETRY.
- * Opaque is a token that is not decimal. No guess of its age may lead to a redirect, which has to
- * go forward in the cluster's one order.
+ * Which of two tokens is older:
+ *
+ *   the ledger knows t and T                   by their place in it
+ *   it knows one of them, the other has the    by that one's order and the other's digits
+ *     form of a minted token
+ *   it knows neither, both have that form      by their digits, whatever their padding; of the same
+ *                                              digits the one without a suffix, then bytewise
+ *   it does not know t, which is all zeros     t is
+ *   a refreshed cluster does not know t, any   t is
+ *     other number, and T looks minted
+ *   anything else                              neither is: no guess leads to a redirect, which has
+ *                                              to go forward in the cluster's one order
+ *
+ * A minted token has twelve digits or more, and perhaps '-' and eight characters; build numbers,
+ * versions and commits are opaque. Where T looks minted and has another order than its digits say,
+ * an operator's date perhaps, t is older or newer than both or neither. Another spelling of T's
+ * value counts as older. A node by itself has its own memory for a ledger (snapshot.h), and nobody
+ * to ask; one that keeps no history has none, and goes by the texts alone: two decimal tokens
+ * compare by value, two of the form of minted ones as above, any other pair bytewise, a proper
+ * prefix first.
+ *
+ * A newer token of R is served, because its bytes are those of T. While nothing is loaded, where
+ * the assets under T would decide, the verdict is RETRY.
  */
 BREAKER_EXPORT breaker_verdict_t breaker_classify(const breaker_snapshot_t *snapshot,
                                                   const breaker_views_t *views, const char *path,

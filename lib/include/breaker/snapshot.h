@@ -28,6 +28,13 @@ typedef struct st_breaker_snapshot_view_t {
     /** "/static/1718539201234/", not NUL-ended: the view's prefix under T */
     char prefix[BREAKER_VIEW_PREFIX_MAX];
     size_t prefix_len;
+    /** private: T in the ledger; NULL: not there. Borrowed from the snapshot's */
+    const breaker_ledger_entry_t *_entry;
+    /**
+     * private: of the tokens that have the form of minted ones, the last that is certainly older
+     * than T (`len` 0: none is), and the last that may be (`len` 0: the same one)
+     */
+    breaker_token_t _older_to, _newer_above;
 } breaker_snapshot_view_t;
 
 /**
