@@ -27,9 +27,11 @@ void breaker__alone_begin(breaker_node_t *node, const breaker_release_id_t *rele
     breaker__alone_t *alone = &node->alone;
 
     assert(!breaker__mailbox_is_open(&node->mailbox));
+    for (size_t i = 0; i != node->num_views; ++i)
+        if (!breaker_token_equal(node->tokens + i, &node->minted))
+            alone->given[i] = node->tokens[i];
     breaker__remember_tokens(node, release, &alone->memory);
     memcpy(alone->tokens, node->tokens, sizeof(alone->tokens));
-    alone->minted = node->minted;
 }
 
 /* one view's token */
@@ -48,38 +50,26 @@ static int agree(const breaker_ledger_t *memory, const breaker_release_id_t *rel
     return err;
 }
 
-/* what the operator wants of a view's token: nothing where it is minted */
-static breaker_token_t wanted_of(const breaker__alone_t *alone, size_t view,
-                                 const breaker_token_t *fixed)
-{
-    assert(alone->tokens[view].len != 0);
-    if (fixed->len != 0)
-        return *fixed;
-    if (breaker_token_equal(alone->tokens + view, &alone->minted))
-        return (breaker_token_t){.len = 0};
-    return alone->tokens[view];
-}
-
-/* the first view that had the same token, `view` itself when it is the first */
+/* the first view to which the same was given, `view` itself when it is the first */
 static size_t first_like(const breaker__alone_t *alone, size_t view)
 {
     size_t first = 0;
 
-    while (!breaker_token_equal(alone->tokens + first, alone->tokens + view))
+    while (!breaker_token_equal(alone->given + first, alone->given + view))
         ++first;
     assert(first <= view);
     return first;
 }
 
-static void take(breaker__proposal_t *proposal, size_t view, const breaker_ledger_entry_t *entry,
-                 bool is_minted)
+static void take(breaker__proposal_t *proposal, size_t view, const breaker_ledger_entry_t *entry)
 {
+    breaker__alone_t *alone = &proposal->alone;
+    bool is_minted = alone->given[view].len == 0;
+
     assert(view < BREAKER_VIEWS_MAX);
     assert(entry->token.len != 0);
-    proposal->alone.tokens[view] = entry->token;
-    breaker__ledger_add(&proposal->alone.memory, entry);
-    if (is_minted)
-        proposal->alone.minted = entry->token;
+    alone->tokens[view] = entry->token;
+    breaker__remember(&alone->memory, entry, alone->tokens, BREAKER_VIEWS_MAX);
     /* the file has one entry in front: a minted one if there is one */
     if (is_minted || view == 0)
         proposal->own = *entry;
@@ -93,18 +83,20 @@ int breaker__alone_propose(const breaker_node_t *node, const breaker_release_id_
     int err;
 
     assert(!breaker__mailbox_is_open(&node->mailbox));
-    ret_proposal->alone = *alone;
-    ret_proposal->own = (breaker_ledger_entry_t){.order = 0};
+    *ret_proposal = (breaker__proposal_t){.alone = *alone, .fixed = *fixed};
+    for (size_t i = 0; fixed->len != 0 && i != node->num_views; ++i)
+        ret_proposal->alone.given[i] = *fixed;
     for (size_t i = 0; i != node->num_views; ++i) {
-        size_t first = fixed->len != 0 ? 0 : first_like(alone, i);
-        breaker_token_t wanted = wanted_of(alone, i, fixed);
+        size_t first = first_like(&ret_proposal->alone, i);
 
-        if (first != i)
+        if (first != i) {
             ret_proposal->alone.tokens[i] = ret_proposal->alone.tokens[first];
-        else if ((err = agree(&alone->memory, release, &wanted, &entry)) != 0)
+            continue;
+        }
+        err = agree(&alone->memory, release, ret_proposal->alone.given + i, &entry);
+        if (err != 0)
             return err;
-        else
-            take(ret_proposal, i, &entry, wanted.len == 0);
+        take(ret_proposal, i, &entry);
     }
     return 0;
 }
@@ -116,8 +108,10 @@ void breaker__alone_hand_out(breaker_node_t *node, const breaker__proposal_t *pr
     /* no view is left without a token */
     assert(node->num_views == 0 || proposal->alone.tokens[node->num_views - 1].len != 0);
     node->alone = proposal->alone;
-    if (proposal->own.token.len != 0)
+    if (proposal->own.token.len != 0) {
+        breaker__tell_taken(node, &proposal->fixed, &proposal->own, &node->alone.memory);
         breaker__tell_clash(node, &proposal->own, &node->alone.memory);
+    }
     if (node->state_path == NULL || proposal->own.token.len == 0)
         return;
     if (breaker__state_save(node->state_path, &proposal->own, &node->alone.memory, &error) != 0)

@@ -40,6 +40,61 @@ static void write_memory(const breaker_node_t *node, const breaker_ledger_entry_
         breaker__tell(node, &error);
 }
 
+static bool is_one_of(const breaker_token_t *token, const breaker_token_t *tokens, size_t num)
+{
+    assert(token->len != 0);
+    for (size_t i = 0; i != num; ++i)
+        if (breaker_token_equal(tokens + i, token))
+            return true;
+    return false;
+}
+
+/* without its oldest entry that is none of the tokens, if there is one */
+static void make_room(breaker_ledger_t *memory, const breaker_token_t *tokens, size_t num_tokens)
+{
+    breaker_ledger_entry_t entries[BREAKER_LEDGER_MAX];
+    size_t size = breaker_ledger_size(memory), at = 0, num = 0;
+    int err;
+
+    assert(size == BREAKER_LEDGER_MAX);
+    while (at != size && is_one_of(&breaker_ledger_at(memory, at)->token, tokens, num_tokens))
+        ++at;
+    for (size_t i = 0; i != size; ++i)
+        if (i != at)
+            entries[num++] = *breaker_ledger_at(memory, i);
+    err = breaker_ledger_init(memory, entries, num);
+    assert(err == 0);
+}
+
+void breaker__remember(breaker_ledger_t *memory, const breaker_ledger_entry_t *entry,
+                       const breaker_token_t *tokens, size_t num_tokens)
+{
+    if (breaker__ledger_find(memory, entry->token.text, entry->token.len) != NULL)
+        return;
+    if (breaker_ledger_size(memory) == BREAKER_LEDGER_MAX)
+        make_room(memory, tokens, num_tokens);
+    breaker__ledger_add(memory, entry);
+    assert(breaker__ledger_find(memory, entry->token.text, entry->token.len) != NULL);
+}
+
+void breaker__tell_taken(const breaker_node_t *node, const breaker_token_t *given,
+                         const breaker_ledger_entry_t *own, const breaker_ledger_t *memory)
+{
+    const breaker_ledger_entry_t *other = breaker__ledger_find(memory, given->text, given->len);
+    breaker_release_id_t is, was;
+    breaker_error_t error;
+
+    if (other == NULL || breaker_release_id_equal(&other->release, &own->release))
+        return;
+    assert(!breaker_token_equal(&own->token, given));
+    is = breaker_release_id_shorten(&own->release);
+    was = breaker_release_id_shorten(&other->release);
+    breaker_error_set(&error, BREAKER_ERR_CHANGED,
+                      "token %s is that of release %s: release %s has one of its own, %s",
+                      given->text, was.text, is.text, own->token.text);
+    breaker__tell(node, &error);
+}
+
 void breaker__tell_clash(const breaker_node_t *node, const breaker_ledger_entry_t *own,
                          const breaker_ledger_t *memory)
 {
@@ -103,9 +158,12 @@ static void remember(work_t *work, const breaker_token_t *token)
             work->node->tokens[i] = own.token;
     if (breaker_token_equal(token, &work->minted))
         work->node->minted = own.token;
-    breaker__ledger_add(work->memory, &own);
-    if (is_new)
-        work->newest = own;
+    breaker__remember(work->memory, &own, work->node->tokens, work->node->num_views);
+    if (!is_new)
+        return;
+    work->newest = own;
+    if (!breaker_token_equal(token, &work->minted))
+        breaker__tell_taken(work->node, token, &own, work->memory);
 }
 
 /* the first view that was configured with a token, or the number of views */

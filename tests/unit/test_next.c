@@ -32,6 +32,7 @@ typedef struct st_world_t {
     breaker_next_end_t end;
     breaker_error_t error;
     pthread_t thread;
+    char notice[512];
     /* loaded from within the next callback */
     const char *follows;
     /* the load waits here until the test lets it go on */
@@ -66,6 +67,13 @@ static const char *type_of(void *data, const breaker_view_t *view, const char *p
     return "text/plain";
 }
 
+static void on_notice(void *data, const char *message)
+{
+    world_t *world = data;
+
+    snprintf(world->notice, sizeof(world->notice), "%s", message);
+}
+
 static void add_view(breaker_node_t *node, const char *name, const char *directory)
 {
     breaker_view_config_t config;
@@ -87,6 +95,8 @@ static breaker_node_t *make_node(world_t *world)
     breaker_node_config_init(&config);
     config.hooks.data = world;
     config.hooks.type_of = type_of;
+    config.hooks.on_notice = on_notice;
+    config.hooks.notice_data = world;
     assert_int_equal(breaker_node_create(&config, &node), 0);
     return node;
 }
@@ -376,6 +386,93 @@ static void an_operators_token_never_names_other_files(void **state)
     assert_int_equal(ask(world, "b", "not a token"), BREAKER_ERR_TOKEN_SYNTAX);
 }
 
+static void an_operators_token_gets_one_order_however_often_other_files_follow(void **state)
+{
+    static const char *const trees[] = {"b", "c", "a", "b"};
+    world_t *world = *state;
+    breaker_token_t tokens[5];
+    char minted[BREAKER_TOKEN_MAX + 1];
+
+    assert_int_equal(breaker_node_set_token(world->node, "v1", 2), 0);
+    load(world, "a");
+    tokens[0] = take_token(world, 0);
+    for (size_t i = 1; i != 5; ++i) {
+        assert_int_equal(load_next(world, trees[i - 1], NULL), BREAKER_NEXT_PUBLISHED);
+        tokens[i] = take_token(world, 0);
+        assert_int_equal(sscanf(tokens[i].text, "v1.%[0-9]", minted), 1);
+        assert_int_equal(tokens[i].len, 3 + strlen(minted));
+        for (size_t k = 0; k != i; ++k)
+            assert_int_equal(verdict_of(world, tokens[k]), BREAKER_VERDICT_REDIRECT);
+    }
+    /* it is the operator's last word that the order is appended to */
+    assert_int_equal(load_next(world, "a", "v2"), BREAKER_NEXT_PUBLISHED);
+    assert_string_equal(take_token(world, 0).text, "v2");
+    assert_int_equal(load_next(world, "b", NULL), BREAKER_NEXT_PUBLISHED);
+    assert_memory_equal(take_token(world, 0).text, "v2.", 3);
+}
+
+/* after a restart with what was loaded last there is nothing new to hand out */
+static void a_restart_has_the_token_that_other_files_got(void **state)
+{
+    world_t *world = *state;
+    breaker_token_t last;
+
+    assert_int_equal(breaker_node_set_state_path(world->node, world->state_path), 0);
+    assert_int_equal(breaker_node_set_token(world->node, "v1", 2), 0);
+    load(world, "a");
+    assert_int_equal(load_next(world, "b", NULL), BREAKER_NEXT_PUBLISHED);
+    assert_int_equal(load_next(world, "c", NULL), BREAKER_NEXT_PUBLISHED);
+    last = take_token(world, 0);
+
+    breaker_node_free(world->node);
+    world->node = make_node(world);
+    assert_int_equal(breaker_node_set_state_path(world->node, world->state_path), 0);
+    assert_int_equal(breaker_node_set_token(world->node, "v1", 2), 0);
+    load(world, "c");
+    assert_string_equal(take_token(world, 0).text, last.text);
+}
+
+static breaker_verdict_kind_t verdict_of_text(world_t *world, const char *text)
+{
+    breaker_token_t token;
+
+    assert_int_equal(breaker_token_parse(text, strlen(text), &token), 0);
+    return verdict_of(world, token);
+}
+
+/* no state file: what the process itself has handed out is its history */
+static void versions_and_commits_follow_each_other_in_a_running_node(void **state)
+{
+    static const char *const tokens[] = {"v1.9.0", "v1.10.0", "f00dcafe", "0a1b2c3d", "9999", "1"};
+    static const char *const trees[] = {"a", "b", "c", "a", "b", "c"};
+    world_t *world = *state;
+
+    assert_int_equal(breaker_node_set_token(world->node, tokens[0], strlen(tokens[0])), 0);
+    load(world, trees[0]);
+    for (size_t i = 1; i != sizeof(tokens) / sizeof(tokens[0]); ++i) {
+        assert_int_equal(load_next(world, trees[i], tokens[i]), BREAKER_NEXT_PUBLISHED);
+        assert_string_equal(take_token(world, 0).text, tokens[i]);
+        for (size_t k = 0; k != i; ++k)
+            assert_int_equal(verdict_of_text(world, tokens[k]), BREAKER_VERDICT_REDIRECT);
+        assert_int_equal(verdict_of_text(world, "-a"), BREAKER_VERDICT_RETRY);
+        assert_int_equal(verdict_of_text(world, "v2"), BREAKER_VERDICT_RETRY);
+        assert_int_equal(verdict_of_text(world, "00"), BREAKER_VERDICT_REDIRECT);
+    }
+}
+
+static void a_token_that_other_files_had_is_told(void **state)
+{
+    world_t *world = *state;
+
+    assert_int_equal(breaker_node_set_token(world->node, "v1", 2), 0);
+    load(world, "a");
+    assert_int_equal(load_next(world, "b", NULL), BREAKER_NEXT_PUBLISHED);
+    assert_string_equal(world->notice, "");
+    assert_int_equal(load_next(world, "c", "v1"), BREAKER_NEXT_PUBLISHED);
+    assert_non_null(strstr(world->notice, "token v1 is that of release "));
+    assert_non_null(strstr(world->notice, take_token(world, 0).text));
+}
+
 static void every_view_gets_a_token_of_its_kind(void **state)
 {
     world_t *world = *state;
@@ -521,6 +618,10 @@ int main(void)
         TEST(a_load_that_fails_leaves_what_is_served),
         TEST(files_that_come_back_get_a_token_above_all),
         TEST(an_operators_token_never_names_other_files),
+        TEST(an_operators_token_gets_one_order_however_often_other_files_follow),
+        TEST(a_restart_has_the_token_that_other_files_got),
+        TEST(versions_and_commits_follow_each_other_in_a_running_node),
+        TEST(a_token_that_other_files_had_is_told),
         TEST(every_view_gets_a_token_of_its_kind),
         TEST(one_load_at_a_time_and_only_once_there_is_something_to_follow),
         TEST(a_callback_may_ask_for_the_next_load),

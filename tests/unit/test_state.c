@@ -386,8 +386,8 @@ static void on_notice(void *data, const char *message)
 }
 
 /* the token of the first view, which has none of the operator's, and of the second, which has */
-static void start_labelled(const world_t *world, const char *label, uint64_t now_ms,
-                           char tokens[2][80], char *notice)
+static void start_given(const world_t *world, const char *label, const char *given, uint64_t now_ms,
+                        char tokens[2][80], char *notice)
 {
     breaker_node_config_t config = {.now_ms = now_ms,
                                     .hooks = {.on_notice = on_notice, .notice_data = notice}};
@@ -409,7 +409,7 @@ static void start_labelled(const world_t *world, const char *label, uint64_t now
         view.name = names[i];
         view.directory = directory;
         assert_int_equal(breaker_node_add_view(node, &view, &added), 0);
-        assert_int_equal(breaker_node_set_token(node, "v1", 2), 0);
+        assert_int_equal(breaker_node_set_token(node, given, strlen(given)), 0);
     }
     if (breaker_node_load(node, &error) != 0)
         fail_msg("%s", error.message);
@@ -421,6 +421,12 @@ static void start_labelled(const world_t *world, const char *label, uint64_t now
     assert_true(held->has_ledger && held->is_alone);
     breaker_snapshot_unref(held);
     breaker_node_free(node);
+}
+
+static void start_labelled(const world_t *world, const char *label, uint64_t now_ms,
+                           char tokens[2][80], char *notice)
+{
+    start_given(world, label, "v1", now_ms, tokens, notice);
 }
 
 static void start_node(const world_t *world, uint64_t now_ms, char tokens[2][80], char *notice)
@@ -441,10 +447,10 @@ static void a_restarted_node_has_its_token_again(void **state)
     start_node(world, 1718539209999, tokens, notice);
     assert_string_equal(tokens[0], "1718539201234");
     assert_string_equal(tokens[1], "v1");
+    assert_string_equal(notice, "");
     tree_write(&world->tree, "site/a.css", "b{}");
     start_node(world, 1718539209999, tokens, notice);
     assert_string_equal(tokens[0], "1718539209999");
-    assert_string_equal(notice, "");
     write_bytes(world->path, "damaged", 7);
     start_node(world, 1718539210000, tokens, notice);
     assert_string_equal(tokens[0], "1718539210000");
@@ -466,7 +472,6 @@ static void a_release_that_comes_back_to_a_node_leads_nobody_back(void **state)
     assert_string_equal(tokens[0], "1718539203000");
     start_node(world, 1718539204000, tokens, notice);
     assert_string_equal(tokens[0], "1718539203000");
-    assert_string_equal(notice, "");
 }
 
 static void changed_files_under_one_label_are_told_and_have_a_token_of_their_own(void **state)
@@ -504,9 +509,38 @@ static void an_operators_token_on_changed_files_gets_its_order_appended(void **s
     tree_write(&world->tree, "site/a.css", "other");
     start_node(world, 1718539202000, tokens, notice);
     assert_memory_equal(tokens[1], "v1.1718539202", 13);
+    /* it is said when it happens, not at every start */
+    assert_non_null(strstr(notice, "token v1 is that of release "));
+    assert_non_null(strstr(notice, tokens[1]));
+    notice[0] = '\0';
     start_node(world, 1718539203000, again, notice);
     assert_string_equal(again[1], tokens[1]);
     assert_string_equal(notice, "");
+}
+
+/* the files stay, and the operator gives them one token after the other */
+static void a_token_that_is_handed_out_is_remembered_however_many_others_there_were(void **state)
+{
+    const world_t *world = *state;
+    char tokens[2][80], given[16], notice[512] = "";
+    const breaker_ledger_entry_t *own;
+    breaker_ledger_t ledger;
+
+    unlink(world->path);
+    tree_write(&world->tree, "site/a.css", "first");
+    for (unsigned i = 0; i != BREAKER_LEDGER_MAX + 8; ++i) {
+        snprintf(given, sizeof(given), "w%u", i);
+        start_given(world, NULL, given, 1718539201000 + i, tokens, notice);
+        assert_string_equal(tokens[0], "1718539201000");
+        assert_string_equal(tokens[1], given);
+    }
+    assert_string_equal(notice, "");
+    load(world->path, &ledger);
+    assert_int_equal(breaker_ledger_size(&ledger), BREAKER_LEDGER_MAX);
+    own = breaker__ledger_find(&ledger, tokens[0], strlen(tokens[0]));
+    assert_non_null(own);
+    assert_int_equal(own->order, 1718539201000);
+    assert_null(breaker__ledger_find(&ledger, "w0", 2));
 }
 
 static void a_file_without_an_order_left_is_told_and_left_alone(void **state)
@@ -544,6 +578,7 @@ int main(void)
         cmocka_unit_test(a_release_that_comes_back_to_a_node_leads_nobody_back),
         cmocka_unit_test(changed_files_under_one_label_are_told_and_have_a_token_of_their_own),
         cmocka_unit_test(an_operators_token_on_changed_files_gets_its_order_appended),
+        cmocka_unit_test(a_token_that_is_handed_out_is_remembered_however_many_others_there_were),
         cmocka_unit_test(a_file_without_an_order_left_is_told_and_left_alone),
         cmocka_unit_test(a_restarted_node_has_its_token_again),
     };

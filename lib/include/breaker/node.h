@@ -158,8 +158,9 @@ typedef struct st_breaker_next_t {
     /**
      * the operator's token for these files, NUL-ended, for all views; NULL: minted ones are minted
      * anew, and an operator's token, which names the files that were served under it, gets its
-     * order appended: "v1" becomes "v1.1718539201234". The same happens to a token that is another
-     * release's already
+     * order appended: "v1" becomes "v1.1718539201234", and "v1.1718539209999" with the files after
+     * those. The same happens to a token that is another release's already, which is told to
+     * `hooks.on_notice`
      */
     const char *token;
     /** handed to `on_done`; outlives the load */
