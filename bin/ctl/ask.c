@@ -91,7 +91,9 @@ static int wait(breaker__ask_t *ask)
 /* one server that hangs must leave time for the others */
 static void share_time(breaker_redis_config_t *config, uint32_t timeout_ms)
 {
-    uint32_t servers = (uint32_t)config->num_urls + (config->sentinel != NULL ? 1 : 0);
+    /* the master that sentinels name, or the round of several seeds */
+    bool needs_more = config->sentinel != NULL || config->num_urls > 1;
+    uint32_t servers = (uint32_t)config->num_urls + (needs_more ? 1 : 0);
     uint32_t share_ms = servers != 0 ? timeout_ms / servers : timeout_ms;
 
     config->connect_timeout_ms = config->reply_timeout_ms = share_ms != 0 ? share_ms : 1;
@@ -100,7 +102,7 @@ static void share_time(breaker_redis_config_t *config, uint32_t timeout_ms)
 int breaker__ask_open(breaker__ask_t *ask, breaker_redis_config_t *config, uint32_t timeout_ms,
                       breaker_error_t *error)
 {
-    const breaker_redis_callbacks_t callbacks = {ask, on_up, on_down, on_reply};
+    const breaker_redis_callbacks_t callbacks = {ask, on_up, on_down, on_reply, NULL};
     int err;
 
     memset(ask, 0, sizeof(*ask));

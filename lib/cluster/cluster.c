@@ -235,6 +235,11 @@ static void on_down(void *data, const char *reason)
     carry_out(cluster, now, breaker__agreement_on_down(cluster->agreement, now));
 }
 
+static void on_notice(void *data, const char *notice)
+{
+    log_trouble(data, "seeds", notice);
+}
+
 static void take_answer(breaker_cluster_t *cluster, breaker__moment_t now,
                         const breaker_answer_t *answer)
 {
@@ -397,7 +402,7 @@ static void init_handles(breaker_cluster_t *cluster)
 static int init(breaker_cluster_t *cluster, const breaker_cluster_config_t *config,
                 const breaker_agreement_config_t *agreement, breaker_error_t *error)
 {
-    const breaker_redis_callbacks_t callbacks = {cluster, on_up, on_down, on_reply};
+    const breaker_redis_callbacks_t callbacks = {cluster, on_up, on_down, on_reply, on_notice};
     int err;
 
     assert(breaker_node_is_joined(cluster->node));

@@ -138,7 +138,8 @@ static void ignore_reply(void *data, const breaker_reply_t *reply)
 int breaker_cluster_check(const breaker_node_t *node, const breaker_cluster_config_t *config,
                           breaker_error_t *error)
 {
-    static const breaker_redis_callbacks_t callbacks = {NULL, ignore_up, ignore_down, ignore_reply};
+    static const breaker_redis_callbacks_t callbacks = {
+        .on_up = ignore_up, .on_down = ignore_down, .on_reply = ignore_reply};
     breaker_redis_t *redis = NULL;
     breaker_token_t fixed;
     uv_loop_t loop;

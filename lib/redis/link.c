@@ -7,7 +7,8 @@
  *     ▲             │        │                │
  *     └─────────────┴────────┴────────────────┘ on_down, or hang_up
  *
- *   dialing:    each URL in turn: SERVER, or SENTINEL then MASTER, until one will do
+ *   dialing:    each URL in turn: SERVER, or SENTINEL then MASTER, until one will do; where several
+ *               URLs are no sentinels SERVER, IDENTITY, and SEEDS until they are trusted
  *   commanded:  COMMAND; redirected: NODE, (ASKING,) COMMAND; a redirection that leads nowhere:
  *               each URL in turn once more, SERVER, COMMAND
  *
@@ -26,8 +27,10 @@
 #include "redis/redirect.h"
 #include "redis/codec.h"
 #include "redis/connection.h"
+#include "redis/identity.h"
 #include "redis/lookout.h"
 #include "redis/refusal.h"
+#include "redis/seeds.h"
 #include "redis/sentinel.h"
 #include "redis/servers.h"
 #include "redis/story.h"
@@ -48,6 +51,8 @@ typedef enum en_state_t {
 /** what the connection is for */
 typedef enum en_stage_t {
     STAGE_SERVER,
+    STAGE_IDENTITY,
+    STAGE_SEEDS,
     STAGE_SENTINEL,
     STAGE_MASTER,
     STAGE_NODE,
@@ -72,6 +77,9 @@ struct st_breaker_redis_t {
     uv_timer_t timer;
     /** runs while up by sentinels */
     breaker__lookout_t lookout;
+    /** runs where several URLs are no sentinels */
+    breaker__seeds_t seeds;
+    bool seeds_trusted;
     unsigned pending;
 
     char *command; /* owned; NULL when none is under way */
@@ -85,6 +93,9 @@ struct st_breaker_redis_t {
 
 static void try_next_url(breaker_redis_t *redis);
 static void on_moved(void *data, const breaker__endpoint_t *master);
+static void on_asked_seeds(void *data, const breaker__endpoint_t *one,
+                           const breaker__endpoint_t *other);
+static void on_untold(void *data, const breaker__endpoint_t *who, const char *why);
 static void on_gone(void *data);
 
 /* ---- making and freeing ---- */
@@ -130,7 +141,9 @@ int breaker_redis_create(uv_loop_t *loop, const breaker_redis_config_t *config,
     redis->timer.data = redis;
     breaker__lookout_init(&redis->lookout, loop, &redis->servers,
                           &(breaker__lookout_callbacks_t){redis, on_moved, on_gone});
-    redis->pending = 2;
+    breaker__seeds_init(&redis->seeds, loop, &redis->servers,
+                        &(breaker__seeds_callbacks_t){redis, on_asked_seeds, on_untold, on_gone});
+    redis->pending = 3;
     *ret_redis = redis;
     return 0;
 }
@@ -146,6 +159,7 @@ void breaker_redis_free(breaker_redis_t *redis)
         return;
     breaker__redis_hang_up(redis);
     breaker__lookout_close(&redis->lookout);
+    breaker__seeds_close(&redis->seeds);
     uv_close((uv_handle_t *)&redis->timer, on_timer_closed);
 }
 
@@ -176,6 +190,7 @@ void breaker__redis_hang_up(breaker_redis_t *redis)
     forget_command(redis);
     uv_timer_stop(&redis->timer);
     breaker__lookout_stop(&redis->lookout);
+    breaker__seeds_stop(&redis->seeds);
     redis->state = STATE_DOWN;
     redis->stage = STAGE_IDLE;
 }
@@ -226,6 +241,8 @@ static void move_on(breaker_redis_t *redis)
 
     assert(redis->state != STATE_DOWN);
     close_connection(redis);
+    if (stage == STAGE_SEEDS)
+        uv_timer_stop(&redis->timer);
     if (redis->state == STATE_UP || stage == STAGE_COMMAND) {
         go_down(redis);
         return;
@@ -248,43 +265,41 @@ static void refuse_server(breaker_redis_t *redis, const char *why)
 
 /* ---- asking ---- */
 
-/* Asks what one of our own questions was formatted to. */
-static void ask_own(breaker_redis_t *redis, stage_t stage, int formatted, char *base, size_t len)
+static int format_question(const breaker_redis_t *redis, stage_t stage, char **ret_base,
+                           size_t *ret_len)
 {
+    switch (stage) {
+    case STAGE_IDENTITY:
+        return breaker__identity_question(ret_base, ret_len);
+    case STAGE_SENTINEL:
+        return breaker__sentinel_question(redis->servers.sentinel, ret_base, ret_len);
+    case STAGE_MASTER:
+        return breaker__role_question(ret_base, ret_len);
+    case STAGE_ASKING:
+        return breaker__asking(ret_base, ret_len);
+    case STAGE_SERVER:
+    case STAGE_SEEDS:
+    case STAGE_NODE:
+    case STAGE_COMMAND:
+    case STAGE_IDLE:
+        break;
+    }
+    assert(!"a stage without a question of ours");
+    return BREAKER_ERR_STATE;
+}
+
+static void ask_own(breaker_redis_t *redis, stage_t stage)
+{
+    char *base = NULL;
+    size_t len = 0;
+
     redis->stage = stage;
-    if (formatted != 0) {
+    if (format_question(redis, stage, &base, &len) != 0) {
         refuse_server(redis, "out of memory");
         return;
     }
     breaker__connection_ask(redis->connection, base, len);
     breaker__command_free(base, len);
-}
-
-static void ask_sentinel(breaker_redis_t *redis)
-{
-    char *base = NULL;
-    size_t len = 0;
-    int err = breaker__sentinel_question(redis->servers.sentinel, &base, &len);
-
-    ask_own(redis, STAGE_SENTINEL, err, base, len);
-}
-
-static void ask_role(breaker_redis_t *redis)
-{
-    char *base = NULL;
-    size_t len = 0;
-    int err = breaker__role_question(&base, &len);
-
-    ask_own(redis, STAGE_MASTER, err, base, len);
-}
-
-static void announce(breaker_redis_t *redis)
-{
-    char *base = NULL;
-    size_t len = 0;
-    int err = breaker__asking(&base, &len);
-
-    ask_own(redis, STAGE_ASKING, err, base, len);
 }
 
 static void send_command(breaker_redis_t *redis)
@@ -300,6 +315,8 @@ static void become_up(breaker_redis_t *redis)
     redis->stage = STAGE_IDLE;
     if (redis->servers.sentinel != NULL)
         breaker__lookout_start(&redis->lookout, &redis->endpoint);
+    if (breaker__servers_are_seeds(&redis->servers))
+        breaker__seeds_watch(&redis->seeds, redis->via);
     redis->callbacks.on_up(redis->callbacks.data);
 }
 
@@ -381,28 +398,12 @@ static void follow(breaker_redis_t *redis, const breaker__redirect_t *redirect)
 
 /* ---- replies ---- */
 
-static bool begins_with(const breaker_reply_t *reply, const char *text)
-{
-    size_t len = strlen(text);
-
-    return reply->len >= len && memcmp(reply->base, text, len) == 0;
-}
-
-/* Redis before 7 wraps the errors of commands in a script into one of its own. */
-static bool is_readonly(const breaker_reply_t *reply)
-{
-    static const char wrapped[] = "-READONLY ";
-
-    return reply->type == BREAKER_REPLY_ERROR &&
-           (begins_with(reply, "READONLY") ||
-            memmem(reply->base, reply->len, wrapped, sizeof(wrapped) - 1) != NULL);
-}
-
 static void take_command_reply(breaker_redis_t *redis, const breaker_reply_t *reply)
 {
     breaker__redirect_t redirect;
 
-    if (redis->servers.sentinel != NULL && is_readonly(reply)) {
+    /* whatever led here, a name or a proxy, may lead to the master by now */
+    if (breaker__refusal_is_readonly(reply)) {
         refuse_server(redis, "it is a replica now");
         return;
     }
@@ -428,6 +429,30 @@ static void refuse_with_error(breaker_redis_t *redis, const char *what,
     breaker__refusal_print(reply, password, words, sizeof(words));
     snprintf(reason, sizeof(reason), "%s: %s", what, words);
     refuse_server(redis, reason);
+}
+
+static void on_seeds_late(uv_timer_t *timer)
+{
+    breaker_redis_t *redis = timer->data;
+
+    assert(redis->stage == STAGE_SEEDS);
+    become_up(redis);
+}
+
+/* A replica takes no writes, so the others are tried; one of a cluster knows where to send them. */
+static void take_identity_reply(breaker_redis_t *redis, const breaker_reply_t *reply)
+{
+    breaker__identity_t identity;
+
+    if (breaker__identity_read(reply, &identity) && identity.is_replica && !identity.is_cluster) {
+        refuse_server(redis, "it is a replica");
+    } else if (redis->seeds_trusted) {
+        become_up(redis);
+    } else {
+        redis->stage = STAGE_SEEDS;
+        start_timer(redis, on_seeds_late, redis->servers.connect_timeout_ms);
+        breaker__seeds_ask(&redis->seeds);
+    }
 }
 
 static void take_sentinel_reply(breaker_redis_t *redis, const breaker_reply_t *reply)
@@ -471,23 +496,27 @@ static void on_ready(void *data)
 
     switch (redis->stage) {
     case STAGE_SERVER:
-        if (redis->state == STATE_DIALING)
-            become_up(redis);
-        else
+        if (redis->state != STATE_DIALING)
             send_command(redis);
+        else if (breaker__servers_are_seeds(&redis->servers))
+            ask_own(redis, STAGE_IDENTITY);
+        else
+            become_up(redis);
         return;
     case STAGE_SENTINEL:
-        ask_sentinel(redis);
+        ask_own(redis, STAGE_SENTINEL);
         return;
     case STAGE_MASTER:
-        ask_role(redis);
+        ask_own(redis, STAGE_MASTER);
         return;
     case STAGE_NODE:
         if (redis->asking)
-            announce(redis);
+            ask_own(redis, STAGE_ASKING);
         else
             send_command(redis);
         return;
+    case STAGE_IDENTITY:
+    case STAGE_SEEDS:
     case STAGE_ASKING:
     case STAGE_COMMAND:
     case STAGE_IDLE:
@@ -501,6 +530,9 @@ static void on_reply(void *data, const breaker_reply_t *reply)
     breaker_redis_t *redis = data;
 
     switch (redis->stage) {
+    case STAGE_IDENTITY:
+        take_identity_reply(redis, reply);
+        return;
     case STAGE_SENTINEL:
         take_sentinel_reply(redis, reply);
         return;
@@ -514,6 +546,7 @@ static void on_reply(void *data, const breaker_reply_t *reply)
         take_command_reply(redis, reply);
         return;
     case STAGE_SERVER:
+    case STAGE_SEEDS:
     case STAGE_NODE:
     case STAGE_IDLE:
         break;
@@ -535,7 +568,7 @@ static void on_gone(void *data)
     unref(data);
 }
 
-/* ---- callback of the lookout ---- */
+/* ---- callbacks of the lookout and of the seeds ---- */
 
 static void on_moved(void *data, const breaker__endpoint_t *master)
 {
@@ -548,6 +581,52 @@ static void on_moved(void *data, const breaker__endpoint_t *master)
     breaker__story_begin(&redis->story);
     note(redis, why);
     go_down(redis);
+}
+
+static void refuse_seeds(breaker_redis_t *redis, const breaker__endpoint_t *one,
+                         const breaker__endpoint_t *other)
+{
+    char first[BREAKER__ENDPOINT_TEXT_MAX], second[BREAKER__ENDPOINT_TEXT_MAX];
+    char why[BREAKER__REASON_MAX];
+
+    breaker__endpoint_print(one, first);
+    breaker__endpoint_print(other, second);
+    snprintf(why, sizeof(why),
+             "it is another server than %s; accepted: one URL, or sentinel with its name, or the "
+             "seeds of one Redis Cluster",
+             first);
+    if (redis->state == STATE_UP)
+        breaker__story_begin(&redis->story);
+    breaker__story_add(&redis->story, second, why);
+    go_down(redis);
+}
+
+static void on_asked_seeds(void *data, const breaker__endpoint_t *one,
+                           const breaker__endpoint_t *other)
+{
+    breaker_redis_t *redis = data;
+
+    assert(redis->state != STATE_DOWN);
+    redis->seeds_trusted = other == NULL;
+    if (other != NULL) {
+        refuse_seeds(redis, one, other);
+    } else if (redis->stage == STAGE_SEEDS) {
+        uv_timer_stop(&redis->timer);
+        become_up(redis);
+    }
+}
+
+static void on_untold(void *data, const breaker__endpoint_t *who, const char *why)
+{
+    breaker_redis_t *redis = data;
+    char asked[BREAKER__ENDPOINT_TEXT_MAX], notice[BREAKER_REDIS_REASON_MAX];
+
+    if (redis->callbacks.on_notice == NULL)
+        return;
+    breaker__endpoint_print(who, asked);
+    snprintf(notice, sizeof(notice), "%s: whether the URLs are one Redis Cluster is not known: %s",
+             asked, why);
+    redis->callbacks.on_notice(redis->callbacks.data, notice);
 }
 
 /* ---- commands ---- */

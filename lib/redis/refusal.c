@@ -72,6 +72,20 @@ static bool print_permission(const breaker_reply_t *reply, char *dst, size_t siz
 
 /* ---- the rest ---- */
 
+static bool begins_with(const breaker_reply_t *reply, const char *text)
+{
+    size_t len = strlen(text);
+
+    return reply->len >= len && memcmp(reply->base, text, len) == 0;
+}
+
+/* Redis before 7 wraps the errors of commands in a script into one of its own. */
+bool breaker__refusal_is_readonly(const breaker_reply_t *reply)
+{
+    return reply->type == BREAKER_REPLY_ERROR &&
+           (begins_with(reply, "READONLY") || says(reply, "-READONLY "));
+}
+
 /* NULL: not one that a configuration mends */
 static const char *words_of_ours(const breaker_reply_t *reply)
 {

@@ -20,5 +20,7 @@ const char *breaker__refusal_of_auth(const breaker_reply_t *reply);
 
 /** True for an error about a user who lacks a permission. */
 bool breaker__refusal_is_permission(const breaker_reply_t *reply);
+/** True when the server is a replica, which takes no writes, those of scripts included. */
+bool breaker__refusal_is_readonly(const breaker_reply_t *reply);
 
 #endif

@@ -83,6 +83,11 @@ int breaker__servers_init(breaker__servers_t *servers, const breaker_redis_confi
     return breaker__tls_context_create(config->ca_file, &servers->tls, error);
 }
 
+bool breaker__servers_are_seeds(const breaker__servers_t *servers)
+{
+    return servers->num_urls > 1 && servers->sentinel == NULL;
+}
+
 static void free_secret(char *text)
 {
     if (text == NULL)

@@ -25,6 +25,8 @@ typedef struct st_breaker__servers_t {
  */
 int breaker__servers_init(breaker__servers_t *servers, const breaker_redis_config_t *config,
                           breaker_error_t *error);
+/** True when they are several, and no sentinels: the seeds of one Redis Cluster. */
+bool breaker__servers_are_seeds(const breaker__servers_t *servers);
 /** Frees what it owns, secrets wiped. Connections to its servers must be gone. */
 void breaker__servers_dispose(breaker__servers_t *servers);
 

@@ -224,6 +224,17 @@ static void on_down(void *data, const char *reason)
     do_inside(probe, INSIDE_DOWN);
 }
 
+static void on_notice(void *data, const char *notice)
+{
+    probe_t *probe = data;
+
+    if (probe->inside_call)
+        broken("on_notice");
+    printf("[\"notice\", ");
+    print_text(notice, strlen(notice));
+    end_line();
+}
+
 static void on_reply(void *data, const breaker_reply_t *reply)
 {
     probe_t *probe = data;
@@ -400,7 +411,7 @@ static void read_options(int argc, char **argv, breaker_redis_config_t *config)
 int main(int argc, char **argv)
 {
     probe_t *probe = calloc(1, sizeof(*probe));
-    breaker_redis_callbacks_t callbacks = {probe, on_up, on_down, on_reply};
+    breaker_redis_callbacks_t callbacks = {probe, on_up, on_down, on_reply, on_notice};
     breaker_redis_config_t config;
     breaker_error_t error;
 

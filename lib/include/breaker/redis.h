@@ -56,7 +56,9 @@ typedef struct st_breaker_redis_config_t {
     /**
      * 1 to BREAKER_REDIS_URLS_MAX of redis://[user[:password]@]host[:port][/db],
      * rediss://… (TLS, verified), unix:///path[?db=N]; user and password percent-encoded. Several:
-     * the seeds of a Redis Cluster, or the sentinels when `sentinel` is set; tried in turn.
+     * the seeds of one Redis Cluster, or the sentinels when `sentinel` is set; tried in turn. Seeds
+     * may also be addresses of one server or of its replicas; servers that are provably others
+     * keep the link down.
      */
     const char *const *urls;
     size_t num_urls;
@@ -79,6 +81,9 @@ typedef struct st_breaker_redis_config_t {
      * 1 to 600000; 30000 by default, other values are for tests. How often sentinels are asked
      * again while the link is up, on a connection of its own. When they name another server that
      * says it is a master, the link goes down; sentinels that cannot be asked change nothing.
+     * Several seeds are asked who they are (INFO, CLUSTER NODES) before the link is up for the
+     * first time, for at most the connect timeout, and then first after so long, and up to 32 times
+     * more rarely while nothing is found.
      */
     uint32_t sentinel_interval_ms;
 } breaker_redis_config_t;
@@ -118,6 +123,11 @@ typedef void (*breaker_redis_up_cb)(void *data);
  * first ones. Borrowed during the callback.
  */
 typedef void (*breaker_redis_down_cb)(void *data, const char *reason);
+/**
+ * Something that changes nothing but should be known, one line like a reason: seeds cannot be asked
+ * who they are because the user may not. Said once. No call of the link may be made from inside it.
+ */
+typedef void (*breaker_redis_notice_cb)(void *data, const char *notice);
 /** The reply to the last command; errors of Redis are replies of type ERROR. */
 typedef void (*breaker_redis_reply_cb)(void *data, const breaker_reply_t *reply);
 
@@ -126,6 +136,7 @@ typedef struct st_breaker_redis_callbacks_t {
     breaker_redis_up_cb on_up;
     breaker_redis_down_cb on_down;
     breaker_redis_reply_cb on_reply;
+    breaker_redis_notice_cb on_notice; /* may be NULL */
 } breaker_redis_callbacks_t;
 
 BREAKER_EXPORT void breaker_redis_config_init(breaker_redis_config_t *config);
@@ -140,7 +151,7 @@ BREAKER_EXPORT int breaker_redis_create(uv_loop_t *loop, const breaker_redis_con
                                         const breaker_redis_callbacks_t *callbacks,
                                         breaker_redis_t **ret_redis, breaker_error_t *error);
 /*
- * All calls below may be made from inside the callbacks.
+ * All calls below may be made from inside the callbacks but on_notice.
  */
 
 /**
@@ -151,7 +162,7 @@ BREAKER_EXPORT void breaker_redis_dial(breaker_redis_t *redis);
 /**
  * Sends a command; `on_reply` or `on_down` follows, once, never before this returns. Only while up
  * and with no command under way. MOVED and ASK are followed inside, five hops at most, then the
- * seeds are asked; READONLY from a master that was named by sentinels closes the link. A command of
+ * seeds are asked; READONLY closes the link, for another dial may lead to the master. A command of
  * more than 1,024 words or 1 MiB closes it too.
  */
 BREAKER_EXPORT void breaker_redis_command(breaker_redis_t *redis, size_t argc,
