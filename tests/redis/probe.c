@@ -7,8 +7,8 @@
  *         [-i SENTINEL_INTERVAL_MS] URL…
  *
  * Lines, words separated by tabs: dial · command WORD… · hang_up · free · peer · fds ·
- * inside EVENT LINE… (does that line inside the next callback of that event: up, down, reply) ·
- * round N (N times dial, command PING, hang_up, whatever comes of them).
+ * inside EVENT LINE… (does that line, the last one told, inside the next callback of that event:
+ * up, down, reply) · round N (N times dial, command PING, hang_up, whatever comes of them).
  *
  * BREAKER_PROBE_ADDRESSES, "127.0.0.1:7000 127.0.0.1:7001" say, is what every name is looked up as.
  */
@@ -297,7 +297,8 @@ static void put_inside(probe_t *probe, char *rest)
     char *line = strchr(rest, '\t');
     int event = *rest == 'u' ? INSIDE_UP : *rest == 'd' ? INSIDE_DOWN : INSIDE_REPLY;
 
-    assert(line != NULL && probe->inside[event] == NULL);
+    assert(line != NULL);
+    free(probe->inside[event]);
     probe->inside[event] = strdup(line + 1);
 }
 
