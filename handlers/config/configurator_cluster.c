@@ -195,7 +195,13 @@ static int join(cluster_configurator_t *self)
     if ((err = breaker_cluster_check(self->node, &self->config, &error)) == 0 &&
         (err = breaker_node_join(self->node)) != 0)
         breaker_error_set(&error, err, "%s", breaker_err_message(err));
-    return err == 0 ? 0 : breaker__option_fail(&self->directive, "%s", error.message);
+    if (err != 0)
+        return breaker__option_fail(&self->directive, "%s", error.message);
+    if (self->config.redis.num_urls > 1 && self->sentinel == NULL)
+        breaker__option_warn(&self->directive,
+                             "redis: several URLs without sentinel must be the seeds of one Redis "
+                             "Cluster; nodes use none of them while they are different servers");
+    return 0;
 }
 
 /* a check of the file only must not write */

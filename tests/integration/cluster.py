@@ -643,6 +643,20 @@ hosts:
         self.assertNotEqual(status, 0)
         self.assertIn("all views must have the same", stderr)
 
+    def test_several_urls_without_sentinel_are_warned_of(self):
+        tree = self.scratch.tree("site", {"a.css": b"a{}"})
+        for options, warns in (({}, True), ({"sentinel": "shop"}, False)):
+            text = expand(CONFIG, port=8080, redis=1, site=quoted(tree), lines="",
+                          options="".join("  %s: %s\n" % each for each in options.items()))
+            text = re.sub(r"( +redis:) (.*)", r'\1 [\2, "redis://:s3cret@127.0.0.1:2"]', text)
+            path = self.scratch.write("h2o.conf", text)
+            status, stdout, stderr = run_program(self.flavour, "-c", path, "-t")
+            self.assertEqual((status, stdout), (0, "configuration OK\n"), stderr)
+            self.assertEqual(len(stderr.splitlines()), int(warns), stderr)
+            self.assertEqual("several URLs without sentinel must be the seeds of one Redis "
+                             "Cluster" in stderr, warns, stderr)
+            self.assertNotIn("s3cret", stderr)
+
     def test_a_check_connects_to_nothing_and_writes_nothing(self):
         tree = self.scratch.tree("site", {"a.css": b"a{}"})
         for text in (expand(CONFIG, port=8080, redis=1, site=quoted(tree), options="",
