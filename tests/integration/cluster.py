@@ -1,6 +1,7 @@
 """Nodes that agree through Redis: real servers, a real redis-server on loopback, and what a deploy
 and an outage do to them. A node's token is read from where its redirects lead."""
 
+import json
 import os
 import random
 import re
@@ -138,7 +139,8 @@ class ClusterCase(FlavourCase):
         self.addCleanup(redis.kill)
         return redis.start() if start else redis
 
-    def node(self, redis, site="a", options=(), lines=(), ready=True, env=None):
+    def node(self, redis, site="a", options=(), lines=(), ready=True, env=None, others=()):
+        """`others`: more servers of Redis in its list, after the first."""
         tree = self.scratch("site-" + site)
         # nodes that are about to load it must not see it written anew
         if not os.path.exists(tree):
@@ -150,6 +152,9 @@ class ClusterCase(FlavourCase):
         text = expand(CONFIG, port=port, redis=redis.port, site=quoted(tree),
                       lines="\n".join(lines),
                       options="\n".join("  %s: %s" % each for each in options.items()))
+        if others:
+            urls = ["redis://127.0.0.1:%d" % each.port for each in (redis, *others)]
+            text = re.sub(r"^  redis: .*", "  redis: " + json.dumps(urls), text, flags=re.M)
         server = Server(self.flavour, text, ready=False, env=env)
         server.port = port
         self.addCleanup(server.kill)
@@ -479,6 +484,21 @@ class Outage(ClusterCase):
         self.assertEqual(len(re.findall(rb"trouble=", node.stderr())), 1)
         self.assertNotIn(b"secret", node.stderr())
         node.stop()
+
+    def test_two_redis_that_are_not_one_cluster_are_not_used(self):
+        one, other = self.redis(), self.redis()
+        nodes = [self.node(one, site, options={"start": "open"}, others=[other]) for site in "ab"]
+        for node in nodes:
+            self.wait_log(node, rb"trouble=connection .*127.0.0.1:%d: it is another server than "
+                          rb"127.0.0.1:%d;" % (other.port, one.port))
+            self.assertEqual(self.get(node, self.token(node)).status, 200)
+        # neither has been asked for a token
+        self.assertEqual((one.tokens(), other.tokens()), ([], []))
+        # one of them may be the right one
+        other.kill()
+        for node in nodes:
+            self.wait_log(node, rb"state=synced")
+            node.stop()
 
     def test_the_right_password_by_file_and_by_environment(self):
         redis = self.redis("--requirepass", "right-secret")
