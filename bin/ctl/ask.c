@@ -48,7 +48,13 @@ static void on_down(void *data, const char *reason)
 /* every command of ours asks for all there is */
 static bool is_whole(const breaker_script_answer_t *answer)
 {
-    return !answer->ledger.unchanged && answer->has_nodes;
+    return !answer->ledger.unchanged && answer->has_releases && answer->has_nodes;
+}
+
+static void send_command(breaker__ask_t *ask)
+{
+    breaker_redis_command(ask->redis, ask->command->argc, ask->command->argv,
+                          ask->command->argv_len);
 }
 
 static void on_reply(void *data, const breaker_reply_t *reply)
@@ -57,6 +63,13 @@ static void on_reply(void *data, const breaker_reply_t *reply)
     char reason[BREAKER_REDIS_REASON_MAX];
     char words[ERROR_SHOWN_MAX + 1] = "the answer is not what the script answers";
 
+    if (!ask->is_whole &&
+        (breaker_script_is_missing(reply) || breaker_script_is_unnamable(reply))) {
+        ask->is_whole = true;
+        breaker_script_make_whole(ask->command);
+        send_command(ask);
+        return;
+    }
     if (breaker_script_parse(reply, ask->answer) && is_whole(ask->answer)) {
         end_wait(ask, 0, "");
         return;
@@ -124,7 +137,7 @@ int breaker__ask_open(breaker__ask_t *ask, breaker_redis_config_t *config, uint3
     return err;
 }
 
-int breaker__ask_command(breaker__ask_t *ask, const breaker_script_command_t *command,
+int breaker__ask_command(breaker__ask_t *ask, breaker_script_command_t *command,
                          breaker_script_answer_t *ret_answer, breaker_error_t *error)
 {
     if (!ask->is_up)
@@ -132,7 +145,9 @@ int breaker__ask_command(breaker__ask_t *ask, const breaker_script_command_t *co
     assert(!ask->is_waiting);
     ask->error = error;
     ask->answer = ret_answer;
-    breaker_redis_command(ask->redis, command->argc, command->argv, command->argv_len);
+    ask->command = command;
+    ask->is_whole = false;
+    send_command(ask);
     return wait(ask);
 }
 

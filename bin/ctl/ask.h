@@ -22,6 +22,9 @@ typedef struct st_breaker__ask_t {
     int err;
     breaker_error_t *error;          /* borrowed */
     breaker_script_answer_t *answer; /* borrowed */
+    /** what is asked, and whether the script is in it already */
+    breaker_script_command_t *command; /* borrowed */
+    bool is_whole;
 } breaker__ask_t;
 
 /**
@@ -33,10 +36,10 @@ typedef struct st_breaker__ask_t {
 int breaker__ask_open(breaker__ask_t *ask, breaker_redis_config_t *config, uint32_t timeout_ms,
                       breaker_error_t *error);
 /**
- * Asks and waits. Fails with BREAKER_ERR_UNREACHABLE, also for an answer that is not the script's;
- * it can only be closed then.
+ * Asks and waits; the script is put into `command` where Redis does not have it. Fails with
+ * BREAKER_ERR_UNREACHABLE, also for an answer that is not the script's; it can only be closed then.
  */
-int breaker__ask_command(breaker__ask_t *ask, const breaker_script_command_t *command,
+int breaker__ask_command(breaker__ask_t *ask, breaker_script_command_t *command,
                          breaker_script_answer_t *ret_answer, breaker_error_t *error);
 /** What is talked to, for people. */
 const char *breaker__ask_peer(const breaker__ask_t *ask);

@@ -49,6 +49,11 @@ static options_t options;
 static breaker_script_command_t command;
 static breaker_script_answer_t answer;
 static breaker_ledger_t ledger; /* the answer's */
+/* of all pages that were read */
+static struct {
+    breaker_script_node_t *base;
+    size_t num, room;
+} nodes;
 
 /* ---- options ---- */
 
@@ -302,8 +307,39 @@ static int take_answer(breaker__ask_t *ask)
 
 static int look(breaker__ask_t *ask)
 {
-    breaker_script_read(&command, options.app);
+    breaker_script_read(&command, options.app, "");
     return take_answer(ask);
+}
+
+static void keep_page(void)
+{
+    if (nodes.num + answer.num_nodes > nodes.room) {
+        nodes.room = 2 * nodes.room + BREAKER_SCRIPT_PAGE_MAX;
+        nodes.base = realloc(nodes.base, nodes.room * sizeof(nodes.base[0]));
+        if (nodes.base == NULL) {
+            fprintf(stderr, "breakerctl: out of memory\n");
+            exit(EX_OSERR);
+        }
+    }
+    for (size_t i = 0; i != answer.num_nodes; ++i)
+        nodes.base[nodes.num++] = answer.nodes[i];
+    assert(nodes.num <= nodes.room);
+}
+
+/* page by page, so that Redis is never long busy because somebody looked */
+static int look_at_all(breaker__ask_t *ask)
+{
+    char after[BREAKER_NODE_ID_MAX + 1] = "";
+    int result;
+
+    do {
+        breaker_script_read(&command, options.app, after);
+        if ((result = take_answer(ask)) != STATUS_OK)
+            return result;
+        keep_page();
+        strcpy(after, answer.next);
+    } while (after[0] != '\0');
+    return STATUS_OK;
 }
 
 static uint64_t wall_ms(void)
@@ -316,8 +352,13 @@ static uint64_t wall_ms(void)
 
 static breaker__print_view_t view_through(const breaker__ask_t *ask)
 {
-    return (breaker__print_view_t){&answer, &ledger, options.app, breaker__ask_peer(ask),
-                                   options.dead_after_ms};
+    return (breaker__print_view_t){.answer = &answer,
+                                   .nodes = nodes.base,
+                                   .num_nodes = nodes.num,
+                                   .ledger = &ledger,
+                                   .app = options.app,
+                                   .peer = breaker__ask_peer(ask),
+                                   .dead_after_ms = options.dead_after_ms};
 }
 
 /* ---- commands ---- */
@@ -325,7 +366,7 @@ static breaker__print_view_t view_through(const breaker__ask_t *ask)
 static int status(breaker__ask_t *ask)
 {
     breaker__print_view_t view;
-    int result = look(ask);
+    int result = look_at_all(ask);
 
     if (result != STATUS_OK)
         return result;

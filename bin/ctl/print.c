@@ -18,26 +18,38 @@
 /** The releases that the ledger or the nodes name, each once, newest first, unknown ones last. */
 typedef struct st_releases_t {
     size_t num;
-    breaker_release_id_t ids[BREAKER_LEDGER_MAX + BREAKER_SCRIPT_NODES_MAX];
+    breaker_release_id_t *ids; /* owned */
 } releases_t;
+
+static void *allocate(size_t size)
+{
+    void *base = malloc(size);
+
+    if (base == NULL) {
+        fprintf(stderr, "breakerctl: out of memory\n");
+        exit(EX_OSERR);
+    }
+    return base;
+}
 
 static bool is_live(const breaker__print_view_t *view, const breaker_script_node_t *node)
 {
-    return breaker_script_is_live(node, view->answer->now_ms, view->dead_after_ms);
+    return breaker_script_is_live(node, view->answer->ledger.now_ms, view->dead_after_ms);
 }
 
 static uint64_t ago_ms(const breaker__print_view_t *view, const breaker_script_node_t *node)
 {
-    return view->answer->now_ms > node->seen_ms ? view->answer->now_ms - node->seen_ms : 0;
+    return view->answer->ledger.now_ms > node->seen_ms ? view->answer->ledger.now_ms - node->seen_ms
+                                                       : 0;
 }
 
 static void count(const breaker__print_view_t *view, const breaker_release_id_t *release,
                   size_t *ret_live, size_t *ret_silent)
 {
     *ret_live = *ret_silent = 0;
-    for (size_t i = 0; i != view->answer->num_nodes; ++i)
-        if (breaker_release_id_equal(&view->answer->nodes[i].release, release))
-            ++*(is_live(view, view->answer->nodes + i) ? ret_live : ret_silent);
+    for (size_t i = 0; i != view->num_nodes; ++i)
+        if (breaker_release_id_equal(&view->nodes[i].release, release))
+            ++*(is_live(view, view->nodes + i) ? ret_live : ret_silent);
 }
 
 static void add_release(releases_t *releases, const breaker_release_id_t *id)
@@ -51,10 +63,11 @@ static void add_release(releases_t *releases, const breaker_release_id_t *id)
 static void find_releases(const breaker__print_view_t *view, releases_t *releases)
 {
     releases->num = 0;
+    releases->ids = allocate((BREAKER_LEDGER_MAX + view->num_nodes) * sizeof(releases->ids[0]));
     for (size_t i = breaker_ledger_size(view->ledger); i-- != 0;)
         add_release(releases, &breaker_ledger_at(view->ledger, i)->release);
-    for (size_t i = view->answer->num_nodes; i-- != 0;)
-        add_release(releases, &view->answer->nodes[i].release);
+    for (size_t i = view->num_nodes; i-- != 0;)
+        add_release(releases, &view->nodes[i].release);
 }
 
 static void print_time(uint64_t ms, char dst[TIME_SIZE])
@@ -229,7 +242,7 @@ static void write_release(const breaker__print_view_t *view, const void *row, ch
     write_short(&((const breaker_script_node_t *)row)->release, dst);
 }
 
-/* release by release, in each the one seen last first */
+/* release by release */
 static void print_nodes(const breaker__print_view_t *view, const releases_t *releases)
 {
     static const column_t columns[] = {
@@ -237,17 +250,17 @@ static void print_nodes(const breaker__print_view_t *view, const releases_t *rel
         {"ID", false, write_id},           {"LAST SEEN", true, write_seen},
         {"RELEASE", false, write_release},
     };
-    const breaker_script_answer_t *answer = view->answer;
-    const void *rows[BREAKER_SCRIPT_NODES_MAX];
+    const void **rows = allocate(view->num_nodes * sizeof(rows[0]));
     size_t num = 0;
 
     for (size_t at = 0; at != releases->num; ++at)
-        for (size_t i = answer->num_nodes; i-- != 0;)
-            if (breaker_release_id_equal(&answer->nodes[i].release, releases->ids + at))
-                rows[num++] = answer->nodes + i;
-    assert(num == answer->num_nodes);
+        for (size_t i = 0; i != view->num_nodes; ++i)
+            if (breaker_release_id_equal(&view->nodes[i].release, releases->ids + at))
+                rows[num++] = view->nodes + i;
+    assert(num == view->num_nodes);
     printf("\n");
     print_table(view, &(table_t){columns, COUNT(columns), num, rows});
+    free(rows);
 }
 
 /* ---- the whole ---- */
@@ -266,22 +279,12 @@ void breaker__print_status(const breaker__print_view_t *view)
                breaker_release_id_shorten(&newest->release).text);
     if (newest != NULL)
         print_ledger(view);
-    if (view->answer->num_nodes != 0)
+    if (view->num_nodes != 0)
         print_nodes(view, &releases);
+    free(releases.ids);
 }
 
 /* ---- for programs ---- */
-
-static void *allocate(size_t size)
-{
-    void *base = malloc(size);
-
-    if (base == NULL) {
-        fprintf(stderr, "breakerctl: out of memory\n");
-        exit(EX_OSERR);
-    }
-    return base;
-}
 
 /* with an allocator that does not fail nothing of cJSON does */
 static cJSON *begin_json(const breaker__print_view_t *view)
@@ -293,7 +296,7 @@ static cJSON *begin_json(const breaker__print_view_t *view)
     root = cJSON_CreateObject();
     cJSON_AddStringToObject(root, "app", view->app);
     cJSON_AddStringToObject(root, "redis", view->peer);
-    cJSON_AddNumberToObject(root, "now_ms", (double)view->answer->now_ms);
+    cJSON_AddNumberToObject(root, "now_ms", (double)view->answer->ledger.now_ms);
     return root;
 }
 
@@ -352,7 +355,6 @@ static cJSON *make_node(const breaker__print_view_t *view, const breaker_script_
 
 static cJSON *make_release(const breaker__print_view_t *view, const breaker_release_id_t *id)
 {
-    const breaker_script_answer_t *answer = view->answer;
     const breaker_ledger_entry_t *entry = breaker_ledger_newest(view->ledger, id);
     cJSON *object = cJSON_CreateObject(), *nodes;
     size_t live, silent;
@@ -366,9 +368,9 @@ static cJSON *make_release(const breaker__print_view_t *view, const breaker_rele
     cJSON_AddNumberToObject(object, "live", (double)live);
     cJSON_AddNumberToObject(object, "silent", (double)silent);
     nodes = cJSON_AddArrayToObject(object, "nodes");
-    for (size_t i = answer->num_nodes; i-- != 0;)
-        if (breaker_release_id_equal(&answer->nodes[i].release, id))
-            cJSON_AddItemToArray(nodes, make_node(view, answer->nodes + i));
+    for (size_t i = 0; i != view->num_nodes; ++i)
+        if (breaker_release_id_equal(&view->nodes[i].release, id))
+            cJSON_AddItemToArray(nodes, make_node(view, view->nodes + i));
     return object;
 }
 
@@ -387,6 +389,7 @@ void breaker__print_status_json(const breaker__print_view_t *view)
     list = cJSON_AddArrayToObject(root, "releases");
     for (size_t i = 0; i != releases.num; ++i)
         cJSON_AddItemToArray(list, make_release(view, releases.ids + i));
+    free(releases.ids);
     end_json(root);
 }
 

@@ -10,6 +10,9 @@
 /** What is said about, and how. Borrowed. */
 typedef struct st_breaker__print_view_t {
     const breaker_script_answer_t *answer;
+    /** of all pages, in the order of their ids */
+    const breaker_script_node_t *nodes;
+    size_t num_nodes;
     /** the answer's */
     const breaker_ledger_t *ledger;
     const char *app, *peer;

@@ -3,37 +3,255 @@
 -- to repeat, so a lost reply costs nothing. Redis is only a meeting point: a node that finds an
 -- entry missing sends it again. Nothing here expires and no key is ever deleted.
 --
--- EVAL <this> 2 {app}:breaker {app}:breaker:nodes ARGV...
---   KEYS[1]  sorted set, score = order, member = "<token> <release>", the newest 32
---   KEYS[2]  sorted set, score = last seen (Redis's ms), member = "<release> <address> <node id>",
---            and "@birth": when the key was made
---   ARGV[1]  the caller's release; "" only reads: all but ARGV[9] and [10] is ignored then
---   ARGV[2]  the address that peers reach the node at, "host:port", or "-"
---   ARGV[3]  the node's id; "" is no node, and is not noted as alive (breakerctl)
---   ARGV[4]  "mint": mint where the release needs a token; "settle": the same, but not into an
---            empty ledger; "promote": where the release is known, but not the newest
+-- EVALSHA <this> 4 {app}:breaker {app}:breaker:nodes {app}:breaker:state {app}:breaker:info ARGV...
+--   KEYS[1]  sorted set, the ledger: score = order, member = "<token> <release>"; the newest 32 and
+--            beyond them the newest of each release that has nodes, 63 at most
+--   KEYS[2]  sorted set: score = last seen (Redis's ms), member = "<release> <address> <node id>".
+--            Other versions keep a member "@birth" in it
+--   KEYS[3]  hash: what the script remembers from poll to poll, see "What is remembered". May be
+--            lost at any time: then silence counts anew and reasons are forgotten
+--   KEYS[4]  sorted set, every score 0: member = "<node id> <release> <address> <token> <since>",
+--            since when (Redis's ms) the node is in touch. Read page by page in the order of ids
+--   ARGV[1]  the act
+--              "hold"     nothing is needed: the caller saw the ledger of the digest ARGV[9], which
+--                         this script answered to the very same caller; else the same as "mint"
+--              "mint"     mint where the release needs a token
+--              "settle"   the same, but not into an empty ledger
+--              "promote"  where the release is known, but not the newest
+--              "leave"    the node goes: it is forgotten, and "OK" is the answer
+--              "read"     nothing is changed; ARGV[2] to ARGV[10] are ignored
+--   ARGV[2]  the caller's release
+--   ARGV[3]  the address that peers reach the node at, "host:port", or "-"
+--   ARGV[4]  the node's id; "" is no node, and is not noted as alive (breakerctl)
 --   ARGV[5]  the operator's token, or ""
 --   ARGV[6]  what is appended to minted tokens, or ""
 --   ARGV[7]  the caller's clock in ms
 --   ARGV[8]  dead-after in ms; 0: a silent release is never overtaken
---   ARGV[9]  the digest that the last answer had, or ""
---   ARGV[10] "nodes" to be told the nodes, or ""
---   ARGV[11...] "<order> <token> <release>", decimal: what is to be merged, the caller's own first
+--   ARGV[9]  the digest that the last answer on this connection had, or "": a new connection
+--   ARGV[10] the interval in ms at which the caller polls by its configuration
+--   ARGV[11] the fleet as the caller remembers it, in case that Redis does not; 0: not at all
+--   ARGV[12] "releases" to be told the releases, or ""
+--   ARGV[13] the id after which the page of nodes begins, "" for the first page, "-" for none
+--   ARGV[14...] "<order> <token> <release>", decimal, and after them, where the caller knows them,
+--            " <why> <what> <when>": what is to be merged, the caller's own first
 --
--- Answer: an array of four
+-- Answer: an array of eight
 --   [1]  the digest of the ledger, 40 hexadecimal digits
 --   [2]  Redis's clock in ms, an integer
---   [3]  the ledger, oldest first, an array of "<order> <token> <release>"; nil when ARGV[9] is the
---        digest
---   [4]  with "nodes": the nodes seen last, longest unseen first, at most 512, an array of
---        "<last seen in ms> <release> <address> <node id>"; else nil
+--   [3]  the fleet: how many nodes polled lately, an integer
+--   [4]  the interval in ms at which the caller is to poll, an integer
+--   [5]  the ledger, oldest first, an array of "<order> <token> <release> <why> <what> <when>"; nil
+--        when ARGV[9] is the digest. The last three words say why the entry was minted ("join",
+--        "operator", "conflict", "promote", "silence", "return"), the release that was overtaken or
+--        conflicted with ("-": none) and Redis's ms; "- - 0" where that is not known any more
+--   [6]  releases that were seen, an array of "<release> <silent> <dead-after>", ms of service time
+--        since a node of it polled last, and what its nodes have as dead-after; nil if not wanted
+--   [7]  the page, an array of at most 100 "<last seen> <id> <release> <address> <token> <since>";
+--        nil if not wanted
+--   [8]  the id after which the next page begins, "" when this one was the last
 -- Errors: WRONGTYPE as Redis says it, and ERR for arguments out of the layout and for a ledger
 -- whose newest order leaves no room for another.
 
-local HISTORY, NODES, FORGET_MS, AHEAD_MS, ORDER_END = 32, 512, 600000, 60000, 2 ^ 53
-local ledger, nodes, release = KEYS[1], KEYS[2], ARGV[1]
+local ORDER_END, FORGET_MS, PAGE = 2 ^ 53, 600000, 100
+-- how often it is looked at whether somebody else wrote to the ledger, how finely time is noted,
+-- how often the fleet is counted, in ms
+local HASHED_MS, GRAIN_MS, COUNTED_MS = 10000, 100, 1000
+local ledger, nodes, state, info = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local act, release, address, id = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+
+if #ARGV < 13 then return redis.error_reply('ERR breaker: malformed arguments') end
+local clock_ms, dead_ms, poll_ms = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[10])
+local FIRST_ENTRY = 14
+local member = release .. ' ' .. address .. ' ' .. id
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+
+-- "%d" would go through a C int on some builds
+local function decimal(number)
+    return string.format('%.0f', number)
+end
+
+-- ---- what is remembered ----
+--
+-- digest, card, hashed   of the ledger, its size, and when that was found out
+-- top                    the newest entry's release
+-- heard, served          when anybody polled last; S, the service time: how many ms Redis was there
+--                        for its nodes, of all that time only what polls bear witness to
+-- cut                    S until which nobody's silence counts
+-- fleet, counted         how many nodes poll, and when they were counted
+-- q:<release>            which release above it must die before it may take its place
+-- r:<release>            S when a node of it polled last
+-- d:<release>            its nodes' dead-after
+-- w:<token>              "<why> <what> <when>"
+
+local FIELDS = {
+    'digest', 'card', 'hashed', 'top', 'heard', 'counted', 'served', 'cut', 'fleet',
+    'r:' .. release, 'd:' .. release, 'q:' .. release
+}
+local values = redis.call('HMGET', state, unpack(FIELDS))
+local fleet = tonumber(values[9]) or math.max(1, tonumber(ARGV[11]) or 1)
+
+-- All is paced by the size of the fleet: fleet.c has the same formulas.
+local interval_ms = math.max(poll_ms or 0, math.ceil(fleet / 2))
+
+-- ---- the usual poll ----
+
+-- How long ago, or nil where that is not known or lies ahead: a clock was set.
+local function since(field)
+    local ms = now - (tonumber(field) or now + 1)
+    return ms >= 0 and ms or nil
+end
+
+-- Nothing is new: the ledger was not written to since it was hashed, and the caller needs nothing.
+local hashed_ms, heard_ms = since(values[3]), since(values[5])
+local is_same = act == 'hold' and values[1] == ARGV[9] and hashed_ms and hashed_ms < HASHED_MS and
+    clock_ms and dead_ms and id ~= '' and redis.call('ZCARD', ledger) == tonumber(values[2])
+
+-- It was noted lately how long Redis is there and that the caller's release lives.
+local function is_noted()
+    local served, seen = tonumber(values[7]), tonumber(values[10])
+    return heard_ms and heard_ms < GRAIN_MS and seen and served and seen <= served and
+        served - seen < GRAIN_MS and tonumber(values[11]) == dead_ms
+end
+
+-- And it is on top: however many entries and nodes there are, this is all that is done, and what
+-- follows below costs nothing.
+if is_same and values[4] == release and ARGV[12] == '' and is_noted() and
+    redis.call('ZADD', nodes, decimal(now), member) == 0 then
+    return { values[1], now, fleet, interval_ms, false, false, false, '' }
+end
+
+-- ---- what is remembered, by name ----
+
+local remembered, news = {}, {}
+for i = 1, #FIELDS do remembered[FIELDS[i]] = values[i] end
+
+local function recall(...)
+    local names = { ... }
+    local found = redis.call('HMGET', state, ...)
+    for i = 1, #names do remembered[names[i]] = found[i] end
+end
+
+local function recall_all()
+    local all = redis.call('HGETALL', state)
+    for i = 1, #all, 2 do
+        if not remembered[all[i]] then remembered[all[i]] = all[i + 1] end
+    end
+end
+
+local function remember(field, value)
+    if remembered[field] == value then return end
+    remembered[field] = value
+    table.insert(news, field)
+    table.insert(news, value)
+end
+
+local function write_news()
+    if #news ~= 0 then redis.call('HSET', state, unpack(news)) end
+    news = {}
+end
+
+local function number(field)
+    return tonumber(remembered[field]) or 0
+end
+
+-- ---- service time ----
+
+-- within this a living node is back after Redis, or the way to it, was gone
+local function return_ms()
+    return math.min(math.max(5 * fleet, 1500), 30000) + 2 * interval_ms + 2000
+end
+
+local function count_fleet()
+    local counted_ms = since(remembered.counted)
+    if counted_ms and counted_ms < COUNTED_MS then return end
+    -- after an outage it is not smaller because not all of them are back
+    fleet = math.max(redis.call('ZCOUNT', nodes, decimal(now - 3 * interval_ms), '+inf'),
+        fleet - math.ceil(fleet / 8), 1)
+    interval_ms = math.max(poll_ms, math.ceil(fleet / 2))
+    remember('fleet', decimal(fleet))
+    remember('counted', decimal(now))
+end
+
+-- Time in which nobody polled counts against nobody: an outage, a pause, a backup that was restored,
+-- a clock that was set. Longer than two intervals it is a cut: silence counts anew from when all who
+-- live are back.
+local function pass_time()
+    local heard = tonumber(remembered.heard)
+    local gap = heard and now - heard or 0
+    if heard and gap >= 0 and gap < GRAIN_MS then return end
+    local is_cut = not heard or gap > 2 * interval_ms
+    local served = number('served') + (is_cut and 0 or math.max(0, gap))
+    remember('served', decimal(served))
+    remember('heard', decimal(now))
+    if is_cut then remember('cut', decimal(served + return_ms())) end
+end
+
+local function note_release()
+    local field, served = 'r:' .. release, number('served')
+    local seen = tonumber(remembered[field])
+    if not seen or seen > served or served - seen >= GRAIN_MS then
+        remember(field, decimal(served))
+    end
+    remember('d:' .. release, decimal(dead_ms))
+end
+
+-- ms of service time since a node of the release polled
+local function silent_ms(other)
+    local served = number('served')
+    return served - math.min(number('r:' .. other), served)
+end
+
+-- Whether a release seems to be silent for longer than the caller and the release's own nodes have
+-- agreed to bear, and for longer than a living one can be. Its fields must have been recalled.
+local function allowed_ms(other)
+    local own_ms = tonumber(remembered['d:' .. other]) or dead_ms
+    if dead_ms == 0 or own_ms == 0 then return ORDER_END end
+    return math.max(dead_ms, own_ms, return_ms() + 3 * interval_ms)
+end
+
+local function is_silent(other)
+    return math.min(silent_ms(other), number('served') - number('cut')) > allowed_ms(other)
+end
+
+local function tell_releases()
+    local lines = {}
+    recall_all()
+    for field in pairs(remembered) do
+        local other = string.match(field, '^r:(.+)$')
+        if other and remembered[field] and silent_ms(other) <= FORGET_MS and #lines < PAGE then
+            table.insert(lines, other .. ' ' .. decimal(silent_ms(other)) .. ' ' ..
+                decimal(number('d:' .. other)))
+        end
+    end
+    table.sort(lines)
+    return lines
+end
+
+-- ---- the usual poll of others ----
+
+-- The caller is on top, or below a release that lives and belongs there. Which one that is was found
+-- when the ledger changed last.
+local function is_in_place()
+    local blocker = remembered['q:' .. release]
+    if remembered.top == release then return true end
+    if not blocker or blocker == '' then return false end
+    recall('r:' .. blocker, 'd:' .. blocker)
+    return not is_silent(blocker)
+end
+
+if is_same and is_in_place() and redis.call('ZADD', nodes, decimal(now), member) == 0 then
+    pass_time()
+    count_fleet()
+    note_release()
+    write_news()
+    return {
+        remembered.digest, now, fleet, interval_ms, false,
+        ARGV[12] == 'releases' and tell_releases(), false, ''
+    }
+end
+
+local HISTORY, KEPT, AHEAD_MS = 32, 63, 60000
 
 local function is_word(text, longest)
     return #text >= 1 and #text <= longest and text ~= '.' and text ~= '..' and
@@ -52,103 +270,203 @@ local function is_order(order)
     return order ~= nil and order >= 0 and order < ORDER_END and order == math.floor(order)
 end
 
--- "%d" would go through a C int on some builds
-local function decimal(number)
-    return string.format('%.0f', number)
-end
-
--- The ledger as it stands: lines to answer with, owner and order by token, the newest of all and of
--- the caller's release. Members that nobody of ours wrote are left alone and not shown.
-local function read()
-    local all = redis.call('ZRANGE', ledger, 0, -1, 'WITHSCORES')
-    local found = {
-        num = #all / 2, lines = {}, owner = {}, order = {}, owner_at = {}, newest = {}
-    }
-    for i = 1, #all, 2 do
-        local token, owner = string.match(all[i], '^(%S+) (%S+)$')
-        local order = tonumber(all[i + 1])
-        if token and is_token(token) and is_release(owner) and is_order(order) then
-            local entry = { order = order, token = token, release = owner }
-            table.insert(found.lines, decimal(order) .. ' ' .. token .. ' ' .. owner)
-            if not found.owner[token] then
-                found.owner[token], found.order[token] = owner, order
-            end
-            found.top = entry
-            if owner == release then found.mine = entry end
-            found.owner_at[(i + 1) / 2], found.newest[owner] = owner, (i + 1) / 2
-        end
-    end
-    return found
-end
-
-local known = read()
-local birth = tonumber(redis.call('ZSCORE', nodes, '@birth'))
-
--- (1) One entry: added if absent; of the same token and release the birth wins. A token that stands
--- under two releases, one of them the caller's, is a conflict: returns its order then.
-local function merge(line)
-    local digits, token, owner = string.match(line, '^(%d+) (%S+) (%S+)$')
-    local order = tonumber(digits)
-    if not (token and is_order(order) and is_token(token) and is_release(owner)) then
-        return nil, redis.error_reply('ERR breaker: malformed entry')
-    end
-    if known.owner[token] == nil then
-        redis.call('ZADD', ledger, digits, token .. ' ' .. owner)
-        known.owner[token], known.order[token] = owner, order
-    elseif known.owner[token] == owner then
-        if order < known.order[token] then
-            redis.call('ZADD', ledger, digits, token .. ' ' .. owner)
-            known.order[token] = order
-        end
-    elseif owner == release or known.owner[token] == release then
-        return order
-    end
-    return nil
-end
-
--- (2) The node lives. What is long unseen goes, and what a clock that went back left in the future;
--- "@birth" stays, a millisecond below everything else in the key.
-local function note(dead_ms)
-    local keep = math.max(FORGET_MS, dead_ms)
-    if not birth or birth > now then
-        birth = now - 1
-        redis.call('ZADD', nodes, decimal(birth), '@birth')
-    end
-    if ARGV[3] ~= '' then
-        redis.call('ZADD', nodes, decimal(now), release .. ' ' .. ARGV[2] .. ' ' .. ARGV[3])
-    end
-    redis.call('ZREMRANGEBYSCORE', nodes, '-inf', '(' .. decimal(birth))
-    if now - keep > birth then
-        redis.call('ZREMRANGEBYSCORE', nodes, '(' .. decimal(birth), '(' .. decimal(now - keep))
-    end
-    redis.call('ZREMRANGEBYSCORE', nodes, '(' .. decimal(now + keep), '+inf')
-end
-
-local function is_alive(other, dead_ms)
-    local seen = redis.call('ZRANGE', nodes, decimal(now - dead_ms), decimal(now + dead_ms),
-        'BYSCORE')
+-- Nodes of other versions leave their trace in KEYS[2] only.
+local function has_trace(other, within_ms)
+    local seen = redis.call('ZRANGE', nodes, decimal(now - within_ms), decimal(now), 'BYSCORE')
     for i = 1, #seen do
-        if string.sub(seen[i], 1, #other + 1) == other .. ' ' then return true end
+        if string.sub(seen[i], 1, #other + 1) == other .. ' ' then
+            remember('r:' .. other, decimal(number('served')))
+            return true
+        end
     end
     return false
 end
 
--- The operator's token was never heard of. "v1.1718539201234" is what became of "v1", which may have
--- been trimmed since: it must not come back above its successor, to which clients were redirected.
+local function is_dead(other)
+    return is_silent(other) and not has_trace(other, allowed_ms(other))
+end
+
+-- ---- the ledger ----
+
+-- The ledger as it stands: its entries, oldest first; owner and order by token; the newest of all
+-- and of the caller's release. Members that nobody of ours wrote are left alone and not shown.
+local function read()
+    local all, lines = redis.call('ZRANGE', ledger, 0, -1, 'WITHSCORES'), {}
+    local found = { card = #all / 2, owner = {}, order = {}, entries = {}, newest = {} }
+    for i = 1, #all, 2 do
+        local token, owner = string.match(all[i], '^(%S+) (%S+)$')
+        local order = tonumber(all[i + 1])
+        if token and is_token(token) and is_release(owner) and is_order(order) then
+            local entry = { order = order, token = token, release = owner, rank = (i - 1) / 2 }
+            table.insert(found.entries, entry)
+            table.insert(lines, decimal(order) .. ' ' .. token .. ' ' .. owner)
+            if not found.owner[token] then
+                found.owner[token], found.order[token] = owner, order
+            end
+            found.top, found.newest[owner] = entry, entry
+        end
+    end
+    found.mine, found.lines = found.newest[release], lines
+    found.digest = redis.sha1hex(table.concat(lines, '\n'))
+    return found
+end
+
+local known
+
+local function add(order, token, owner)
+    redis.call('ZADD', ledger, decimal(order), token .. ' ' .. owner)
+    known.owner[token], known.order[token], known.is_old = owner, order, true
+end
+
+local function give_reason(token, why, what)
+    remember('w:' .. token, why .. ' ' .. what .. ' ' .. decimal(now))
+end
+
+local WHY = {
+    join = true, operator = true, conflict = true, promote = true, silence = true, ['return'] = true
+}
+
+-- Of an entry that is put back the one who does knows why it was there, or nobody.
+local function take_reason(token, text)
+    local why, what, when = string.match(text, '^ (%S+) (%S+) (%d+)$')
+    if WHY[why] and (what == '-' or is_release(what)) and is_order(tonumber(when)) then
+        remember('w:' .. token, why .. ' ' .. what .. ' ' .. when)
+        return true
+    end
+    return false
+end
+
+-- One entry: added if absent; of the same token and release the birth wins. A token that stands
+-- under two releases, one of them the caller's, is a conflict: returns its order and the other then.
+local function merge(line, is_own)
+    local digits, token, owner, reason = string.match(line, '^(%d+) (%S+) (%S+)(.*)$')
+    local order = tonumber(digits)
+    if not (token and is_order(order) and is_token(token) and is_release(owner)) then
+        return nil, nil, redis.error_reply('ERR breaker: malformed entry')
+    end
+    local there = known.owner[token]
+    if there == nil then
+        add(order, token, owner)
+        if not take_reason(token, reason) and is_own and owner == release then
+            give_reason(token, 'join', '-')
+        end
+    elseif there == owner then
+        if order < known.order[token] then add(order, token, owner) end
+    elseif owner == release or there == release then
+        return order, owner == release and there or owner
+    end
+    return nil
+end
+
+local function merge_all()
+    local conflict, what
+    for i = FIRST_ENTRY, #ARGV do
+        local order, other, malformed = merge(ARGV[i], i == FIRST_ENTRY)
+        if malformed then return nil, nil, malformed end
+        if order and order >= (conflict or 0) then conflict, what = order, other end
+    end
+    if known.is_old then known = read() end
+    return conflict, what
+end
+
+local function has_nodes(entry)
+    return entry == known.newest[entry.release] and remembered['r:' .. entry.release] and
+        silent_ms(entry.release) <= FORGET_MS
+end
+
+-- Drops the oldest that may go until so many are left.
+local function drop(card, may_go)
+    local excess = known.card - card
+    for i, entry in ipairs(known.entries) do
+        if excess <= 0 then break end
+        if entry ~= known.mine and may_go(entry, i) then
+            redis.call('ZREM', ledger, entry.token .. ' ' .. entry.release)
+            excess, known.is_old = excess - 1, true
+        end
+    end
+    if known.is_old then known = read() end
+end
+
+-- The newest 32 stay, and the newest entry of a release that has nodes: they would only send it
+-- again. Where these are too many, history gives way to them.
+local function trim()
+    if known.card <= HISTORY then return end
+    local first = #known.entries - HISTORY
+    drop(HISTORY, function(entry, i) return i <= first and not has_nodes(entry) end)
+    if known.card <= KEPT then return end
+    drop(KEPT, function(entry) return not has_nodes(entry) end)
+    drop(KEPT, function() return true end)
+end
+
+-- What is remembered of entries and releases that are no more.
+local function clean()
+    for field in pairs(remembered) do
+        local kind, name = string.match(field, '^([dqrw]):(.+)$')
+        local is_gone = kind == 'w' and not known.owner[name] or
+            kind and kind ~= 'w' and not known.newest[name] and silent_ms(name) > FORGET_MS
+        if is_gone then redis.call('HDEL', state, field) end
+    end
+end
+
+-- ---- minting ----
+
+-- The operator's token was never heard of. "v1.1718539201234" is what became of "v1", which may
+-- have been trimmed since: it must not come back above its successor, to which clients were
+-- redirected.
 local function is_fixed_new()
-    return known.owner[ARGV[5]] == nil and not (known.mine and
+    return ARGV[5] ~= '' and known.owner[ARGV[5]] == nil and not (known.mine and
         string.sub(known.mine.token, 1, #ARGV[5] + 1) == ARGV[5] .. '.')
 end
 
--- (3) Whether the release needs a token that it does not have.
-local function needs_token(conflict, dead_ms)
+-- Where a release belongs: where it was deployed, or put on top, last. What was minted by silence, or
+-- on the return, does not move that.
+local function rank_of(owner)
+    local rank
+    for i = #known.entries, 1, -1 do
+        local entry = known.entries[i]
+        if entry.release == owner then
+            local why = string.match(remembered['w:' .. entry.token] or '', '^%S+')
+            rank = entry.order
+            if why ~= 'silence' and why ~= 'return' then return rank end
+        end
+    end
+    return rank
+end
+
+-- A release takes a place above others if each of them is dead or belongs below it. So of several
+-- that live the newest takes the place of a dead one, and who was only cut off takes its own again.
+local function reason_to_pass()
+    local rank, why = rank_of(release), 'return'
+    for i = #known.entries, 1, -1 do
+        local entry = known.entries[i]
+        if entry == known.mine then break end
+        if entry == known.newest[entry.release] and rank_of(entry.release) > rank then
+            remember('q:' .. release, entry.release)
+            if not is_dead(entry.release) then return nil end
+            why = 'silence'
+        end
+    end
+    return why
+end
+
+-- Returns why the release needs a token that it does not have, and because of which other release.
+local function reason_to_mint(conflict, what)
     local mine, top = known.mine, known.top
-    if ARGV[4] == 'promote' then return mine ~= nil and top.release ~= release end
-    if not mine then return ARGV[4] ~= 'settle' or top ~= nil end
-    if conflict and mine.order <= conflict then return true end
-    if ARGV[5] ~= '' and is_fixed_new() then return true end
-    if top.release == release then return false end
-    return dead_ms > 0 and now - birth > dead_ms and not is_alive(top.release, dead_ms)
+    if act == 'promote' then
+        if mine and top.release ~= release then return 'promote', top.release end
+        -- it came there by silence, but now somebody wants it there
+        if mine and rank_of(release) < top.order then give_reason(top.token, 'promote', '-') end
+        return nil
+    end
+    if not mine then
+        if act ~= 'settle' or top then return 'join', '-' end
+        return nil
+    end
+    if conflict and mine.order <= conflict then return 'conflict', what end
+    if is_fixed_new() then return 'operator', '-' end
+    if top.release == release then return nil end
+    local why = reason_to_pass()
+    return why, top.release
 end
 
 local function name_of(order)
@@ -165,84 +483,153 @@ local function spread_of(name)
     return hash % 1000
 end
 
-local function mint(clock_ms)
+local function mint(why, what)
     local order, token = math.min(clock_ms, now + AHEAD_MS), ARGV[5]
     if known.top and order <= known.top.order then
         order = known.top.order + 1 + spread_of(release)
     end
-    if token == '' or not is_fixed_new() then
+    if not is_fixed_new() then
         while known.owner[name_of(order)] do order = order + 1 end
         token = name_of(order)
     end
     if not is_order(order) or not is_token(token) then
         return redis.error_reply('ERR breaker: no order left above the newest')
     end
-    redis.call('ZADD', ledger, decimal(order), token .. ' ' .. release)
+    add(order, token, release)
+    give_reason(token, why, what)
+    known = read()
 end
 
--- (4) The newest 32. An older entry stays while it is the newest of a release that has nodes, the
--- caller's before all others: its nodes would only send it again.
-local function trim()
-    local excess, rank, has_nodes = known.num - HISTORY, 0, {}
-    if excess <= 0 then return end
-    for _, member in ipairs(redis.call('ZRANGE', nodes, 0, -1)) do
-        has_nodes[string.match(member, '^%S+')] = true
-    end
-    for i = 1, known.num do
-        local owner = known.owner_at[i]
-        if excess > 0 and not (owner and has_nodes[owner] and known.newest[owner] == i) then
-            redis.call('ZREMRANGEBYRANK', ledger, rank, rank)
-            excess = excess - 1
-        else
-            rank = rank + 1
+-- ---- who lives ----
+
+local function find_info(of)
+    return redis.call('ZRANGE', info, '[' .. of .. ' ', '(' .. of .. '!', 'BYLEX', 'LIMIT', 0, 1)[1]
+end
+
+-- One id is one node, whatever it served before and from where.
+local function note_info()
+    local found, since = find_info(id), decimal(now)
+    if found then
+        local owner, at, _, before = string.match(found, '^%S+ (%S+) (%S+) (%S+) (%d+)$')
+        if ARGV[9] ~= '' then since = before or since end
+        if owner and (owner ~= release or at ~= address) then
+            redis.call('ZREM', nodes, owner .. ' ' .. at .. ' ' .. id)
         end
     end
-    if excess > 0 then
-        rank = known.owner_at[1] == release and 1 or 0
-        redis.call('ZREMRANGEBYRANK', ledger, rank, rank + excess - 1)
+    local line = id .. ' ' .. member:sub(1, -#id - 2) .. ' ' ..
+        (known.mine and known.mine.token or '-') .. ' ' .. since
+    if line == found then return end
+    if found then redis.call('ZREM', info, found) end
+    redis.call('ZADD', info, 0, line)
+end
+
+local function forget(entry)
+    local gone = string.match(entry, '^%S+ %S+ (%S+)$')
+    if not gone then return end
+    redis.call('ZREM', nodes, entry)
+    local found = find_info(gone)
+    if found and string.find(found, ' ' .. string.match(entry, '^(%S+ %S+) '), 1, true) then
+        redis.call('ZREM', info, found)
     end
+end
+
+-- What is long unseen goes, and what a clock that went back left in the future, a page at a time.
+local function sweep(keep_ms)
+    for _, range in ipairs({
+        { '-inf', '(' .. decimal(now - keep_ms) }, { '(' .. decimal(now + keep_ms), '+inf' }
+    }) do
+        local gone = redis.call('ZRANGE', nodes, range[1], range[2], 'BYSCORE', 'LIMIT', 0, PAGE)
+        for i = 1, #gone do forget(gone[i]) end
+    end
+end
+
+-- ---- a poll ----
+
+-- What the next polls go by.
+local function remember_ledger()
+    remember('digest', known.digest)
+    remember('card', decimal(known.card))
+    remember('hashed', decimal(now))
+    remember('top', known.top and known.top.release or '')
 end
 
 local function update()
-    local clock_ms, dead_ms, conflict = tonumber(ARGV[7]), tonumber(ARGV[8]), nil
-    local is_node = #ARGV[2] > 0 and #ARGV[2] <= 280 and #ARGV[3] <= 64 and
-        not string.find(ARGV[2] .. ARGV[3], '%s')
-    if not (is_node and is_order(clock_ms) and is_order(dead_ms) and is_release(release)) then
-        return redis.error_reply('ERR breaker: malformed arguments')
-    end
-    for i = 11, #ARGV do
-        local order, malformed = merge(ARGV[i])
-        if malformed then return malformed end
-        if order then conflict = math.max(conflict or 0, order) end
-    end
     known = read()
-    note(dead_ms)
-    if needs_token(conflict, dead_ms) then
-        local failed = mint(clock_ms)
+    recall_all()
+    local conflict, what, failed = merge_all()
+    if failed then return failed end
+    local why, because = reason_to_mint(conflict, what)
+    if why then
+        failed = mint(why, because)
         if failed then return failed end
-        known = read()
     end
     trim()
-    known = read()
+    if why then clean() end
+    if id ~= '' then note_info() end
+    remember_ledger()
 end
 
--- One more than are told is asked for, because one of them may be "@birth", the oldest then.
-local function list_nodes()
-    local list, all = {}, redis.call('ZRANGE', nodes, -(NODES + 1), -1, 'WITHSCORES')
-    for i = #all > 2 * NODES and 3 or 1, #all, 2 do
-        if all[i] ~= '@birth' then
-            table.insert(list, decimal(tonumber(all[i + 1])) .. ' ' .. all[i])
+local function poll()
+    pass_time()
+    if id ~= '' then
+        redis.call('ZADD', nodes, decimal(now), member)
+        note_release()
+    end
+    count_fleet()
+    sweep(math.max(FORGET_MS, dead_ms))
+    local failed = update()
+    write_news()
+    return failed
+end
+
+local function are_arguments()
+    local is_node = #address > 0 and #address <= 280 and #id <= 64 and
+        not string.find(address .. id, '%s')
+    return act == 'read' or is_node and is_release(release) and is_order(clock_ms) and
+        is_order(dead_ms) and is_order(poll_ms)
+end
+
+-- ---- the answer ----
+
+local function tell_ledger()
+    local lines = {}
+    for i, entry in ipairs(known.entries) do
+        lines[i] = known.lines[i] .. ' ' .. (remembered['w:' .. entry.token] or '- - 0')
+    end
+    return lines
+end
+
+-- A node that older versions left half forgotten has no time: 0.
+local function tell_page(cursor)
+    local from, lines = cursor == '' and '-' or '(' .. cursor .. '!', {}
+    local found = redis.call('ZRANGE', info, from, '+', 'BYLEX', 'LIMIT', 0, PAGE)
+    for i = 1, #found do
+        local of, owner, at, rest = string.match(found[i], '^(%S+) (%S+) (%S+) (%S+ %d+)$')
+        if of then
+            local seen = redis.call('ZSCORE', nodes, owner .. ' ' .. at .. ' ' .. of) or '0'
+            table.insert(lines, decimal(tonumber(seen)) .. ' ' .. of .. ' ' .. owner .. ' ' .. at ..
+                ' ' .. rest)
         end
     end
-    return list
+    return lines, #found == PAGE and string.match(found[PAGE], '^%S+') or ''
 end
 
-if #ARGV < 10 then return redis.error_reply('ERR breaker: malformed arguments') end
-if release ~= '' then
-    local failed = update()
+if not are_arguments() then return redis.error_reply('ERR breaker: malformed arguments') end
+if act == 'leave' then
+    forget(member)
+    return redis.status_reply('OK')
+end
+if act == 'read' then
+    known = read()
+    recall_all()
+else
+    local failed = poll()
     if failed then return failed end
 end
-local digest = redis.sha1hex(table.concat(known.lines, '\n'))
+local page, cursor = false, ''
+if ARGV[13] ~= '-' then page, cursor = tell_page(ARGV[13]) end
 return {
-    digest, now, digest ~= ARGV[9] and known.lines, ARGV[10] == 'nodes' and list_nodes()
+    known.digest, now, fleet, interval_ms,
+    known.digest ~= ARGV[9] and tell_ledger(), ARGV[12] == 'releases' and tell_releases(), page,
+    cursor
 }

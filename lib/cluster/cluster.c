@@ -24,8 +24,8 @@
 #include "thread.h"
 
 enum {
-    /* how often the nodes are asked for, whose list is the larger part of an answer */
-    NODES_EVERY_MS = 2000,
+    /* how often it is asked which other releases live */
+    RELEASES_EVERY_MS = 2000,
     NUM_HANDLES = 3,
 };
 
@@ -54,8 +54,11 @@ struct st_breaker_cluster_t {
     /* the last one */
     breaker_script_answer_t answer;
 
+    /* the command under way has the script in it; every one must, for this user of Redis */
+    bool is_whole, must_be_whole;
+
     breaker__alive_t alive;
-    uint64_t nodes_due_ms;
+    uint64_t releases_due_ms;
 };
 
 /* ---- time, and what is due to the log, the disk and the server ---- */
@@ -120,18 +123,26 @@ static void update_freshness(breaker_cluster_t *cluster)
 
 /* ---- actions ---- */
 
+static void send_command(breaker_cluster_t *cluster, bool is_whole)
+{
+    cluster->is_whole = is_whole;
+    if (is_whole)
+        breaker_script_make_whole(&cluster->command);
+    breaker_redis_command(cluster->redis, cluster->command.argc, cluster->command.argv,
+                          cluster->command.argv_len);
+}
+
 static void send_poll(breaker_cluster_t *cluster, breaker__moment_t now)
 {
-    bool with_nodes = now.mono_ms >= cluster->nodes_due_ms;
+    bool with_releases = now.mono_ms >= cluster->releases_due_ms;
     breaker__poll_t poll;
 
     assert(cluster->caller.agreement == breaker__agreement_config(cluster->agreement));
     breaker__agreement_poll(cluster->agreement, now, &poll);
-    breaker__script_poll(&cluster->command, &cluster->caller, &poll, with_nodes);
-    if (with_nodes)
-        cluster->nodes_due_ms = now.mono_ms + NODES_EVERY_MS;
-    breaker_redis_command(cluster->redis, cluster->command.argc, cluster->command.argv,
-                          cluster->command.argv_len);
+    breaker__script_poll(&cluster->command, &cluster->caller, &poll, with_releases);
+    if (with_releases)
+        cluster->releases_due_ms = now.mono_ms + RELEASES_EVERY_MS;
+    send_command(cluster, cluster->must_be_whole);
 }
 
 static void on_timer(uv_timer_t *timer);
@@ -222,7 +233,8 @@ static void on_up(void *data)
     breaker__moment_t now = moment();
 
     assert(cluster->redis != NULL);
-    cluster->nodes_due_ms = 0;
+    cluster->releases_due_ms = 0;
+    cluster->must_be_whole = false;
     carry_out(cluster, now, breaker__agreement_on_up(cluster->agreement, now));
 }
 
@@ -264,12 +276,18 @@ static void on_reply(void *data, const breaker_reply_t *reply)
     breaker__moment_t now = moment();
 
     assert(cluster->redis != NULL);
+    /* the same poll, not another one: the agreement is told of its answer only */
+    cluster->must_be_whole |= breaker_script_is_unnamable(reply);
+    if (!cluster->is_whole && (cluster->must_be_whole || breaker_script_is_missing(reply))) {
+        send_command(cluster, true);
+        return;
+    }
     if (!breaker_script_parse(reply, &cluster->answer)) {
         breaker__log_refusal(&cluster->log, now.mono_ms, breaker_redis_peer(cluster->redis), reply);
         carry_out(cluster, now, breaker__agreement_on_refused(cluster->agreement, now));
         return;
     }
-    if (cluster->answer.has_nodes)
+    if (cluster->answer.has_releases)
         breaker__script_alive(&cluster->answer, cluster->caller.agreement, &cluster->alive);
     take_answer(cluster, now, &cluster->answer.ledger);
 }

@@ -11,9 +11,10 @@
 #include <breaker/script.h>
 #include "cluster/agreement.h"
 
-/** the text of agree.lua, NUL-ended, and its bytes without the NUL */
+/** the text of agree.lua, NUL-ended, its bytes without the NUL, and its SHA-1 in hexadecimal */
 extern const char breaker__agree_lua[];
 extern const size_t breaker__agree_lua_len;
+extern const char breaker__agree_lua_sha[];
 
 /** the releases that are noticed to live beside the node's own */
 #define BREAKER__ALIVE_MAX 64
@@ -27,20 +28,23 @@ typedef struct st_breaker__script_caller_t {
     const breaker_agreement_config_t *agreement; /* borrowed: outlives us */
 } breaker__script_caller_t;
 
-/** The other releases of which a node was seen within dead-after, each once. */
+/** The other releases that were not silent for dead-after, each once. */
 typedef struct st_breaker__alive_t {
     size_t num;
     breaker_release_id_t releases[BREAKER__ALIVE_MAX];
 } breaker__alive_t;
 
-/** Writes the command of a poll; `with_nodes` asks for the nodes as well. */
+/** Writes the command of a poll; `with_releases` asks for the releases as well. */
 void breaker__script_poll(breaker_script_command_t *command, const breaker__script_caller_t *caller,
-                          const breaker__poll_t *poll, bool with_nodes);
+                          const breaker__poll_t *poll, bool with_releases);
+
+/** Writes the command with which a node goes; what is answered is of no interest. */
+void breaker__script_leave(breaker_script_command_t *command,
+                           const breaker__script_caller_t *caller);
 
 /**
- * Tells by an answer that has the nodes which releases but the node's own are alive, those seen
- * last if there are more than BREAKER__ALIVE_MAX. Where nobody is ever overtaken (dead-after 0) the
- * default dead-after decides.
+ * Tells by an answer that has the releases which of them but the node's own are alive, at most
+ * BREAKER__ALIVE_MAX. Where nobody is ever overtaken (dead-after 0) the default dead-after decides.
  */
 void breaker__script_alive(const breaker_script_answer_t *answer,
                            const breaker_agreement_config_t *agreement,

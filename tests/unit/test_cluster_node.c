@@ -24,6 +24,12 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define DIGEST "0123456789abcdef0123456789abcdef01234567"
+/* an answer of a fleet of one: what comes before its ledger and, where nobody asked for releases or
+ * nodes, after it */
+#define BEFORE_LEDGER "*8\r\n$40\r\n" DIGEST "\r\n:1000000\r\n:1\r\n:1000\r\n"
+#define AFTER_LEDGER "$-1\r\n$-1\r\n$0\r\n\r\n"
+/* of an entry whose origin is not known */
+#define NO_ORIGIN " - - 0"
 
 enum { DEADLINE_MS = 30000 };
 
@@ -38,8 +44,25 @@ typedef struct st_server_t {
     atomic_uint num_polls, num_promotes;
 } server_t;
 
-/* polls come one at a time, each in one write: what is long enough for the script and ends like a
- * command is one */
+/* how long the command at the beginning is, "*<words>" and "$<length>" with a text for each word;
+ * 0: it is not whole yet */
+static size_t command_len(const char *base, size_t len)
+{
+    const char *at = base, *end = base + len;
+    char *rest;
+    long words, word_len;
+
+    if (len == 0 || base[len - 1] != '\n')
+        return 0;
+    words = strtol(at + 1, &rest, 10);
+    for (at = rest + 2; words != 0 && at < end; --words) {
+        word_len = strtol(at + 1, &rest, 10);
+        at = rest + 2 + word_len + 2;
+    }
+    return words == 0 && at <= end ? (size_t)(at - base) : 0;
+}
+
+/* polls come one at a time */
 static void serve_connection(server_t *server, int fd)
 {
     char buf[65536];
@@ -49,7 +72,7 @@ static void serve_connection(server_t *server, int fd)
 
     while ((got = recv(fd, buf + len, sizeof(buf) - len, 0)) > 0) {
         len += (size_t)got;
-        if (len < 2000 || memcmp(buf + len - 2, "\r\n", 2) != 0)
+        if (command_len(buf, len) == 0)
             continue;
         answer = atomic_load(&server->answer);
         if (memmem(buf, len, "\r\npromote\r\n", 11) != NULL)
@@ -420,10 +443,11 @@ static void an_entry_of_the_release_becomes_the_token_of_all_views(void **state)
     char answer[1024];
 
     snprintf(answer, sizeof(answer),
-             "*4\r\n$40\r\n" DIGEST "\r\n:1000000\r\n"
-             "*2\r\n$8\r\n40 v0 r0\r\n$%zu\r\n50 v1 %s\r\n"
-             "*2\r\n$14\r\n999000 r0 - 01\r\n$%zu\r\n999000 %s - 02\r\n",
-             6 + id->len, id->text, 12 + id->len, id->text);
+             BEFORE_LEDGER "*2\r\n$14\r\n40 v0 r0" NO_ORIGIN
+                           "\r\n$%zu\r\n50 v1 %s join - 999000\r\n"
+                           "*2\r\n$10\r\nr0 0 30000\r\n$%zu\r\n%s 0 30000\r\n"
+                           "$-1\r\n$0\r\n\r\n",
+             20 + id->len, id->text, 8 + id->len, id->text);
     start_server(&server, answer);
     use_server(world, &server);
     world->config.agreement.start = BREAKER_START_STRICT;
@@ -451,8 +475,8 @@ static void where_all_share_all_files_any_release_is_this_one(void **state)
     breaker_snapshot_t *held;
     server_t server;
 
-    start_server(&server, "*4\r\n$40\r\n" DIGEST "\r\n:1000000\r\n"
-                          "*2\r\n$9\r\n40 v0 any\r\n$9\r\n50 v1 any\r\n$-1\r\n");
+    start_server(&server, BEFORE_LEDGER "*2\r\n$15\r\n40 v0 any" NO_ORIGIN
+                                        "\r\n$15\r\n50 v1 any" NO_ORIGIN "\r\n" AFTER_LEDGER);
     use_server(world, &server);
     world->config.agreement.start = BREAKER_START_STRICT;
     world->config.adopt_any = true;
@@ -471,10 +495,10 @@ static void a_server_that_answers_nonsense_costs_a_line_and_nothing_else(void **
 {
     static const char *const answers[] = {
         "+OK\r\n",
-        "*4\r\n$40\r\n" DIGEST "\r\n:1\r\n*1\r\n$6\r\n50 v/1\r\n$-1\r\n",
+        BEFORE_LEDGER "*1\r\n$12\r\n50 v/1" NO_ORIGIN "\r\n" AFTER_LEDGER,
         "-ERR no such thing\r\n",
         "garbage\r\n",
-        "*4\r\n$40\r\n" DIGEST "\r\n:1\r\n$-1\r\n$-1\r\n",
+        BEFORE_LEDGER "$-1\r\n" AFTER_LEDGER,
     };
     world_t *world = *state;
 
@@ -503,8 +527,8 @@ static const char *answer_v1(const world_t *world)
     static char answer[256];
 
     snprintf(answer, sizeof(answer),
-             "*4\r\n$40\r\n" DIGEST "\r\n:1000000\r\n*1\r\n$%zu\r\n50 v1 %s\r\n$-1\r\n",
-             6 + id->len, id->text);
+             BEFORE_LEDGER "*1\r\n$%zu\r\n50 v1 %s" NO_ORIGIN "\r\n" AFTER_LEDGER, 12 + id->len,
+             id->text);
     return answer;
 }
 
@@ -610,13 +634,13 @@ static breaker_release_id_t load_next(world_t *world, const char *token, outcome
 static const char *make_answer(char *dst, size_t size, const char *const *entries,
                                const breaker_release_id_t *const *ids, size_t num)
 {
-    int len =
-        snprintf(dst, size, "*4\r\n$40\r\n%.39s%zu\r\n:1000000\r\n*%zu\r\n", DIGEST, num, num);
+    int len = snprintf(dst, size, "*8\r\n$40\r\n%.39s%zu\r\n:1000000\r\n:1\r\n:1000\r\n*%zu\r\n",
+                       DIGEST, num, num);
 
     for (size_t i = 0; i != num; ++i)
-        len += snprintf(dst + len, size - (size_t)len, "$%zu\r\n%s %s\r\n",
-                        strlen(entries[i]) + 1 + ids[i]->len, entries[i], ids[i]->text);
-    snprintf(dst + len, size - (size_t)len, "$-1\r\n");
+        len += snprintf(dst + len, size - (size_t)len, "$%zu\r\n%s %s" NO_ORIGIN "\r\n",
+                        strlen(entries[i]) + 7 + ids[i]->len, entries[i], ids[i]->text);
+    snprintf(dst + len, size - (size_t)len, AFTER_LEDGER);
     return dst;
 }
 

@@ -29,24 +29,27 @@ static void assert_says(const char *format, ...)
         fail_msg("agree.lua does not say: %s", expected);
 }
 
-static void the_script_keeps_as_many_entries_and_nodes_as_c_takes(void **state)
+static void the_script_keeps_and_tells_as_much_as_c_takes(void **state)
 {
     (void)state;
-    assert_says("HISTORY, NODES, FORGET_MS, AHEAD_MS, ORDER_END = %d, %d, ", BREAKER_LEDGER_HISTORY,
-                BREAKER_SCRIPT_NODES_MAX);
+    assert_says("HISTORY, KEPT, AHEAD_MS = %d, %d, ", BREAKER_LEDGER_HISTORY,
+                BREAKER_LEDGER_SHARED_MAX);
+    assert_says("FORGET_MS, PAGE = 2 ^ 53, 600000, %d\n", BREAKER_SCRIPT_PAGE_MAX);
 }
 
 static void the_script_takes_names_as_long_as_c_writes_them(void **state)
 {
     (void)state;
     assert_says("return is_word(text, %d)", BREAKER_TOKEN_MAX);
-    assert_says("#ARGV[2] <= %d and", BREAKER_ADVERTISE_MAX);
+    assert_says("return is_word(text, %d)", BREAKER_RELEASE_ID_MAX);
+    assert_says("#address <= %d and", BREAKER_ADVERTISE_MAX);
+    assert_says("#id <= %d and", BREAKER_NODE_ID_MAX);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_script_keeps_as_many_entries_and_nodes_as_c_takes),
+        cmocka_unit_test(the_script_keeps_and_tells_as_much_as_c_takes),
         cmocka_unit_test(the_script_takes_names_as_long_as_c_writes_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,6 @@
 /*
- * The script's layout, by tables: commands as the script takes them, answers as it gives them, and
- * every shape that it does not.
+ * The script's layout, by tables: commands as the script takes them, and what is done when Redis
+ * does not know the script that they name. Answers are in test_script_answer.c.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,16 +8,18 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+#include <openssl/sha.h>
 #include "cluster/agreement.h"
 #include "cluster/script.h"
 #include "guard.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define DIGEST "0123456789abcdef0123456789abcdef01234567"
-
-enum { ELEMENTS_MAX = BREAKER_SCRIPT_NODES_MAX + 1 };
+/* EVALSHA and the script */
+#define WORDS_BEFORE_KEYS 2
+#define KEYS                                                                                       \
+    "4", "{shop}:breaker", "{shop}:breaker:nodes", "{shop}:breaker:state", "{shop}:breaker:info"
 
 static breaker_token_t token_of(const char *text)
 {
@@ -41,6 +43,7 @@ static breaker__script_caller_t make_caller(breaker_agreement_config_t *agreemen
         .release = release_of("r2"),
         .fixed = token_of("v1.2"),
         .suffix = "-a1b2c3d4",
+        .poll_ms = 1000,
         .dead_after_ms = 30000,
     };
     return (breaker__script_caller_t){
@@ -56,62 +59,60 @@ static breaker__script_caller_t make_caller(breaker_agreement_config_t *agreemen
 static void check_words(const breaker_script_command_t *command, const char *const *expected,
                         size_t num)
 {
-    assert_int_equal(command->argc, 2 + num);
-    assert_int_equal(command->argv_len[0], 4);
-    assert_memory_equal(command->argv[0], "EVAL", 4);
-    assert_ptr_equal(command->argv[1], breaker__agree_lua);
-    assert_true(command->argv_len[1] > 1000);
+    assert_int_equal(command->argc, WORDS_BEFORE_KEYS + num);
+    assert_string_equal(command->argv[0], "EVALSHA");
+    assert_int_equal(command->argv_len[0], 7);
+    assert_string_equal(command->argv[1], breaker__agree_lua_sha);
+    assert_int_equal(command->argv_len[1], 40);
     for (size_t i = 0; i != num; ++i) {
-        assert_string_equal(command->argv[i + 2], expected[i]);
-        assert_int_equal(command->argv_len[i + 2], strlen(expected[i]));
+        assert_string_equal(command->argv[WORDS_BEFORE_KEYS + i], expected[i]);
+        assert_int_equal(command->argv_len[WORDS_BEFORE_KEYS + i], strlen(expected[i]));
     }
 }
 
 static void a_poll_has_the_scripts_layout(void **state)
 {
-    static const char *const expected[] = {"2",
-                                           "{shop}:breaker",
-                                           "{shop}:breaker:nodes",
-                                           "r2",
-                                           "10.0.0.7:8080",
-                                           "0011223344556677",
-                                           "mint",
-                                           "v1.2",
-                                           "-a1b2c3d4",
-                                           "1718539201234",
-                                           "30000",
-                                           DIGEST,
-                                           "nodes",
-                                           "5000 v1.2 r2",
-                                           "4000 v1.1 r1"};
+    static const char *const expected[] = {
+        KEYS,
+        "mint",
+        "r2",
+        "10.0.0.7:8080",
+        "0011223344556677",
+        "v1.2",
+        "-a1b2c3d4",
+        "1718539201234",
+        "30000",
+        DIGEST,
+        "1000",
+        "17",
+        "releases",
+        "-",
+        "5000 v1.2 r2 silence r1 1718539200000",
+        "4000 v1.1 r1 join - 1718539100000",
+        "3000 v1.0 r1",
+    };
     breaker__poll_t poll = {.act = BREAKER__ACT_MINT, .wall_ms = 1718539201234, .digest = DIGEST};
     breaker_agreement_config_t agreement;
     breaker__script_caller_t caller = make_caller(&agreement);
     breaker_script_command_t command;
     (void)state;
 
-    poll.num_entries = 2;
+    poll.fleet = 17;
+    poll.num_entries = 3;
     poll.entries[0] = (breaker_ledger_entry_t){5000, token_of("v1.2"), release_of("r2")};
+    poll.origins[0] =
+        (breaker_origin_t){BREAKER_WHY_SILENCE, release_of("r1"), UINT64_C(1718539200000)};
     poll.entries[1] = (breaker_ledger_entry_t){4000, token_of("v1.1"), release_of("r1")};
+    poll.origins[1] = (breaker_origin_t){.why = BREAKER_WHY_JOIN, .when_ms = 1718539100000};
+    poll.entries[2] = (breaker_ledger_entry_t){3000, token_of("v1.0"), release_of("r1")};
     breaker__script_poll(&command, &caller, &poll, true);
     check_words(&command, expected, COUNT(expected));
 }
 
 static void what_a_node_has_not_is_empty(void **state)
 {
-    static const char *const expected[] = {"2",
-                                           "{shop}:breaker",
-                                           "{shop}:breaker:nodes",
-                                           "r2",
-                                           "-",
-                                           "0011223344556677",
-                                           "settle",
-                                           "",
-                                           "",
-                                           "0",
-                                           "30000",
-                                           "",
-                                           ""};
+    static const char *const expected[] = {
+        KEYS, "settle", "r2", "-", "0011223344556677", "", "", "0", "0", "", "0", "0", "", "-"};
     breaker__poll_t poll = {.act = BREAKER__ACT_SETTLE};
     breaker_agreement_config_t agreement;
     breaker__script_caller_t caller = make_caller(&agreement);
@@ -120,67 +121,149 @@ static void what_a_node_has_not_is_empty(void **state)
 
     agreement.fixed = (breaker_token_t){.len = 0};
     agreement.suffix[0] = '\0';
+    agreement.poll_ms = agreement.dead_after_ms = 0;
     caller.address[0] = '\0';
     breaker__script_poll(&command, &caller, &poll, false);
     check_words(&command, expected, COUNT(expected));
 }
 
-static void the_fullest_poll_has_room(void **state)
+static void every_act_and_every_reason_has_its_word(void **state)
 {
-    static const char longest[] =
-        "0123456789012345678901234567890123456789012345678901234567890123";
-    breaker__poll_t poll = {.act = BREAKER__ACT_MINT, .wall_ms = UINT64_MAX, .digest = DIGEST};
-    char release[BREAKER_RELEASE_ID_MAX + 1];
+    static const struct {
+        breaker__act_t act;
+        const char *word;
+    } acts[] = {
+        {BREAKER__ACT_HOLD, "hold"},
+        {BREAKER__ACT_MINT, "mint"},
+        {BREAKER__ACT_SETTLE, "settle"},
+        {BREAKER__ACT_PROMOTE, "promote"},
+    };
+    static const struct {
+        breaker_why_t why;
+        const char *line;
+    } reasons[] = {
+        {BREAKER_WHY_UNKNOWN, "1 v r2"},
+        {BREAKER_WHY_JOIN, "1 v r2 join r1 7"},
+        {BREAKER_WHY_PROMOTE, "1 v r2 promote r1 7"},
+        {BREAKER_WHY_SILENCE, "1 v r2 silence r1 7"},
+        {BREAKER_WHY_RETURN, "1 v r2 return r1 7"},
+        {BREAKER_WHY_CONFLICT, "1 v r2 conflict r1 7"},
+        {BREAKER_WHY_OPERATOR, "1 v r2 operator r1 7"},
+    };
+    breaker__poll_t poll = {.num_entries = 1};
     breaker_agreement_config_t agreement;
     breaker__script_caller_t caller = make_caller(&agreement);
     breaker_script_command_t command;
     (void)state;
 
-    memset(release, 'r', sizeof(release) - 1);
-    release[sizeof(release) - 1] = '\0';
-    agreement.release = release_of(release);
-    agreement.fixed = token_of(longest);
-    strcpy(agreement.suffix, "-123456789012345");
-    agreement.dead_after_ms = UINT32_MAX;
-    strcpy(caller.app, longest);
-    memset(caller.address, 'a', sizeof(caller.address) - 1);
-    memset(caller.id, 'i', sizeof(caller.id) - 1);
-    poll.num_entries = BREAKER_LEDGER_MAX + 1;
-    for (size_t i = 0; i != poll.num_entries; ++i)
-        poll.entries[i] = (breaker_ledger_entry_t){(UINT64_C(1) << 53) - 1, token_of(longest),
-                                                   release_of(release)};
-    breaker__script_poll(&command, &caller, &poll, true);
-    assert_int_equal(command.argc, BREAKER_SCRIPT_WORDS_MAX);
-    assert_int_equal(command.argv_len[command.argc - 1], 16 + 1 + 64 + 1 + BREAKER_RELEASE_ID_MAX);
+    poll.entries[0] = (breaker_ledger_entry_t){1, token_of("v"), release_of("r2")};
+    for (size_t i = 0; i != COUNT(acts); ++i) {
+        poll.act = acts[i].act;
+        breaker__script_poll(&command, &caller, &poll, false);
+        assert_string_equal(command.argv[7], acts[i].word);
+    }
+    for (size_t i = 0; i != COUNT(reasons); ++i) {
+        poll.origins[0] = (breaker_origin_t){reasons[i].why, release_of("r1"), 7};
+        breaker__script_poll(&command, &caller, &poll, false);
+        assert_string_equal(command.argv[command.argc - 1], reasons[i].line);
+    }
 }
 
-static void a_look_names_no_release_and_asks_for_all(void **state)
+static void a_node_that_goes_says_who_it_is(void **state)
 {
-    static const char *const expected[] = {
-        "2", "{shop}:breaker", "{shop}:breaker:nodes", "", "-", "", "", "", "", "0", "86400000",
-        "",  "nodes"};
+    static const char *const expected[] = {KEYS,
+                                           "leave",
+                                           "r2",
+                                           "10.0.0.7:8080",
+                                           "0011223344556677",
+                                           "v1.2",
+                                           "-a1b2c3d4",
+                                           "0",
+                                           "30000",
+                                           "",
+                                           "1000",
+                                           "0",
+                                           "",
+                                           "-"};
+    breaker_agreement_config_t agreement;
+    breaker__script_caller_t caller = make_caller(&agreement);
     breaker_script_command_t command;
     (void)state;
 
-    breaker_script_read(&command, "shop");
+    breaker__script_leave(&command, &caller);
     check_words(&command, expected, COUNT(expected));
+}
+
+static void fill(char *text, size_t len, char letter)
+{
+    memset(text, letter, len);
+    text[len] = '\0';
+}
+
+static void the_fullest_poll_has_room(void **state)
+{
+    enum { NUMBER_LEN = 16, WHY_LEN = 8 };
+    char word[BREAKER_TOKEN_MAX + 1], release[BREAKER_RELEASE_ID_MAX + 1];
+    breaker__poll_t poll = {.act = BREAKER__ACT_PROMOTE, .wall_ms = UINT64_MAX, .digest = DIGEST};
+    const uint64_t longest = (UINT64_C(1) << 53) - 1;
+    breaker_agreement_config_t agreement;
+    breaker__script_caller_t caller = make_caller(&agreement);
+    breaker_script_command_t command;
+    (void)state;
+
+    fill(word, BREAKER_TOKEN_MAX, 't');
+    fill(release, BREAKER_RELEASE_ID_MAX, 'r');
+    agreement.release = release_of(release);
+    agreement.fixed = token_of(word);
+    fill(agreement.suffix, sizeof(agreement.suffix) - 1, '-');
+    agreement.dead_after_ms = agreement.poll_ms = UINT32_MAX;
+    fill(caller.app, BREAKER_APP_MAX, 'x');
+    fill(caller.address, BREAKER_ADVERTISE_MAX, 'a');
+    fill(caller.id, BREAKER_NODE_ID_MAX, 'i');
+    poll.fleet = UINT32_MAX;
+    poll.num_entries = BREAKER_LEDGER_MAX + 1;
+    for (size_t i = 0; i != poll.num_entries; ++i) {
+        poll.entries[i] = (breaker_ledger_entry_t){longest, token_of(word), agreement.release};
+        poll.origins[i] = (breaker_origin_t){BREAKER_WHY_OPERATOR, agreement.release, longest};
+    }
+    breaker__script_poll(&command, &caller, &poll, true);
+    assert_int_equal(command.argc, BREAKER_SCRIPT_WORDS_MAX);
+    assert_int_equal(command.argv_len[command.argc - 1],
+                     NUMBER_LEN + 1 + BREAKER_TOKEN_MAX + 1 + BREAKER_RELEASE_ID_MAX + 1 + WHY_LEN +
+                         1 + BREAKER_RELEASE_ID_MAX + 1 + NUMBER_LEN);
+}
+
+/* ---- by hand ---- */
+
+static void a_look_names_no_release_and_asks_for_all(void **state)
+{
+    static const char *const expected[] = {KEYS, "read",     "", "-", "",  "",         "",
+                                           "0",  "86400000", "", "0", "0", "releases", ""};
+    breaker_script_command_t command;
+    (void)state;
+
+    breaker_script_read(&command, "shop", "");
+    check_words(&command, expected, COUNT(expected));
+}
+
+static void the_next_page_begins_after_an_id(void **state)
+{
+    char after[BREAKER_NODE_ID_MAX + 1];
+    breaker_script_command_t command;
+    (void)state;
+
+    breaker_script_read(&command, "shop", "0011223344556677");
+    assert_string_equal(command.argv[command.argc - 1], "0011223344556677");
+    fill(after, BREAKER_NODE_ID_MAX, 'i');
+    breaker_script_read(&command, "shop", after);
+    assert_string_equal(command.argv[command.argc - 1], after);
 }
 
 static void a_release_is_entered_under_digits_alone(void **state)
 {
-    static const char *const expected[] = {"2",
-                                           "{shop}:breaker",
-                                           "{shop}:breaker:nodes",
-                                           "r2",
-                                           "-",
-                                           "",
-                                           "mint",
-                                           "",
-                                           "",
-                                           "1718539201234",
-                                           "86400000",
-                                           "",
-                                           "nodes"};
+    static const char *const expected[] = {
+        KEYS,       "mint", "r2", "-", "",         "", "", "1718539201234",
+        "86400000", "",     "0",  "0", "releases", ""};
     breaker_release_id_t release = release_of("r2");
     breaker_script_command_t command;
     (void)state;
@@ -217,367 +300,91 @@ static void a_promoted_release_keeps_how_its_tokens_are_made(void **state)
     for (size_t i = 0; i != COUNT(cases); ++i) {
         const breaker_ledger_entry_t newest = {cases[i].order, token_of(cases[i].token), release};
         const char *const expected[] = {
-            "2",       "{shop}:breaker", "{shop}:breaker:nodes", "r2",   "-",        "",
-            "promote", cases[i].fixed,   cases[i].suffix,        "2000", "86400000", "",
-            "nodes"};
+            KEYS,   "promote",  "r2", "-", "",  cases[i].fixed, cases[i].suffix,
+            "2000", "86400000", "",   "0", "0", "releases",     ""};
         breaker_script_promote(&command, "shop", &release, &newest, 2000);
         check_words(&command, expected, COUNT(expected));
     }
     breaker_script_promote(&command, "shop", &release, NULL, 2000);
-    assert_string_equal(command.argv[9], "");
-    assert_string_equal(command.argv[10], "");
+    assert_string_equal(command.argv[11], "");
+    assert_string_equal(command.argv[12], "");
 }
 
-/* ---- answers, written as: "text", #integer, _ for nil, + for a status, ! for an error, [ ] ----
- */
+/* ---- a script that Redis does not know, or may not be named ---- */
 
-static breaker_reply_t *read_reply(const char **at);
-
-static breaker_reply_t *read_array(const char **at)
+static breaker_reply_t error_of(const char *text)
 {
-    breaker_reply_t *reply = calloc(1, sizeof(*reply)),
-                    **elements = calloc(ELEMENTS_MAX, sizeof(*elements));
-
-    reply->type = BREAKER_REPLY_ARRAY;
-    for (++*at; **at != ']';) {
-        assert_true(reply->num_elements < ELEMENTS_MAX);
-        elements[reply->num_elements++] = read_reply(at);
-        *at += **at == ' ';
-    }
-    ++*at;
-    reply->elements = elements;
-    return reply;
+    /* what comes from the network has no NUL */
+    return (breaker_reply_t){
+        .type = BREAKER_REPLY_ERROR, .base = guarded_copy(text, strlen(text)), .len = strlen(text)};
 }
 
-static breaker_reply_t *read_text(const char **at, int type)
-{
-    breaker_reply_t *reply = calloc(1, sizeof(*reply));
-    const char *end = strchr(*at + 1, '"');
-
-    reply->type = type;
-    reply->len = (size_t)(end - *at - 1);
-    reply->base = guarded_copy(*at + 1, reply->len);
-    *at = end + 1;
-    return reply;
-}
-
-static breaker_reply_t *read_reply(const char **at)
-{
-    breaker_reply_t *reply;
-    char *end;
-
-    if (**at == '[')
-        return read_array(at);
-    if (**at == '"')
-        return read_text(at, BREAKER_REPLY_STRING);
-    if (**at == '+' || **at == '!') {
-        int type = **at == '+' ? BREAKER_REPLY_STATUS : BREAKER_REPLY_ERROR;
-        ++*at;
-        return read_text(at, type);
-    }
-    reply = calloc(1, sizeof(*reply));
-    reply->type = **at == '_' ? BREAKER_REPLY_NIL : BREAKER_REPLY_INTEGER;
-    if (*(*at)++ == '#') {
-        reply->integer = strtoll(*at, &end, 10);
-        *at = end;
-    }
-    return reply;
-}
-
-static void free_reply(breaker_reply_t *reply)
-{
-    for (size_t i = 0; i != reply->num_elements; ++i)
-        free_reply(reply->elements[i]);
-    if (reply->type == BREAKER_REPLY_ARRAY)
-        free((void *)(uintptr_t)reply->elements);
-    if (reply->base != NULL)
-        guarded_free((char *)(uintptr_t)reply->base, reply->len);
-    free(reply);
-}
-
-static bool parse(const char *text, breaker_script_answer_t *answer)
-{
-    breaker_reply_t *reply = read_reply(&text);
-    bool is_good = breaker_script_parse(reply, answer);
-
-    assert_int_equal(*text, '\0');
-    free_reply(reply);
-    return is_good;
-}
-
-/* large, and there is one */
-static breaker_script_answer_t *make_answer(void)
-{
-    breaker_script_answer_t *answer = malloc(sizeof(*answer));
-
-    assert_non_null(answer);
-    memset(answer, 0x55, sizeof(*answer));
-    return answer;
-}
-
-static void an_answer_is_read(void **state)
-{
-    breaker_script_answer_t *answer = make_answer();
-    const breaker_answer_t *ledger = &answer->ledger;
-    (void)state;
-
-    assert_true(parse("[\"" DIGEST "\" #1718539201234 [\"1000 v1 r1\" \"1718539201234 "
-                      "1718539201234 r2\"] _]",
-                      answer));
-    assert_true(answer->now_ms == 1718539201234);
-    assert_string_equal(ledger->digest, DIGEST);
-    assert_false(ledger->unchanged);
-    assert_int_equal(ledger->num_entries, 2);
-    assert_int_equal(ledger->entries[0].order, 1000);
-    assert_string_equal(ledger->entries[0].token.text, "v1");
-    assert_string_equal(ledger->entries[0].release.text, "r1");
-    assert_int_equal(ledger->entries[1].order, 1718539201234);
-    /* it was not asked for */
-    assert_false(answer->has_nodes);
-    assert_int_equal(answer->num_nodes, 0);
-    assert_true(parse("[\"" DIGEST "\" #0 _ _]", answer));
-    assert_true(ledger->unchanged);
-    assert_int_equal(ledger->num_entries, 0);
-    assert_true(parse("[\"" DIGEST "\" #0 [] []]", answer));
-    assert_false(ledger->unchanged);
-    assert_int_equal(ledger->num_entries, 0);
-    assert_true(answer->has_nodes);
-    assert_int_equal(answer->num_nodes, 0);
-    free(answer);
-}
-
-static void nodes_are_read_with_their_addresses(void **state)
-{
-    breaker_script_answer_t *answer = make_answer();
-    const breaker_script_node_t *nodes = answer->nodes;
-    (void)state;
-
-    assert_true(parse("[\"" DIGEST "\" #100000 _ [\"69999 r1 - 00\" "
-                      "\"9007199254740991 r2~x 10.0.0.5:80 id-1\"]]",
-                      answer));
-    assert_true(answer->has_nodes);
-    assert_int_equal(answer->num_nodes, 2);
-    assert_int_equal(nodes[0].seen_ms, 69999);
-    assert_string_equal(nodes[0].release.text, "r1");
-    assert_string_equal(nodes[0].address, "");
-    assert_string_equal(nodes[0].id, "00");
-    assert_true(nodes[1].seen_ms == 9007199254740991);
-    assert_string_equal(nodes[1].release.text, "r2~x");
-    assert_string_equal(nodes[1].address, "10.0.0.5:80");
-    assert_string_equal(nodes[1].id, "id-1");
-    free(answer);
-}
-
-static void a_nodes_words_are_as_long_as_they_may_be(void **state)
+static void what_makes_a_command_whole_is_told_from_other_errors(void **state)
 {
     static const struct {
-        size_t address_len, id_len;
-        bool is_node;
+        const char *text;
+        bool is_missing, is_unnamable;
     } cases[] = {
-        {BREAKER_ADVERTISE_MAX, BREAKER_NODE_ID_MAX, true},
-        {BREAKER_ADVERTISE_MAX + 1, 1, false},
-        {1, BREAKER_NODE_ID_MAX + 1, false},
+        {"NOSCRIPT No matching script. Please use EVAL.", true, false},
+        {"NOSCRIPT", true, false},
+        /* Redis 6, then 7 */
+        {"NOPERM this user has no permissions to run the 'evalsha' command or its subcommand",
+         false, true},
+        {"NOPERM User breaker has no permissions to run the 'evalsha' command", false, true},
+        {"NOPERM this user has no permissions to run the 'eval' command", false, false},
+        {"NOPERM No permissions to access a key", false, false},
+        {"NOPERM", false, false},
+        {"ERR the command evalsha", false, false},
+        {"ERR NOSCRIPT", false, false},
+        {"NOSCRIP", false, false},
+        {"", false, false},
     };
-    breaker_script_answer_t *answer = make_answer();
-    char text[1024], letters[BREAKER_ADVERTISE_MAX + 2];
     (void)state;
 
-    memset(letters, 'a', sizeof(letters));
     for (size_t i = 0; i != COUNT(cases); ++i) {
-        snprintf(text, sizeof(text), "[\"" DIGEST "\" #100000 _ [\"99000 r1 %.*s %.*s\"]]",
-                 (int)cases[i].address_len, letters, (int)cases[i].id_len, letters);
-        assert_true(parse(text, answer));
-        assert_int_equal(answer->num_nodes, cases[i].is_node ? 1 : 0);
+        breaker_reply_t reply = error_of(cases[i].text);
+        assert_int_equal(breaker_script_is_missing(&reply), cases[i].is_missing);
+        assert_int_equal(breaker_script_is_unnamable(&reply), cases[i].is_unnamable);
+        /* the same words, but no error */
+        reply.type = BREAKER_REPLY_STRING;
+        assert_false(breaker_script_is_missing(&reply));
+        assert_false(breaker_script_is_unnamable(&reply));
+        guarded_free((char *)(uintptr_t)reply.base, reply.len);
     }
-    free(answer);
 }
 
-static void releases_with_live_nodes_are_noticed(void **state)
+static void a_whole_command_has_the_script_in_it_and_all_else_as_before(void **state)
 {
-    breaker_script_answer_t *answer = make_answer();
-    breaker_agreement_config_t agreement;
-    breaker__alive_t alive = {.num = 7};
+    breaker_script_command_t command;
+    size_t argc;
     (void)state;
 
-    make_caller(&agreement);
-    assert_true(parse("[\"" DIGEST "\" #100000 _ ["
-                      "\"69999 silent - 00\" \"70000 r1 10.0.0.5:80 01\" \"99000 r3 - 02\" "
-                      "\"99500 r1 - 03\" \"99999 r2 - 04\"]]",
-                      answer));
-    breaker__script_alive(answer, &agreement, &alive);
-    assert_int_equal(alive.num, 2);
-    assert_string_equal(alive.releases[0].text, "r1");
-    assert_string_equal(alive.releases[1].text, "r3");
-    /* where nobody is ever overtaken somebody may be silent all the same */
-    agreement.dead_after_ms = 0;
-    breaker__script_alive(answer, &agreement, &alive);
-    assert_int_equal(alive.num, 2);
-    agreement.dead_after_ms = 100;
-    breaker__script_alive(answer, &agreement, &alive);
-    assert_int_equal(alive.num, 0);
-    free(answer);
+    breaker_script_read(&command, "shop", "");
+    argc = command.argc;
+    breaker_script_make_whole(&command);
+    assert_int_equal(command.argc, argc);
+    assert_string_equal(command.argv[0], "EVAL");
+    assert_int_equal(command.argv_len[0], 4);
+    assert_ptr_equal(command.argv[1], breaker__agree_lua);
+    assert_int_equal(command.argv_len[1], breaker__agree_lua_len);
+    assert_int_equal(strlen(breaker__agree_lua), breaker__agree_lua_len);
+    assert_string_equal(command.argv[2], "4");
+    /* once more is the same */
+    breaker_script_make_whole(&command);
+    assert_string_equal(command.argv[0], "EVAL");
 }
 
-static void a_node_is_live_until_dead_after_is_over(void **state)
+/* its text in Redis would be another one otherwise, and be sent with every command */
+static void the_script_is_named_by_the_sha1_of_its_text(void **state)
 {
-    const breaker_script_node_t node = {.seen_ms = 70000};
+    unsigned char digest[SHA_DIGEST_LENGTH];
+    char hex[2 * SHA_DIGEST_LENGTH + 1];
     (void)state;
 
-    assert_true(breaker_script_is_live(&node, 70000, 0));
-    assert_true(breaker_script_is_live(&node, 69999, 0));
-    assert_true(breaker_script_is_live(&node, 0, 0));
-    assert_true(breaker_script_is_live(&node, 100000, 30000));
-    assert_false(breaker_script_is_live(&node, 100001, 30000));
-    assert_false(breaker_script_is_live(&node, UINT64_MAX, 30000));
-}
-
-static void of_too_many_live_releases_those_seen_last_count(void **state)
-{
-    char text[64 * BREAKER__ALIVE_MAX] = "[\"" DIGEST "\" #100000 _ [";
-    breaker_script_answer_t *answer = make_answer();
-    breaker_agreement_config_t agreement;
-    breaker__alive_t alive;
-    size_t len = strlen(text);
-    (void)state;
-
-    make_caller(&agreement);
-    for (int i = 0; i != BREAKER__ALIVE_MAX + 1; ++i)
-        len += (size_t)snprintf(text + len, sizeof(text) - len, "\"%d x%d - 01\" ", 99000 + i, i);
-    strcpy(text + len, "]]");
-    assert_true(parse(text, answer));
-    breaker__script_alive(answer, &agreement, &alive);
-    assert_int_equal(alive.num, BREAKER__ALIVE_MAX);
-    for (size_t i = 0; i != alive.num; ++i)
-        assert_string_not_equal(alive.releases[i].text, "x0");
-    free(answer);
-}
-
-/* other programs may write to the key, and a later version may have more to say */
-static void nodes_that_none_of_ours_wrote_are_passed_by(void **state)
-{
-    static const char *const nodes[] = {"",
-                                        " ",
-                                        "x",
-                                        "99000",
-                                        "99000 r1",
-                                        "99000 r1 -",
-                                        "99000 r1 - ",
-                                        "99000 r1  01",
-                                        "99000 r1 - 01 more",
-                                        "99000 r1 - 01 ",
-                                        "r1 99000 - 01",
-                                        "99000 r/1 - 01",
-                                        "99000 r1 \xc3\xa4 01",
-                                        "99000 r1 - \x1b[31m",
-                                        "99000 r1 a\tb 01",
-                                        "-99000 r1 - 01",
-                                        "9007199254740992 r1 - 01",
-                                        "99999999999999999 r1 - 01"};
-    breaker_script_answer_t *answer = make_answer();
-    char text[256];
-    (void)state;
-
-    for (size_t i = 0; i != COUNT(nodes); ++i) {
-        snprintf(text, sizeof(text), "[\"" DIGEST "\" #100000 _ [\"%s\" #5 _ \"99000 r9 - 02\"]]",
-                 nodes[i]);
-        assert_true(parse(text, answer));
-        assert_int_equal(answer->num_nodes, 1);
-        assert_string_equal(answer->nodes[0].release.text, "r9");
-        assert_string_equal(answer->nodes[0].id, "02");
-    }
-    free(answer);
-}
-
-static void what_the_script_never_answers_is_refused(void **state)
-{
-    static const char *const replies[] = {
-        "_",
-        "#1",
-        "+\"OK\"",
-        "!\"NOSCRIPT\"",
-        "\"" DIGEST "\"",
-        "[]",
-        "[\"" DIGEST "\" #1 _]",
-        "[\"" DIGEST "\" #1 _ _ _]",
-        /* the digest */
-        "[_ #1 _ _]",
-        "[+\"" DIGEST "\" #1 _ _]",
-        "[\"0123\" #1 _ _]",
-        "[\"" DIGEST "0\" #1 _ _]",
-        "[\"0123456789ABCDEF0123456789abcdef01234567\" #1 _ _]",
-        /* the clock */
-        "[\"" DIGEST "\" \"1\" _ _]",
-        "[\"" DIGEST "\" #-1 _ _]",
-        "[\"" DIGEST "\" _ _ _]",
-        /* the ledger */
-        "[\"" DIGEST "\" #1 \"1 a b\" _]",
-        "[\"" DIGEST "\" #1 #5 _]",
-        "[\"" DIGEST "\" #1 [#1] _]",
-        "[\"" DIGEST "\" #1 [_] _]",
-        "[\"" DIGEST "\" #1 [[\"1 a b\"]] _]",
-        "[\"" DIGEST "\" #1 [\"\"] _]",
-        "[\"" DIGEST "\" #1 [\" \"] _]",
-        "[\"" DIGEST "\" #1 [\"1 a\"] _]",
-        "[\"" DIGEST "\" #1 [\"1 a \"] _]",
-        "[\"" DIGEST "\" #1 [\"1  a b\"] _]",
-        "[\"" DIGEST "\" #1 [\"1 a b c\"] _]",
-        "[\"" DIGEST "\" #1 [\" 1 a b\"] _]",
-        "[\"" DIGEST "\" #1 [\"-1 a b\"] _]",
-        "[\"" DIGEST "\" #1 [\"1.5 a b\"] _]",
-        "[\"" DIGEST "\" #1 [\"1e3 a b\"] _]",
-        "[\"" DIGEST "\" #1 [\"12345678901234567 a b\"] _]",
-        "[\"" DIGEST "\" #1 [\"9007199254740992 a b\"] _]",
-        "[\"" DIGEST "\" #1 [\"1 a/b c\"] _]",
-        "[\"" DIGEST "\" #1 [\"1 a ..\"] _]",
-        "[\"" DIGEST "\" #1 [\"1 v1 r1\" \"2 v2 r\xc3\xa4\"] _]",
-        "[\"" DIGEST "\" #1 [\"1 "
-        "01234567890123456789012345678901234567890123456789012345678901234 b\"] _]",
-        /* the nodes */
-        "[\"" DIGEST "\" #1 _ #1]",
-        "[\"" DIGEST "\" #1 _ \"1 a b c\"]",
-    };
-    breaker_script_answer_t *answer = make_answer(), *untouched = make_answer();
-    (void)state;
-
-    for (size_t i = 0; i != COUNT(replies); ++i)
-        if (parse(replies[i], answer))
-            fail_msg("taken: %s", replies[i]);
-    assert_memory_equal(answer, untouched, sizeof(*answer));
-    free(untouched);
-    free(answer);
-}
-
-static void more_entries_than_a_ledger_has_are_refused(void **state)
-{
-    char text[2048] = "[\"" DIGEST "\" #1 [";
-    breaker_script_answer_t *answer = make_answer();
-    size_t len = strlen(text);
-    (void)state;
-
-    for (size_t i = 1; i <= BREAKER_LEDGER_MAX + 1; ++i) {
-        len += (size_t)snprintf(text + len, sizeof(text) - len, "\"%zu v%zu r\"", i, i);
-        strcpy(text + len, "] _]");
-        assert_int_equal(parse(text, answer), i <= BREAKER_LEDGER_MAX);
-    }
-    free(answer);
-}
-
-static void more_nodes_than_the_script_tells_of_are_refused(void **state)
-{
-    static char text[32 * (BREAKER_SCRIPT_NODES_MAX + 1)];
-    breaker_script_answer_t *answer = make_answer();
-    size_t len = (size_t)snprintf(text, sizeof(text), "[\"" DIGEST "\" #1 _ [");
-    (void)state;
-
-    for (size_t i = 1; i <= BREAKER_SCRIPT_NODES_MAX + 1; ++i) {
-        len += (size_t)snprintf(text + len, sizeof(text) - len, "\"%zu r - id%zu\"", i, i);
-        strcpy(text + len, "]]");
-        if (i >= BREAKER_SCRIPT_NODES_MAX)
-            assert_int_equal(parse(text, answer), i == BREAKER_SCRIPT_NODES_MAX);
-    }
-    assert_int_equal(answer->num_nodes, BREAKER_SCRIPT_NODES_MAX);
-    assert_string_equal(answer->nodes[BREAKER_SCRIPT_NODES_MAX - 1].id, "id512");
-    free(answer);
+    SHA1((const unsigned char *)breaker__agree_lua, breaker__agree_lua_len, digest);
+    for (size_t i = 0; i != sizeof(digest); ++i)
+        snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+    assert_string_equal(breaker__agree_lua_sha, hex);
 }
 
 int main(void)
@@ -585,20 +392,16 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_poll_has_the_scripts_layout),
         cmocka_unit_test(what_a_node_has_not_is_empty),
+        cmocka_unit_test(every_act_and_every_reason_has_its_word),
+        cmocka_unit_test(a_node_that_goes_says_who_it_is),
         cmocka_unit_test(the_fullest_poll_has_room),
         cmocka_unit_test(a_look_names_no_release_and_asks_for_all),
+        cmocka_unit_test(the_next_page_begins_after_an_id),
         cmocka_unit_test(a_release_is_entered_under_digits_alone),
         cmocka_unit_test(a_promoted_release_keeps_how_its_tokens_are_made),
-        cmocka_unit_test(an_answer_is_read),
-        cmocka_unit_test(nodes_are_read_with_their_addresses),
-        cmocka_unit_test(a_nodes_words_are_as_long_as_they_may_be),
-        cmocka_unit_test(releases_with_live_nodes_are_noticed),
-        cmocka_unit_test(a_node_is_live_until_dead_after_is_over),
-        cmocka_unit_test(of_too_many_live_releases_those_seen_last_count),
-        cmocka_unit_test(nodes_that_none_of_ours_wrote_are_passed_by),
-        cmocka_unit_test(what_the_script_never_answers_is_refused),
-        cmocka_unit_test(more_entries_than_a_ledger_has_are_refused),
-        cmocka_unit_test(more_nodes_than_the_script_tells_of_are_refused),
+        cmocka_unit_test(what_makes_a_command_whole_is_told_from_other_errors),
+        cmocka_unit_test(a_whole_command_has_the_script_in_it_and_all_else_as_before),
+        cmocka_unit_test(the_script_is_named_by_the_sha1_of_its_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
