@@ -41,7 +41,7 @@ struct st_fleet_t {
     uv_loop_t *loop; /* borrowed: outlives us */
     fleet_config_t config;
     node_t *nodes; /* owned */
-    unsigned num_started;
+    unsigned num_started, next_wanted;
     bool is_stopped;
 
     fleet_tally_t tally;
@@ -285,6 +285,17 @@ bool fleet_start_next(fleet_t *fleet)
     node = fleet->nodes + fleet->num_started++;
     carry_out(node, now, breaker__agreement_start(node->agreement, now, NULL));
     return true;
+}
+
+void fleet_want(fleet_t *fleet, unsigned num)
+{
+    breaker__moment_t now = moment();
+
+    assert(fleet->num_started != 0);
+    for (unsigned i = 0; i != num; ++i) {
+        node_t *node = fleet->nodes + fleet->next_wanted++ % fleet->num_started;
+        carry_out(node, now, breaker__agreement_on_wanted(node->agreement, now));
+    }
 }
 
 /* ---- the fleet ---- */

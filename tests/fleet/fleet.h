@@ -39,6 +39,9 @@ bool fleet_start_next(fleet_t *fleet);
 void fleet_stop(fleet_t *fleet);
 void fleet_free(fleet_t *fleet);
 
+/** The next `num` nodes, each in its turn, serve a request that carries a newer, unknown token. */
+void fleet_want(fleet_t *fleet, unsigned num);
+
 /** Whoever dials from now on dials this port. */
 void fleet_move(fleet_t *fleet, int port);
 

@@ -36,6 +36,8 @@ typedef struct st_blow_kind_t {
     void (*begin)(scenario_t *scenario);
     /** the server comes back; NULL where it was not away */
     void (*end)(scenario_t *scenario);
+    /** whenever the timer looks meanwhile; may be NULL */
+    void (*go_on)(scenario_t *scenario);
 } blow_kind_t;
 
 typedef struct st_kind_t {
@@ -229,11 +231,28 @@ static void end_pause(scenario_t *scenario)
     server_resume(scenario->server);
 }
 
-static const blow_kind_t restarted = {"restart", 3000, begin_restart, start_again};
-static const blow_kind_t emptied = {"restart-empty", 3000, begin_emptied, start_again};
-static const blow_kind_t flushed = {"flush", 0, begin_flush, NULL};
-static const blow_kind_t failed_over = {"failover", 3000, begin_failover, promote_replica};
-static const blow_kind_t paused = {"pause", 10000, begin_pause, end_pause};
+static void begin_news(scenario_t *scenario)
+{
+    enter(scenario, PHASE_AWAY);
+}
+
+/* every node has two requests a second that need news */
+static void want_news(scenario_t *scenario)
+{
+    fleet_want(scenario->fleet, 1 + scenario->num_nodes * TICK_MS / 500);
+}
+
+static void end_news(scenario_t *scenario)
+{
+    assert(scenario->phase == PHASE_RETURN);
+}
+
+static const blow_kind_t restarted = {"restart", 3000, begin_restart, start_again, NULL};
+static const blow_kind_t emptied = {"restart-empty", 3000, begin_emptied, start_again, NULL};
+static const blow_kind_t flushed = {"flush", 0, begin_flush, NULL, NULL};
+static const blow_kind_t failed_over = {"failover", 3000, begin_failover, promote_replica, NULL};
+static const blow_kind_t paused = {"pause", 10000, begin_pause, end_pause, NULL};
+static const blow_kind_t wanted = {"news", 10000, begin_news, end_news, want_news};
 
 static const kind_t kinds[] = {
     {"rest", false, false, {NULL}},
@@ -241,6 +260,7 @@ static const kind_t kinds[] = {
     {"wipe", false, false, {&flushed, &emptied}},
     {"failover", true, false, {&failed_over}},
     {"pause", false, false, {&paused}},
+    {"news", false, false, {&wanted}},
     {"load", false, true, {&restarted, &paused}},
 };
 
@@ -507,6 +527,8 @@ static void end_away(scenario_t *scenario)
 {
     const blow_kind_t *kind = current_kind(scenario);
 
+    if (kind->go_on != NULL)
+        kind->go_on(scenario);
     if (elapsed_ms(scenario) < current_blow(scenario)->away_ms)
         return;
     enter(scenario, PHASE_RETURN);
