@@ -71,7 +71,7 @@ void admin_ask(uv_loop_t *loop, int port, size_t argc, const char *const *argv,
     config.num_urls = 1;
     config.connect_timeout_ms = config.reply_timeout_ms = PATIENCE_MS;
     if (breaker_redis_create(loop, &config,
-                             &(breaker_redis_callbacks_t){admin, on_up, on_down, on_reply},
+                             &(breaker_redis_callbacks_t){admin, on_up, on_down, on_reply, NULL},
                              &admin->redis, &error) != 0) {
         fprintf(stderr, "%s\n", error.message);
         exit(2);

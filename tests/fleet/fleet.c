@@ -135,7 +135,7 @@ static void on_reply(void *data, const breaker_reply_t *reply);
 
 static void make_link(node_t *node)
 {
-    const breaker_redis_callbacks_t callbacks = {node, on_up, on_down, on_reply};
+    const breaker_redis_callbacks_t callbacks = {node, on_up, on_down, on_reply, NULL};
     breaker_redis_config_t config;
     breaker_error_t error = {0};
     char url[64];
