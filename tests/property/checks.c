@@ -102,7 +102,8 @@ static void check_entry(world_t *world, const node_t *node, const breaker_ledger
 static void check_new_token(world_t *world, node_t *node, const breaker_ledger_entry_t *own)
 {
     bool is_local = breaker__agreement_state(node->agreement) == BREAKER__AGREEMENT_LOCAL;
-    bool is_first = node->own.token.len == 0;
+    /* of the release: a node that loads another one has a token of the one before */
+    bool is_first = !same_release(&node->own.release, &own->release);
     claim_t *claim;
 
     if (is_local)
@@ -250,6 +251,101 @@ void check_world(world_t *world)
     /* one for each release that has no token, one for each conflict or silent release */
     if (world->num_mints > 4 * world->num_releases + world->num_nodes)
         wrong(world, NULL, "P6: tokens without end");
+}
+
+/* ---- order ---- */
+
+uint64_t overtaking_ms(const world_t *world, bool is_after_cut)
+{
+    uint64_t return_ms = 1500 + 2 * world->poll_ms + 2000;
+    uint64_t dead_ms = return_ms + 3 * world->poll_ms, polls_ms = 3 * (world->poll_ms * 6 / 5);
+
+    if (dead_ms < world->dead_max_ms)
+        dead_ms = world->dead_max_ms;
+    /* and the longest way back of the one that overtakes */
+    return dead_ms + polls_ms + 4 * CALM_LATENCY_MS + (is_after_cut ? return_ms + 4000 : 0);
+}
+
+void world_note_minute(world_t *world, const minute_t *minute)
+{
+    claim_t *claim = find_claim(world, &minute->minted);
+
+    world->num_silences += minute->why == BREAKER_WHY_SILENCE;
+    world->num_returns += minute->why == BREAKER_WHY_RETURN;
+    if (claim != NULL && (minute->why == BREAKER_WHY_SILENCE || minute->why == BREAKER_WHY_RETURN))
+        claim->is_by_silence = true;
+    for (size_t i = 0; i != world->num_claims && minute->promoted.len != 0; ++i)
+        if (same(&world->claims[i].token, &minute->promoted))
+            world->claims[i].is_by_silence = false;
+}
+
+void check_passed(world_t *world, const minute_t *minute)
+{
+    for (size_t i = 0; minute->why == BREAKER_WHY_SILENCE && i != minute->num_passed; ++i) {
+        unsigned release = minute->passed[i];
+        if (release < RELEASES_MAX && world->missed_ms[release] < world->dead_after_ms)
+            wrong(world, NULL, "order: overtaken for a silence that was not its own");
+    }
+}
+
+/* the newest fact of a release and the one that gives it its place; both NULL: it has none */
+static void find_place(world_t *world, unsigned release, const breaker_ledger_entry_t **ret_newest,
+                       const breaker_ledger_entry_t **ret_rank)
+{
+    *ret_newest = *ret_rank = NULL;
+    for (size_t i = 0; i != world->meeting.num_facts; ++i) {
+        const breaker_ledger_entry_t *fact = world->meeting.facts + i;
+        const claim_t *claim = find_claim(world, fact);
+        if (strtoul(fact->release.text + 1, NULL, 10) != release)
+            continue;
+        if (*ret_rank == NULL || claim == NULL || !claim->is_by_silence)
+            *ret_rank = fact;
+        *ret_newest = fact;
+    }
+}
+
+/* that an entry was minted by silence is nobody's knowledge any more */
+static bool is_forgotten(world_t *world)
+{
+    for (size_t i = 0; i != world->meeting.num_facts; ++i) {
+        const claim_t *claim = find_claim(world, world->meeting.facts + i);
+        breaker_why_t why = world->meeting.origins[i].why;
+        if (claim != NULL && claim->is_by_silence && why != BREAKER_WHY_SILENCE &&
+            why != BREAKER_WHY_RETURN)
+            return true;
+    }
+    return false;
+}
+
+static bool is_living(const world_t *world, unsigned release)
+{
+    for (size_t i = 0; i != world->num_nodes; ++i)
+        if (world->nodes[i].agreement != NULL && world->nodes[i].release == release)
+            return true;
+    return false;
+}
+
+void check_order(world_t *world)
+{
+    const breaker_ledger_entry_t *top = NULL, *deployed = NULL, *best = NULL;
+
+    if (world->wrong != NULL || is_forgotten(world))
+        return;
+    for (unsigned release = 0; release != RELEASES_MAX; ++release) {
+        const breaker_ledger_entry_t *newest, *rank;
+        find_place(world, release, &newest, &rank);
+        if (newest == NULL || !is_living(world, release))
+            continue;
+        if (top == NULL || newest > top)
+            top = newest;
+        if (best == NULL || rank > best) {
+            best = rank;
+            deployed = newest;
+        }
+    }
+    ++world->num_orders;
+    if (top != deployed)
+        wrong(world, NULL, "order: the release that was deployed last is not on top");
 }
 
 void check_top(world_t *world)

@@ -15,11 +15,11 @@
 #include "token/token.h"
 #include "world.h"
 
-enum { SEEDS = 2000 };
+enum { SEEDS = 1000 };
 
 /* what is worth knowing of all worlds together: that they were not all peaceful ones */
 typedef struct st_totals_t {
-    uint64_t events, polls, claims, allowed;
+    uint64_t events, polls, claims, allowed, silences, returns, orders;
 } totals_t;
 
 static void live_through(world_t *world)
@@ -33,9 +33,11 @@ static void live_through(world_t *world)
     }
     if (world->wrong == NULL)
         world_calm(world);
-    world_run(world, world->now_ms + 30000 + world->dead_after_ms);
-    if (world->wrong == NULL && world->unsettled_ms > world->calm_ms + 15000 + world->dead_after_ms)
+    world_run(world, world->now_ms + 30000 + overtaking_ms(world, true));
+    if (world->wrong == NULL &&
+        world->unsettled_ms > world->calm_ms + 15000 + overtaking_ms(world, true))
         world->wrong = "P6: no end of changes";
+    check_order(world);
 }
 
 /* all releases but one go for good */
@@ -48,7 +50,13 @@ static void roll_back(world_t *world)
     for (size_t i = 0; i != world->num_nodes; ++i)
         if (world->nodes[i].release != survivor)
             world_kill(world, world->nodes + i);
-    world_run(world, world->now_ms + world->dead_after_ms + 3 * (world->poll_ms * 6 / 5));
+    /* time in which Redis is away is nobody's silence, and everybody gets the time to come back */
+    if (world_chance(world, 50)) {
+        world_take_down(world, 1 + world_random(world, 40000));
+        world_run(world, world->now_ms + overtaking_ms(world, true));
+    } else {
+        world_run(world, world->now_ms + overtaking_ms(world, false));
+    }
     if (world->wrong == NULL)
         check_top(world);
 }
@@ -66,8 +74,10 @@ static void tell(const world_t *world)
                       node->is_connected ? ", connected" : "", node->is_cut ? ", cut off" : "");
     }
     for (size_t i = 0; i != world->meeting.num_facts; ++i)
-        print_message("  Redis: %llu %s %s\n", (unsigned long long)world->meeting.facts[i].order,
-                      world->meeting.facts[i].token.text, world->meeting.facts[i].release.text);
+        print_message("  Redis: %llu %s %s (%d)\n",
+                      (unsigned long long)world->meeting.facts[i].order,
+                      world->meeting.facts[i].token.text, world->meeting.facts[i].release.text,
+                      (int)world->meeting.origins[i].why);
 }
 
 static void check_seed(uint64_t seed, totals_t *totals)
@@ -82,6 +92,9 @@ static void check_seed(uint64_t seed, totals_t *totals)
     totals->polls += world->num_polls;
     totals->claims += world->num_claims;
     totals->allowed += world->num_violations_allowed;
+    totals->silences += world->num_silences;
+    totals->returns += world->num_returns;
+    totals->orders += world->num_orders;
     if (world->wrong != NULL) {
         tell(world);
         fail_msg("BREAKER_SEED=%llu tells it again", (unsigned long long)seed);
@@ -100,11 +113,12 @@ static void the_invariants_hold_in_every_world(void **state)
     (void)state;
     for (uint64_t i = 0; i != num; ++i)
         check_seed(first + i, &totals);
-    print_message(
-        "%llu worlds, %llu events, %llu polls, %llu tokens, %llu unavoidable collisions\n",
-        (unsigned long long)num, (unsigned long long)totals.events,
-        (unsigned long long)totals.polls, (unsigned long long)totals.claims,
-        (unsigned long long)totals.allowed);
+    print_message("%llu worlds, %llu events, %llu polls, %llu tokens, %llu unavoidable collisions, "
+                  "%llu overtaken by silence, %llu returns, order checked in %llu\n",
+                  (unsigned long long)num, (unsigned long long)totals.events,
+                  (unsigned long long)totals.polls, (unsigned long long)totals.claims,
+                  (unsigned long long)totals.allowed, (unsigned long long)totals.silences,
+                  (unsigned long long)totals.returns, (unsigned long long)totals.orders);
     assert_true(totals.polls > 10 * num);
 }
 

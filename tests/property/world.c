@@ -157,6 +157,8 @@ static void land(world_t *world, flight_t flight)
         return;
     }
     minute = meeting_poll(&world->meeting, redis_now(world), &caller, &flight.poll, &answer);
+    check_passed(world, &minute);
+    world->missed_ms[flight.release] = 0;
     for (size_t i = 0; i != flight.poll.num_entries; ++i)
         world_claim(world, flight.poll.entries + i, false, true);
     if (minute.minted.token.len != 0) {
@@ -164,6 +166,7 @@ static void land(world_t *world, flight_t flight)
         world->unsettled_ms = world->renewed_ms = world->now_ms;
         world_claim(world, &minute.minted, false, true);
     }
+    world_note_minute(world, &minute);
     if (!is_awaited)
         world->unsettled_ms = world->renewed_ms = world->now_ms;
     if (is_awaited && !flight.is_reply_lost && back_ms < node->outcome_ms) {
@@ -184,6 +187,8 @@ static void configure(world_t *world, node_t *node)
     breaker__agreement_config_init(config);
     config->poll_ms = world->poll_ms;
     config->dead_after_ms = world->dead_after_ms;
+    if (world->dead_after_ms != 0 && world_chance(world, 30))
+        config->dead_after_ms = world->dead_max_ms;
     config->start = policies[world_random(world, 4)];
     config->start_timeout_ms = 4000;
     config->seed = world_random(world, UINT64_MAX);
@@ -223,9 +228,46 @@ void world_kill(world_t *world, node_t *node)
         breaker_ledger_init(&node->file, NULL, 0);
 }
 
+/* in order, or killed; a word of the one that leaves may be lost as any other */
+static void leave(world_t *world, node_t *node)
+{
+    caller_t caller = {.config = &node->config, .release = node->release, .id = node->id};
+
+    if (node->agreement != NULL && node->is_connected && !node->is_cut && !world->is_down &&
+        world_chance(world, 50))
+        meeting_leave(&world->meeting, &caller);
+    world_kill(world, node);
+}
+
+/* in the middle of its life a node is given other files */
+static void load(world_t *world, node_t *node, unsigned release)
+{
+    breaker__actions_t actions;
+    breaker_release_id_t id;
+    breaker_token_t fixed;
+    char text[32], suffix[17] = "";
+
+    /* a release without a token of the operator's would keep the one of the release before */
+    if (node->agreement == NULL || node->release == release ||
+        (world->has_fixed && release % 3 == 2))
+        return;
+    node->release = release;
+    world->unsettled_ms = world->renewed_ms = world->now_ms;
+    snprintf(text, sizeof(text), "r%u", release);
+    breaker_release_id_parse(text, strlen(text), &id);
+    if (world->has_suffix)
+        snprintf(suffix, sizeof(suffix), "-r%u", release);
+    snprintf(text, sizeof(text), "v%u", release);
+    breaker_token_parse(text, strlen(text), &fixed);
+    actions = breaker__agreement_on_release(node->agreement, moment_of(world, node), &id,
+                                            world->has_fixed ? &fixed : NULL, suffix);
+    node->config = *breaker__agreement_config(node->agreement);
+    carry_out(world, node, actions);
+}
+
 static void restart(world_t *world, node_t *node, unsigned release)
 {
-    world_kill(world, node);
+    leave(world, node);
     node->release = release;
     node->boot_ms = world->now_ms + 1 + world_random(world, 3000);
 }
@@ -260,6 +302,7 @@ static int64_t jump(world_t *world)
 static void intrude(world_t *world)
 {
     uint64_t num = world_chance(world, 20) ? 40 : 1 + world_random(world, 3);
+    bool are_nodes = world_chance(world, 50);
     breaker_agreement_config_t config;
     breaker_answer_t answer;
     char text[32];
@@ -270,13 +313,82 @@ static void intrude(world_t *world)
         breaker__poll_t poll = {.act = BREAKER__ACT_MINT, .wall_ms = clock_of(world, 0)};
         unsigned release = 100 + (unsigned)world_random(world, 1000);
         caller_t caller = {.config = &config, .release = release, .id = 0};
+        if (are_nodes)
+            caller.id = ++world->num_lives;
         snprintf(text, sizeof(text), "r%u", release);
         breaker_release_id_parse(text, strlen(text), &config.release);
         if (world->has_suffix)
             snprintf(config.suffix, sizeof(config.suffix), "-r%u", release);
         minute_t minute = meeting_poll(&world->meeting, redis_now(world), &caller, &poll, &answer);
+        check_passed(world, &minute);
         if (minute.minted.token.len != 0)
             world_claim(world, &minute.minted, false, true);
+    }
+}
+
+/* shorter and longer than a release may be silent, and in between */
+static uint64_t long_while(world_t *world)
+{
+    static const uint64_t whiles_ms[] = {700, 2500, 4500, 5500, 12000, 40000};
+
+    return whiles_ms[world_random(world, 6)] + world_random(world, 1000);
+}
+
+void world_take_down(world_t *world, uint64_t ms)
+{
+    bool was_calm = world->is_calm;
+
+    world->is_calm = false;
+    take_down(world);
+    world_run(world, world->now_ms + ms);
+    world->is_down = false;
+    world->is_calm = was_calm;
+    world->calm_ms = world->unsettled_ms = world->renewed_ms = world->now_ms;
+}
+
+/* those that the network swallows, all or one release's, for a while */
+static void cut_off(world_t *world, unsigned first, unsigned last, uint64_t ms)
+{
+    for (size_t i = 0; i != world->num_nodes; ++i) {
+        node_t *node = world->nodes + i;
+        node->is_cut = node->release >= first && node->release <= last;
+    }
+    world_run(world, world->now_ms + ms);
+    for (size_t i = 0; i != world->num_nodes; ++i)
+        world->nodes[i].is_cut = false;
+}
+
+/* what a server has that saves every hour, or was moved: old data, and nobody's fault */
+static void go_back(world_t *world, uint64_t ms)
+{
+    world->backup = world->meeting;
+    world_run(world, world->now_ms + ms);
+    world_take_down(world, 1 + world_random(world, 3000));
+    world->meeting = world->backup;
+    world->is_data_lost = true;
+    world->unsettled_ms = world->renewed_ms = world->now_ms;
+}
+
+/* what nobody does wrong, and yet may look like a release that is gone */
+static void silence(world_t *world)
+{
+    unsigned release = (unsigned)world_random(world, world->num_releases);
+
+    switch (world_random(world, 5)) {
+    case 0:
+        world_take_down(world, long_while(world));
+        break;
+    case 1: /* Redis is stopped */
+        cut_off(world, 0, RELEASES_MAX, long_while(world));
+        break;
+    case 2:
+        cut_off(world, release, release, long_while(world));
+        break;
+    case 3:
+        go_back(world, long_while(world));
+        break;
+    default:
+        world->redis_skew_ms += world_chance(world, 50) ? 60000 : -60000;
     }
 }
 
@@ -321,7 +433,14 @@ void world_fault(world_t *world)
 {
     node_t *node = world->nodes + world_random(world, world->num_nodes);
 
-    switch (world_random(world, 10)) {
+    switch (world_random(world, 13)) {
+    case 10:
+    case 11:
+        silence(world);
+        break;
+    case 12:
+        load(world, node, (unsigned)world_random(world, world->num_releases));
+        break;
     case 0:
     case 1: /* any subset */
         for (size_t i = 0; i != world->num_nodes; ++i)
@@ -371,6 +490,7 @@ void world_init(world_t *world, uint64_t seed)
     world->num_releases = 1 + (unsigned)world_random(world, 4);
     world->poll_ms = polls[world_random(world, 3)];
     world->dead_after_ms = world_chance(world, 30) ? 0 : 5000;
+    world->dead_max_ms = world->dead_after_ms != 0 ? 12000 : 0;
     world->has_suffix = world_chance(world, 50);
     world->has_fixed = world_chance(world, 25);
     world->grain_ms = world_chance(world, 25) ? 2000 : 1;
@@ -415,6 +535,22 @@ static void step_node(world_t *world, node_t *node)
     }
 }
 
+static bool can_anybody_poll(const world_t *world)
+{
+    for (size_t i = 0; i != world->num_nodes; ++i)
+        if (world->nodes[i].agreement != NULL && !world->nodes[i].is_cut)
+            return !world->is_down && !world->is_refusing;
+    return false;
+}
+
+/* Redis was there for somebody */
+static void pass(world_t *world, uint64_t now_ms)
+{
+    for (unsigned i = 0; i != RELEASES_MAX && can_anybody_poll(world); ++i)
+        world->missed_ms[i] += now_ms - world->now_ms;
+    world->now_ms = now_ms;
+}
+
 /* what comes first, before `until_ms`; false when nothing does */
 static bool step(world_t *world, uint64_t until_ms)
 {
@@ -433,7 +569,7 @@ static bool step(world_t *world, uint64_t until_ms)
             first_ms = flight->arrives_ms;
         }
     assert(first_ms >= world->now_ms);
-    world->now_ms = first_ms;
+    pass(world, first_ms);
     if (flight != NULL) {
         landed = *flight;
         *flight = world->flights[--world->num_flights];

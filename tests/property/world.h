@@ -15,7 +15,9 @@
 enum {
     NODES_MAX = 8,
     FLIGHTS_MAX = 64,
-    CLAIMS_MAX = 1024,
+    CLAIMS_MAX = 4096,
+    /** releases that have nodes in a world; any other one comes and goes in a moment */
+    RELEASES_MAX = 8,
     REPLY_TIMEOUT_MS = 1000,
     CONNECT_TIMEOUT_MS = 1000,
     CALM_LATENCY_MS = 20,
@@ -80,6 +82,8 @@ typedef struct st_claim_t {
     /** a node's own proposal, made without Redis */
     bool is_local;
     bool is_handed_out;
+    /** minted because of silence, or by who came back: it says nothing of where one belongs */
+    bool is_by_silence;
     /** the script accepted it at some time */
     bool is_registered;
 } claim_t;
@@ -94,6 +98,10 @@ typedef struct st_world_t {
     size_t num_nodes;
     unsigned num_lives, num_releases;
     uint32_t poll_ms, dead_after_ms;
+    /** the longest that a node is configured with */
+    uint32_t dead_max_ms;
+    /** for how long Redis was there for somebody since a node of the release polled */
+    uint64_t missed_ms[RELEASES_MAX];
     bool has_suffix, has_fixed;
     /** clocks show multiples of this */
     uint64_t grain_ms;
@@ -119,6 +127,8 @@ typedef struct st_world_t {
     bool is_calm;
     uint64_t calm_ms;
     unsigned num_events, num_mints, num_polls, num_violations_allowed;
+    /** overtaken by silence and taken back in this world; and whether its order was looked at */
+    unsigned num_silences, num_returns, num_orders;
 } world_t;
 
 /** a number below `end` */
@@ -137,10 +147,20 @@ void world_calm(world_t *world);
 /** Ends a node's process. */
 void world_kill(world_t *world, node_t *node);
 
+/** Redis is away for so long, and loses nothing. */
+void world_take_down(world_t *world, uint64_t ms);
+
 /** checks.c: what must hold after an event of a node, and at any time. */
 void check_node(world_t *world, node_t *node, bool is_published);
 void check_world(world_t *world);
 void check_top(world_t *world);
+/** Nobody was overtaken for a silence that was not his. */
+void check_passed(world_t *world, const minute_t *minute);
+/** The release that was deployed or promoted last is on top of all that live. */
+void check_order(world_t *world);
+/** Within this a release that is gone is overtaken; `is_after_cut` with what a cut allows. */
+uint64_t overtaking_ms(const world_t *world, bool is_after_cut);
+void world_note_minute(world_t *world, const minute_t *minute);
 void world_claim(world_t *world, const breaker_ledger_entry_t *entry, bool is_local,
                  bool is_registered);
 
