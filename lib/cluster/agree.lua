@@ -369,9 +369,25 @@ local function merge_all()
     return conflict, what
 end
 
-local function has_nodes(entry)
-    return entry == known.newest[entry.release] and remembered['r:' .. entry.release] and
-        silent_ms(entry.release) <= FORGET_MS
+-- Where a release belongs: the place at which it was deployed, or put on top, last. What was minted
+-- by silence, or on the return, does not move that. A place, not an order: two may have one order.
+local function rank_of(owner)
+    local rank
+    for i = #known.entries, 1, -1 do
+        local entry = known.entries[i]
+        if entry.release == owner then
+            local why = string.match(remembered['w:' .. entry.token] or '', '^%S+')
+            rank = i
+            if why ~= 'silence' and why ~= 'return' then return rank end
+        end
+    end
+    return rank
+end
+
+-- What its nodes would send again, and without which it would lose its place among the others.
+local function has_nodes(entry, i)
+    return (entry == known.newest[entry.release] or i == rank_of(entry.release)) and
+        remembered['r:' .. entry.release] and silent_ms(entry.release) <= FORGET_MS
 end
 
 -- Drops the oldest that may go until so many are left.
@@ -387,15 +403,27 @@ local function drop(card, may_go)
     if known.is_old then known = read() end
 end
 
--- The newest 32 stay, and the newest entry of a release that has nodes: they would only send it
--- again. Where these are too many, history gives way to them.
+local function drop_most_silent()
+    local found
+    for _, entry in ipairs(known.entries) do
+        if entry ~= known.mine and
+            (not found or silent_ms(entry.release) > silent_ms(found.release)) then
+            found = entry
+        end
+    end
+    redis.call('ZREM', ledger, found.token .. ' ' .. found.release)
+    known = read()
+end
+
+-- The newest 32 stay, and what has nodes. Where these are too many, history gives way to them, and
+-- then those that were seen longest ago to the others, who poll and would put theirs back.
 local function trim()
     if known.card <= HISTORY then return end
     local first = #known.entries - HISTORY
-    drop(HISTORY, function(entry, i) return i <= first and not has_nodes(entry) end)
+    drop(HISTORY, function(entry, i) return i <= first and not has_nodes(entry, i) end)
     if known.card <= KEPT then return end
-    drop(KEPT, function(entry) return not has_nodes(entry) end)
-    drop(KEPT, function() return true end)
+    drop(KEPT, function(entry, i) return not has_nodes(entry, i) end)
+    while known.card > KEPT and #known.entries > 1 do drop_most_silent() end
 end
 
 -- What is remembered of entries and releases that are no more.
@@ -416,21 +444,6 @@ end
 local function is_fixed_new()
     return ARGV[5] ~= '' and known.owner[ARGV[5]] == nil and not (known.mine and
         string.sub(known.mine.token, 1, #ARGV[5] + 1) == ARGV[5] .. '.')
-end
-
--- Where a release belongs: where it was deployed, or put on top, last. What was minted by silence, or
--- on the return, does not move that.
-local function rank_of(owner)
-    local rank
-    for i = #known.entries, 1, -1 do
-        local entry = known.entries[i]
-        if entry.release == owner then
-            local why = string.match(remembered['w:' .. entry.token] or '', '^%S+')
-            rank = entry.order
-            if why ~= 'silence' and why ~= 'return' then return rank end
-        end
-    end
-    return rank
 end
 
 -- A release takes a place above others if each of them is dead or belongs below it. So of several
@@ -455,7 +468,7 @@ local function reason_to_mint(conflict, what)
     if act == 'promote' then
         if mine and top.release ~= release then return 'promote', top.release end
         -- it came there by silence, but now somebody wants it there
-        if mine and rank_of(release) < top.order then give_reason(top.token, 'promote', '-') end
+        if mine and rank_of(release) < #known.entries then give_reason(top.token, 'promote', '-') end
         return nil
     end
     if not mine then

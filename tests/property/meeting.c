@@ -316,7 +316,8 @@ static void find_reason(meeting_t *meeting, const caller_t *caller, const breake
         if (mine != NULL && !same_release(&top->release, &config->release))
             minute->why = BREAKER_WHY_PROMOTE;
         else if (mine != NULL && rank_of(meeting, &config->release) + 1 < meeting->num_facts) {
-            meeting->origins[meeting->num_facts - 1].why = BREAKER_WHY_PROMOTE;
+            meeting->origins[meeting->num_facts - 1] =
+                (breaker_origin_t){.why = BREAKER_WHY_PROMOTE};
             minute->promoted = top->token;
         }
     } else if (mine == NULL) {
