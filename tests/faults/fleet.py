@@ -3,6 +3,7 @@
 import ctypes
 import glob
 import os
+import re
 import select
 
 import client
@@ -15,6 +16,7 @@ CONFIG = """
 listen: {host: 127.0.0.1, port: @port@}
 num-threads: 1
 breaker.state-file: @state@
+@token@
 breaker.cluster:
   app: @app@
   redis: @urls@
@@ -24,6 +26,7 @@ breaker.cluster:
   poll: @poll@ms
   dead-after: @dead@ms
   adopt: @adopt@
+  token-suffix: @suffix@
 hosts:
   default:
     paths:
@@ -34,6 +37,7 @@ hosts:
 """
 
 PAGE = b"<!doctype html><script src=\"/static/{breaker}/app.js\"></script>\n"
+TOKEN = re.compile(rb"/static/([^/]+)/app\.js")
 
 
 class Releases:
@@ -70,6 +74,9 @@ class Node:
         os.chmod(self.directory, 0o777)
         self.state = os.path.join(self.directory, "state")
         self.release = 0
+        self.operator = None
+        self.suffix = False
+        self.dead_ms = fleet.dead_ms
         self.server = None
         self.life = 0
         self.is_up = False
@@ -79,14 +86,17 @@ class Node:
         return harness.expand(
             CONFIG, port=self.port, state=self.state, app=store.APP, urls=fleet.urls(self.at),
             sentinel="sentinel: shop" if fleet.has_sentinels else "", password=fleet.password,
-            poll=fleet.poll_ms, dead=fleet.dead_ms, adopt=fleet.adopt,
+            poll=fleet.poll_ms, dead=self.dead_ms, adopt=fleet.adopt,
+            suffix="ON" if self.suffix else "OFF",
+            token="breaker.token: %s" % harness.quoted(self.operator) if self.operator else "",
             tree=fleet.releases.trees[self.release], pages=fleet.pages)
 
-    def start(self, release=None, clock=None):
-        """Starts a process; returns when it says that it is ready."""
+    def start(self, release=None, clock=None, operator=None, suffix=False):
+        """Starts a process; returns when it says that it is ready. What belongs to a release stays
+        until another one comes."""
         assert self.server is None
         if release is not None:
-            self.release = release
+            self.release, self.operator, self.suffix = release, operator, suffix
         env = {}
         if clock is not None:
             env = {"LD_PRELOAD": faketime_library(), "FAKETIME": clock,
@@ -108,15 +118,22 @@ class Node:
         server, self.server = self.server, None
         server.stop()
 
+    def lane(self):
+        """Its way to Redis; None behind sentinels."""
+        return self.fleet.lanes[self.at] if self.fleet.lanes else None
+
+    def is_parted(self):
+        """Whether nothing of it gets to Redis."""
+        lane = self.lane()
+        return lane is not None and (lane.is_silent or lane.is_cut)
+
     def token(self):
-        """The current token, by the redirect that an old one gets."""
+        """The current token, by the node's page."""
         try:
-            response = client.get(self.port, "/static/1/" + PATHS[0])
+            match = TOKEN.search(client.get(self.port, "/").body)
         except OSError:
             return None
-        if response.status != 301:
-            return None
-        return response.get("location").split("/")[2]
+        return match.group(1).decode() if match else None
 
 
 class Fleet:

@@ -2,13 +2,16 @@
 mended; what happens to nodes happens at once. Everything random comes from the schedule's seed."""
 
 import os
+import subprocess
 import time
 
 import fleet as fleets
 import harness
+import order as orders
 import store
 
 CLOCKS = ["+10s", "-10s", "+3y", "-3y"]
+DEAD_AFTERS = [0.75, 1, 1.5]
 
 
 class World:
@@ -21,6 +24,8 @@ class World:
         self.proxy = proxy
         self.with_clocks = with_clocks
         self.hits = 0
+        self.operators = 0
+        self.order = orders.Order(self)
 
     def nodes(self, number):
         return self.rng.sample(self.fleet.nodes, number)
@@ -31,6 +36,27 @@ class World:
 
     def release(self):
         return self.rng.randrange(len(self.fleet.releases.trees))
+
+    # ---- the times that the nodes go by; lib/cluster/agree.lua has them ----
+
+    def interval_s(self):
+        return max(self.fleet.poll_ms, len(self.fleet.nodes) / 2) / 1000
+
+    def return_s(self):
+        """Within this a living node is back after a cut, and silence counts from its end only."""
+        return 1.5 + 2 * self.interval_s() + 2
+
+    def dead_s(self):
+        """After so much silence anybody is dead."""
+        longest_ms = max(node.dead_ms for node in self.fleet.nodes)
+        return max(longest_ms / 1000, self.return_s() + 3 * self.interval_s())
+
+    def least_silence_s(self):
+        """Who was cut off for shorter is never dead: it is heard again in time."""
+        shortest_ms = DEAD_AFTERS[0] * self.fleet.dead_ms
+        dead_s = max(shortest_ms / 1000, self.return_s() + 3 * self.interval_s())
+        # cap of the back-off, and a poll on its way
+        return dead_s - 1.5 - 2 * self.interval_s()
 
 
 # ---- Redis and the way to it: generators that break, yield, and mend ----
@@ -55,9 +81,22 @@ def flushall(world):
 
 
 def keys_deleted(world):
-    keys = world.rng.choice(([store.LEDGER], [store.NODES], [store.LEDGER, store.NODES]))
-    world.redis.ask("DEL", *keys)
+    keys = [store.LEDGER, store.NODES, store.STATE, store.INFO]
+    world.redis.ask("DEL", *world.rng.sample(keys, world.rng.choice((1, 1, 1, 2))))
     yield
+
+
+def scripts_flushed(world):
+    world.redis.ask("SCRIPT", "FLUSH")
+    yield
+
+
+def no_evalsha(world):
+    world.redis.ask("ACL", "SETUSER", "default", "-evalsha")
+    if world.rng.random() < 0.5:
+        world.redis.ask("CLIENT", "KILL", "TYPE", "normal")
+    yield
+    world.redis.ask("ACL", "SETUSER", "default", "+evalsha")
 
 
 def old_dump(world):
@@ -123,8 +162,8 @@ def read_only(world):
 
 
 def wrong_type(world):
-    key = world.rng.choice((store.LEDGER, store.NODES))
-    world.redis.ask("SET", key, "not a sorted set")
+    key = world.rng.choice((store.LEDGER, store.NODES, store.STATE, store.INFO))
+    world.redis.ask("SET", key, "neither a sorted set nor a hash")
     yield
     world.redis.ask("DEL", key)
 
@@ -270,19 +309,50 @@ def clock_off(world):
     node.start(clock=world.rng.choice(CLOCKS))
 
 
+def token_of(world):
+    """Usually a minted token, one that ends in the release's id at times, or the operator's: a name
+    that has no order in itself."""
+    which = world.rng.random()
+    if world.fleet.adopt == "any" or which < 0.6:
+        return {}
+    if which < 0.75:
+        return {"suffix": True}
+    world.operators += 1
+    return {"operator": world.rng.choice(("v1.%d.0", "%d", "%d-a11ce")) % (7 + world.operators)}
+
+
 def roll_out(world, most=None):
     """Another release, which may be an earlier one, on some nodes."""
-    release = world.release()
+    release, token = world.release(), token_of(world)
     for node in world.nodes(world.rng.randrange(1, (most or len(world.fleet.nodes)) + 1)):
         if world.rng.random() < 0.5:
             node.stop()
         else:
             node.kill()
-        node.start(release=release, clock=clock_of(world))
+        node.start(release=release, clock=clock_of(world), **token)
 
 
-REDIS = [redis_killed, redis_emptied, flushall, keys_deleted, old_dump, redis_stopped,
-         clients_killed, half_partitioned, all_partitioned, connections_cut, latency,
+def dead_after_changed(world):
+    for node in world.nodes(world.rng.randrange(1, 3)):
+        node.stop()
+        node.dead_ms = int(world.fleet.dead_ms * world.rng.choice(DEAD_AFTERS))
+        node.start()
+
+
+def promoted(world):
+    """Somebody puts an older release on top."""
+    living = world.order.living(world.order.read())
+    release = world.rng.choice(living[:-1] or living)
+    world.order.promoted.add(release)
+    subprocess.run([os.path.join(harness.BIN, "breakerctl"),
+                    "--redis", "redis://127.0.0.1:%d" % world.redis.port, "--user", "default",
+                    "--password-file", world.fleet.password, "--app", store.APP,
+                    "promote", release], check=True, capture_output=True)
+
+
+REDIS = [redis_killed, redis_emptied, flushall, keys_deleted, scripts_flushed, no_evalsha, old_dump,
+         redis_stopped, clients_killed, half_partitioned, all_partitioned, connections_cut, latency,
          wrong_password, read_only, wrong_type, out_of_memory, evicted]
 GUARDED = [failover_with_lost_writes, failover, failover_asked_for, master_stopped]
-NODES = [node_killed, node_without_state, state_file_torn, node_killed_saving, clock_off, roll_out]
+NODES = [node_killed, node_without_state, state_file_torn, node_killed_saving, clock_off, roll_out,
+         dead_after_changed, promoted]

@@ -2,7 +2,8 @@
 answer. `run.py --seed 7 --faults 100 --nodes 8 --flavour uv` replays the schedule of seed 7.
 
 After each fault it is measured how long it takes until all is as it should be again: every node has
-polled, the nodes of one release have one token, and Redis has it as the newest of that release."""
+polled, the nodes of one release have one token, and Redis has it as the newest of that release.
+Then it is checked that the releases are in their places."""
 
 import argparse
 import collections
@@ -21,13 +22,17 @@ import client
 import fleet as fleets
 import harness
 import kinds
+import order as orders
 import proxy as proxies
+import silence
 import store
 import watch as watches
 
 AGREE_LIMIT_S = 10
 MOMENTS = (kinds.flushall, kinds.keys_deleted, kinds.clients_killed, kinds.latency)
-OUTAGES = {kind.__name__ for kind in kinds.REDIS if kind not in MOMENTS}
+OUTAGES = {kind.__name__ for kind in kinds.REDIS + silence.REDIS + silence.SIDES
+           if kind not in MOMENTS}
+NODES = kinds.NODES + silence.NODES
 
 
 class Run:
@@ -40,6 +45,9 @@ class Run:
         self.breaches = {}
         self.hits = 0
         self.wished = 0
+        self.release_at = {}
+        self.orders = {}
+        self.alone_s = None
 
     def breach(self, text):
         self.breaches[text] = self.breaches.get(text, 0) + 1
@@ -63,7 +71,7 @@ class Run:
         scratch = harness.Scratch()
         redis = proxy = None
         try:
-            redis = store.Redis()
+            redis = store.Redis(saves=self.rng.choice(("", store.DEBIAN_SAVE)))
             redis.keep_dump()
             ports = [harness.free_port() for _ in range(self.options.nodes)]
             proxy = proxies.Proxy(ports, redis.port)
@@ -81,9 +89,11 @@ class Run:
             scratch.remove()
 
     def pool(self):
-        nodes = [kind for kind in kinds.NODES
-                 if self.options.clocks or kind is not kinds.clock_off]
-        return kinds.REDIS + nodes
+        lasting = silence.REDIS + silence.SIDES + silence.NODES
+        pool = lasting if self.options.only == "silence" else kinds.REDIS + kinds.NODES + lasting
+        without = [] if self.options.clocks else [kinds.clock_off]
+        without += [] if store.has_clock() else [silence.redis_clock]
+        return [kind for kind in pool if kind not in without]
 
     def phase_guarded(self, number):
         scratch = harness.Scratch()
@@ -103,25 +113,28 @@ class Run:
             scratch.remove()
 
     def phase(self, world, schedule, dumped):
-        watch = watches.Watch(world.fleet, self.options.seed, 0.005 * self.options.nodes)
+        watch = watches.Watch(world.fleet, world.order.book, self.options.seed,
+                              self.options.pause / 1000 * self.options.nodes)
+        world.order.presence.start()
         try:
             watch.start()
             self.begin(world)
-            self.measure(world, "the start", time.monotonic(), world.redis.now_ms())
+            self.measure(world, "the start", time.monotonic())
             for at, kind in enumerate(schedule):
                 watch.during = "fault %d, %s" % (at, kind.__name__)
                 self.fault(world, watch, kind)
                 if dumped is not None and self.rng.random() < 0.15:
                     dumped.keep_dump()
-            if dumped is not None and self.options.dead_after <= 5000:
+            if dumped is not None and self.options.dead_after <= 15000:
                 watch.during = "the last rollout"
                 self.last_release(world)
             watch.stop()
             for node in world.fleet.nodes:
                 node.stop()
         finally:
-            watch.is_over = True
+            watch.is_over = world.order.presence.is_over = True
             world.fleet.end()
+            self.orders.update(world.order.counts)
             self.requests += watch.requests
             self.hits += world.hits
             for text, count in watch.breaches.items():
@@ -136,14 +149,18 @@ class Run:
 
     def fault(self, world, watch, kind):
         self.counts[kind.__name__] += 1
-        if kind in kinds.NODES:
+        if kind in silence.TWO_SIDED:
+            silence.make_sides(world)
+            self.measure(world, "make_sides", time.monotonic())
+        if kind in NODES:
             self.wished += kind is kinds.node_killed_saving
             kind(world)
         else:
             breakage = kind(world)
-            next(breakage)
             # how long the fault lasts is part of the schedule
-            end = time.monotonic() + self.rng.uniform(0.1, self.options.lasting)
+            spell_s = next(breakage) or self.rng.uniform(0.1, self.options.lasting)
+            end = time.monotonic() + spell_s
+            watch.during += " for %.1f s" % spell_s
             if self.rng.random() < 0.3:
                 inner = self.rng.choice((kinds.node_killed, kinds.node_without_state,
                                          kinds.roll_out))
@@ -155,15 +172,15 @@ class Run:
                 raise AssertionError("a fault breaks once")
         if self.options.verbose:
             print("%s" % watch.during, end=" ", flush=True)
-        self.measure(world, watch.during, time.monotonic(), world.redis.now_ms())
+        self.measure(world, watch.during, time.monotonic())
 
     # ---- agreement ----
 
-    def measure(self, world, after, since, since_ms):
-        """Waits for the agreement; notes how long it took."""
+    def measure(self, world, after, since):
+        """Waits for the agreement; notes how long it took; then looks at the order."""
         limit_s = AGREE_LIMIT_S * harness.SLOWDOWN
         # a poll that Redis saw in this very millisecond may have been on its way before
-        since_ms += 2
+        since_ms = world.redis.now_ms() + 2
         while True:
             wrong = self.disagreement(world, since_ms)
             spent = time.monotonic() - since
@@ -174,15 +191,50 @@ class Run:
                 break
             time.sleep(0.01)
         self.times.append((spent, after))
+        self.check_order(world, after)
         if self.options.verbose:
             print("%.2f s" % spent, wrong or "", flush=True)
 
-    @staticmethod
-    def disagreement(world, since_ms):
+    def check_order(self, world, after):
+        """A release that was overtaken takes its place again within some polls."""
+        end = time.monotonic() + AGREE_LIMIT_S * harness.SLOWDOWN
+        while True:
+            try:
+                entries = world.order.read()
+                world.order.release_at.update(self.release_at)
+                wrong = world.order.trouble(entries)
+                if wrong is None or time.monotonic() > end:
+                    break
+            except (store.Down, store.Refused):
+                if time.monotonic() > end:
+                    return
+            time.sleep(0.05)
+        if wrong is not None:
+            self.breach("ORDER, after %s: %s" % (after, wrong))
+        for text in world.order.settle(kind_of(after), entries, self.release_at):
+            what, _, rest = text.partition(": ")
+            self.breach("%s, during %s: %s" % (what, after, rest))
+        self.check_names(world, entries, after)
+
+    def check_names(self, world, entries, after):
+        """Of names without an order in themselves every node knows now what Redis knows."""
+        names = [entry for entry in entries if not orders.is_minted(entry.token)]
+        owner = {entry.token: entry.order for entry in entries}
+        for node in world.fleet.living():
+            for entry in self.rng.sample(names, min(2, len(names))):
+                own = owner.get(node.token(), 0)
+                path = "/static/%s/%s" % (entry.token, fleets.PATHS[0])
+                status = client.get(node.port, path).status
+                if status not in (200, 301) and not (status == 503 and entry.order > own):
+                    self.breach("P5, after %s: node %d: %s: %d"
+                                % (after, node.at, entry.token, status))
+
+    def disagreement(self, world, since_ms):
         """What is not yet as it should be; None when all is."""
         living = world.fleet.living()
         try:
-            polled = world.redis.ask("ZCOUNT", store.NODES, since_ms, "+inf")
+            # where its clock was set back, what lies ahead is of before
+            polled = world.redis.ask("ZCOUNT", store.NODES, since_ms, world.redis.now_ms())
             ledger = [member.split() for member in
                       world.redis.ask("ZRANGE", store.LEDGER, "0", "-1")]
         except (store.Down, store.Refused) as error:
@@ -196,6 +248,7 @@ class Run:
             token = node.token()
             if token not in owner:
                 return "Redis lacks %s of node %d" % (token, node.at)
+            self.release_at[owner[token]] = node.release
             if newest[owner[token]] != token:
                 return "node %d is behind at %s" % (node.at, token)
             if tokens.setdefault(node.release, token) != token:
@@ -214,9 +267,11 @@ class Run:
             newest = world.redis.ask("ZRANGE", store.LEDGER, "-1", "-1")
             tokens = {node.token() for node in world.fleet.nodes}
             return len(tokens) == 1 and newest and newest[0].split()[0] in tokens
+        since = time.monotonic()
         try:
             harness.wait_until(is_on_top, "the last release on top",
-                               self.options.dead_after / 1000 + 10)
+                               world.dead_s() + world.return_s() + 2 * world.interval_s() + 5)
+            self.alone_s = round(time.monotonic() - since, 1)
         except AssertionError as error:
             self.breach("P7: %s" % error)
 
@@ -235,6 +290,9 @@ class Run:
                             "p99": at(spent, 0.99), "max": round(worst[0], 3),
                             "worst": worst[1], "over 3 s": sum(each > 3 for each in spent)},
             "times_s": self.times_of_kinds(),
+            "order": {"kinds": "looked at, turned over, by silence, on the return",
+                      **dict(sorted(self.orders.items()))},
+            "left_alone_on_top_s": self.alone_s,
             "breaches": self.breaches,
         }
 
@@ -242,12 +300,16 @@ class Run:
         """How long the agreement took after each fault, by its kind, for table.py."""
         times = {}
         for spent, after in self.times:
-            kind, _, inner = after.split(", ")[-1].partition(" with ")
+            kind = kind_of(after)
             # nodes that were started while Redis was away are a case of their own
-            if inner and kind in OUTAGES:
+            if " with " in after and kind in OUTAGES:
                 kind = "start_meanwhile"
             times.setdefault(kind, []).append(round(spent, 3))
         return dict(sorted(times.items()))
+
+
+def kind_of(after):
+    return after.split(", ")[-1].split(" for ")[0].split(" with ")[0]
 
 
 def at(numbers, share):
@@ -286,7 +348,11 @@ def main():
     parser.add_argument("--flavour", choices=harness.PROGRAMS, default="evloop")
     parser.add_argument("--poll", type=int, default=1000, help="milliseconds")
     parser.add_argument("--dead-after", type=int, default=4000, help="milliseconds")
-    parser.add_argument("--lasting", type=float, default=2.5, help="longest fault in seconds")
+    parser.add_argument("--lasting", type=float, default=2.5,
+                        help="longest fault in seconds, but for those that are silent")
+    parser.add_argument("--only", choices=("silence",), help="these faults only")
+    parser.add_argument("--pause", type=float, default=5,
+                        help="milliseconds, by node, between the rounds of the client")
     parser.add_argument("--failovers", type=int, default=4,
                         help="as many more faults, behind sentinels")
     parser.add_argument("--no-clocks", dest="clocks", action="store_false")
@@ -299,6 +365,9 @@ def main():
         if trouble is not None:
             print("without wrong clocks: " + trouble, file=sys.stderr)
             options.clocks = False
+    if not store.has_clock():
+        print("without steps of Redis's clock: %s is not built" % store.CLOCK_LIBRARY,
+              file=sys.stderr)
     run = Run(options)
     run.run()
     report = run.report()

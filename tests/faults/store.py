@@ -1,10 +1,12 @@
-"""A private Redis: started, killed, stopped, restored. Its data lie in a dump that is written on
-demand only, so that a restart brings back exactly what the fault says."""
+"""A private Redis: started, killed, stopped, restored, its clock set. Its data lie in a dump that
+is written on demand only, so that a restart brings back exactly what the fault says; or now and
+then as well, as Debian's configuration has it."""
 
 import os
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import time
 
@@ -12,7 +14,10 @@ import harness
 
 PASSWORD = "right"
 APP = "faults"
-LEDGER, NODES = "{%s}:breaker" % APP, "{%s}:breaker:nodes" % APP
+LEDGER = "{%s}:breaker" % APP
+NODES, STATE, INFO = LEDGER + ":nodes", LEDGER + ":state", LEDGER + ":info"
+DEBIAN_SAVE = "3600 1 300 100 60 10000"
+CLOCK_LIBRARY = os.path.join(harness.BIN, "redis-clock.so")
 
 
 class Down(Exception):
@@ -62,24 +67,45 @@ def _read(stream):
     return [_read(stream) for _ in range(int(rest))]
 
 
+def has_clock():
+    """Whether the clock of a Redis can be set."""
+    return os.path.exists(CLOCK_LIBRARY)
+
+
 class Redis:
-    def __init__(self, *arguments, port=None):
+    def __init__(self, *arguments, port=None, saves=""):
         self.scratch = harness.Scratch()
         self.port = port or harness.free_port()
         self.arguments = list(arguments)
         self.process = None
+        self.saves = saves
+        self.old_since = None
+        self.offset_s = 0
+        self.set_clock(0)
         self.start()
 
     def command(self):
-        return ["redis-server", "--bind", "127.0.0.1", "--port", str(self.port), "--save", "",
-                "--dir", self.scratch.path, "--requirepass", PASSWORD, "--masterauth", PASSWORD,
-                "--repl-diskless-sync-delay", "0", *self.arguments]
+        return ["redis-server", "--bind", "127.0.0.1", "--port", str(self.port),
+                "--dir", self.scratch.path, "--save", self.saves, "--requirepass", PASSWORD,
+                "--masterauth", PASSWORD, "--repl-diskless-sync-delay", "0", *self.arguments]
 
     def start(self):
         with open(self.scratch("log"), "ab") as log:
             self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=log,
-                                            stderr=log)
+                                            stderr=log, env=self.environment())
         harness.wait_until(self.is_up, "redis-server on port %d" % self.port)
+
+    def environment(self):
+        if not has_clock():
+            return None
+        return dict(os.environ, LD_PRELOAD=CLOCK_LIBRARY, BREAKER_TEST_CLOCK=self.scratch("clock"))
+
+    def set_clock(self, offset_s):
+        """Sets it so many seconds ahead of the machine's, at once."""
+        self.offset_s = offset_s
+        # in place: it is mapped
+        with open(self.scratch("clock"), "r+b" if self.process else "wb") as file:
+            file.write(struct.pack("=q", offset_s * 1000000))
 
     def is_up(self):
         try:
@@ -107,12 +133,18 @@ class Redis:
     # ---- the dump ----
 
     def save(self):
-        self.ask("SAVE")
+        def is_saved():
+            try:
+                return self.ask("SAVE") == "OK"
+            except Refused:  # it is at it by itself
+                return False
+        harness.wait_until(is_saved, "the dump")
 
     def keep_dump(self):
         """Sets today's data aside, for a day when they are old."""
         self.save()
         shutil.copy(self.scratch("dump.rdb"), self.scratch("old.rdb"))
+        self.old_since = time.monotonic()
 
     def bring_old_dump(self):
         shutil.copy(self.scratch("old.rdb"), self.scratch("dump.rdb"))

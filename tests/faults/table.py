@@ -1,4 +1,5 @@
-"""How long nodes took to agree again, by kind of fault, from one or more reports of run.py:
+"""How long nodes took to agree again, by kind of fault, and how often the order of releases turned
+over, from one or more reports of run.py:
 `run.py --seed 7 >7.json; run.py --seed 8 >8.json; table.py 7.json 8.json`."""
 
 import json
@@ -7,18 +8,23 @@ import sys
 
 # the rows of README.md's table
 ROWS = {
-    "Redis with its data": ["redis_killed"],
-    "Redis empty, flushed": ["redis_emptied", "flushall", "keys_deleted", "evicted"],
-    "an old backup, a lagging replica": ["old_dump", "failover_with_lost_writes"],
+    "Redis with its data": ["redis_killed", "redis_away"],
+    "Redis empty, flushed": ["redis_emptied", "flushall", "keys_deleted", "evicted",
+                             "scripts_flushed"],
+    "an old backup, a lagging replica": ["old_dump", "old_backup", "redis_crashed",
+                                         "failover_with_lost_writes"],
     "nodes cannot reach Redis": ["half_partitioned", "all_partitioned", "connections_cut",
-                                 "clients_killed"],
-    "the connection hangs": ["redis_stopped", "latency"],
+                                 "clients_killed", "newest_cut_off", "older_cut_off",
+                                 "back_to_one_side"],
+    "the connection hangs": ["redis_stopped", "redis_hangs", "latency"],
+    "Redis's clock": ["redis_clock"],
     "a node killed": ["node_killed", "node_killed_saving", "node_without_state",
-                      "state_file_torn"],
+                      "state_file_torn", "side_left", "dead_after_changed"],
     "a start while Redis is away": ["start_meanwhile"],
-    "another release, wrong clocks": ["roll_out", "clock_off"],
-    "password, read-only, type, memory": ["wrong_password", "read_only", "wrong_type",
-                                          "out_of_memory"],
+    "another release, wrong clocks": ["roll_out", "make_sides", "promoted",
+                                      "clock_off"],
+    "password, read-only, type, memory": ["wrong_password", "no_evalsha", "read_only",
+                                          "wrong_type", "out_of_memory"],
     "a sentinel failover": ["failover", "failover_asked_for", "master_stopped"],
 }
 
@@ -30,12 +36,29 @@ def read(path):
     return json.loads(text[text.index("{\n"):])
 
 
+def p99_of(times):
+    return sorted(times)[min(len(times) - 1, int(0.99 * len(times)))]
+
+
 def tell(title, times):
-    print("%-36s %6s %8s %8s" % (title, "times", "median", "worst"))
+    print("%-36s %6s %8s %8s %8s" % (title, "times", "median", "p99", "worst"))
     for what, spent in times.items():
         if spent:
-            print("%-36s %6d %8.2f %8.2f" % (what, len(spent), statistics.median(spent),
-                                             max(spent)))
+            print("%-36s %6d %8.2f %8.2f %8.2f" % (what, len(spent), statistics.median(spent),
+                                                   p99_of(spent), max(spent)))
+    print()
+
+
+def tell_orders(reports):
+    sums = {}
+    for report in reports:
+        for kind, counts in report["order"].items():
+            if kind != "kinds":
+                sums[kind] = [sum(each) for each in zip(counts, sums.get(kind, [0] * 4))]
+    print("%-36s %9s %11s %10s %7s" % ("the order", "looked at", "turned over", "by silence",
+                                       "return"))
+    for kind, counts in sorted(sums.items()):
+        print("%-36s %9d %11d %10d %7d" % (kind, *counts))
     print()
 
 
@@ -50,8 +73,9 @@ def main():
     tell("kind", dict(sorted(times.items())))
     tell("row", {row: sum((times.get(kind, []) for kind in among), [])
                  for row, among in ROWS.items()})
+    tell_orders(reports)
     every = sorted(sum(times.values(), []))
-    p99 = every[min(len(every) - 1, int(0.99 * len(every)))]
+    p99 = p99_of(every)
     print("%d faults in %d runs, %d requests: median %.2f s, 99th percentile %.2f s, worst %.2f s, "
           "%d over 3 s, %d breaches" % (
               sum(report["faults"] for report in reports), len(reports),
