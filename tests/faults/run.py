@@ -181,11 +181,13 @@ class Run:
         limit_s = AGREE_LIMIT_S * harness.SLOWDOWN
         # a poll that Redis saw in this very millisecond may have been on its way before
         since_ms = world.redis.now_ms() + 2
+        last = ""
         while True:
             wrong = self.disagreement(world, since_ms)
             spent = time.monotonic() - since
             if wrong is None:
                 break
+            last = wrong
             if spent > limit_s:
                 self.breach("P6, after %s: %s" % (after, wrong))
                 break
@@ -193,7 +195,7 @@ class Run:
         self.times.append((spent, after))
         self.check_order(world, after)
         if self.options.verbose:
-            print("%.2f s" % spent, wrong or "", flush=True)
+            print("%.2f s" % spent, last, flush=True)
 
     def check_order(self, world, after):
         """A release that was overtaken takes its place again within some polls."""
