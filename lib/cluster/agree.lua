@@ -52,7 +52,7 @@
 -- Errors: WRONGTYPE as Redis says it, and ERR for arguments out of the layout and for a ledger
 -- whose newest order leaves no room for another.
 
-local ORDER_END, FORGET_MS, PAGE = 2 ^ 53, 600000, 100
+local ORDER_END, FORGET_MS, PAGE, FLEET_MAX = 2 ^ 53, 600000, 100, 1000000
 -- how often it is looked at whether somebody else wrote to the ledger, how finely time is noted,
 -- how often the fleet is counted, in ms
 local HASHED_MS, GRAIN_MS, COUNTED_MS = 10000, 100, 1000
@@ -89,7 +89,14 @@ local FIELDS = {
     'r:' .. release, 'd:' .. release, 'q:' .. release
 }
 local values = redis.call('HMGET', state, unpack(FIELDS))
-local fleet = tonumber(values[9]) or math.max(1, tonumber(ARGV[11]) or 1)
+
+-- A number that nobody of ours wrote must not set the pace.
+local function fleet_of(text)
+    local number = tonumber(text)
+    return number and number >= 1 and number <= FLEET_MAX and number or nil
+end
+
+local fleet = fleet_of(values[9]) or fleet_of(ARGV[11]) or 1
 
 -- All is paced by the size of the fleet: fleet.c has the same formulas.
 local interval_ms = math.max(poll_ms or 0, math.ceil(fleet / 2))
@@ -105,7 +112,7 @@ end
 -- Nothing is new: the ledger was not written to since it was hashed, and the caller needs nothing.
 local hashed_ms, heard_ms = since(values[3]), since(values[5])
 local is_same = act == 'hold' and values[1] == ARGV[9] and hashed_ms and hashed_ms < HASHED_MS and
-    clock_ms and dead_ms and id ~= '' and redis.call('ZCARD', ledger) == tonumber(values[2])
+    clock_ms and dead_ms and poll_ms and id ~= '' and redis.call('ZCARD', ledger) == tonumber(values[2])
 
 -- It was noted lately how long Redis is there and that the caller's release lives.
 local function is_noted()
@@ -251,6 +258,8 @@ if is_same and is_in_place() and redis.call('ZADD', nodes, decimal(now), member)
     }
 end
 
+-- ---- any other poll ----
+
 local HISTORY, KEPT, AHEAD_MS = 32, 63, 60000
 
 local function is_word(text, longest)
@@ -297,7 +306,7 @@ local function read()
         local token, owner = string.match(all[i], '^(%S+) (%S+)$')
         local order = tonumber(all[i + 1])
         if token and is_token(token) and is_release(owner) and is_order(order) then
-            local entry = { order = order, token = token, release = owner, rank = (i - 1) / 2 }
+            local entry = { order = order, token = token, release = owner }
             table.insert(found.entries, entry)
             table.insert(lines, decimal(order) .. ' ' .. token .. ' ' .. owner)
             if not found.owner[token] then
@@ -326,7 +335,8 @@ local WHY = {
     join = true, operator = true, conflict = true, promote = true, silence = true, ['return'] = true
 }
 
--- Of an entry that is put back the one who does knows why it was there, or nobody.
+-- Who puts an entry back knows why it was there, or nobody does; nor does Redis once it has lost what
+-- it remembered.
 local function take_reason(token, text)
     local why, what, when = string.match(text, '^ (%S+) (%S+) (%d+)$')
     if WHY[why] and (what == '-' or is_release(what)) and is_order(tonumber(when)) then
@@ -352,6 +362,7 @@ local function merge(line, is_own)
         end
     elseif there == owner then
         if order < known.order[token] then add(order, token, owner) end
+        if not remembered['w:' .. token] then take_reason(token, reason) end
     elseif owner == release or there == release then
         return order, owner == release and there or owner
     end
@@ -369,33 +380,31 @@ local function merge_all()
     return conflict, what
 end
 
--- Where a release belongs: the place at which it was deployed, or put on top, last. What was minted
+-- Where each release belongs: the place at which it was deployed, or put on top, last. What was minted
 -- by silence, or on the return, does not move that. A place, not an order: two may have one order.
-local function rank_of(owner)
-    local rank
-    for i = #known.entries, 1, -1 do
-        local entry = known.entries[i]
-        if entry.release == owner then
-            local why = string.match(remembered['w:' .. entry.token] or '', '^%S+')
-            rank = i
-            if why ~= 'silence' and why ~= 'return' then return rank end
+local function find_ranks()
+    local ranks = {}
+    for i, entry in ipairs(known.entries) do
+        local why = string.match(remembered['w:' .. entry.token] or '', '^%S+')
+        if not ranks[entry.release] or why ~= 'silence' and why ~= 'return' then
+            ranks[entry.release] = i
         end
     end
-    return rank
+    return ranks
 end
 
 -- What its nodes would send again, and without which it would lose its place among the others.
-local function has_nodes(entry, i)
-    return (entry == known.newest[entry.release] or i == rank_of(entry.release)) and
+local function has_nodes(entry, i, ranks)
+    return (entry == known.newest[entry.release] or i == ranks[entry.release]) and
         remembered['r:' .. entry.release] and silent_ms(entry.release) <= FORGET_MS
 end
 
 -- Drops the oldest that may go until so many are left.
-local function drop(card, may_go)
-    local excess = known.card - card
+local function drop(num, may_go)
+    local excess, ranks = #known.entries - num, find_ranks()
     for i, entry in ipairs(known.entries) do
         if excess <= 0 then break end
-        if entry ~= known.mine and may_go(entry, i) then
+        if entry ~= known.mine and may_go(entry, i, ranks) then
             redis.call('ZREM', ledger, entry.token .. ' ' .. entry.release)
             excess, known.is_old = excess - 1, true
         end
@@ -418,16 +427,16 @@ end
 -- The newest 32 stay, and what has nodes. Where these are too many, history gives way to them, and
 -- then those that were seen longest ago to the others, who poll and would put theirs back.
 local function trim()
-    if known.card <= HISTORY then return end
     local first = #known.entries - HISTORY
-    drop(HISTORY, function(entry, i) return i <= first and not has_nodes(entry, i) end)
-    if known.card <= KEPT then return end
-    drop(KEPT, function(entry, i) return not has_nodes(entry, i) end)
-    while known.card > KEPT and #known.entries > 1 do drop_most_silent() end
+    if first <= 0 then return end
+    drop(HISTORY, function(entry, i, ranks) return i <= first and not has_nodes(entry, i, ranks) end)
+    drop(KEPT, function(entry, i, ranks) return not has_nodes(entry, i, ranks) end)
+    while #known.entries > KEPT do drop_most_silent() end
 end
 
 -- What is remembered of entries and releases that are no more.
 local function clean()
+    write_news()
     for field in pairs(remembered) do
         local kind, name = string.match(field, '^([dqrw]):(.+)$')
         local is_gone = kind == 'w' and not known.owner[name] or
@@ -449,11 +458,11 @@ end
 -- A release takes a place above others if each of them is dead or belongs below it. So of several
 -- that live the newest takes the place of a dead one, and who was only cut off takes its own again.
 local function reason_to_pass()
-    local rank, why = rank_of(release), 'return'
+    local ranks, why = find_ranks(), 'return'
     for i = #known.entries, 1, -1 do
         local entry = known.entries[i]
         if entry == known.mine then break end
-        if entry == known.newest[entry.release] and rank_of(entry.release) > rank then
+        if entry == known.newest[entry.release] and ranks[entry.release] > ranks[release] then
             remember('q:' .. release, entry.release)
             if not is_dead(entry.release) then return nil end
             why = 'silence'
@@ -468,7 +477,7 @@ local function reason_to_mint(conflict, what)
     if act == 'promote' then
         if mine and top.release ~= release then return 'promote', top.release end
         -- it came there by silence, but now somebody wants it there
-        if mine and rank_of(release) < #known.entries then give_reason(top.token, 'promote', '-') end
+        if mine and find_ranks()[release] < #known.entries then give_reason(top.token, 'promote', '-') end
         return nil
     end
     if not mine then
@@ -478,8 +487,7 @@ local function reason_to_mint(conflict, what)
     if conflict and mine.order <= conflict then return 'conflict', what end
     if is_fixed_new() then return 'operator', '-' end
     if top.release == release then return nil end
-    local why = reason_to_pass()
-    return why, top.release
+    return reason_to_pass(), top.release
 end
 
 local function name_of(order)
@@ -519,18 +527,18 @@ local function find_info(of)
     return redis.call('ZRANGE', info, '[' .. of .. ' ', '(' .. of .. '!', 'BYLEX', 'LIMIT', 0, 1)[1]
 end
 
--- One id is one node, whatever it served before and from where.
-local function note_info()
-    local found, since = find_info(id), decimal(now)
+-- One id is one node, whatever it served before and from where. `found` is its line.
+local function note_info(found)
+    local from = decimal(now)
     if found then
         local owner, at, _, before = string.match(found, '^%S+ (%S+) (%S+) (%S+) (%d+)$')
-        if ARGV[9] ~= '' then since = before or since end
+        if ARGV[9] ~= '' then from = before or from end
         if owner and (owner ~= release or at ~= address) then
             redis.call('ZREM', nodes, owner .. ' ' .. at .. ' ' .. id)
         end
     end
-    local line = id .. ' ' .. member:sub(1, -#id - 2) .. ' ' ..
-        (known.mine and known.mine.token or '-') .. ' ' .. since
+    local token = known.mine and known.mine.token or '-'
+    local line = table.concat({ id, release, address, token, from }, ' ')
     if line == found then return end
     if found then redis.call('ZREM', info, found) end
     redis.call('ZADD', info, 0, line)
@@ -566,9 +574,8 @@ local function remember_ledger()
     remember('top', known.top and known.top.release or '')
 end
 
+-- Returns the error that the arguments or the numbers' end come to.
 local function update()
-    known = read()
-    recall_all()
     local conflict, what, failed = merge_all()
     if failed then return failed end
     local why, because = reason_to_mint(conflict, what)
@@ -578,28 +585,39 @@ local function update()
     end
     trim()
     if why then clean() end
-    if id ~= '' then note_info() end
     remember_ledger()
 end
 
-local function poll()
+-- Somebody who is no node bears no witness: neither that nodes can poll nor how many do.
+local function note_node()
     pass_time()
-    if id ~= '' then
-        redis.call('ZADD', nodes, decimal(now), member)
-        note_release()
-    end
+    redis.call('ZADD', nodes, decimal(now), member)
+    note_release()
     count_fleet()
     sweep(math.max(FORGET_MS, dead_ms))
+end
+
+-- All four keys are looked at before one is written to: of a wrong type it is an error then, and
+-- nothing was begun.
+local function poll()
+    known = read()
+    recall_all()
+    redis.call('ZCARD', nodes)
+    local found = find_info(id)
+    if id ~= '' then note_node() end
     local failed = update()
+    if id ~= '' and not failed then note_info(found) end
     write_news()
     return failed
 end
 
+local ACTS = { hold = true, mint = true, settle = true, promote = true, leave = true }
+
 local function are_arguments()
     local is_node = #address > 0 and #address <= 280 and #id <= 64 and
         not string.find(address .. id, '%s')
-    return act == 'read' or is_node and is_release(release) and is_order(clock_ms) and
-        is_order(dead_ms) and is_order(poll_ms)
+    return act == 'read' or ACTS[act] and is_node and is_release(release) and
+        is_order(clock_ms) and is_order(dead_ms) and is_order(poll_ms)
 end
 
 -- ---- the answer ----

@@ -34,7 +34,7 @@ static void the_script_keeps_and_tells_as_much_as_c_takes(void **state)
     (void)state;
     assert_says("HISTORY, KEPT, AHEAD_MS = %d, %d, ", BREAKER_LEDGER_HISTORY,
                 BREAKER_LEDGER_SHARED_MAX);
-    assert_says("FORGET_MS, PAGE = 2 ^ 53, 600000, %d\n", BREAKER_SCRIPT_PAGE_MAX);
+    assert_says("FORGET_MS, PAGE, FLEET_MAX = 2 ^ 53, 600000, %d, ", BREAKER_SCRIPT_PAGE_MAX);
 }
 
 static void the_script_takes_names_as_long_as_c_writes_them(void **state)
