@@ -30,6 +30,7 @@ hosts:
 """
 
 LEDGER, NODES = "{shop}:breaker", "{shop}:breaker:nodes"
+INFO = "{shop}:breaker:info"
 USERS = os.path.join(harness.ROOT, "deploy", "redis", "users.acl")
 OK, UNKNOWN, USAGE, REDIS = 0, 1, 2, 3
 
@@ -80,9 +81,9 @@ class Monitor:
         assert self.file.readline() == "+OK\r\n"
 
     def evals(self):
-        """(address of the client, the arguments as text) of each EVAL, as they come."""
+        """(address of the client, the arguments as text) of each script, as they come."""
         for line in self.file:
-            match = re.match(r'\+\S+ \[\d+ (\S+)\] "EVAL" (.*)', line, re.IGNORECASE)
+            match = re.match(r'\+\S+ \[\d+ (\S+)\] "EVAL(?:SHA)?" (.*)', line, re.IGNORECASE)
             if match:
                 yield match.groups()
 
@@ -278,7 +279,7 @@ class Trouble(CtlCase):
             with listener.accept()[0] as sock:
                 sock.settimeout(DEADLINE_S)
                 asked = b""
-                while not asked.endswith(b"nodes\r\n"):
+                while not asked.endswith(b"releases\r\n$0\r\n\r\n"):
                     got = sock.recv(65536)
                     self.assertNotEqual(got, b"")
                     asked += got
@@ -286,16 +287,18 @@ class Trouble(CtlCase):
         return self.end(process)
 
     def test_answers_that_the_script_does_not_give(self):
-        digest, entry, node = b"$40\r\n" + b"0" * 40, b"$8\r\n1 000 r1", b"$8\r\n1 r1 - a"
-        good = b"*4\r\n%s\r\n:5\r\n*1\r\n%s\r\n*1\r\n%s\r\n" % (digest, entry, node)
+        digest, entry, node = b"$40\r\n" + b"0" * 40, b"$14\r\n1 000 r1 - - 0", b"$12\r\n1 a r1 - - 0"
+        good = (b"*8\r\n%s\r\n:5\r\n:1\r\n:1000\r\n*1\r\n%s\r\n*0\r\n*1\r\n%s\r\n$0\r\n\r\n" %
+                (digest, entry, node))
         status, stdout, stderr = self.answer(good)
         self.assertEqual((status, stderr), (OK, ""))
         self.assertIn("token 000, release r1", stdout)
-        for reply in (b"+OK\r\n", b"*0\r\n", good.replace(b"*4", b"*3"), b":1\r\n", b"$-1\r\n",
+        for reply in (b"+OK\r\n", b"*0\r\n", good.replace(b"*8", b"*7"), b":1\r\n", b"$-1\r\n",
                       good.replace(entry, b"$-1"), good.replace(entry, b":1"),
-                      good.replace(entry, b"$8\r\nx 000 r1"), good.replace(b":5", b":-5"),
+                      good.replace(entry, b"$14\r\nx 000 r1 - - 0"), good.replace(b":5", b":-5"),
                       good.replace(b"*1\r\n" + entry, b"$-1"),
                       good.replace(b"*1\r\n" + node, b"$-1"),
+                      good.replace(b"*0\r\n", b"$-1\r\n"),
                       b"-ERR \x1b[2J" + b"x" * 3000 + b"\r\n", good[:-10], b"", b"HTTP/1.1 200\r\n"):
             status, stdout, stderr = self.answer(reply)
             with self.subTest(reply):
@@ -303,7 +306,7 @@ class Trouble(CtlCase):
                 self.assertNotIn("\x1b", stderr)
                 self.assertEqual(stderr.count("\n"), 1)
         # what no node wrote is left out
-        for other in (b"$-1", b":1", b"$2\r\n1 ", b"$8\r\n1 r1 - \x1b", b"$9\r\n1 r1 - a "):
+        for other in (b"$-1", b":1", b"$2\r\n1 ", b"$12\r\n1 \x1b r1 - - 0", b"$13\r\n1 a r1 - - 0 "):
             status, stdout, stderr = self.answer(good.replace(node, other))
             with self.subTest(other):
                 self.assertEqual((status, stderr), (OK, ""))
@@ -314,9 +317,11 @@ class Trouble(CtlCase):
             return b"*%d\r\n" % len(lines) + b"".join(b"$%d\r\n%s\r\n" % (len(line), line)
                                                      for line in lines)
         status, stdout, stderr = self.answer(
-            b"*4\r\n$40\r\n" + b"0" * 40 + b"\r\n:100000\r\n" +
-            strings(b"1000 000000001000 r1", b"2000 v2 r2", b"3000 v3 r1") +
-            strings(b"60000 r1 10.0.0.7:8080 e9dda1dd814aba39", b"99900 r1 - a40b0749e03a6214"))
+            b"*8\r\n$40\r\n" + b"0" * 40 + b"\r\n:100000\r\n:2\r\n:1000\r\n" +
+            strings(b"1000 000000001000 r1 - - 0", b"2000 v2 r2 - - 0", b"3000 v3 r1 - - 0") +
+            strings() +
+            strings(b"99900 a40b0749e03a6214 r1 - v3 1",
+                    b"60000 e9dda1dd814aba39 r1 10.0.0.7:8080 v3 1") + b"$0\r\n\r\n")
         self.assertEqual((status, stderr), (OK, ""))
         self.assertEqual(stdout.split("\n", 1)[1], """
   SINCE                     TOKEN         LIVE  SILENT  RELEASE
@@ -361,8 +366,9 @@ class Trouble(CtlCase):
     def test_what_others_wrote_into_the_keys_is_not_printed(self):
         redis = self.redis()
         redis("ZADD", LEDGER, "1000", "000000001000 r1", "2000", "\x1b[2J r2", "3000", "x")
-        redis("ZADD", NODES, "1", "@birth", "2", b"r1 \x1b[2J id", "3", "r1 a b c", "4", "r1 a:1 id",
-              "5", b"r1 a:1 \xff")
+        redis("ZADD", INFO, "0", b"\x1b[2J r1 - v1 1", "0", "id r1 a b c", "0", "id r1 a:1 v1 1",
+              "0", b"\xff r1 a:1 v1 1", "0", "@birth")
+        redis("ZADD", NODES, "4", "r1 a:1 id")
         said = self.ctl(redis, "status")
         self.assertNotIn("\x1b", said)
         cluster = self.json(redis, "status")
@@ -433,7 +439,7 @@ class Status(CtlCase):
 
         def shown():
             rows = self.ctl(redis, "--dead-after", "1", "status").splitlines()[-2:]
-            return [tuple(row.split()[:2]) for row in rows]
+            return sorted(tuple(row.split()[:2]) for row in rows)
         wait_until(lambda: shown() == [("live", "127.0.0.1:%d" % staying.port),
                                        ("silent", "127.0.0.1:%d" % going.port)], "both to be shown")
         staying.stop()
