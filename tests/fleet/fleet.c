@@ -16,7 +16,7 @@
 
 enum {
     /* as the cluster has it */
-    NODES_EVERY_MS = 2000,
+    RELEASES_EVERY_MS = 2000,
 };
 
 typedef enum en_doing_t {
@@ -33,7 +33,9 @@ typedef struct st_node_t {
     int port;               /* the link's */
     uv_timer_t timer;
     doing_t doing;
-    uint64_t asked_us, nodes_due_ms;
+    uint64_t asked_us, releases_due_ms;
+    /* of the poll under way: it asks for the releases, it has the script in it */
+    bool with_releases, is_whole;
     bool is_back;
 } node_t;
 
@@ -162,18 +164,28 @@ static void dial(node_t *node)
     breaker_redis_dial(node->redis);
 }
 
-static void poll(node_t *node, breaker__moment_t now)
+/* the agreement says the same again until it is told of the answer */
+static void send_poll(node_t *node, breaker__moment_t now, bool is_whole)
 {
     breaker_script_command_t *command = &node->fleet->command;
-    bool with_nodes = now.mono_ms >= node->nodes_due_ms;
     breaker__poll_t said;
 
+    assert(node->doing == DOING_POLL);
     breaker__agreement_poll(node->agreement, now, &said);
-    breaker__script_poll(command, &node->caller, &said, with_nodes);
-    if (with_nodes)
-        node->nodes_due_ms = now.mono_ms + NODES_EVERY_MS;
-    begin(node, DOING_POLL);
+    breaker__script_poll(command, &node->caller, &said, node->with_releases);
+    node->is_whole = is_whole;
+    if (is_whole)
+        breaker_script_make_whole(command);
     breaker_redis_command(node->redis, command->argc, command->argv, command->argv_len);
+}
+
+static void poll(node_t *node, breaker__moment_t now)
+{
+    node->with_releases = now.mono_ms >= node->releases_due_ms;
+    if (node->with_releases)
+        node->releases_due_ms = now.mono_ms + RELEASES_EVERY_MS;
+    begin(node, DOING_POLL);
+    send_poll(node, now, false);
 }
 
 static void on_timer(uv_timer_t *timer);
@@ -212,7 +224,7 @@ static void on_up(void *data)
     breaker__moment_t now = moment();
 
     end(node, true);
-    node->nodes_due_ms = 0;
+    node->releases_due_ms = 0;
     carry_out(node, now, breaker__agreement_on_up(node->agreement, now));
 }
 
@@ -232,6 +244,10 @@ static void on_reply(void *data, const breaker_reply_t *reply)
     breaker__moment_t now = moment();
     breaker_script_answer_t *answer = &node->fleet->answer;
 
+    if (!node->is_whole && breaker_script_is_missing(reply)) {
+        send_poll(node, now, true);
+        return;
+    }
     if (!breaker_script_parse(reply, answer)) {
         end(node, false);
         carry_out(node, now, breaker__agreement_on_refused(node->agreement, now));

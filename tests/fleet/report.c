@@ -34,8 +34,8 @@ static void print_rest(const scenario_rest_t *rest)
     printf("\"rest\":{\"polls_per_s\":%.1f,\"redis_cpu_percent\":%.2f,\"own_cpu_percent\":%.1f,",
            1e6 * ratio(rest->polls, rest->spent_us), 100 * ratio(rest->used_us, rest->spent_us),
            100 * ratio(rest->own_us, rest->spent_us));
-    printf("\"script_us_a_poll\":%.1f,\"redis_us_a_poll\":%.1f,",
-           rest->is_asked ? ratio(rest->script_us, rest->script_calls) : 0,
+    printf("\"script_us_a_poll\":%.1f,\"script_us_p50\":%" PRIu64 ",\"redis_us_a_poll\":%.1f,",
+           rest->is_asked ? ratio(rest->script_us, rest->script_calls) : 0, rest->script_p50_us,
            ratio(rest->used_us, rest->polls));
     printf("\"bytes_in_a_poll\":%.0f,\"bytes_out_a_poll\":%.0f,",
            rest->is_asked ? ratio(rest->bytes_in, rest->polls) : 0,

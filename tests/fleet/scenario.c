@@ -301,7 +301,7 @@ static uint64_t number_of(const char *text, const char *name, const char *key)
 }
 
 typedef struct st_counters_t {
-    uint64_t calls, script_us, bytes_in, bytes_out;
+    uint64_t calls, script_us, script_p50_us, bytes_in, bytes_out;
 } counters_t;
 
 static bool read_counters(const breaker_reply_t *reply, counters_t *ret_counters)
@@ -313,6 +313,7 @@ static bool read_counters(const breaker_reply_t *reply, counters_t *ret_counters
                  number_of(reply->base, "cmdstat_evalsha:", "calls="),
         .script_us = number_of(reply->base, "cmdstat_eval:", "usec=") +
                      number_of(reply->base, "cmdstat_evalsha:", "usec="),
+        .script_p50_us = number_of(reply->base, "latency_percentiles_usec_evalsha:", "p50="),
         .bytes_in = number_after(reply->base, "total_net_input_bytes:"),
         .bytes_out = number_after(reply->base, "total_net_output_bytes:"),
     };
@@ -321,7 +322,8 @@ static bool read_counters(const breaker_reply_t *reply, counters_t *ret_counters
 
 static void ask_counters(scenario_t *scenario, admin_reply_cb callback)
 {
-    ask(scenario, callback, 3, (const char *const[]){"INFO", "stats", "commandstats"});
+    ask(scenario, callback, 4,
+        (const char *const[]){"INFO", "stats", "commandstats", "latencystats"});
 }
 
 /* ---- rest ---- */
@@ -365,6 +367,7 @@ static void on_counters_after(void *data, const breaker_reply_t *reply)
     if ((rest->is_asked = rest->is_asked && read_counters(reply, &counters))) {
         rest->script_calls = counters.calls - rest->script_calls;
         rest->script_us = counters.script_us - rest->script_us;
+        rest->script_p50_us = counters.script_p50_us;
         rest->bytes_in = counters.bytes_in - rest->bytes_in;
         rest->bytes_out = counters.bytes_out - rest->bytes_out;
     }

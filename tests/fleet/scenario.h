@@ -46,6 +46,9 @@ typedef struct st_scenario_rest_t {
     uint64_t used_us, own_us;
     /** calls of the script and their time, as Redis counts them */
     uint64_t script_calls, script_us;
+    /** of those by EVALSHA since the server started; unlike the mean it does not count when the
+     * server lost its processor */
+    uint64_t script_p50_us;
     uint64_t bytes_in, bytes_out;
     /** of round trips */
     uint32_t p50_us, p99_us, max_us;
