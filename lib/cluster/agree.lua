@@ -54,8 +54,8 @@
 
 local ORDER_END, FORGET_MS, PAGE, FLEET_MAX = 2 ^ 53, 600000, 100, 1000000
 -- how often it is looked at whether somebody else wrote to the ledger, how finely time is noted,
--- how often the fleet is counted, in ms
-local HASHED_MS, GRAIN_MS, COUNTED_MS = 10000, 100, 1000
+-- how often the fleet is counted and it is looked whether the release above lives, in ms
+local HASHED_MS, GRAIN_MS, COUNTED_MS, LOOKED_MS = 10000, 100, 1000, 1000
 local ledger, nodes, state, info = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local act, release, address, id = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 
@@ -80,13 +80,14 @@ end
 -- cut                    S until which nobody's silence counts
 -- fleet, counted         how many nodes poll, and when they were counted
 -- q:<release>            which release above it must die before it may take its place
+-- u:<release>            S until which it need not be looked whether that one has
 -- r:<release>            S when a node of it polled last
 -- d:<release>            its nodes' dead-after
 -- w:<token>              "<why> <what> <when>"
 
 local FIELDS = {
     'digest', 'card', 'hashed', 'top', 'heard', 'counted', 'served', 'cut', 'fleet',
-    'r:' .. release, 'd:' .. release, 'q:' .. release
+    'r:' .. release, 'd:' .. release, 'u:' .. release
 }
 local values = redis.call('HMGET', state, unpack(FIELDS))
 
@@ -114,16 +115,18 @@ local hashed_ms, heard_ms = since(values[3]), since(values[5])
 local is_same = act == 'hold' and values[1] == ARGV[9] and hashed_ms and hashed_ms < HASHED_MS and
     clock_ms and dead_ms and poll_ms and id ~= '' and redis.call('ZCARD', ledger) == tonumber(values[2])
 
--- It was noted lately how long Redis is there and that the caller's release lives.
+-- It was noted lately how long Redis is there and that the caller's release lives, and the release is
+-- on top or cannot be yet.
 local function is_noted()
     local served, seen = tonumber(values[7]), tonumber(values[10])
     return heard_ms and heard_ms < GRAIN_MS and seen and served and seen <= served and
-        served - seen < GRAIN_MS and tonumber(values[11]) == dead_ms
+        served - seen < GRAIN_MS and tonumber(values[11]) == dead_ms and
+        (values[4] == release or served < (tonumber(values[12]) or 0))
 end
 
--- And it is on top: however many entries and nodes there are, this is all that is done, and what
--- follows below costs nothing.
-if is_same and values[4] == release and ARGV[12] == '' and is_noted() and
+-- However many entries and nodes there are, this is all that is done, and what follows below costs
+-- nothing.
+if is_same and ARGV[12] == '' and is_noted() and
     redis.call('ZADD', nodes, decimal(now), member) == 0 then
     return { values[1], now, fleet, interval_ms, false, false, false, '' }
 end
@@ -217,8 +220,13 @@ local function allowed_ms(other)
     return math.max(dead_ms, own_ms, return_ms() + 3 * interval_ms)
 end
 
+-- Of its silence what counts: the way back from a cut does not.
+local function heard_silent_ms(other)
+    return math.min(silent_ms(other), number('served') - number('cut'))
+end
+
 local function is_silent(other)
-    return math.min(silent_ms(other), number('served') - number('cut')) > allowed_ms(other)
+    return heard_silent_ms(other) > allowed_ms(other)
 end
 
 local function tell_releases()
@@ -240,10 +248,13 @@ end
 -- The caller is on top, or below a release that lives and belongs there. Which one that is was found
 -- when the ledger changed last.
 local function is_in_place()
-    local blocker = remembered['q:' .. release]
     if remembered.top == release then return true end
-    if not blocker or blocker == '' then return false end
+    recall('q:' .. release)
+    local blocker = remembered['q:' .. release]
+    if not blocker then return false end
     recall('r:' .. blocker, 'd:' .. blocker)
+    remember('u:' .. release, decimal(number('served') +
+        math.min(LOOKED_MS, allowed_ms(blocker) - heard_silent_ms(blocker))))
     return not is_silent(blocker)
 end
 
@@ -438,7 +449,7 @@ end
 local function clean()
     write_news()
     for field in pairs(remembered) do
-        local kind, name = string.match(field, '^([dqrw]):(.+)$')
+        local kind, name = string.match(field, '^([dqruw]):(.+)$')
         local is_gone = kind == 'w' and not known.owner[name] or
             kind and kind ~= 'w' and not known.newest[name] and silent_ms(name) > FORGET_MS
         if is_gone then redis.call('HDEL', state, field) end
