@@ -314,6 +314,8 @@ static void drain(server_t *self, breaker__workers_t *workers)
             breaker__workers_num_connections(workers));
     breaker__notify("STOPPING=1\nSTATUS=finishing the requests in flight");
     breaker__workers_drain(workers);
+    /* peers need not wait for the last connection */
+    leave_cluster(self);
     if (wait_or_signal(self, breaker__workers_ended_fd(workers),
                        now_ms() + (int64_t)timeout_s * 1000, &timed_out) != 0) {
         fprintf(stderr, "h2o-breaker: a second signal; %zu connections are cut\n",
@@ -357,8 +359,8 @@ static int serve(server_t *self)
         drain(self, workers);
     } else {
         stop_waiting();
+        leave_cluster(self);
     }
-    leave_cluster(self);
     remove_files(self);
     breaker__config_dispose(&self->config);
     breaker__workers_free(workers);

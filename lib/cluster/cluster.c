@@ -16,11 +16,11 @@
 #include <breaker/cluster.h>
 #include "cluster/agreement.h"
 #include "cluster/cluster_config.h"
+#include "cluster/exchange.h"
 #include "cluster/log.h"
 #include "cluster/publication.h"
 #include "cluster/saver.h"
 #include "cluster/script.h"
-#include "redis/link.h"
 #include "thread.h"
 
 enum {
@@ -40,7 +40,10 @@ struct st_breaker_cluster_t {
     void (*on_ready)(void *data);
 
     breaker__agreement_t *agreement; /* owned */
-    breaker_redis_t *redis;          /* owned; NULL once it is left */
+    /* its link is NULL once the cluster is left */
+    breaker__exchange_t exchange;
+    /* from now on nothing is said or done but to leave; and that was said to Redis */
+    bool is_leaving, has_said_leave;
     uv_loop_t own_loop;
     uv_loop_t *loop; /* `own_loop`, or the embedder's */
     pthread_t thread;
@@ -50,12 +53,8 @@ struct st_breaker_cluster_t {
     /* of the three, those that the loop still knows */
     size_t num_handles;
     uint64_t wake_ms;
-    breaker_script_command_t command;
     /* the last one */
     breaker_script_answer_t answer;
-
-    /* the command under way has the script in it; every one must, for this user of Redis */
-    bool is_whole, must_be_whole;
 
     breaker__alive_t alive;
     uint64_t releases_due_ms;
@@ -79,20 +78,20 @@ static breaker__moment_t moment(void)
 
 static void log_trouble(breaker_cluster_t *cluster, const char *what, const char *reason)
 {
-    assert(cluster->redis != NULL);
-    breaker__log_trouble(&cluster->log, clock_ms(CLOCK_MONOTONIC), what,
-                         breaker_redis_peer(cluster->redis), reason);
+    assert(cluster->exchange.redis != NULL);
+    breaker__log_trouble(&cluster->log, moment(), what, breaker_redis_peer(cluster->exchange.redis),
+                         reason);
 }
 
 static void save(breaker_cluster_t *cluster)
 {
-    uint64_t now_ms = clock_ms(CLOCK_MONOTONIC);
+    breaker__moment_t now = moment();
     breaker_error_t error = {0};
 
     /* the last time it is saved is before anything is closed */
     assert(cluster->num_handles == NUM_HANDLES);
-    if (breaker__saver_save(&cluster->saver, now_ms, cluster->agreement, &error) != 0)
-        breaker__log_file(&cluster->log, now_ms, &error);
+    if (breaker__saver_save(&cluster->saver, now.mono_ms, cluster->agreement, &error) != 0)
+        breaker__log_file(&cluster->log, now, &error);
 }
 
 static void publish(breaker_cluster_t *cluster)
@@ -123,15 +122,6 @@ static void update_freshness(breaker_cluster_t *cluster)
 
 /* ---- actions ---- */
 
-static void send_command(breaker_cluster_t *cluster, bool is_whole)
-{
-    cluster->is_whole = is_whole;
-    if (is_whole)
-        breaker_script_make_whole(&cluster->command);
-    breaker_redis_command(cluster->redis, cluster->command.argc, cluster->command.argv,
-                          cluster->command.argv_len);
-}
-
 static void send_poll(breaker_cluster_t *cluster, breaker__moment_t now)
 {
     bool with_releases = now.mono_ms >= cluster->releases_due_ms;
@@ -139,10 +129,10 @@ static void send_poll(breaker_cluster_t *cluster, breaker__moment_t now)
 
     assert(cluster->caller.agreement == breaker__agreement_config(cluster->agreement));
     breaker__agreement_poll(cluster->agreement, now, &poll);
-    breaker__script_poll(&cluster->command, &cluster->caller, &poll, with_releases);
+    breaker__script_poll(&cluster->exchange.command, &cluster->caller, &poll, with_releases);
     if (with_releases)
         cluster->releases_due_ms = now.mono_ms + RELEASES_EVERY_MS;
-    send_command(cluster, cluster->must_be_whole);
+    breaker__exchange_send(&cluster->exchange);
 }
 
 static void on_timer(uv_timer_t *timer);
@@ -164,10 +154,10 @@ static void arm(breaker_cluster_t *cluster, uint64_t now_ms)
 static void carry_out(breaker_cluster_t *cluster, breaker__moment_t now, breaker__actions_t actions)
 {
     /* nothing happens any more once it is left */
-    assert(cluster->redis != NULL);
+    assert(!cluster->is_leaving);
     assert(cluster->num_handles == NUM_HANDLES);
     if (actions.hang_up)
-        breaker__redis_hang_up(cluster->redis);
+        breaker__exchange_hang_up(&cluster->exchange);
     if (actions.save)
         breaker__saver_want(&cluster->saver);
     save(cluster);
@@ -176,12 +166,12 @@ static void carry_out(breaker_cluster_t *cluster, breaker__moment_t now, breaker
     breaker__publication_on_alive(&cluster->publication, cluster->agreement, &cluster->alive);
     publish(cluster);
     update_freshness(cluster);
-    breaker__log_transition(&cluster->log, now.mono_ms, breaker_redis_peer(cluster->redis),
+    breaker__log_transition(&cluster->log, now, breaker_redis_peer(cluster->exchange.redis),
                             cluster->agreement);
     if (actions.publish)
-        breaker__log_clash(&cluster->log, now.mono_ms, cluster->agreement);
+        breaker__log_clash(&cluster->log, now, cluster->agreement);
     if (actions.dial)
-        breaker_redis_dial(cluster->redis);
+        breaker__exchange_dial(&cluster->exchange);
     if (actions.poll)
         send_poll(cluster, now);
     cluster->wake_ms = actions.wake_ms;
@@ -198,20 +188,32 @@ static void on_timer(uv_timer_t *timer)
     carry_out(cluster, now, breaker__agreement_on_time(cluster->agreement, now));
 }
 
+/* a copy, a zeroed one where there is none: the next event may change it */
+static breaker_ledger_entry_t own_entry(const breaker_cluster_t *cluster)
+{
+    const breaker_ledger_entry_t *own = breaker__agreement_own(cluster->agreement);
+
+    assert(own == NULL || own->token.len != 0);
+    return own != NULL ? *own : (breaker_ledger_entry_t){.order = 0};
+}
+
 /* the node may have loaded other files */
 static void look_for_next(breaker_cluster_t *cluster, breaker__moment_t now)
 {
     char suffix[sizeof(breaker__agreement_config(cluster->agreement)->suffix)] = "";
+    breaker_ledger_entry_t before = own_entry(cluster);
     breaker_token_t token;
     const breaker_release_t *next = breaker__publication_look(&cluster->publication, &token);
+    breaker__actions_t actions;
 
     if (next == NULL)
         return;
     if (cluster->has_suffix)
         breaker__cluster_suffix(next, suffix, sizeof(suffix));
-    carry_out(cluster, now,
-              breaker__agreement_on_release(cluster->agreement, now, breaker_release_id(next),
-                                            token.len != 0 ? &token : NULL, suffix));
+    actions = breaker__agreement_on_release(cluster->agreement, now, breaker_release_id(next),
+                                            token.len != 0 ? &token : NULL, suffix);
+    breaker__log_own(&cluster->log, now, cluster->agreement, &before, NULL);
+    carry_out(cluster, now, actions);
 }
 
 static void on_wanted(uv_poll_t *wanted, int status, int events)
@@ -221,7 +223,7 @@ static void on_wanted(uv_poll_t *wanted, int status, int events)
     (void)status, (void)events;
 
     /* what is wanted is the next cluster's to take once this one is left */
-    assert(cluster->redis != NULL);
+    assert(!cluster->is_leaving);
     if (breaker_node_take_wanted(cluster->node))
         carry_out(cluster, now, breaker__agreement_on_wanted(cluster->agreement, now));
     look_for_next(cluster, now);
@@ -232,17 +234,24 @@ static void on_up(void *data)
     breaker_cluster_t *cluster = data;
     breaker__moment_t now = moment();
 
-    assert(cluster->redis != NULL);
+    assert(!cluster->is_leaving);
+    breaker__exchange_on_up(&cluster->exchange);
     cluster->releases_due_ms = 0;
-    cluster->must_be_whole = false;
     carry_out(cluster, now, breaker__agreement_on_up(cluster->agreement, now));
 }
+
+static void end_leave(breaker_cluster_t *cluster);
 
 static void on_down(void *data, const char *reason)
 {
     breaker_cluster_t *cluster = data;
     breaker__moment_t now = moment();
 
+    breaker__exchange_on_down(&cluster->exchange);
+    if (cluster->is_leaving) {
+        end_leave(cluster);
+        return;
+    }
     log_trouble(cluster, "connection", reason);
     carry_out(cluster, now, breaker__agreement_on_down(cluster->agreement, now));
 }
@@ -255,49 +264,65 @@ static void on_notice(void *data, const char *notice)
 static void take_answer(breaker_cluster_t *cluster, breaker__moment_t now,
                         const breaker_answer_t *answer)
 {
-    const breaker_ledger_entry_t *own = breaker__agreement_own(cluster->agreement);
-    const breaker_token_t *fixed = &breaker__agreement_config(cluster->agreement)->fixed;
-    breaker_token_t before = own != NULL ? own->token : *fixed;
+    breaker_ledger_t ledger = *breaker__agreement_ledger(cluster->agreement);
+    breaker__log_before_t before = {&ledger, own_entry(cluster)};
     breaker__actions_t actions = breaker__agreement_on_answer(cluster->agreement, now, answer);
 
-    /* once it has a token it is never without one again */
-    assert(own == NULL || breaker__agreement_own(cluster->agreement) != NULL);
-    if (actions.publish) {
-        breaker__log_conflict(&cluster->log, now.mono_ms, cluster->agreement, &before);
-        if (!breaker_token_equal(&before, fixed))
-            breaker__log_conflict(&cluster->log, now.mono_ms, cluster->agreement, fixed);
-    }
+    if (!answer->unchanged && !actions.hang_up)
+        breaker__log_news(&cluster->log, now, cluster->agreement, &before, answer);
     carry_out(cluster, now, actions);
 }
 
-static void on_reply(void *data, const breaker_reply_t *reply)
+static void note_releases(breaker_cluster_t *cluster, breaker__moment_t now)
 {
-    breaker_cluster_t *cluster = data;
+    assert(cluster->answer.has_releases);
+    breaker__script_alive(&cluster->answer, cluster->caller.agreement, &cluster->alive);
+    breaker__log_dead_after(&cluster->log, now, cluster->agreement, &cluster->answer);
+}
+
+static void take_reply(breaker_cluster_t *cluster, const breaker_reply_t *reply)
+{
     breaker__moment_t now = moment();
 
-    assert(cluster->redis != NULL);
-    /* the same poll, not another one: the agreement is told of its answer only */
-    cluster->must_be_whole |= breaker_script_is_unnamable(reply);
-    if (!cluster->is_whole && (cluster->must_be_whole || breaker_script_is_missing(reply))) {
-        send_command(cluster, true);
-        return;
-    }
+    assert(!cluster->is_leaving);
     if (!breaker_script_parse(reply, &cluster->answer)) {
-        breaker__log_refusal(&cluster->log, now.mono_ms, breaker_redis_peer(cluster->redis), reply);
+        breaker__log_refusal(&cluster->log, now, breaker_redis_peer(cluster->exchange.redis),
+                             reply);
         carry_out(cluster, now, breaker__agreement_on_refused(cluster->agreement, now));
         return;
     }
     if (cluster->answer.has_releases)
-        breaker__script_alive(&cluster->answer, cluster->caller.agreement, &cluster->alive);
+        note_releases(cluster, now);
     take_answer(cluster, now, &cluster->answer.ledger);
 }
 
-/* ---- leaving ---- */
+static void go_on_leaving(breaker_cluster_t *cluster);
+
+static void on_reply(void *data, const breaker_reply_t *reply)
+{
+    breaker_cluster_t *cluster = data;
+
+    if (!breaker__exchange_on_reply(&cluster->exchange, reply))
+        return;
+    if (cluster->is_leaving)
+        go_on_leaving(cluster);
+    else
+        take_reply(cluster, reply);
+}
+
+/*
+ * ---- leaving ----
+ *
+ *   stop ─▶ what was said to Redis is answered ─▶ "leave" is said ─▶ it is answered ─▶ end
+ *               BREAKER_CLUSTER_LEAVE_MS are over, or the connection breaks ──────▲
+ *
+ * The node, the callbacks and their data are not touched any more once the first step is made.
+ */
 
 static void free_cluster(breaker_cluster_t *cluster)
 {
     assert(cluster->num_handles == 0);
-    assert(cluster->redis == NULL);
+    assert(cluster->exchange.redis == NULL);
     breaker__agreement_free(cluster->agreement);
     breaker__publication_dispose(&cluster->publication);
     breaker__saver_dispose(&cluster->saver);
@@ -313,20 +338,55 @@ static void on_closed(uv_handle_t *handle)
         free_cluster(cluster);
 }
 
+static void end_leave(breaker_cluster_t *cluster)
+{
+    assert(cluster->is_leaving);
+    breaker__exchange_end(&cluster->exchange);
+    uv_close((uv_handle_t *)&cluster->timer, on_closed);
+}
+
+static void on_leave_late(uv_timer_t *timer)
+{
+    breaker_cluster_t *cluster = timer->data;
+
+    /* an embedder hears nothing any more */
+    if (cluster->loop == &cluster->own_loop)
+        log_trouble(cluster, "leave", "it did not answer in time");
+    end_leave(cluster);
+}
+
+/* with nothing under way */
+static void go_on_leaving(breaker_cluster_t *cluster)
+{
+    assert(cluster->is_leaving);
+    assert(!cluster->exchange.is_under_way);
+    if (cluster->has_said_leave || !cluster->exchange.is_up) {
+        end_leave(cluster);
+        return;
+    }
+    cluster->has_said_leave = true;
+    breaker__script_leave(&cluster->exchange.command, &cluster->caller);
+    breaker__exchange_send(&cluster->exchange);
+}
+
 /* on the loop's thread */
 static void leave(breaker_cluster_t *cluster)
 {
-    assert(cluster->redis != NULL);
+    assert(!cluster->is_leaving);
     assert(cluster->num_handles == NUM_HANDLES);
     /* the last word is worth one more write, however soon after the one before */
     breaker__saver_hasten(&cluster->saver);
     save(cluster);
     breaker_node_set_freshness(cluster->node, (breaker_freshness_t){.reachable = false});
-    breaker_redis_free(cluster->redis);
-    cluster->redis = NULL;
-    uv_close((uv_handle_t *)&cluster->timer, on_closed);
+    breaker__log_leave(&cluster->log, moment(), breaker_redis_peer(cluster->exchange.redis),
+                       cluster->agreement, cluster->exchange.is_up);
+    cluster->is_leaving = true;
     uv_close((uv_handle_t *)&cluster->wanted, on_closed);
     uv_close((uv_handle_t *)&cluster->stop, on_closed);
+    uv_update_time(cluster->loop);
+    uv_timer_start(&cluster->timer, on_leave_late, BREAKER_CLUSTER_LEAVE_MS, 0);
+    if (!cluster->exchange.is_under_way)
+        go_on_leaving(cluster);
 }
 
 static void on_stop(uv_async_t *stop)
@@ -436,8 +496,8 @@ static int init(breaker_cluster_t *cluster, const breaker_cluster_config_t *conf
     cluster->loop = config->loop != NULL ? config->loop : &cluster->own_loop;
     if (config->loop == NULL && uv_loop_init(&cluster->own_loop) != 0)
         return breaker_error_set(error, BREAKER_ERR_IO, "cannot make a loop");
-    if ((err = breaker_redis_create(cluster->loop, &config->redis, &callbacks, &cluster->redis,
-                                    error)) != 0 &&
+    if ((err = breaker_redis_create(cluster->loop, &config->redis, &callbacks,
+                                    &cluster->exchange.redis, error)) != 0 &&
         config->loop == NULL)
         close_own_loop(cluster);
     return err;
@@ -451,9 +511,10 @@ static void begin(breaker_cluster_t *cluster)
     breaker_error_t error = {0};
 
     assert(!breaker__publication_is_ready(&cluster->publication));
+    cluster->log.heard_ms = now.mono_ms;
     cluster->log.late_ms = now.mono_ms + breaker__agreement_config(cluster->agreement)->grace_ms;
     if (breaker__saver_load(&cluster->saver, &saved, &error) != 0)
-        breaker__log_file(&cluster->log, now.mono_ms, &error);
+        breaker__log_file(&cluster->log, now, &error);
     carry_out(cluster, now, breaker__agreement_start(cluster->agreement, now, &saved));
     /* a cluster that was stopped before may have left it waiting */
     look_for_next(cluster, now);

@@ -597,6 +597,12 @@ bool breaker_script_parse(const breaker_reply_t *reply, breaker_script_answer_t 
     return true;
 }
 
+const char *breaker_script_why(breaker_why_t why)
+{
+    assert((size_t)why < NUM_WHYS);
+    return WHY_WORDS[why];
+}
+
 /* ---- who lives ---- */
 
 bool breaker_script_is_live(const breaker_script_node_t *node, uint64_t now_ms,

@@ -77,6 +77,9 @@ typedef struct st_breaker_cluster_config_t {
     void (*on_ready)(void *data);
 } breaker_cluster_config_t;
 
+/** how long Redis has at most to take note that a node leaves */
+#define BREAKER_CLUSTER_LEAVE_MS 500
+
 /** Fills in the defaults: policy open, no name, no URL. */
 BREAKER_EXPORT void breaker_cluster_config_init(breaker_cluster_config_t *config);
 
@@ -100,9 +103,14 @@ BREAKER_EXPORT int breaker_cluster_start(breaker_node_t *node,
                                          breaker_cluster_t **ret_cluster, breaker_error_t *error);
 
 /**
- * Leaves: hangs up, writes the state file if that is due, and frees. What was published stays. With
- * a thread of its own it is joined; on an embedder's loop (then on its thread) the memory goes once
- * the loop has run again. Takes NULL.
+ * Leaves: writes the state file if that is due, tells Redis where a connection stands, so that the
+ * node is in no list any more, hangs up, and frees. What was published stays; its release counts as
+ * silent from now on, if no other node serves it. Redis has BREAKER_CLUSTER_LEAVE_MS to take note,
+ * the answer to the poll under way included; where there is no connection nothing is waited for.
+ * With a thread of its own the call returns after that. On an embedder's loop, then on its thread,
+ * it returns at once: the node, the callbacks and their data are not touched any more, and the rest
+ * is done by the loop, which has to run until nothing of the cluster is left in it. A loop that is
+ * closed earlier is busy. Takes NULL.
  */
 BREAKER_EXPORT void breaker_cluster_stop(breaker_cluster_t *cluster);
 

@@ -149,6 +149,12 @@ BREAKER_EXPORT bool breaker_script_parse(const breaker_reply_t *reply,
                                          breaker_script_answer_t *ret_answer);
 
 /**
+ * The script's word for why an entry was made, "join" say; "-" where that is not known. Static; any
+ * thread.
+ */
+BREAKER_EXPORT const char *breaker_script_why(breaker_why_t why);
+
+/**
  * Tells whether a node was seen within `dead_after_ms` of `now_ms`, the answer's clock. Pure; any
  * thread.
  */
