@@ -57,6 +57,15 @@ static void send_command(breaker__ask_t *ask)
                           ask->command->argv_len);
 }
 
+/* what is waited for is one of the two */
+static bool take_reply(breaker__ask_t *ask, const breaker_reply_t *reply)
+{
+    assert((ask->answer == NULL) != (ask->apps == NULL));
+    if (ask->apps != NULL)
+        return breaker_script_parse_apps(reply, ask->apps);
+    return breaker_script_parse(reply, ask->answer) && is_whole(ask->answer);
+}
+
 static void on_reply(void *data, const breaker_reply_t *reply)
 {
     breaker__ask_t *ask = data;
@@ -70,7 +79,7 @@ static void on_reply(void *data, const breaker_reply_t *reply)
         send_command(ask);
         return;
     }
-    if (breaker_script_parse(reply, ask->answer) && is_whole(ask->answer)) {
+    if (take_reply(ask, reply)) {
         end_wait(ask, 0, "");
         return;
     }
@@ -137,18 +146,32 @@ int breaker__ask_open(breaker__ask_t *ask, breaker_redis_config_t *config, uint3
     return err;
 }
 
-int breaker__ask_command(breaker__ask_t *ask, breaker_script_command_t *command,
-                         breaker_script_answer_t *ret_answer, breaker_error_t *error)
+static int ask_for(breaker__ask_t *ask, breaker_script_command_t *command,
+                   breaker_script_answer_t *answer, breaker_script_apps_t *apps,
+                   breaker_error_t *error)
 {
     if (!ask->is_up)
         return breaker_error_set(error, BREAKER_ERR_UNREACHABLE, "%s", ask->reason);
     assert(!ask->is_waiting);
     ask->error = error;
-    ask->answer = ret_answer;
+    ask->answer = answer;
+    ask->apps = apps;
     ask->command = command;
-    ask->is_whole = false;
+    ask->is_whole = apps != NULL;
     send_command(ask);
     return wait(ask);
+}
+
+int breaker__ask_command(breaker__ask_t *ask, breaker_script_command_t *command,
+                         breaker_script_answer_t *ret_answer, breaker_error_t *error)
+{
+    return ask_for(ask, command, ret_answer, NULL, error);
+}
+
+int breaker__ask_apps(breaker__ask_t *ask, breaker_script_command_t *command,
+                      breaker_script_apps_t *ret_apps, breaker_error_t *error)
+{
+    return ask_for(ask, command, NULL, ret_apps, error);
 }
 
 const char *breaker__ask_peer(const breaker__ask_t *ask)

@@ -21,7 +21,8 @@ typedef struct st_breaker__ask_t {
     /** how the wait under way ends, and where its answer goes */
     int err;
     breaker_error_t *error;          /* borrowed */
-    breaker_script_answer_t *answer; /* borrowed */
+    breaker_script_answer_t *answer; /* borrowed, or NULL */
+    breaker_script_apps_t *apps;     /* borrowed, or NULL */
     /** what is asked, and whether the script is in it already */
     breaker_script_command_t *command; /* borrowed */
     bool is_whole;
@@ -41,6 +42,10 @@ int breaker__ask_open(breaker__ask_t *ask, breaker_redis_config_t *config, uint3
  */
 int breaker__ask_command(breaker__ask_t *ask, breaker_script_command_t *command,
                          breaker_script_answer_t *ret_answer, breaker_error_t *error);
+/** The same for a command that finds applications; it may be used again after a failure that was
+ * Redis's refusal. */
+int breaker__ask_apps(breaker__ask_t *ask, breaker_script_command_t *command,
+                      breaker_script_apps_t *ret_apps, breaker_error_t *error);
 /** What is talked to, for people. */
 const char *breaker__ask_peer(const breaker__ask_t *ask);
 void breaker__ask_close(breaker__ask_t *ask);

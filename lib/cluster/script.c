@@ -118,14 +118,19 @@ static void add_entry(breaker_script_command_t *command, const breaker_ledger_en
             origin->what.len != 0 ? origin->what.text : NOTHING, origin->when_ms);
 }
 
+static void add_key(breaker_script_command_t *command, const char *app, const char *of)
+{
+    add(command, BREAKER__SCRIPT_LEDGER_BEGIN "%s" BREAKER__SCRIPT_LEDGER_END "%s", app, of);
+}
+
 static void add_keys(breaker_script_command_t *command, const char *app)
 {
     assert(strlen(app) <= BREAKER_APP_MAX);
     add(command, "4");
-    add(command, "{%s}:breaker", app);
-    add(command, "{%s}:breaker:nodes", app);
-    add(command, "{%s}:breaker:state", app);
-    add(command, "{%s}:breaker:info", app);
+    add_key(command, app, "");
+    add_key(command, app, ":nodes");
+    add_key(command, app, ":state");
+    add_key(command, app, ":info");
 }
 
 static void format(breaker_script_command_t *command, const char *app, const words_t *words)

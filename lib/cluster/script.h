@@ -16,6 +16,10 @@ extern const char breaker__agree_lua[];
 extern const size_t breaker__agree_lua_len;
 extern const char breaker__agree_lua_sha[];
 
+/** what is around an application's name in the key of its ledger, with which all its keys begin */
+#define BREAKER__SCRIPT_LEDGER_BEGIN "{"
+#define BREAKER__SCRIPT_LEDGER_END "}:breaker"
+
 /** the releases that are noticed to live beside the node's own */
 #define BREAKER__ALIVE_MAX 64
 

@@ -125,6 +125,30 @@ BREAKER_EXPORT void breaker_script_promote(breaker_script_command_t *command, co
 BREAKER_EXPORT void breaker_script_enter(breaker_script_command_t *command, const char *app,
                                          const breaker_release_id_t *release, uint64_t wall_ms);
 
+/** the most applications that one answer names, and the room for a cursor of Redis with its NUL */
+#define BREAKER_SCRIPT_APPS_MAX 1000
+#define BREAKER_SCRIPT_CURSOR_SIZE 24
+
+/** The names of applications that have a ledger in Redis. */
+typedef struct st_breaker_script_apps_t {
+    size_t num;
+    /** NUL-ended; one may be there twice */
+    char names[BREAKER_SCRIPT_APPS_MAX][BREAKER_APP_MAX + 1];
+    /** where to go on; "": there are no more */
+    char next[BREAKER_SCRIPT_CURSOR_SIZE];
+} breaker_script_apps_t;
+
+/**
+ * Writes the command that finds the names of applications, a part of them: it goes through all keys
+ * of the server, some hundred at a time (SCAN, which not every user may), so an answer may have
+ * none and still not be the last. `next` is an answer's, "" to begin. Any thread.
+ */
+BREAKER_EXPORT void breaker_script_find_apps(breaker_script_command_t *command, const char *next);
+
+/** Reads the reply to that. False, with the output untouched, when it is none. Any thread. */
+BREAKER_EXPORT bool breaker_script_parse_apps(const breaker_reply_t *reply,
+                                              breaker_script_apps_t *ret_apps);
+
 /**
  * Tells whether a reply says that Redis does not have the script, or has it no more: it has it
  * again once it was sent. Pure; any thread.
