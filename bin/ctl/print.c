@@ -399,9 +399,9 @@ static void print_title(const breaker__print_view_t *view)
     if (newest == NULL)
         printf(": no token is known\n");
     else
-        printf(": token %s, release %s, a fleet of %" PRIu32 " that polls every %.1f s\n",
-               newest->token.text, breaker_release_id_shorten(&newest->release).text, answer->fleet,
-               (double)answer->interval_ms / 1000);
+        printf(": token %s, release %s; %" PRIu32 " node%s in touch\n", newest->token.text,
+               breaker_release_id_shorten(&newest->release).text, answer->fleet,
+               answer->fleet == 1 ? "" : "s");
 }
 
 void breaker__print_status(const breaker__print_view_t *view)

@@ -21,7 +21,6 @@ static cJSON *begin(const breaker__print_view_t *view)
     cJSON_AddStringToObject(root, "redis", view->peer);
     cJSON_AddNumberToObject(root, "now_ms", (double)answer->now_ms);
     cJSON_AddNumberToObject(root, "fleet", (double)answer->fleet);
-    cJSON_AddNumberToObject(root, "interval_ms", (double)answer->interval_ms);
     return root;
 }
 

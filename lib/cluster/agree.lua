@@ -492,8 +492,10 @@ local function reason_to_mint(conflict, what)
         return nil
     end
     if not mine then
-        if act ~= 'settle' or top then return 'join', '-' end
-        return nil
+        if act == 'settle' and not top then return nil end
+        -- its token, handed out already or the operator's, is another release's
+        local other = what or known.owner[ARGV[5]]
+        return other and 'conflict' or 'join', other or '-'
     end
     if conflict and mine.order <= conflict then return 'conflict', what end
     if is_fixed_new() then return 'operator', '-' end

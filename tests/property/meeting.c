@@ -305,6 +305,15 @@ static void find_reason_to_pass(meeting_t *meeting, const caller_t *caller, minu
     }
 }
 
+/* a release that nobody knows is given a token that is another one's */
+static void note_fixed(meeting_t *meeting, const breaker_agreement_config_t *config, clash_t *clash)
+{
+    const breaker_ledger_entry_t *known = fact_of(meeting, &config->fixed);
+
+    if (!clash->is_any && known != NULL && meeting_newest(meeting, &config->release) == NULL)
+        note_clash(clash, known->order, &known->release);
+}
+
 static void find_reason(meeting_t *meeting, const caller_t *caller, const breaker__poll_t *poll,
                         const clash_t *clash, minute_t *minute)
 {
@@ -322,7 +331,7 @@ static void find_reason(meeting_t *meeting, const caller_t *caller, const breake
         }
     } else if (mine == NULL) {
         if (poll->act != BREAKER__ACT_SETTLE || meeting->num_facts != 0)
-            minute->why = BREAKER_WHY_JOIN;
+            minute->why = clash->is_any ? BREAKER_WHY_CONFLICT : BREAKER_WHY_JOIN;
     } else if (clash->is_any && mine->order <= clash->order) {
         minute->why = BREAKER_WHY_CONFLICT;
     } else if (is_fixed_new(meeting, config)) {
@@ -456,6 +465,7 @@ static void decide(meeting_t *meeting, uint64_t now_ms, const caller_t *caller,
             find_reason_to_pass(meeting, caller, minute);
     } else {
         clash = merge(meeting, caller, poll);
+        note_fixed(meeting, caller->config, &clash);
         find_reason(meeting, caller, poll, &clash, minute);
     }
     if (minute->why == BREAKER_WHY_UNKNOWN)
