@@ -29,8 +29,7 @@ hosts:
         breaker.static: {name: "static/{breaker}", path: @site@}
 """
 
-LEDGER, NODES = "{shop}:breaker", "{shop}:breaker:nodes"
-INFO = "{shop}:breaker:info"
+LEDGER, NODES, INFO = "{shop}:breaker", "{shop}:breaker:nodes", "{shop}:breaker:info"
 USERS = os.path.join(harness.ROOT, "deploy", "redis", "users.acl")
 OK, UNKNOWN, USAGE, REDIS = 0, 1, 2, 3
 
@@ -40,11 +39,15 @@ class Redis:
 
     def __init__(self, *args, user=None, password=None):
         self.port = harness.free_port()
+        self.args = args
         self.login = ([] if password is None else
                       [("AUTH", password) if user is None else ("AUTH", user, password)])
+        self.start()
+
+    def start(self):
         self.process = subprocess.Popen(
             ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "",
-             *args], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+             *self.args], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL)
         wait_until(self.answers, "redis-server")
 
@@ -81,7 +84,7 @@ class Monitor:
         assert self.file.readline() == "+OK\r\n"
 
     def evals(self):
-        """(address of the client, the arguments as text) of each script, as they come."""
+        """(address of the client, the arguments as text) of each command, as they come."""
         for line in self.file:
             match = re.match(r'\+\S+ \[\d+ (\S+)\] "EVAL(?:SHA)?" (.*)', line, re.IGNORECASE)
             if match:
@@ -144,7 +147,7 @@ class CtlCase(unittest.TestCase):
         status, stdout, stderr = self.run_ctl("--redis", self.url(redis, credentials), "--app",
                                               "shop", *args)
         self.assertEqual(status, expect, stdout + stderr)
-        self.assertEqual(stderr != "", expect != OK and stdout == "", stderr)
+        self.assertEqual(stderr != "", expect != OK, stderr)
         return stdout if stdout else stderr
 
     def json(self, redis, *args, **options):
@@ -182,6 +185,7 @@ class CommandLine(CtlCase):
                 ([*where, "promote", "a b"], "a release is"),
                 ([*where, "promote", ".."], "a release is"),
                 ([*where, "status", "--force"], "--force is for promote"),
+                ([*where, "promote", "r1", "--all"], "--all is for status"),
                 ([*where, "status", "--colour"], "unknown option --colour"),
                 ([*where, "status", "-x"], "unknown option -x"),
                 ([*where, "status", "--urls=redis://:hunter2@a"], "unknown option --urls;"),
@@ -279,26 +283,33 @@ class Trouble(CtlCase):
             with listener.accept()[0] as sock:
                 sock.settimeout(DEADLINE_S)
                 asked = b""
-                while not asked.endswith(b"releases\r\n$0\r\n\r\n"):
+                while not asked.endswith(b"$0\r\n\r\n"):
                     got = sock.recv(65536)
                     self.assertNotEqual(got, b"")
                     asked += got
                 sock.sendall(reply)
         return self.end(process)
 
+    def make_answer(self, ledger=(), releases=(), nodes=(), next_id=b""):
+        """The script's answer, at second 100 of the epoch."""
+        def strings(lines):
+            return b"*%d\r\n" % len(lines) + b"".join(b"$%d\r\n%s\r\n" % (len(line), line)
+                                                     for line in lines)
+        return (b"*8\r\n$40\r\n" + b"0" * 40 + b"\r\n:100000\r\n:2\r\n:1000\r\n" + strings(ledger) +
+                strings(releases) + strings(nodes) + b"$%d\r\n%s\r\n" % (len(next_id), next_id))
+
     def test_answers_that_the_script_does_not_give(self):
-        digest, entry, node = b"$40\r\n" + b"0" * 40, b"$14\r\n1 000 r1 - - 0", b"$12\r\n1 a r1 - - 0"
-        good = (b"*8\r\n%s\r\n:5\r\n:1\r\n:1000\r\n*1\r\n%s\r\n*0\r\n*1\r\n%s\r\n$0\r\n\r\n" %
-                (digest, entry, node))
+        entry, release, node = b"1 000 r1 - - 0", b"r1 0 30000", b"1 a r1 - 000 1"
+        good = self.make_answer([entry], [release], [node])
         status, stdout, stderr = self.answer(good)
         self.assertEqual((status, stderr), (OK, ""))
         self.assertIn("token 000, release r1", stdout)
+        line = b"$%d\r\n%s" % (len(entry), entry)
         for reply in (b"+OK\r\n", b"*0\r\n", good.replace(b"*8", b"*7"), b":1\r\n", b"$-1\r\n",
-                      good.replace(entry, b"$-1"), good.replace(entry, b":1"),
-                      good.replace(entry, b"$14\r\nx 000 r1 - - 0"), good.replace(b":5", b":-5"),
-                      good.replace(b"*1\r\n" + entry, b"$-1"),
-                      good.replace(b"*1\r\n" + node, b"$-1"),
-                      good.replace(b"*0\r\n", b"$-1\r\n"),
+                      good.replace(line, b"$-1"), good.replace(line, b":1"),
+                      good.replace(entry, b"x 000 r1 - - 0"), good.replace(b":100000", b":-5"),
+                      good.replace(entry, b"1 000 r1 x - 0"), good.replace(b":2\r\n", b"+2\r\n"),
+                      good.replace(b"*1\r\n" + line, b"$-1"),
                       b"-ERR \x1b[2J" + b"x" * 3000 + b"\r\n", good[:-10], b"", b"HTTP/1.1 200\r\n"):
             status, stdout, stderr = self.answer(reply)
             with self.subTest(reply):
@@ -306,32 +317,48 @@ class Trouble(CtlCase):
                 self.assertNotIn("\x1b", stderr)
                 self.assertEqual(stderr.count("\n"), 1)
         # what no node wrote is left out
-        for other in (b"$-1", b":1", b"$2\r\n1 ", b"$12\r\n1 \x1b r1 - - 0", b"$13\r\n1 a r1 - - 0 "):
-            status, stdout, stderr = self.answer(good.replace(node, other))
+        for other in (b"", b"1 ", b"1 \x1b r1 - 000 1", b"1 a r1 - 000 1 ", b"1 a r1 - 000"):
+            status, stdout, stderr = self.answer(self.make_answer([entry], [release], [other]))
             with self.subTest(other):
                 self.assertEqual((status, stderr), (OK, ""))
                 self.assertNotIn("NODE", stdout)
 
-    def test_tables_line_up(self):
-        def strings(*lines):
-            return b"*%d\r\n" % len(lines) + b"".join(b"$%d\r\n%s\r\n" % (len(line), line)
-                                                     for line in lines)
-        status, stdout, stderr = self.answer(
-            b"*8\r\n$40\r\n" + b"0" * 40 + b"\r\n:100000\r\n:2\r\n:1000\r\n" +
-            strings(b"1000 000000001000 r1 - - 0", b"2000 v2 r2 - - 0", b"3000 v3 r1 - - 0") +
-            strings() +
-            strings(b"99900 a40b0749e03a6214 r1 - v3 1",
-                    b"60000 e9dda1dd814aba39 r1 10.0.0.7:8080 v3 1") + b"$0\r\n\r\n")
+    def test_tables_line_up_and_what_is_wrong_stands_before_them(self):
+        one, other = b"r3~" + b"a" * 43, b"r3~" + b"b" * 43
+        status, stdout, stderr = self.answer(self.make_answer(
+            [b"1000 000000001000 r1 - - 0", b"2000 v2 " + one + b" join - 2500",
+             b"3000 v2.3000 " + other + b" conflict " + one + b" 3000",
+             b"4000 v4 r1 silence " + other + b" 4000"],
+            [b"r1 0 30000", one + b" 40000 10000", b"r5 100 0"],
+            [b"60000 e9dda1dd814aba39 r1 10.0.0.7:8080 v4 5000",
+             b"99900 a40b0749e03a6214 r1 - 000000001000 6000",
+             b"99800 b40b0749e03a6214 r1 - v4 0",
+             b"99700 c40b0749e03a6214 r5 - - 7000"]))
         self.assertEqual((status, stderr), (OK, ""))
-        self.assertEqual(stdout.split("\n", 1)[1], """
-  SINCE                     TOKEN         LIVE  SILENT  RELEASE
-* 1970-01-01T00:00:03.000Z  v3               1       1  r1
-  1970-01-01T00:00:02.000Z  v2               0       0  r2
-  1970-01-01T00:00:01.000Z  000000001000                r1
+        title, rest = stdout.split("\n", 1)
+        self.assertRegex(title, r"^app shop at \S+: token v4, release r1; 2 nodes in touch$")
+        self.assertEqual(rest, """\
+! token conflict: r3~bbbbbbbb had a token of r3~aaaaaaaa, and has v2.3000 instead
+! label in use: r3~bbbbbbbb and r3~aaaaaaaa have the same label, but other files or headers
+! dead-after differs: 0.0 s to 30.0 s; of two the longer one decides, and 0 means never
 
-  NODE    ADDRESS        ID                   LAST SEEN  RELEASE
-  live    -              a40b0749e03a6214     0.1 s ago  r1
-  silent  10.0.0.7:8080  e9dda1dd814aba39    40.0 s ago  r1
+  MINTED                    TOKEN         WHY       OVER         RELEASE
+* 1970-01-01T00:00:04.000Z  v4            silence   r3~bbbbbbbb  r1
+  1970-01-01T00:00:03.000Z  v2.3000       conflict  r3~aaaaaaaa  r3~bbbbbbbb
+  1970-01-01T00:00:02.500Z  v2            join      -            r3~aaaaaaaa
+  1970-01-01T00:00:01.000Z  000000001000  -         -            r1
+
+  LIVE  SILENT  BEHIND  SILENT FOR  DEAD AFTER  TOKEN    RELEASE
+     2       1       1       0.0 s      30.0 s  v4       r1
+     0       0       0           -           -  v2.3000  r3~bbbbbbbb
+     0       0       0      40.0 s      10.0 s  v2       r3~aaaaaaaa
+     1       0       1       0.1 s       never  -        r5
+
+  NODE    STATE   TOKEN         IN TOUCH SINCE               LAST SEEN  ADDRESS        ID                RELEASE
+  silent  synced  v4            1970-01-01T00:00:05.000Z    40.0 s ago  10.0.0.7:8080  e9dda1dd814aba39  r1
+  live    behind  000000001000  1970-01-01T00:00:06.000Z     0.1 s ago  -              a40b0749e03a6214  r1
+  live    synced  v4            -                            0.2 s ago  -              b40b0749e03a6214  r1
+  live    behind  -             1970-01-01T00:00:07.000Z     0.3 s ago  -              c40b0749e03a6214  r5
 """)
 
     def test_one_server_that_says_nothing_leaves_time_for_the_next(self):
@@ -366,9 +393,9 @@ class Trouble(CtlCase):
     def test_what_others_wrote_into_the_keys_is_not_printed(self):
         redis = self.redis()
         redis("ZADD", LEDGER, "1000", "000000001000 r1", "2000", "\x1b[2J r2", "3000", "x")
-        redis("ZADD", INFO, "0", b"\x1b[2J r1 - v1 1", "0", "id r1 a b c", "0", "id r1 a:1 v1 1",
-              "0", b"\xff r1 a:1 v1 1", "0", "@birth")
-        redis("ZADD", NODES, "4", "r1 a:1 id")
+        redis("ZADD", NODES, "1", "@birth", "2", b"r1 \x1b[2J id", "4", "r1 a:1 id")
+        redis("ZADD", INFO, "0", "@birth", "0", b"id \x1b[2J a:1 t 1", "0", "b r1 a:1 t",
+              "0", "id r1 a:1 - 3", "0", b"c r1 a:1 \xff 1", "0", b"d r1 a:\x1b - 1")
         said = self.ctl(redis, "status")
         self.assertNotIn("\x1b", said)
         cluster = self.json(redis, "status")
@@ -378,21 +405,52 @@ class Trouble(CtlCase):
 
 
 class Status(CtlCase):
+    def status(self, redis, expect=UNKNOWN, credentials="", app="shop", args=("status",)):
+        return self.run_ctl("--redis", self.url(redis, credentials), "--app", app, *args)
+
     def test_nothing_known(self):
         redis = self.redis()
-        said = self.ctl(redis, "status", expect=UNKNOWN)
-        self.assertEqual(said, "app shop at 127.0.0.1:%d: no token is known\n" % redis.port)
-        cluster = self.json(redis, "status", expect=UNKNOWN)
+        status, stdout, stderr = self.status(redis)
+        where = "app shop at 127.0.0.1:%d" % redis.port
+        self.assertEqual((status, stdout), (UNKNOWN, where + ": no token is known\n"))
+        self.assertIn("nothing is known of the application shop", stderr)
+        cluster = self.json_of_nothing(redis)
         self.assertIsNone(cluster["newest"])
-        self.assertEqual((cluster["ledger"], cluster["releases"]), ([], []))
+        self.assertEqual((cluster["ledger"], cluster["releases"], cluster["troubles"]),
+                         ([], [], []))
         self.assertEqual(redis("KEYS", "*"), ["*0", "+OK", ""])
+
+    def json_of_nothing(self, redis):
+        status, stdout, _ = self.status(redis, args=("--json", "status"))
+        self.assertEqual(status, UNKNOWN)
+        return json.loads(stdout)
+
+    def test_a_wrong_application_is_told_with_those_that_there_are(self):
+        redis = self.redis()
+        redis("ACL", "SETUSER", "nobody", "on", "nopass", "~*", "+eval", "+evalsha", "+time",
+              "+zrange", "+zscore", "+zcard", "+hgetall", "+hmget")
+        for app in ("blog", "wiki"):
+            redis("ZADD", "{%s}:breaker" % app, "1000", "000000001000 r1")
+        redis("SET", "{}:breaker", "1")
+        redis("SET", b"{\x1b}:breaker", "1")
+        redis("SET", "{%s}:breaker" % ("x" * 65), "1")
+        for args in (("status",), ("promote", "r1")):
+            status, _, stderr = self.status(redis, app="blgo", args=args)
+            self.assertEqual(status, UNKNOWN)
+            self.assertRegex(stderr, r"^breakerctl: nothing is known of the application blgo at "
+                             r"\S+; Redis has (blog, wiki|wiki, blog)\n$")
+            # a user that may not look for them is told where the name stands
+            status, _, stderr = self.status(redis, app="blgo", credentials="nobody:x@", args=args)
+            self.assertEqual(status, UNKNOWN, stderr)
+            self.assertRegex(stderr, r"application blgo at \S+; nodes have the name as `app`")
 
     def test_nodes_of_two_releases(self):
         redis = self.redis()
         older = self.node(redis, "a")
         newer = self.node(redis, "b")
         cluster = self.json(redis, "status")
-        self.assertEqual((cluster["app"], cluster["redis"]), ("shop", "127.0.0.1:%d" % redis.port))
+        self.assertEqual((cluster["app"], cluster["redis"], cluster["fleet"]),
+                         ("shop", "127.0.0.1:%d" % redis.port, 2))
         self.assertEqual([entry["token"] for entry in cluster["ledger"]],
                          [self.token_of(newer), self.token_of(older)])
         self.assertEqual(cluster["newest"], cluster["ledger"][0])
@@ -402,47 +460,177 @@ class Status(CtlCase):
             self.assertEqual(entry["order"], int(entry["token"]))
             at = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(entry["order"] // 1000))
             self.assertEqual(entry["time"], "%s.%03dZ" % (at, entry["order"] % 1000))
+            self.assertEqual((entry["why"], entry["over"]), ("join", None))
+            self.assertLessEqual(entry["minted_ms"], cluster["now_ms"])
         self.assertEqual([release["token"] for release in cluster["releases"]],
                          [self.token_of(newer), self.token_of(older)])
         for release, node in zip(cluster["releases"], (newer, older)):
-            self.assertEqual((release["live"], release["silent"]), (1, 0))
-            self.assertEqual([each["address"] for each in release["nodes"]],
-                             ["127.0.0.1:%d" % node.port])
-            self.assertRegex(release["nodes"][0]["id"], "^[0-9a-f]{16}$")
-            self.assertEqual(cluster["now_ms"] - release["nodes"][0]["seen_ms"],
-                             release["nodes"][0]["ago_ms"])
-
-        said = self.ctl(redis, "status").splitlines()
-        token, release = self.ledger(redis)[1]
-        self.assertIn("token %s, release %s" % (token, release[:8]), said[0])
-        rows = [line.split() for line in said[3:5]]
-        self.assertEqual(rows, [["*", cluster["ledger"][0]["time"], self.token_of(newer), "1", "0",
-                                 cluster["ledger"][0]["digest"][:8]],
-                                [cluster["ledger"][1]["time"], self.token_of(older), "1", "0",
-                                 cluster["ledger"][1]["digest"][:8]]])
-        self.assertEqual([(line.split()[0], line.split()[1]) for line in said[7:]],
-                         [("live", "127.0.0.1:%d" % node.port) for node in (newer, older)])
+            self.assertEqual((release["live"], release["silent"], release["behind"]), (1, 0, 0))
+            self.assertEqual(release["dead_after_ms"], 30000)
+            self.assertLess(release["silent_ms"], 30000)
+            (member,) = release["nodes"]
+            self.assertEqual((member["address"], member["token"], member["state"]),
+                             ("127.0.0.1:%d" % node.port, release["token"], "synced"))
+            self.assertRegex(member["id"], "^[0-9a-f]{16}$")
+            self.assertEqual(cluster["now_ms"] - member["seen_ms"], member["ago_ms"])
+            self.assertLessEqual(member["since_ms"], member["seen_ms"])
+        self.assertEqual(cluster["troubles"], [])
         newer.stop()
         older.stop()
 
-    def test_a_node_that_is_gone_is_silent(self):
+    def test_a_node_that_is_stopped_is_listed_no_more_and_a_killed_one_is_silent(self):
         redis = self.redis()
-        staying, going = self.node(redis, "a"), self.node(redis, "a")
-
-        def count():
-            release = self.json(redis, "--dead-after", "1", "status")["releases"][0]
-            return release["live"], release["silent"]
-        wait_until(lambda: count() == (2, 0), "two live nodes")
-        going.signal(signal.SIGKILL)
-        going.wait_exit()
-        wait_until(lambda: count() == (1, 1), "one silent node")
+        leaving, killed, staying = (self.node(redis, "a") for _ in range(3))
 
         def shown():
-            rows = self.ctl(redis, "--dead-after", "1", "status").splitlines()[-2:]
-            return sorted(tuple(row.split()[:2]) for row in rows)
-        wait_until(lambda: shown() == [("live", "127.0.0.1:%d" % staying.port),
-                                       ("silent", "127.0.0.1:%d" % going.port)], "both to be shown")
+            return sorted((node["address"], node["live"])
+                          for release in self.json(redis, "--dead-after", "1",
+                                                   "status")["releases"]
+                          for node in release["nodes"])
+
+        def expected(**lives):
+            nodes = {"leaving": leaving, "killed": killed, "staying": staying}
+            return sorted(("127.0.0.1:%d" % nodes[name].port, is_live)
+                          for name, is_live in lives.items())
+        wait_until(lambda: shown() == expected(leaving=True, killed=True, staying=True),
+                   "three live nodes")
+        # told at once: nobody waits for it to be silent
+        leaving.stop()
+        self.assertEqual(shown(), expected(killed=True, staying=True))
+        killed.signal(signal.SIGKILL)
+        killed.wait_exit()
+        wait_until(lambda: shown() == expected(killed=False, staying=True), "one silent node")
+        said = self.ctl(redis, "--dead-after", "1", "status").splitlines()
+        # what needs a look comes first
+        self.assertEqual([line.split()[0] for line in said[-2:]], ["silent", "live"])
         staying.stop()
+
+    def test_a_stopped_redis_holds_no_stop_up_for_long(self):
+        redis = self.redis()
+        node = self.node(redis, "a")
+        os.kill(redis.process.pid, signal.SIGSTOP)
+        try:
+            node.stop()
+        finally:
+            os.kill(redis.process.pid, signal.SIGCONT)
+
+    def test_ten_thousand_nodes_are_counted_and_some_of_them_shown(self):
+        redis = self.redis()
+        redis("ZADD", LEDGER, "1000", "000000001000 r1", "2000", "000000002000 r2")
+        now_ms = int(redis("TIME")[2]) * 1000
+        ids = ["%016x" % at for at in range(10000)]
+        for first in range(0, 10000, 500):
+            nodes, info = [], []
+            for at in range(first, first + 500):
+                release = "r%d" % (1 + at % 2)
+                nodes += [now_ms, "%s 10.0.0.1:80 %s" % (release, ids[at])]
+                info += ["0", "%s %s 10.0.0.1:80 00000000%d000 5" % (ids[at], release, 1 + at % 2)]
+            redis("ZADD", NODES, *nodes)
+            redis("ZADD", INFO, *info)
+        cluster = self.json(redis, "--dead-after", "600", "status")
+        self.assertEqual([(release["release"], release["live"], release["behind"])
+                          for release in cluster["releases"]], [("r2", 5000, 0), ("r1", 5000, 0)])
+        self.assertEqual(sorted(node["id"] for release in cluster["releases"]
+                                for node in release["nodes"]), ids)
+        lines = self.ctl(redis, "--dead-after", "600", "status").splitlines()
+        self.assertEqual(lines[-1], "  ... and 9950 more; --all shows them")
+        self.assertEqual(sum("10.0.0.1:80" in line for line in lines), 50)
+        self.assertTrue(any(line.split()[:3] == ["5000", "0", "0"] for line in lines))
+        lines = self.ctl(redis, "--dead-after", "600", "--all", "status").splitlines()
+        self.assertEqual(sum("10.0.0.1:80" in line for line in lines), 10000)
+
+
+class Conflicts(CtlCase):
+    """Two sets of bytes that the operator calls the same."""
+
+    def start_both(self, redis):
+        return [self.node(redis, site, lines=['breaker.token: "v1"', "breaker.release: r1"])
+                for site in ("a", "b")]
+
+    def check_own_bytes(self, nodes):
+        def two_tokens():
+            answers = [client.get(node.port, "/static/0/css/a.css") for node in nodes]
+            tokens = [(answer.get("location") or "").split("/")[2:3] for answer in answers]
+            return tokens if [] not in tokens and tokens[0] != tokens[1] else None
+        tokens = [token for token, in wait_until(two_tokens, "a token for each")]
+        for node, site, token in zip(nodes, "ab", tokens):
+            response = client.get(node.port, "/static/%s/css/a.css" % token)
+            self.assertEqual((response.status, response.body),
+                             (200, b"a{content:'%s'}" % site.encode()))
+        return tokens
+
+    def wait_said(self, nodes, *patterns):
+        for node in nodes:
+            for pattern in patterns:
+                wait_until(lambda n=node, p=pattern: re.search(p, n.stderr()),
+                           "a line like %r in %r" % (pattern, node.stderr()))
+
+    def check_status(self, redis, tokens):
+        def troubles():
+            found = self.json(redis, "status")
+            kinds = sorted(trouble["kind"] for trouble in found["troubles"])
+            return found if kinds == ["label-reused", "token-conflict"] else None
+        cluster = wait_until(troubles, "both troubles in the status")
+        conflict = next(each for each in cluster["troubles"] if each["kind"] == "token-conflict")
+        entries = {entry["release"]: entry for entry in cluster["ledger"]}
+        self.assertEqual(entries[conflict["release"]]["why"], "conflict")
+        self.assertEqual(entries[conflict["release"]]["over"], conflict["other"])
+        self.assertLessEqual({conflict["token"]}, set(tokens))
+        for release in cluster["releases"]:
+            self.assertEqual([node["state"] for node in release["nodes"]], ["synced"])
+        said = self.ctl(redis, "status")
+        self.assertIn("! token conflict: r1~", said)
+        self.assertIn("! label in use: r1~", said)
+
+    SAID = (rb"trouble=token-conflict", rb"trouble=label-reused")
+
+    def test_while_redis_is_there_both_say_it(self):
+        redis = self.redis()
+        nodes = self.start_both(redis)
+        wait_until(lambda: len(self.ledger(redis)) == 2, "two entries")
+        tokens = self.check_own_bytes(nodes)
+        self.assertEqual(tokens[0], "v1")
+        self.assertRegex(tokens[1], r"^v1\.\d{13}$")
+        self.wait_said(nodes, *self.SAID)
+        self.assertRegex(nodes[0].stderr(),
+                         rb"token-conflict token=v1 [^\n]* other-moved-on-to=v1\.\d{13}\n")
+        self.assertRegex(nodes[1].stderr(), rb"token-conflict token=v1 [^\n]* moved-on-to=v1\.")
+        self.check_status(redis, tokens)
+        for node in nodes:
+            node.stop()
+
+    def test_both_alone_until_redis_comes_and_again_when_it_comes_back_empty(self):
+        redis = self.redis()
+        redis.kill()
+        nodes = self.start_both(redis)
+        for node, site in zip(nodes, "ab"):
+            response = client.get(node.port, "/static/v1/css/a.css")
+            self.assertEqual((response.status, response.body),
+                             (200, b"a{content:'%s'}" % site.encode()))
+        redis.start()
+        wait_until(lambda: len(self.ledger(redis)) == 2, "two entries")
+        self.wait_said(nodes, *self.SAID)
+        tokens = self.check_own_bytes(nodes)
+        self.check_status(redis, tokens)
+        before = self.ledger(redis)
+        redis.kill()
+        redis.start()
+        wait_until(lambda: self.ledger(redis) == before, "the entries, asserted again")
+        self.assertEqual(self.check_own_bytes(nodes), tokens)
+        self.check_status(redis, tokens)
+        for node in nodes:
+            node.stop()
+
+    def test_another_dead_after_is_said_and_shown(self):
+        redis = self.redis()
+        nodes = [self.node(redis, "a"), self.node(redis, "b", options=["dead-after: 20s"])]
+        for node, own, other in zip(nodes, (b"30.0s", b"20.0s"), (b"20.0s", b"30.0s")):
+            self.wait_said([node], rb"trouble=dead-after own=%s others=%s " % (own, other))
+        (trouble,) = self.json(redis, "status")["troubles"]
+        self.assertEqual(trouble, {"kind": "dead-after", "shortest_ms": 20000,
+                                   "longest_ms": 30000})
+        for node in nodes:
+            node.stop()
 
 
 class Promote(CtlCase):
@@ -476,8 +664,16 @@ class Promote(CtlCase):
                 self.assertEqual(said["digest"], meant[-43:])
                 self.assertEqual(said["label"], meant[:-44] or None)
         redis("ZADD", LEDGER, "5", "000000000005 r1~" + other)
+        for name, meant in (("r2~n4bQgYhM", clash), ("000000001001", clash),
+                            ("r1~" + one[:8], labelled), ("r1~" + other[:9], "r1~" + other)):
+            with self.subTest(name):
+                said = self.json(redis, "promote", name)["newest"]
+                self.assertEqual(said["release"], meant)
         before = self.ledger(redis)
-        for name, meant in (("r1", ("r1~" + one, "r1~" + other)), ("n4bQgYhM", (labelled, clash))):
+        redis("ZADD", LEDGER, "6", "r2 r4")
+        before = self.ledger(redis)
+        for name, meant in (("r1", ("r1~" + one, "r1~" + other)), ("n4bQgYhM", (labelled, clash)),
+                            ("r2", (clash, "r4"))):
             said = self.ctl(redis, "promote", "--force", name, expect=UNKNOWN)
             self.assertIn("is the name of 2 releases", said)
             for release in meant:
