@@ -42,6 +42,7 @@ hosts:
 """
 
 LEDGER = "{shop}:breaker"
+TIME = rb"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
 
 
 class Redis:
@@ -228,6 +229,8 @@ class Agreement(ClusterCase):
                    "redirects that are not stored")
         self.assertEqual(self.get(old, old_token).status, 200)
         self.assertEqual(self.get(new, new_token).status, 200)
+        self.wait_log(old, rb"event=appeared token=%s before=- release=\S+ own=no why=join "
+                           rb"other-release=- minted=\S+Z\n" % new_token.encode())
         old.stop()
         wait_until(lambda: "max-age" in self.get(new, old_token).get("cache-control"),
                    "redirects that are stored once the old release is gone")
@@ -266,7 +269,9 @@ class Agreement(ClusterCase):
         self.assertEqual(self.token(first), "v1")
         self.wait_log(later, rb"trouble=token-conflict token=v1 other-release=[\w-]{43} "
                              rb"release=[\w-]{43} moved-on-to=" + re.escape(moved.encode()))
-        self.assertNotIn(b"token-conflict", first.stderr())
+        self.wait_log(first, rb"trouble=token-conflict token=v1 other-release=[\w-]{43} "
+                             rb"release=[\w-]{43} other-moved-on-to=" +
+                      re.escape(moved.encode()))
         self.assertEqual(self.get(first, "v1").body, b"a{content:'a'}")
         self.assertEqual(self.get(later, moved).body, b"a{content:'b'}")
         response = self.get(later, "v1")
@@ -346,7 +351,11 @@ class Outage(ClusterCase):
         redis.start()
         wait_until(lambda: redis.tokens() == before, "the entries, asserted again")
         for node in nodes:
-            self.wait_log(node, rb"state=stale[^$]*state=synced")
+            self.wait_log(node, rb"state=stale[^$]*state=synced[^\n]* since=\S+Z away=\d+\.\ds\n")
+            # every line of a cluster has its time
+            for line in node.stderr().splitlines():
+                if b"breaker: cluster " in line:
+                    self.assertRegex(line, TIME + rb" breaker: cluster app=shop ")
         for each in traffic:
             each.stop()
             self.assertEqual(each.failures, [])
