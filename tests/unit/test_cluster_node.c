@@ -41,7 +41,9 @@ typedef struct st_server_t {
     pthread_t thread;
     /* what it says to each poll */
     _Atomic(const char *) answer;
-    atomic_uint num_polls, num_promotes;
+    /* and to a node that leaves and names the script */
+    _Atomic(const char *) to_leave;
+    atomic_uint num_polls, num_promotes, num_leaves;
 } server_t;
 
 /* how long the command at the beginning is, "*<words>" and "$<length>" with a text for each word;
@@ -77,6 +79,11 @@ static void serve_connection(server_t *server, int fd)
         answer = atomic_load(&server->answer);
         if (memmem(buf, len, "\r\npromote\r\n", 11) != NULL)
             atomic_fetch_add(&server->num_promotes, 1);
+        if (memmem(buf, len, "\r\nleave\r\n", 9) != NULL) {
+            atomic_fetch_add(&server->num_leaves, 1);
+            answer =
+                memmem(buf, len, "EVALSHA", 7) != NULL ? atomic_load(&server->to_leave) : "+OK\r\n";
+        }
         len = 0;
         atomic_fetch_add(&server->num_polls, 1);
         if (send(fd, answer, strlen(answer), MSG_NOSIGNAL) < 0)
@@ -100,7 +107,7 @@ static void start_server(server_t *server, const char *answer)
     struct sockaddr_in addr = {.sin_family = AF_INET};
     socklen_t len = sizeof(addr);
 
-    *server = (server_t){.answer = answer};
+    *server = (server_t){.answer = answer, .to_leave = "+OK\r\n"};
     addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     server->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_int_equal(bind(server->fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
@@ -128,7 +135,7 @@ typedef struct st_world_t {
     char url[64];
     const char *urls[1];
     breaker_cluster_config_t config;
-    atomic_uint num_ready, num_troubles, num_stale;
+    atomic_uint num_ready, num_lines, num_troubles, num_stale;
 } world_t;
 
 static void on_ready(void *data)
@@ -139,6 +146,7 @@ static void on_ready(void *data)
 static void on_log(void *data, breaker_log_level_t level, const char *line)
 {
     (void)level;
+    atomic_fetch_add(&((world_t *)data)->num_lines, 1);
     if (strstr(line, "trouble=") != NULL)
         atomic_fetch_add(&((world_t *)data)->num_troubles, 1);
     if (strstr(line, "state=stale") != NULL)
@@ -824,6 +832,60 @@ static void a_load_that_waits_for_a_token_ends_with_the_node(void **state)
     assert_int_equal(outcome.code, BREAKER_ERR_CANCELLED);
 }
 
+/* ---- leaving ---- */
+
+static void a_node_that_stops_tells_redis(void **state)
+{
+    world_t *world = *state;
+    breaker_cluster_t *cluster;
+    server_t server;
+
+    start_server(&server, answer_v1(world));
+    use_server(world, &server);
+    cluster = start(world);
+    WAIT_UNTIL(breaker_node_freshness(world->node).reachable);
+    assert_int_equal(atomic_load(&server.num_leaves), 0);
+    breaker_cluster_stop(cluster);
+    assert_int_equal(atomic_load(&server.num_leaves), 1);
+    assert_int_equal(atomic_load(&world->num_troubles), 0);
+    stop_server(&server);
+}
+
+static void a_node_that_stops_tells_a_redis_that_forgot_the_script(void **state)
+{
+    world_t *world = *state;
+    breaker_cluster_t *cluster;
+    server_t server;
+
+    start_server(&server, answer_v1(world));
+    atomic_store(&server.to_leave, "-NOSCRIPT No matching script\r\n");
+    use_server(world, &server);
+    cluster = start(world);
+    WAIT_UNTIL(breaker_node_freshness(world->node).reachable);
+    breaker_cluster_stop(cluster);
+    /* by its name, and whole */
+    assert_int_equal(atomic_load(&server.num_leaves), 2);
+    stop_server(&server);
+}
+
+static void a_redis_that_does_not_answer_keeps_no_node_from_stopping(void **state)
+{
+    world_t *world = *state;
+    breaker_cluster_t *cluster;
+    server_t server;
+
+    start_server(&server, "");
+    use_server(world, &server);
+    /* the poll under way is the last one */
+    world->config.redis.reply_timeout_ms = 600000;
+    cluster = start(world);
+    WAIT_UNTIL(atomic_load(&server.num_polls) != 0);
+    breaker_cluster_stop(cluster);
+    assert_int_equal(atomic_load(&server.num_leaves), 0);
+    assert_int_equal(atomic_load(&world->num_troubles), 1);
+    stop_server(&server);
+}
+
 /* ---- on an embedder's loop ---- */
 
 static void an_embedders_loop_carries_the_cluster_and_is_empty_after_it(void **state)
@@ -832,6 +894,7 @@ static void an_embedders_loop_carries_the_cluster_and_is_empty_after_it(void **s
     breaker_cluster_t *cluster;
     server_t server;
     uv_loop_t loop;
+    unsigned num_lines;
 
     assert_int_equal(uv_loop_init(&loop), 0);
     start_server(&server, answer_v1(world));
@@ -845,7 +908,13 @@ static void an_embedders_loop_carries_the_cluster_and_is_empty_after_it(void **s
     }
     assert_true(has_token(world, "v1"));
     breaker_cluster_stop(cluster);
+    /* the rest needs nothing of the embedder's but the loop */
+    num_lines = atomic_load(&world->num_lines);
+    breaker_node_free(world->node);
+    world->node = NULL;
     assert_int_equal(uv_run(&loop, UV_RUN_DEFAULT), 0);
+    assert_int_equal(atomic_load(&server.num_leaves), 1);
+    assert_int_equal(atomic_load(&world->num_lines), num_lines);
     assert_int_equal(uv_loop_close(&loop), 0);
     stop_server(&server);
 }
@@ -874,6 +943,9 @@ int main(void)
         TEST(an_operators_token_for_other_files_is_theirs),
         TEST(where_all_share_all_files_no_other_ones_are_loaded),
         TEST(a_load_that_waits_for_a_token_ends_with_the_node),
+        TEST(a_node_that_stops_tells_redis),
+        TEST(a_node_that_stops_tells_a_redis_that_forgot_the_script),
+        TEST(a_redis_that_does_not_answer_keeps_no_node_from_stopping),
         TEST(an_embedders_loop_carries_the_cluster_and_is_empty_after_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
