@@ -212,7 +212,7 @@ static void look_for_next(breaker_cluster_t *cluster, breaker__moment_t now)
         breaker__cluster_suffix(next, suffix, sizeof(suffix));
     actions = breaker__agreement_on_release(cluster->agreement, now, breaker_release_id(next),
                                             token.len != 0 ? &token : NULL, suffix);
-    breaker__log_own(&cluster->log, now, cluster->agreement, &before, NULL);
+    breaker__log_own(&cluster->log, now, cluster->agreement, &before);
     carry_out(cluster, now, actions);
 }
 
@@ -264,12 +264,11 @@ static void on_notice(void *data, const char *notice)
 static void take_answer(breaker_cluster_t *cluster, breaker__moment_t now,
                         const breaker_answer_t *answer)
 {
-    breaker_ledger_t ledger = *breaker__agreement_ledger(cluster->agreement);
-    breaker__log_before_t before = {&ledger, own_entry(cluster)};
+    breaker_ledger_entry_t before = own_entry(cluster);
     breaker__actions_t actions = breaker__agreement_on_answer(cluster->agreement, now, answer);
 
-    if (!answer->unchanged && !actions.hang_up)
-        breaker__log_news(&cluster->log, now, cluster->agreement, &before, answer);
+    if (actions.publish)
+        breaker__log_news(&cluster->log, now, cluster->agreement, &before);
     carry_out(cluster, now, actions);
 }
 
@@ -511,7 +510,6 @@ static void begin(breaker_cluster_t *cluster)
     breaker_error_t error = {0};
 
     assert(!breaker__publication_is_ready(&cluster->publication));
-    cluster->log.heard_ms = now.mono_ms;
     cluster->log.late_ms = now.mono_ms + breaker__agreement_config(cluster->agreement)->grace_ms;
     if (breaker__saver_load(&cluster->saver, &saved, &error) != 0)
         breaker__log_file(&cluster->log, now, &error);

@@ -167,48 +167,49 @@ static bool may_be_answered(const breaker__log_t *log, uint64_t now_ms,
            now_ms < log->late_ms;
 }
 
-/* "", or for how long Redis was not heard */
-static const char *print_away(const breaker__log_t *log, breaker__moment_t now,
-                              breaker__agreement_state_t state, char dst[TIME_SIZE])
+/* "", or for how long it was not in touch */
+static const char *print_away(const breaker__log_t *log, const breaker__agreement_t *agreement,
+                              char dst[TIME_SIZE])
 {
     bool was_away =
         log->said_state != BREAKER__AGREEMENT_START && log->said_state != BREAKER__AGREEMENT_SYNCED;
 
     dst[0] = '\0';
-    if (was_away && state == BREAKER__AGREEMENT_SYNCED && now.mono_ms >= log->heard_ms)
-        snprintf(dst, TIME_SIZE, " away=%.1fs", (double)(now.mono_ms - log->heard_ms) / 1000);
+    if (was_away && breaker__agreement_state(agreement) == BREAKER__AGREEMENT_SYNCED)
+        snprintf(dst, TIME_SIZE, " away=%.1fs",
+                 (double)breaker__agreement_away_ms(agreement) / 1000);
     return dst;
 }
 
 static bool say_state(breaker__log_t *log, breaker__moment_t now, const char *peer,
-                      breaker__agreement_state_t state, const breaker_ledger_entry_t *own)
+                      const breaker__agreement_t *agreement)
 {
+    breaker__agreement_state_t state = breaker__agreement_state(agreement);
+    const breaker_ledger_entry_t *own = breaker__agreement_own(agreement);
     bool is_synced = state == BREAKER__AGREEMENT_SYNCED;
     char since[TIME_SIZE], away[TIME_SIZE];
 
     assert(own->token.len != 0);
-    print_time(is_synced ? now.wall_ms : wall_at(now, log->heard_ms), since);
+    print_time(wall_at(now, breaker__agreement_since_ms(agreement)), since);
     return breaker__log(log, now, is_synced ? BREAKER_LOG_INFO : BREAKER_LOG_WARNING,
                         "breaker: cluster app=%s state=%s token=%s release=%s redis=%s" SINCE
                         "%s%s",
                         log->app, name_of(state), own->token.text, own->release.text, peer, since,
-                        print_away(log, now, state, away));
+                        print_away(log, agreement, away));
 }
 
 void breaker__log_transition(breaker__log_t *log, breaker__moment_t now, const char *peer,
                              const breaker__agreement_t *agreement)
 {
     breaker__agreement_state_t state = breaker__agreement_state(agreement);
-    const breaker_ledger_entry_t *own = breaker__agreement_own(agreement);
-    uint64_t answered_ms = breaker__agreement_answered_ms(agreement);
 
     /* it has a token in every state but the first */
-    assert((own == NULL) == (state == BREAKER__AGREEMENT_START));
-    if (own != NULL && !may_be_answered(log, now.mono_ms, state) && state != log->said_state &&
-        say_state(log, now, peer, state, own))
+    assert((breaker__agreement_own(agreement) == NULL) == (state == BREAKER__AGREEMENT_START));
+    if (state == BREAKER__AGREEMENT_START || state == log->said_state ||
+        may_be_answered(log, now.mono_ms, state))
+        return;
+    if (say_state(log, now, peer, agreement))
         log->said_state = state;
-    if (answered_ms > log->heard_ms)
-        log->heard_ms = answered_ms;
 }
 
 /* ---- news ---- */
@@ -219,14 +220,27 @@ static const breaker_ledger_entry_t *find(const breaker_ledger_t *ledger,
     return breaker__ledger_find(ledger, token->text, token->len);
 }
 
-/* whence an entry is, as far as the answer tells; it may be NULL */
-static breaker_origin_t origin_of(const breaker_answer_t *answer, const breaker_token_t *token)
+/* whence an entry is, as far as the last answer tells */
+static breaker_origin_t origin_of(const breaker__news_t *news, const breaker_token_t *token)
 {
     assert(token->len != 0);
-    for (size_t i = 0; answer != NULL && i != answer->num_entries; ++i)
-        if (breaker_token_equal(&answer->entries[i].token, token))
-            return answer->origins[i];
+    for (size_t i = 0; i != news->num_entries; ++i)
+        if (breaker_token_equal(&news->entries[i].token, token))
+            return news->origins[i];
     return (breaker_origin_t){.why = BREAKER_WHY_UNKNOWN};
+}
+
+/* the release's entry before this one, or NULL */
+static const breaker_ledger_entry_t *find_before(const breaker_ledger_t *ledger,
+                                                 const breaker_ledger_entry_t *entry)
+{
+    for (size_t at = breaker_ledger_size(ledger); at-- != 0;) {
+        const breaker_ledger_entry_t *other = breaker_ledger_at(ledger, at);
+        if (other->order < entry->order &&
+            breaker_release_id_equal(&other->release, &entry->release))
+            return other;
+    }
+    return NULL;
 }
 
 /* what becomes of a release: `before` is its token until now, or NULL */
@@ -299,8 +313,7 @@ static const breaker_ledger_entry_t *find_conflict(const breaker__agreement_t *a
 }
 
 void breaker__log_own(breaker__log_t *log, breaker__moment_t now,
-                      const breaker__agreement_t *agreement, const breaker_ledger_entry_t *before,
-                      const breaker_answer_t *answer)
+                      const breaker__agreement_t *agreement, const breaker_ledger_entry_t *before)
 {
     const breaker_ledger_entry_t *own = breaker__agreement_own(agreement);
     breaker_origin_t origin;
@@ -309,41 +322,40 @@ void breaker__log_own(breaker__log_t *log, breaker__moment_t now,
     assert(before->token.len == 0 || own != NULL);
     if (before->token.len == 0 || breaker_token_equal(&own->token, &before->token))
         return;
-    origin = origin_of(answer, &own->token);
+    origin = origin_of(breaker__agreement_news(agreement), &own->token);
     say_move(log, now, own, &before->token, &origin, true);
 }
 
-/* an entry of another release that was not known before the answer */
 static void log_other(breaker__log_t *log, breaker__moment_t now,
-                      const breaker__agreement_t *agreement, const breaker__log_before_t *before,
-                      const breaker_ledger_entry_t *entry, const breaker_origin_t *origin)
+                      const breaker__agreement_t *agreement, const breaker_ledger_entry_t *entry,
+                      const breaker_origin_t *origin)
 {
     const breaker_release_id_t *release = &breaker__agreement_config(agreement)->release;
-    const breaker_ledger_entry_t *known = breaker_ledger_newest(before->ledger, &entry->release);
+    const breaker_ledger_entry_t *before = find_before(breaker__agreement_ledger(agreement), entry);
 
-    assert(find(before->ledger, &entry->token) == NULL);
+    assert(!breaker_release_id_equal(&entry->release, release));
     if (origin->why == BREAKER_WHY_CONFLICT && breaker_release_id_equal(&origin->what, release))
         say_kept(log, now, agreement, entry);
     else
-        say_move(log, now, entry, known != NULL ? &known->token : NULL, origin, false);
+        say_move(log, now, entry, before != NULL ? &before->token : NULL, origin, false);
 }
 
+/* of each other release what is its newest now */
 static void log_others(breaker__log_t *log, breaker__moment_t now,
-                       const breaker__agreement_t *agreement, const breaker__log_before_t *before,
-                       const breaker_answer_t *answer)
+                       const breaker__agreement_t *agreement)
 {
     const breaker_release_id_t *release = &breaker__agreement_config(agreement)->release;
     const breaker_ledger_t *ledger = breaker__agreement_ledger(agreement);
+    const breaker__news_t *news = breaker__agreement_news(agreement);
     size_t num = 0;
 
-    for (size_t i = 0; i != answer->num_entries; ++i) {
-        const breaker_ledger_entry_t *entry = answer->entries + i;
+    for (size_t i = 0; i != news->num_entries; ++i) {
+        const breaker_ledger_entry_t *entry = news->entries + i;
         if (breaker_release_id_equal(&entry->release, release) ||
-            breaker_ledger_newest(ledger, &entry->release) != find(ledger, &entry->token) ||
-            find(before->ledger, &entry->token) != NULL)
+            breaker_ledger_newest(ledger, &entry->release) != find(ledger, &entry->token))
             continue;
         if (num++ < BREAKER__LOG_NEWS_MAX)
-            log_other(log, now, agreement, before, entry, answer->origins + i);
+            log_other(log, now, agreement, entry, news->origins + i);
     }
     if (num > BREAKER__LOG_NEWS_MAX)
         breaker__log(log, now, BREAKER_LOG_INFO, "breaker: cluster app=%s event=appeared more=%zu",
@@ -351,19 +363,16 @@ static void log_others(breaker__log_t *log, breaker__moment_t now,
 }
 
 void breaker__log_news(breaker__log_t *log, breaker__moment_t now,
-                       const breaker__agreement_t *agreement, const breaker__log_before_t *before,
-                       const breaker_answer_t *answer)
+                       const breaker__agreement_t *agreement, const breaker_ledger_entry_t *before)
 {
-    const breaker_ledger_entry_t *conflict;
+    const breaker_ledger_entry_t *conflict = find_conflict(agreement, before);
 
-    assert(before->ledger != breaker__agreement_ledger(agreement));
-    assert(!answer->unchanged);
-    if ((conflict = find_conflict(agreement, &before->own)) != NULL)
+    assert(before != breaker__agreement_own(agreement));
+    if (conflict != NULL)
         say_lost(log, now, agreement, conflict);
-    breaker__log_own(log, now, agreement, &before->own, answer);
-    if (log->is_acquainted)
-        log_others(log, now, agreement, before, answer);
-    log->is_acquainted = true;
+    breaker__log_own(log, now, agreement, before);
+    if (!breaker__agreement_news(agreement)->is_first)
+        log_others(log, now, agreement);
 }
 
 /* ---- what others have otherwise ---- */

@@ -24,7 +24,7 @@
 /** of what one answer brings so many lines are said at most, and how many more there are */
 #define BREAKER__LOG_NEWS_MAX 8
 
-/** Caller's memory; the first five fields are the caller's to set, in a zeroed one. */
+/** Caller's memory; the first four fields are the caller's to set, in a zeroed one. */
 typedef struct st_breaker__log_t {
     const char *app; /* borrowed: outlives us */
     void *data;
@@ -32,8 +32,6 @@ typedef struct st_breaker__log_t {
     void (*on_log)(void *data, breaker_log_level_t level, const char *line);
     /** when the first answer is late, on the clock of `now_ms`; 0: it was never to be waited for */
     uint64_t late_ms;
-    /** when Redis was heard last, on the same clock, the start included */
-    uint64_t heard_ms;
     struct {
         uint64_t hash, said_ms;
     } lines[BREAKER__LOG_LINES];
@@ -44,8 +42,6 @@ typedef struct st_breaker__log_t {
     breaker_release_id_t said_clash;
     /** what was said of others' dead-after; 0: nothing */
     uint64_t said_dead_after;
-    /** the cluster was heard before: what comes now is new */
-    bool is_acquainted;
 } breaker__log_t;
 
 /* `peer` is what the link talks to. */
@@ -68,38 +64,28 @@ void breaker__log_refusal(breaker__log_t *log, breaker__moment_t now, const char
 void breaker__log_file(breaker__log_t *log, breaker__moment_t now, const breaker_error_t *error);
 /**
  * Says where the agreement stands if that is news, one line for each change of state: `since` when,
- * which is when Redis was heard last for a node that is not in touch, and after how long it was
- * heard again (`away`). That all is well again is said after every trouble that was said, and only
- * then, so a link that comes and goes is not loud either. A start with a token from the state file
- * is stale until the first answer: that is said only once it is late, with the first event after
- * `late_ms`. To be called after every event.
+ * and after how long it is in touch again (`away`). That all is well again is said after every
+ * trouble that was said, and only then, so a link that comes and goes is not loud either. A start
+ * with a token from the state file is stale until the first answer: that is said only once it is
+ * late, with the first event after `late_ms`.
  */
 void breaker__log_transition(breaker__log_t *log, breaker__moment_t now, const char *peer,
                              const breaker__agreement_t *agreement);
 
-/** What the agreement knew before an answer. The ledger is borrowed. */
-typedef struct st_breaker__log_before_t {
-    const breaker_ledger_t *ledger;
-    /** a zeroed one: none */
-    breaker_ledger_entry_t own;
-} breaker__log_before_t;
-
 /**
- * Says that the own token is another one than `before` (a zeroed one: there was none, and nothing
- * is said); `answer` is what brought it, or NULL.
+ * Says that the own token is another one than that of `before`, a copy of the own entry as it was;
+ * a zeroed one: there was none, and nothing is said.
  */
 void breaker__log_own(breaker__log_t *log, breaker__moment_t now,
-                      const breaker__agreement_t *agreement, const breaker_ledger_entry_t *before,
-                      const breaker_answer_t *answer);
+                      const breaker__agreement_t *agreement, const breaker_ledger_entry_t *before);
 /**
- * Says what an answer brought: that the own token moved, that a release appeared, or has another
- * token; each with why, because of which other release, and when, as far as Redis knows it. Two
- * releases under one token are a warning, on either side. What is there when the cluster is heard
- * first is no news.
+ * Says what a good answer that brought something told: the same, and that a release appeared or has
+ * another token; each with why, because of which other release, and when, as far as Redis knows it.
+ * Two releases under one token are a warning, on either side. What is there when the cluster is
+ * heard first is no news.
  */
 void breaker__log_news(breaker__log_t *log, breaker__moment_t now,
-                       const breaker__agreement_t *agreement, const breaker__log_before_t *before,
-                       const breaker_answer_t *answer);
+                       const breaker__agreement_t *agreement, const breaker_ledger_entry_t *before);
 /**
  * Warns, once for each set of them, if other releases' nodes have another dead-after than ours: the
  * longer one of two decides who is overtaken when.
