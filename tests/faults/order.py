@@ -1,6 +1,6 @@
 """In which order releases stand, and in which they belong. A release belongs where it was deployed
-or put on top last: its *rank* is the order of its newest entry that was minted neither by silence
-nor on the return. Silence is nobody's fault: only a release whose nodes were away for longer than
+or put on top last: its *rank* is the place of its newest entry that was minted neither by silence
+nor on the return. A place in the ledger, not an order: two entries may have one order. Silence is nobody's fault: only a release whose nodes were away for longer than
 dead-after while Redis was there may be overtaken by one of a lower rank, and it takes its place
 again.
 
@@ -21,7 +21,7 @@ MINTED = re.compile(r"^(\d{12,})(-[\w.~-]{8})?$")
 UNMOVED = ("silence", "return")
 SAMPLE_S = 0.02
 
-Entry = collections.namedtuple("Entry", "order token release why")
+Entry = collections.namedtuple("Entry", "place order token release why")
 
 
 def is_minted(token):
@@ -36,7 +36,7 @@ def newest_of(entries):
 def rank_of(entries, release):
     own = [entry for entry in entries if entry.release == release]
     placed = [entry for entry in own if entry.why not in UNMOVED]
-    return placed[-1].order if placed else own[0].order
+    return placed[-1].place if placed else own[0].place
 
 
 class Book:
@@ -122,8 +122,9 @@ class Order:
         self.promoted = set()
         self.is_guessed = False
         # by kind of fault: how often the order was looked at, how often it had turned over, how
-        # many entries came by silence, and how many on the return
-        self.counts = collections.defaultdict(lambda: [0, 0, 0, 0])
+        # many entries came by silence, how many on the return, and how many of a release that was
+        # there before: by nodes that started without a memory while Redis was away
+        self.counts = collections.defaultdict(lambda: [0, 0, 0, 0, 0])
 
     # ---- the ledger ----
 
@@ -135,9 +136,9 @@ class Order:
         told = {field[2:]: text.split()[0] for field, text in zip(fields[::2], fields[1::2])
                 if field.startswith("w:")}
         entries = []
-        for member, order in zip(words[::2], words[1::2]):
+        for place, (member, order) in enumerate(zip(words[::2], words[1::2])):
             token, release = member.split()
-            entries.append(Entry(int(float(order)), token, release, told.get(token, "-")))
+            entries.append(Entry(place, int(float(order)), token, release, told.get(token, "-")))
         self.is_guessed = not fields
         return entries if fields else self.guessed(entries)
 
@@ -161,7 +162,7 @@ class Order:
         there = {node.release for node in self.world.fleet.living()}
         newest = newest_of(entries)
         return sorted((release for release in newest if self.release_at.get(release) in there),
-                      key=lambda release: newest[release].order)
+                      key=lambda release: newest[release].place)
 
     def trouble(self, entries):
         """What is out of its place; None when nothing is."""
@@ -176,7 +177,7 @@ class Order:
         for other in ranks:
             # it may still have to wait for the death of one that is gone
             if (other not in living and ranks[other] > ranks[best] and
-                    newest[other].order > newest[best].order):
+                    newest[other].place > newest[best].place):
                 return None
         return "%s is below %s: %s" % (self.name(best), self.name(living[-1]), self.told(entries))
 
@@ -190,13 +191,13 @@ class Order:
 
     def passed(self, entries, new):
         """The releases of a higher rank that an entry by silence went above."""
-        before = [entry for entry in entries if entry.order < new.order]
+        before = entries[:new.place]
         newest = newest_of(before)
         if new.release not in newest:
             return []
         rank = rank_of(before, new.release)
         return [other for other, entry in newest.items()
-                if entry.order > newest[new.release].order and rank_of(before, other) > rank]
+                if entry.place > newest[new.release].place and rank_of(before, other) > rank]
 
     def was_away(self, release):
         at = self.release_at.get(release)
@@ -240,3 +241,4 @@ class Order:
                           [release for release in after if release in common])
         counts[2] += sum(entry.why == "silence" for entry in new)
         counts[3] += sum(entry.why == "return" for entry in new)
+        counts[4] += sum(entry.why == "join" and entry.release in before for entry in new)

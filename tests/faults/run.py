@@ -292,7 +292,7 @@ class Run:
                             "p99": at(spent, 0.99), "max": round(worst[0], 3),
                             "worst": worst[1], "over 3 s": sum(each > 3 for each in spent)},
             "times_s": self.times_of_kinds(),
-            "order": {"kinds": "looked at, turned over, by silence, on the return",
+            "order": {"kinds": "looked at, turned over, by silence, on the return, again",
                       **dict(sorted(self.orders.items()))},
             "left_alone_on_top_s": self.alone_s,
             "breaches": self.breaches,

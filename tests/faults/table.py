@@ -54,11 +54,11 @@ def tell_orders(reports):
     for report in reports:
         for kind, counts in report["order"].items():
             if kind != "kinds":
-                sums[kind] = [sum(each) for each in zip(counts, sums.get(kind, [0] * 4))]
-    print("%-36s %9s %11s %10s %7s" % ("the order", "looked at", "turned over", "by silence",
-                                       "return"))
+                sums[kind] = [sum(each) for each in zip(counts, sums.get(kind, [0] * 5))]
+    layout = "%-36s" + " %11s" * 5
+    print(layout % ("the order", "looked at", "turned over", "by silence", "on return", "again"))
     for kind, counts in sorted(sums.items()):
-        print("%-36s %9d %11d %10d %7d" % (kind, *counts))
+        print(layout % (kind, *counts))
     print()
 
 
