@@ -22,7 +22,6 @@ import client
 import fleet as fleets
 import harness
 import kinds
-import order as orders
 import proxy as proxies
 import silence
 import store
@@ -216,18 +215,17 @@ class Run:
         for text in world.order.settle(kind_of(after), entries, self.release_at):
             what, _, rest = text.partition(": ")
             self.breach("%s, during %s: %s" % (what, after, rest))
-        self.check_names(world, entries, after)
+        self.check_known(world, entries, after)
 
-    def check_names(self, world, entries, after):
-        """Of names without an order in themselves every node knows now what Redis knows."""
-        names = [entry for entry in entries if not orders.is_minted(entry.token)]
-        owner = {entry.token: entry.order for entry in entries}
+    def check_known(self, world, entries, after):
+        """Every node knows now what Redis knows: no older token is unknown, whatever its form."""
+        places = {entry.token: entry.place for entry in entries}
         for node in world.fleet.living():
-            for entry in self.rng.sample(names, min(2, len(names))):
-                own = owner.get(node.token(), 0)
+            for entry in self.rng.sample(entries, min(3, len(entries))):
+                own = places.get(node.token(), 0)
                 path = "/static/%s/%s" % (entry.token, fleets.PATHS[0])
                 status = client.get(node.port, path).status
-                if status not in (200, 301) and not (status == 503 and entry.order > own):
+                if status not in (200, 301) and not (status == 503 and entry.place > own):
                     self.breach("P5, after %s: node %d: %s: %d"
                                 % (after, node.at, entry.token, status))
 

@@ -169,9 +169,9 @@ class Seen:
                         % (path, token, release, response.status))
 
     def may_lack(self, token, own, status):
-        """A newer token may still come; of a name that it never heard of a node cannot know that it
-        does not, and is sure only when Redis says so."""
+        """A newer token may still come. Of a name that it never heard of, or when its own is one
+        whose place it does not know yet, a node cannot tell; `check_known` of run.py is strict."""
         if not orders.is_minted(token):
             return status in (503, 404)
-        order = self.watch.book.of(own)
-        return status == 503 and (order is None or self.watch.book.of(token) > order)
+        return status == 503 and (not orders.is_minted(own) or
+                                  self.watch.book.of(token) > self.watch.book.of(own))
