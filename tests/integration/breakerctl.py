@@ -570,15 +570,16 @@ class Conflicts(CtlCase):
         def troubles():
             found = self.json(redis, "status")
             kinds = sorted(trouble["kind"] for trouble in found["troubles"])
-            return found if kinds == ["label-reused", "token-conflict"] else None
-        cluster = wait_until(troubles, "both troubles in the status")
+            states = [[node["state"] for node in release["nodes"]] for release in found["releases"]]
+            return found if (kinds == ["label-reused", "token-conflict"] and
+                             states == [["synced"], ["synced"]]) else None
+        # one node brings the entries of both, so the other may still be missing
+        cluster = wait_until(troubles, "both troubles and both nodes in the status")
         conflict = next(each for each in cluster["troubles"] if each["kind"] == "token-conflict")
         entries = {entry["release"]: entry for entry in cluster["ledger"]}
         self.assertEqual(entries[conflict["release"]]["why"], "conflict")
         self.assertEqual(entries[conflict["release"]]["over"], conflict["other"])
         self.assertLessEqual({conflict["token"]}, set(tokens))
-        for release in cluster["releases"]:
-            self.assertEqual([node["state"] for node in release["nodes"]], ["synced"])
         said = self.ctl(redis, "status")
         self.assertIn("! token conflict: r1~", said)
         self.assertIn("! label in use: r1~", said)
