@@ -21,11 +21,13 @@
 #include "cluster/publication.h"
 #include "cluster/saver.h"
 #include "cluster/script.h"
+#include "release/digest.h"
 #include "thread.h"
 
 enum {
-    /* how often it is asked which other releases live */
+    /* how often it is asked which other releases live: after so long, and every so many polls */
     RELEASES_EVERY_MS = 2000,
+    RELEASES_EVERY_POLLS = 4,
     NUM_HANDLES = 3,
 };
 
@@ -58,6 +60,7 @@ struct st_breaker_cluster_t {
 
     breaker__alive_t alive;
     uint64_t releases_due_ms;
+    unsigned polls_until_releases;
 };
 
 /* ---- time, and what is due to the log, the disk and the server ---- */
@@ -124,14 +127,19 @@ static void update_freshness(breaker_cluster_t *cluster)
 
 static void send_poll(breaker_cluster_t *cluster, breaker__moment_t now)
 {
-    bool with_releases = now.mono_ms >= cluster->releases_due_ms;
+    bool with_releases =
+        cluster->polls_until_releases == 0 && now.mono_ms >= cluster->releases_due_ms;
     breaker__poll_t poll;
 
     assert(cluster->caller.agreement == breaker__agreement_config(cluster->agreement));
     breaker__agreement_poll(cluster->agreement, now, &poll);
     breaker__script_poll(&cluster->exchange.command, &cluster->caller, &poll, with_releases);
-    if (with_releases)
+    if (cluster->polls_until_releases != 0)
+        --cluster->polls_until_releases;
+    if (with_releases) {
         cluster->releases_due_ms = now.mono_ms + RELEASES_EVERY_MS;
+        cluster->polls_until_releases = RELEASES_EVERY_POLLS - 1;
+    }
     breaker__exchange_send(&cluster->exchange);
 }
 
@@ -164,6 +172,7 @@ static void carry_out(breaker_cluster_t *cluster, breaker__moment_t now, breaker
     if (actions.publish)
         breaker__publication_want(&cluster->publication);
     breaker__publication_on_alive(&cluster->publication, cluster->agreement, &cluster->alive);
+    breaker__publication_on_place(&cluster->publication, cluster->agreement);
     publish(cluster);
     update_freshness(cluster);
     breaker__log_transition(&cluster->log, now, breaker_redis_peer(cluster->exchange.redis),
@@ -237,6 +246,7 @@ static void on_up(void *data)
     assert(!cluster->is_leaving);
     breaker__exchange_on_up(&cluster->exchange);
     cluster->releases_due_ms = 0;
+    cluster->polls_until_releases = 0;
     carry_out(cluster, now, breaker__agreement_on_up(cluster->agreement, now));
 }
 
@@ -446,20 +456,39 @@ static void make_random(void *dst, size_t len)
     assert(got == (ssize_t)len);
 }
 
-static void init_caller(breaker__script_caller_t *caller, const breaker_cluster_config_t *config,
-                        const breaker__agreement_t *agreement)
+static int hash(const char *text, uint8_t ret_digest[BREAKER_DIGEST_LEN])
 {
+    breaker__hasher_t hasher = {.algorithm = NULL};
+    int err = breaker__hasher_init(&hasher);
+
+    if (err == 0)
+        err = breaker__hash(&hasher, text, strlen(text), ret_digest);
+    breaker__hasher_dispose(&hasher);
+    return err;
+}
+
+static int init_caller(breaker__script_caller_t *caller, const breaker_cluster_config_t *config,
+                       const breaker__agreement_t *agreement)
+{
+    uint8_t digest[BREAKER_DIGEST_LEN];
     uint64_t id;
+    int err;
 
     /* both were checked with the rest of the configuration */
     assert(strlen(config->app) <= BREAKER_APP_MAX);
     assert(config->advertise == NULL || strlen(config->advertise) <= BREAKER_ADVERTISE_MAX);
     make_random(&id, sizeof(id));
     strcpy(caller->app, config->app);
-    if (config->advertise != NULL)
+    if (config->advertise != NULL) {
         strcpy(caller->address, config->advertise);
+        /* one address is one node, whatever lives it has */
+        if ((err = hash(config->advertise, digest)) != 0)
+            return err;
+        memcpy(&id, digest, sizeof(id));
+    }
     snprintf(caller->id, sizeof(caller->id), "%016" PRIx64, id);
     caller->agreement = breaker__agreement_config(agreement);
+    return 0;
 }
 
 static void init_handles(breaker_cluster_t *cluster)
@@ -489,9 +518,9 @@ static int init(breaker_cluster_t *cluster, const breaker_cluster_config_t *conf
     cluster->on_ready = config->on_ready;
     cluster->log.app = cluster->caller.app;
     if ((err = breaker__saver_init(&cluster->saver, config->state_path)) != 0 ||
-        (err = breaker__agreement_create(agreement, &cluster->agreement)) != 0)
+        (err = breaker__agreement_create(agreement, &cluster->agreement)) != 0 ||
+        (err = init_caller(&cluster->caller, config, cluster->agreement)) != 0)
         return breaker_error_set(error, err, "%s", breaker_err_message(err));
-    init_caller(&cluster->caller, config, cluster->agreement);
     cluster->loop = config->loop != NULL ? config->loop : &cluster->own_loop;
     if (config->loop == NULL && uv_loop_init(&cluster->own_loop) != 0)
         return breaker_error_set(error, BREAKER_ERR_IO, "cannot make a loop");

@@ -7,6 +7,7 @@
 #include <assert.h>
 #include "cluster/agreement.h"
 #include "cluster/publication.h"
+#include "token/token.h"
 
 void breaker__publication_init(breaker__publication_t *publication, breaker_node_t *node,
                                breaker_release_t *release, bool adopts_any)
@@ -16,6 +17,7 @@ void breaker__publication_init(breaker__publication_t *publication, breaker_node
         .node = node,
         .release = release,
         .adopts_any = adopts_any,
+        .is_placed = true,
     };
 }
 
@@ -117,6 +119,41 @@ static void serve_next(breaker__publication_t *publication)
     publication->next = NULL;
 }
 
+/*
+ * Whether it is known where the own token stands. One that the operator gave, and that nobody has
+ * registered yet, may have stood somewhere for long, where the node could not ask.
+ */
+static bool is_placed(const breaker__agreement_t *agreement)
+{
+    const breaker_ledger_entry_t *own = breaker__agreement_own(agreement);
+
+    return own == NULL || breaker__agreement_state(agreement) != BREAKER__AGREEMENT_LOCAL ||
+           breaker__token_minted_digits(own->token.text, own->token.len) != 0;
+}
+
+void breaker__publication_on_place(breaker__publication_t *publication,
+                                   const breaker__agreement_t *agreement)
+{
+    bool placed = is_placed(agreement);
+
+    publication->is_due |= placed != publication->is_placed;
+    publication->is_placed = placed;
+}
+
+/*
+ * Above all that the node remembers, and no further: what is newer than that, and older than the
+ * proposal, may stand above the token, and to redirect it there could lead back.
+ */
+static uint64_t least_order(const breaker_ledger_t *ledger, const breaker_ledger_entry_t *own)
+{
+    for (size_t at = breaker_ledger_size(ledger); at-- != 0;) {
+        const breaker_ledger_entry_t *entry = breaker_ledger_at(ledger, at);
+        if (!breaker_token_equal(&entry->token, &own->token))
+            return entry->order + 1;
+    }
+    return 0;
+}
+
 /* where all nodes share all files, "any" is what this node has loaded */
 static breaker_ledger_t ledger_to_publish(const breaker__publication_t *publication,
                                           const breaker__agreement_t *agreement)
@@ -124,6 +161,7 @@ static breaker_ledger_t ledger_to_publish(const breaker__publication_t *publicat
     const breaker_release_id_t *any = &breaker__agreement_config(agreement)->release;
     const breaker_ledger_t *ledger = breaker__agreement_ledger(agreement);
     const breaker_release_id_t *id = breaker_release_id(publication->release);
+    const breaker_ledger_entry_t *own = breaker__agreement_own(agreement);
     breaker_ledger_entry_t entries[BREAKER_LEDGER_MAX];
     breaker_ledger_t published;
     size_t size = breaker_ledger_size(ledger);
@@ -131,6 +169,8 @@ static breaker_ledger_t ledger_to_publish(const breaker__publication_t *publicat
 
     for (size_t i = 0; i != size; ++i) {
         entries[i] = *breaker_ledger_at(ledger, i);
+        if (!publication->is_placed && breaker_token_equal(&entries[i].token, &own->token))
+            entries[i].order = least_order(ledger, own);
         if (publication->adopts_any && breaker_release_id_equal(&entries[i].release, any))
             entries[i].release = *id;
     }

@@ -16,7 +16,7 @@ typedef struct st_breaker__publication_t {
     /* owned references: what the node serves, and what it is to serve once there is a token for it,
      * or NULL */
     breaker_release_t *release, *next;
-    bool adopts_any, older_alive, is_due, is_ready;
+    bool adopts_any, older_alive, is_placed, is_due, is_ready;
 } breaker__publication_t;
 
 /**
@@ -41,6 +41,10 @@ void breaker__publication_want(breaker__publication_t *publication);
 void breaker__publication_on_alive(breaker__publication_t *publication,
                                    const breaker__agreement_t *agreement,
                                    const breaker__alive_t *alive);
+
+/** Takes notice of whether it is known where the own token stands, which is published as well. */
+void breaker__publication_on_place(breaker__publication_t *publication,
+                                   const breaker__agreement_t *agreement);
 
 /**
  * Publishes what is due, once the agreement has a token; its own entry decides which of the two

@@ -17,6 +17,7 @@
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+#include <breaker/classify.h>
 #include <breaker/cluster.h>
 #include "cluster/state.h"
 #include "token/token.h"
@@ -792,6 +793,50 @@ static void an_operators_token_for_other_files_is_theirs(void **state)
     breaker_cluster_stop(cluster);
 }
 
+static breaker_verdict_kind_t judge(const breaker_snapshot_t *snapshot, const char *token)
+{
+    const breaker_view_t *const views[] = {snapshot->views[0].view, snapshot->views[1].view};
+    breaker_verdict_kind_t kind;
+    breaker_views_t *set;
+    char path[128];
+    int len = snprintf(path, sizeof(path), "/a/%s/a.css", token);
+
+    assert_int_equal(breaker_views_create(views, 2, &set), 0);
+    kind = breaker_classify(snapshot, set, path, (size_t)len, true).otherwise;
+    breaker_views_free(set);
+    return kind;
+}
+
+/* it may be known elsewhere for long, below what came after it */
+static void
+an_operators_token_that_nobody_registered_stands_above_what_is_remembered_only(void **state)
+{
+    world_t *world = *state;
+    breaker_snapshot_t *snapshot;
+    breaker_token_t before, later;
+    breaker_cluster_t *cluster;
+    outcome_t outcome;
+    uint64_t order;
+
+    world->config.agreement.grace_ms = 10;
+    cluster = start(world);
+    wait_ready(world);
+    snapshot = take_snapshot(world);
+    before = snapshot->views[0].token;
+    order = breaker_ledger_newest(&snapshot->ledger, NULL)->order;
+    breaker_snapshot_unref(snapshot);
+    load_next(world, "v2.0", &outcome);
+    WAIT_UNTIL(atomic_load(&outcome.is_done));
+    snapshot = take_snapshot(world);
+    assert_string_equal(snapshot->views[0].token.text, "v2.0");
+    assert_int_equal(judge(snapshot, before.text), BREAKER_VERDICT_REDIRECT);
+    /* another node's, minted in between */
+    assert_int_equal(breaker_token_mint(order + 2, &later), 0);
+    assert_int_equal(judge(snapshot, later.text), BREAKER_VERDICT_RETRY);
+    breaker_snapshot_unref(snapshot);
+    breaker_cluster_stop(cluster);
+}
+
 static void where_all_share_all_files_no_other_ones_are_loaded(void **state)
 {
     world_t *world = *state;
@@ -941,6 +986,7 @@ int main(void)
         TEST(a_release_that_comes_back_gets_a_token_above_all),
         TEST(without_redis_other_files_get_a_token_of_the_nodes_own),
         TEST(an_operators_token_for_other_files_is_theirs),
+        TEST(an_operators_token_that_nobody_registered_stands_above_what_is_remembered_only),
         TEST(where_all_share_all_files_no_other_ones_are_loaded),
         TEST(a_load_that_waits_for_a_token_ends_with_the_node),
         TEST(a_node_that_stops_tells_redis),
