@@ -92,24 +92,6 @@ static uint64_t at_least(uint64_t a, uint64_t b)
     return a > b ? a : b;
 }
 
-static bool same_ledger(const breaker_ledger_t *a, const breaker_ledger_t *b)
-{
-    size_t num = breaker_ledger_size(a);
-
-    if (num != breaker_ledger_size(b))
-        return false;
-    for (size_t i = 0; i != num; ++i)
-        if (breaker__ledger_entry_compare(breaker_ledger_at(a, i), breaker_ledger_at(b, i)) != 0)
-            return false;
-    return true;
-}
-
-static const breaker_ledger_entry_t *find_token(const breaker_ledger_t *ledger,
-                                                const breaker_token_t *token)
-{
-    return breaker__ledger_find(ledger, token->text, token->len);
-}
-
 bool breaker__agreement_is_mine(const breaker__agreement_t *agreement,
                                 const breaker_ledger_entry_t *entry)
 {
@@ -138,8 +120,7 @@ static bool awaits_token(const breaker__agreement_t *agreement)
            !breaker__agreement_is_mine(agreement, &agreement->own);
 }
 
-/* what Redis showed last and the own entry: no other one takes their place */
-static breaker_ledger_t kept_by(const breaker__agreement_t *agreement)
+breaker_ledger_t breaker__agreement_kept(const breaker__agreement_t *agreement)
 {
     breaker_ledger_t kept = agreement->shown;
 
@@ -149,19 +130,8 @@ static breaker_ledger_t kept_by(const breaker__agreement_t *agreement)
     return kept;
 }
 
-static void merge_ledger(const breaker__agreement_t *agreement, breaker_ledger_t *ledger,
-                         const breaker_ledger_t *other)
-{
-    const breaker_ledger_t kept = kept_by(agreement);
-
-    for (size_t at = breaker_ledger_size(other); at-- != 0;)
-        breaker__ledger_add_beside(ledger, breaker_ledger_at(other, at), &kept);
-    /* an entry makes room for another one and for nothing else */
-    assert(breaker_ledger_size(ledger) >= breaker_ledger_size(other));
-}
-
-/* the only way to a token, and it leads upwards (P3) */
-static void take_own(breaker__agreement_t *agreement, const breaker_ledger_entry_t *entry)
+void breaker__agreement_take_own(breaker__agreement_t *agreement,
+                                 const breaker_ledger_entry_t *entry)
 {
     assert(breaker__agreement_is_mine(agreement, entry));
     assert(!breaker__agreement_has_own(agreement) ||
@@ -173,7 +143,8 @@ static void take_own(breaker__agreement_t *agreement, const breaker_ledger_entry
 
 static void check_own(const breaker__agreement_t *agreement)
 {
-    const breaker_ledger_entry_t *known = find_token(&agreement->ledger, &agreement->own.token);
+    const breaker_ledger_entry_t *known =
+        breaker__ledger_find_token(&agreement->ledger, &agreement->own.token);
 
     assert(breaker__agreement_has_own(agreement) == (agreement->state != BREAKER__AGREEMENT_START));
     assert(agreement->own.order < BREAKER__ORDER_END);
@@ -251,8 +222,8 @@ static void go_local(breaker__agreement_t *agreement, breaker__moment_t now,
     }
     assert(agreement->config.start != BREAKER_START_STRICT);
     assert(!breaker__agreement_has_own(agreement) || proposal.order > agreement->own.order);
-    take_own(agreement, &proposal);
-    kept = kept_by(agreement);
+    breaker__agreement_take_own(agreement, &proposal);
+    kept = breaker__agreement_kept(agreement);
     breaker__ledger_add_beside(&agreement->ledger, &agreement->own, &kept);
     enter(agreement, BREAKER__AGREEMENT_LOCAL, now.mono_ms);
     actions->save = actions->publish = true;
@@ -338,151 +309,7 @@ static breaker__actions_t run_timers(breaker__agreement_t *agreement, breaker__m
     return actions;
 }
 
-/* ---- answers ---- */
-
-/* an answer is nobody's word but the network's: what it says is checked before anything changes */
-static bool check_answer(const breaker__agreement_t *agreement, const breaker_answer_t *answer,
-                         breaker_ledger_t *ret_ledger)
-{
-    if (strnlen(answer->digest, sizeof(answer->digest)) != BREAKER__DIGEST_LEN)
-        return false;
-    if (strspn(answer->digest, "0123456789abcdef") != BREAKER__DIGEST_LEN)
-        return false;
-    if (answer->now_ms >= BREAKER__ORDER_END)
-        return false;
-    if (answer->unchanged)
-        return memcmp(answer->digest, agreement->digest, BREAKER__DIGEST_LEN) == 0;
-    return answer->num_entries <= BREAKER_LEDGER_SHARED_MAX &&
-           breaker_ledger_init(ret_ledger, answer->entries, answer->num_entries) == 0;
-}
-
-/* the token is known, from before a wipe say, as another release's: never ours (P4) */
-static bool is_anothers(const breaker__agreement_t *agreement, const breaker_ledger_entry_t *entry)
-{
-    const breaker_ledger_entry_t *known = find_token(&agreement->ledger, &entry->token);
-
-    return known != NULL && !breaker_release_id_equal(&known->release, &entry->release);
-}
-
-/*
- * "v1.1718539201234" is what became of "v1", so that was there before: whatever place a clock that
- * was ahead has given it since, nobody may be led from the one back to the other.
- */
-static void place_bases(breaker_ledger_t *ledger)
-{
-    for (size_t at = breaker_ledger_size(ledger); at-- != 0;) {
-        const breaker_ledger_entry_t *entry = breaker_ledger_at(ledger, at), *base;
-        base = breaker__ledger_find(ledger, entry->token.text, breaker__mint_base_len(entry));
-        if (base == NULL || base->order < entry->order || entry->order == 0)
-            continue;
-        breaker_ledger_entry_t placed = *base;
-        placed.order = entry->order - 1;
-        breaker__ledger_add(ledger, &placed);
-        assert(breaker_ledger_size(ledger) > at);
-    }
-}
-
-/* the union; where two releases claim one token Redis decides, so that all nodes hold the same */
-static void take_ledger(breaker__agreement_t *agreement, const breaker_ledger_t *answered,
-                        breaker__actions_t *actions)
-{
-    breaker_ledger_t merged = *answered;
-
-    merge_ledger(agreement, &merged, &agreement->ledger);
-    place_bases(&merged);
-    if (same_ledger(&merged, &agreement->ledger))
-        return;
-    agreement->ledger = merged;
-    actions->save = actions->publish = true;
-}
-
-/* an operator's token that was registered elsewhere before: its place is the earlier one */
-static void take_birth(breaker__agreement_t *agreement)
-{
-    const breaker_ledger_entry_t *known = find_token(&agreement->ledger, &agreement->own.token);
-
-    if (known != NULL && breaker_release_id_equal(&known->release, &agreement->own.release))
-        agreement->own.order = known->order;
-}
-
-static void adopt(breaker__agreement_t *agreement, const breaker_ledger_entry_t *best,
-                  breaker__actions_t *actions)
-{
-    if (breaker__agreement_has_own(agreement) &&
-        breaker__ledger_entry_compare(best, &agreement->own) <= 0)
-        return;
-    take_own(agreement, best);
-    actions->save = actions->publish = true;
-}
-
-static void take_answer(breaker__agreement_t *agreement, const breaker_ledger_t *answered,
-                        breaker__actions_t *actions)
-{
-    const breaker_ledger_entry_t *best =
-        breaker_ledger_newest(answered, &agreement->config.release);
-    bool is_ours = best != NULL && !is_anothers(agreement, best);
-
-    assert(agreement->link == LINK_UP);
-    breaker__agreement_note_dropped(agreement, answered);
-    agreement->shown = *answered;
-    if (best != NULL && !is_ours) {
-        /* what we know stays, goes out with the next poll, and makes the script move on */
-        merge_ledger(agreement, &agreement->ledger, answered);
-        place_bases(&agreement->ledger);
-        actions->save = actions->publish = true;
-    } else {
-        take_ledger(agreement, answered, actions);
-    }
-    take_birth(agreement);
-    /* its place may be an earlier one than Redis knows */
-    if (is_ours)
-        adopt(agreement, find_token(&agreement->ledger, &best->token), actions);
-}
-
-static void note_good_answer(breaker__agreement_t *agreement, uint64_t now_ms)
-{
-    assert(agreement->asked_ms <= now_ms);
-    assert(!agreement->is_good || agreement->good_ms <= now_ms);
-    if (!agreement->is_good) {
-        agreement->is_good = true;
-        agreement->good_ms = now_ms;
-    } else if (now_ms - agreement->good_ms >= agreement->config.forgive_after_ms) {
-        agreement->num_failed = 0;
-    }
-    if (!agreement->is_heard) {
-        agreement->is_heard = true;
-        agreement->settled_ms = now_ms + agreement->config.settle_ms;
-    }
-    agreement->heard_ms = now_ms;
-    agreement->answered_ms = agreement->asked_ms;
-}
-
-/* before the ledger takes it in */
-static void note_news(breaker__agreement_t *agreement, const breaker_answer_t *answer)
-{
-    breaker__news_t *news = &agreement->news;
-
-    assert(answer->num_entries <= BREAKER_LEDGER_SHARED_MAX);
-    news->is_first = !agreement->was_ever_heard;
-    news->num_entries = 0;
-    agreement->was_ever_heard = true;
-    for (size_t i = 0; i != answer->num_entries; ++i) {
-        if (find_token(&agreement->ledger, &answer->entries[i].token) != NULL)
-            continue;
-        news->entries[news->num_entries] = answer->entries[i];
-        news->origins[news->num_entries++] = answer->origins[i];
-    }
-}
-
-static void note_surroundings(breaker__agreement_t *agreement, const breaker_answer_t *answer)
-{
-    breaker__fleet_take(&agreement->fleet, answer->fleet, answer->interval_ms);
-    if (answer->now_ms == 0)
-        return;
-    /* earlier rather than later: no clock is behind Redis's because an answer took long */
-    agreement->redis_wall_ms = answer->now_ms;
-    agreement->redis_mono_ms = agreement->heard_ms;
-}
+/* ---- sooner than the interval ---- */
 
 /*
  * Whoever lost the same server comes back later, and what it knows is to be seen soon; but only
@@ -558,7 +385,7 @@ breaker__actions_t breaker__agreement_start(breaker__agreement_t *agreement, bre
         agreement->ledger = *saved;
     own = breaker_ledger_newest(&agreement->ledger, &config->release);
     if (own != NULL) {
-        take_own(agreement, own);
+        breaker__agreement_take_own(agreement, own);
         enter(agreement, BREAKER__AGREEMENT_STALE, now.mono_ms);
         actions.publish = true;
     }
@@ -611,18 +438,10 @@ breaker__actions_t breaker__agreement_on_answer(breaker__agreement_t *agreement,
     breaker_ledger_t answered;
 
     assert(agreement->link == LINK_POLLING);
-    if (!check_answer(agreement, answer, &answered))
+    if (!breaker__agreement_check_answer(agreement, answer, &answered))
         return breaker__agreement_on_refused(agreement, now);
     agreement->link = LINK_UP;
-    note_good_answer(agreement, now.mono_ms);
-    note_surroundings(agreement, answer);
-    note_news(agreement, answer);
-    if (!answer->unchanged) {
-        memcpy(agreement->digest, answer->digest, sizeof(agreement->digest));
-        take_answer(agreement, &answered, &actions);
-        breaker__reasons_take(&agreement->reasons, &agreement->ledger, answer);
-    }
-    agreement->is_answered_for_this = agreement->asks_for_this;
+    breaker__agreement_take_answer(agreement, now.mono_ms, answer, &answered, &actions);
     if (breaker__agreement_has_own(agreement))
         enter(agreement, BREAKER__AGREEMENT_SYNCED, now.mono_ms);
     hurry(agreement, now.mono_ms);
@@ -638,7 +457,7 @@ static const breaker_ledger_entry_t *find_next(const breaker__agreement_t *agree
         breaker_ledger_newest(&agreement->ledger, &agreement->config.release);
 
     /* the operator's token is registered first */
-    if (fixed->len != 0 && find_token(&agreement->ledger, fixed) == NULL)
+    if (fixed->len != 0 && breaker__ledger_find_token(&agreement->ledger, fixed) == NULL)
         return NULL;
     if (best == NULL || !breaker__agreement_has_own(agreement))
         return best;
@@ -664,7 +483,7 @@ breaker__actions_t breaker__agreement_on_release(breaker__agreement_t *agreement
         strcpy(config->suffix, suffix);
     agreement->local_ms = now.mono_ms + patience_ms(config);
     if ((next = find_next(agreement)) != NULL) {
-        take_own(agreement, next);
+        breaker__agreement_take_own(agreement, next);
         if (agreement->state == BREAKER__AGREEMENT_START)
             enter(agreement, BREAKER__AGREEMENT_STALE, now.mono_ms);
         actions.save = actions.publish = true;

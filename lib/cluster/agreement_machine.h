@@ -2,8 +2,8 @@
 #define BREAKER_LIB_CLUSTER_AGREEMENT_MACHINE_H
 
 /*
- * What an agreement remembers between two events: agreement.c changes it, agreement_poll.c makes a
- * poll of it. Nobody else looks into it.
+ * What an agreement remembers between two events: agreement.c changes it, agreement_answer.c by
+ * what Redis answers, and agreement_poll.c makes a poll of it. Nobody else looks into it.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -78,6 +78,24 @@ bool breaker__agreement_has_own(const breaker__agreement_t *agreement);
 /** Whether an entry is of the release that the node is to serve now. */
 bool breaker__agreement_is_mine(const breaker__agreement_t *agreement,
                                 const breaker_ledger_entry_t *entry);
+/** What Redis showed last and the own entry: no other one takes their place in the ledger. */
+breaker_ledger_t breaker__agreement_kept(const breaker__agreement_t *agreement);
+/** The only way to a token; it leads upwards (P3). */
+void breaker__agreement_take_own(breaker__agreement_t *agreement,
+                                 const breaker_ledger_entry_t *entry);
+/**
+ * Whether an answer to the poll under way is one that the script gives; if it is not "unchanged"
+ * then `*ret_ledger` has its entries.
+ */
+bool breaker__agreement_check_answer(const breaker__agreement_t *agreement,
+                                     const breaker_answer_t *answer, breaker_ledger_t *ret_ledger);
+/**
+ * Takes an answer that was checked, and adds to the actions what follows for whoever saves and
+ * publishes. `answered` is only looked at where the answer is not "unchanged".
+ */
+void breaker__agreement_take_answer(breaker__agreement_t *agreement, uint64_t now_ms,
+                                    const breaker_answer_t *answer,
+                                    const breaker_ledger_t *answered, breaker__actions_t *actions);
 /** Its clock, or Redis's where its own is far behind that: ms since the epoch. */
 uint64_t breaker__agreement_wall_ms(const breaker__agreement_t *agreement, breaker__moment_t now);
 /** Notes what the last poll brought along that Redis does not show in its answer. */

@@ -8,12 +8,6 @@
 #include "cluster/agreement_machine.h"
 #include "cluster/ledger.h"
 
-static const breaker_ledger_entry_t *find_token(const breaker_ledger_t *ledger,
-                                                const breaker_token_t *token)
-{
-    return breaker__ledger_find(ledger, token->text, token->len);
-}
-
 static bool may_mint(const breaker__agreement_t *agreement, uint64_t now_ms)
 {
     return breaker__agreement_has_own(agreement) || breaker_ledger_size(&agreement->ledger) != 0 ||
@@ -46,7 +40,8 @@ static bool is_dropped(const breaker__agreement_t *agreement, const breaker_ledg
 
 static bool is_lacking(const breaker__agreement_t *agreement, const breaker_ledger_entry_t *entry)
 {
-    const breaker_ledger_entry_t *there = find_token(&agreement->shown, &entry->token);
+    const breaker_ledger_entry_t *there =
+        breaker__ledger_find_token(&agreement->shown, &entry->token);
 
     assert(entry->token.len != 0);
     if (there == NULL)
@@ -70,7 +65,7 @@ void breaker__agreement_note_dropped(breaker__agreement_t *agreement,
     for (size_t at = breaker_ledger_size(&agreement->ledger); at-- != 0;) {
         const breaker_ledger_entry_t *entry = breaker_ledger_at(&agreement->ledger, at);
         if (!is_own(agreement, entry) && is_lacking(agreement, entry) && entry->order > newest &&
-            find_token(answered, &entry->token) == NULL)
+            breaker__ledger_find_token(answered, &entry->token) == NULL)
             newest = entry->order;
     }
     if (breaker_ledger_size(answered) < BREAKER_LEDGER_HISTORY)

@@ -242,6 +242,12 @@ const breaker_ledger_entry_t *breaker__ledger_find(const breaker_ledger_t *ledge
     return NULL;
 }
 
+const breaker_ledger_entry_t *breaker__ledger_find_token(const breaker_ledger_t *ledger,
+                                                         const breaker_token_t *token)
+{
+    return breaker__ledger_find(ledger, token->text, token->len);
+}
+
 const breaker_ledger_entry_t *breaker__ledger_find_clash(const breaker_ledger_t *ledger,
                                                          const breaker_release_id_t *release)
 {

@@ -45,5 +45,8 @@ bool breaker__ledger_add_beside(breaker_ledger_t *ledger, const breaker_ledger_e
  */
 const breaker_ledger_entry_t *breaker__ledger_find(const breaker_ledger_t *ledger,
                                                    const char *token, size_t len);
+/** The same of a token that is one. */
+const breaker_ledger_entry_t *breaker__ledger_find_token(const breaker_ledger_t *ledger,
+                                                         const breaker_token_t *token);
 
 #endif

@@ -103,12 +103,6 @@ bool breaker__mint_is_made_so(const breaker_agreement_config_t *config,
 
 /* ---- a new entry ---- */
 
-static const breaker_ledger_entry_t *find_token(const breaker_ledger_t *ledger,
-                                                const breaker_token_t *token)
-{
-    return breaker__ledger_find(ledger, token->text, token->len);
-}
-
 /*
  * The operator's token was never heard of. "v1.1718539201234" is what became of "v1", which may
  * have been trimmed since: it must not come back above its successor, to which clients were
@@ -120,7 +114,7 @@ static bool is_fixed_new(const breaker_agreement_config_t *config, const breaker
     const breaker_ledger_entry_t *mine = breaker_ledger_newest(ledger, &config->release);
 
     assert(fixed->len <= BREAKER_TOKEN_MAX);
-    if (fixed->len == 0 || find_token(ledger, fixed) != NULL)
+    if (fixed->len == 0 || breaker__ledger_find_token(ledger, fixed) != NULL)
         return false;
     return mine == NULL || mine->token.len <= fixed->len || mine->token.text[fixed->len] != '.' ||
            memcmp(mine->token.text, fixed->text, fixed->len) != 0;
@@ -140,7 +134,7 @@ bool breaker__mint(const breaker_agreement_config_t *config, const breaker_ledge
     /* every turn meets another entry of the ledger, so there are at most 33 */
     for (; entry.order < BREAKER__ORDER_END; ++entry.order) {
         entry.token = takes_fixed ? config->fixed : token_of(config, entry.order);
-        if (find_token(ledger, &entry.token) == NULL) {
+        if (breaker__ledger_find_token(ledger, &entry.token) == NULL) {
             assert(newest == NULL || entry.order > newest->order);
             *ret_entry = entry;
             return true;
