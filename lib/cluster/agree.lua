@@ -52,7 +52,7 @@
 -- Errors: WRONGTYPE as Redis says it, and ERR for arguments out of the layout and for a ledger
 -- whose newest order leaves no room for another.
 
-local ORDER_END, FORGET_MS, PAGE, FLEET_MAX = 2 ^ 53, 600000, 100, 1000000
+local ORDER_END, FORGET_MS, PAGE, FLEET_MAX = 2 ^ 53, 600000, 100, 100000
 -- how often it is looked at whether somebody else wrote to the ledger, how finely time is noted,
 -- how often the fleet is counted and it is looked whether the release above lives, in ms
 local HASHED_MS, GRAIN_MS, COUNTED_MS, LOOKED_MS = 10000, 100, 1000, 1000
@@ -176,8 +176,8 @@ local function count_fleet()
     local counted_ms = since(remembered.counted)
     if counted_ms and counted_ms < COUNTED_MS then return end
     -- after an outage it is not smaller because not all of them are back
-    fleet = math.max(redis.call('ZCOUNT', nodes, decimal(now - 3 * interval_ms), '+inf'),
-        fleet - math.ceil(fleet / 8), 1)
+    local num = redis.call('ZCOUNT', nodes, decimal(now - 3 * interval_ms), '+inf')
+    fleet = math.min(math.max(num, fleet - math.ceil(fleet / 8), 1), FLEET_MAX)
     interval_ms = math.max(poll_ms, math.ceil(fleet / 2))
     remember('fleet', decimal(fleet))
     remember('counted', decimal(now))
@@ -290,11 +290,17 @@ local function is_order(order)
     return order ~= nil and order >= 0 and order < ORDER_END and order == math.floor(order)
 end
 
--- Nodes of other versions leave their trace in KEYS[2] only.
+local function find_info(of)
+    return redis.call('ZRANGE', info, '[' .. of .. ' ', '(' .. of .. '!', 'BYLEX', 'LIMIT', 0, 1)[1]
+end
+
+-- Nodes of other versions leave their trace in KEYS[2] only. It goes by Redis's clock, so that of
+-- ours, of whom silence is known by service time, does not count: a clock may have been set back.
 local function has_trace(other, within_ms)
     local seen = redis.call('ZRANGE', nodes, decimal(now - within_ms), decimal(now), 'BYSCORE')
     for i = 1, #seen do
-        if string.sub(seen[i], 1, #other + 1) == other .. ' ' then
+        local owner, of = string.match(seen[i], '^(%S+) %S+ (%S+)$')
+        if owner == other and not find_info(of) then
             remember('r:' .. other, decimal(number('served')))
             return true
         end
@@ -535,10 +541,6 @@ local function mint(why, what)
 end
 
 -- ---- who lives ----
-
-local function find_info(of)
-    return redis.call('ZRANGE', info, '[' .. of .. ' ', '(' .. of .. '!', 'BYLEX', 'LIMIT', 0, 1)[1]
-end
 
 -- One id is one node, whatever it served before and from where. `found` is its line.
 local function note_info(found)

@@ -293,6 +293,17 @@ static void nodes_of_older_versions_live_as_well(void **state)
     assert_int_equal(must_tell(bench, "ZCARD", NODES, NULL), 2);
 }
 
+/* what Redis's clock says of nodes of ours is nothing once it was set back */
+static void a_clock_that_was_set_back_lets_nobody_live_longer(void **state)
+{
+    const bench_t *bench = *state;
+
+    begin(bench);
+    add_to(bench, "served", RETURN_MS + DEAD_AFTER_MS + MARGIN_MS);
+    check_answer(bench, mine, MINE TOP MINE_AGAIN);
+    check_reason(bench, "silence top");
+}
+
 /* whoever asks by hand is no witness of anything */
 static void who_is_no_node_changes_neither_time_nor_fleet(void **state)
 {
@@ -416,7 +427,8 @@ static void the_pace_is_the_fleets(void **state)
         {"5000", "0", 5000, 2500}, {NULL, "4000", 4000, 2000},
         {NULL, "0", 1, 1000},      {"1e300", "3000", 3000, 1500},
         {"nan", "nan", 1, 1000},   {"-5", "1e300", 1, 1000},
-        {"x", "", 1, 1000},
+        {"x", "", 1, 1000},        {"100000", "0", 100000, 50000},
+        {"100001", "0", 1, 1000},
     };
     const bench_t *bench = *state;
 
@@ -507,6 +519,7 @@ int main(void)
         cmocka_unit_test(a_reason_is_put_back_by_who_knows_it),
         cmocka_unit_test(a_backup_that_comes_back_is_filled_up_and_passes_nobody),
         cmocka_unit_test(nodes_of_older_versions_live_as_well),
+        cmocka_unit_test(a_clock_that_was_set_back_lets_nobody_live_longer),
         cmocka_unit_test(who_is_no_node_changes_neither_time_nor_fleet),
         cmocka_unit_test(a_node_that_goes_is_forgotten_at_once_and_its_release_is_not),
         cmocka_unit_test(one_id_is_one_node_wherever_it_is_and_whatever_it_serves),
