@@ -11,6 +11,9 @@
 #include "cluster/ledger.h"
 #include "cluster/mint.h"
 
+/* no clock shows that before the year 2286: nothing may be minted by one that does */
+#define CLOCK_END_MS UINT64_C(10000000000000)
+
 /* ---- may it be believed ---- */
 
 /* an answer is nobody's word but the network's: what it says is checked before anything changes */
@@ -179,7 +182,7 @@ static void note_news(breaker__agreement_t *agreement, const breaker_answer_t *a
 static void note_surroundings(breaker__agreement_t *agreement, const breaker_answer_t *answer)
 {
     breaker__fleet_take(&agreement->fleet, answer->fleet, answer->interval_ms);
-    if (answer->now_ms == 0)
+    if (answer->now_ms == 0 || answer->now_ms >= CLOCK_END_MS)
         return;
     /* earlier rather than later: no clock is behind Redis's because an answer took long */
     agreement->redis_wall_ms = answer->now_ms;

@@ -103,7 +103,7 @@ static void bring(const breaker__agreement_t *agreement, const breaker_ledger_en
                   breaker__poll_t *poll)
 {
     assert(poll->num_entries <= BREAKER_LEDGER_MAX);
-    poll->origins[poll->num_entries] = breaker__reasons_of(&agreement->reasons, &entry->token);
+    poll->origins[poll->num_entries] = breaker__reasons_of(&agreement->reasons, entry);
     poll->entries[poll->num_entries++] = *entry;
 }
 

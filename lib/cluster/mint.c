@@ -131,7 +131,7 @@ bool breaker__mint(const breaker_agreement_config_t *config, const breaker_ledge
     if (wall_ms >= BREAKER__ORDER_END)
         wall_ms = BREAKER__ORDER_END - 1;
     entry.order = breaker__mint_order(wall_ms, newest, &config->release);
-    /* every turn meets another entry of the ledger, so there are at most 33 */
+    /* every turn meets another entry of the ledger, so there are at most 65 */
     for (; entry.order < BREAKER__ORDER_END; ++entry.order) {
         entry.token = takes_fixed ? config->fixed : token_of(config, entry.order);
         if (breaker__ledger_find_token(ledger, &entry.token) == NULL) {

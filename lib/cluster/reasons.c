@@ -17,9 +17,13 @@ static size_t find(const breaker__reasons_t *reasons, const breaker_token_t *tok
     return at;
 }
 
-static bool is_in(const breaker_ledger_t *ledger, const breaker_token_t *token)
+/* whether the ledger has the token, and under this release */
+static bool is_in(const breaker_ledger_t *ledger, const breaker_token_t *token,
+                  const breaker_release_id_t *release)
 {
-    return breaker__ledger_find(ledger, token->text, token->len) != NULL;
+    const breaker_ledger_entry_t *known = breaker__ledger_find_token(ledger, token);
+
+    return known != NULL && breaker_release_id_equal(&known->release, release);
 }
 
 static void forget_others(breaker__reasons_t *reasons, const breaker_ledger_t *ledger)
@@ -27,9 +31,10 @@ static void forget_others(breaker__reasons_t *reasons, const breaker_ledger_t *l
     size_t num = 0;
 
     for (size_t i = 0; i != reasons->_num; ++i) {
-        if (!is_in(ledger, reasons->_tokens + i))
+        if (!is_in(ledger, reasons->_tokens + i, reasons->_releases + i))
             continue;
         reasons->_tokens[num] = reasons->_tokens[i];
+        reasons->_releases[num] = reasons->_releases[i];
         reasons->_origins[num++] = reasons->_origins[i];
     }
     reasons->_num = num;
@@ -41,12 +46,14 @@ void breaker__reasons_take(breaker__reasons_t *reasons, const breaker_ledger_t *
 {
     forget_others(reasons, ledger);
     for (size_t i = 0; i != answer->num_entries; ++i) {
-        const breaker_token_t *token = &answer->entries[i].token;
-        size_t at = find(reasons, token);
-        if (answer->origins[i].why == BREAKER_WHY_UNKNOWN || !is_in(ledger, token))
+        const breaker_ledger_entry_t *entry = answer->entries + i;
+        size_t at = find(reasons, &entry->token);
+        if (answer->origins[i].why == BREAKER_WHY_UNKNOWN ||
+            !is_in(ledger, &entry->token, &entry->release))
             continue;
         assert(at < BREAKER_LEDGER_MAX);
-        reasons->_tokens[at] = *token;
+        reasons->_tokens[at] = entry->token;
+        reasons->_releases[at] = entry->release;
         reasons->_origins[at] = answer->origins[i];
         if (at == reasons->_num)
             ++reasons->_num;
@@ -55,10 +62,11 @@ void breaker__reasons_take(breaker__reasons_t *reasons, const breaker_ledger_t *
 }
 
 breaker_origin_t breaker__reasons_of(const breaker__reasons_t *reasons,
-                                     const breaker_token_t *token)
+                                     const breaker_ledger_entry_t *entry)
 {
-    size_t at = find(reasons, token);
+    size_t at = find(reasons, &entry->token);
 
-    return at != reasons->_num ? reasons->_origins[at]
-                               : (breaker_origin_t){.why = BREAKER_WHY_UNKNOWN};
+    if (at == reasons->_num || !breaker_release_id_equal(reasons->_releases + at, &entry->release))
+        return (breaker_origin_t){.why = BREAKER_WHY_UNKNOWN};
+    return reasons->_origins[at];
 }

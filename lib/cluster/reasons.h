@@ -14,6 +14,7 @@
 typedef struct st_breaker__reasons_t {
     size_t _num;
     breaker_token_t _tokens[BREAKER_LEDGER_MAX];
+    breaker_release_id_t _releases[BREAKER_LEDGER_MAX];
     breaker_origin_t _origins[BREAKER_LEDGER_MAX];
 } breaker__reasons_t;
 
@@ -21,8 +22,11 @@ typedef struct st_breaker__reasons_t {
 void breaker__reasons_take(breaker__reasons_t *reasons, const breaker_ledger_t *ledger,
                            const breaker_answer_t *answer);
 
-/** Where an entry comes from; BREAKER_WHY_UNKNOWN where nobody has told. */
+/**
+ * Where an entry comes from; BREAKER_WHY_UNKNOWN where nobody has told, or only of another release
+ * that has its token.
+ */
 breaker_origin_t breaker__reasons_of(const breaker__reasons_t *reasons,
-                                     const breaker_token_t *token);
+                                     const breaker_ledger_entry_t *entry);
 
 #endif

@@ -395,6 +395,29 @@ static void reasons_are_put_back_with_their_entries(void **state)
     end(&bench);
 }
 
+/* the own entry is ours whoever else has its token, and was not made for the other's reason */
+static void a_reason_is_that_of_one_release(void **state)
+{
+    breaker_ledger_entry_t there[] = {entry(10, "t10", "other"), entry(20, "t20", "mine"),
+                                      entry(30, "t30", "other")};
+    breaker__poll_t poll;
+    bench_t bench;
+
+    (void)state;
+    bench_init(&bench);
+    begin(&bench, NULL, 0);
+    up(&bench);
+    answer_with_reasons(&bench, 'a', there, "jjj");
+    wake(&bench);
+    there[1].release = release_of("other");
+    answer_with_reasons(&bench, 'b', there, "jsj");
+    poll = poll_of(&bench);
+    assert_string_equal(poll.entries[0].token.text, "t20");
+    assert_string_equal(poll.entries[0].release.text, "mine");
+    assert_int_equal(poll.origins[0].why, BREAKER_WHY_UNKNOWN);
+    end(&bench);
+}
+
 /* ---- clocks ---- */
 
 /* what it would mint sorts below everything that was ever minted */
@@ -408,6 +431,9 @@ static void a_clock_that_was_never_set_is_not_minted_with(void **state)
         {WALL - 60000, WALL, WALL - 60000},
         {WALL + 60001, WALL, WALL + 60001},
         {7000, 0, 7000},
+        /* nor is one that no clock of a healthy server shows */
+        {WALL, (UINT64_C(1) << 53) - 1, WALL},
+        {7000, UINT64_C(10000000000000), 7000},
     };
 
     (void)state;
@@ -447,6 +473,7 @@ int main(void)
         cmocka_unit_test(another_release_is_asked_for_before_it_is_held),
         cmocka_unit_test(another_token_of_the_operators_is_asked_for_before_it_is_held),
         cmocka_unit_test(reasons_are_put_back_with_their_entries),
+        cmocka_unit_test(a_reason_is_that_of_one_release),
         cmocka_unit_test(a_clock_that_was_never_set_is_not_minted_with),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
