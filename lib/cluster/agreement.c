@@ -248,12 +248,15 @@ static uint64_t interval_ms(const breaker__agreement_t *agreement)
     return breaker__fleet_interval_ms(&agreement->fleet, agreement->config.poll_ms);
 }
 
-/* a fifth less up to a fifth more, so that nodes do not come to poll all at once */
-static uint64_t around(breaker__agreement_t *agreement, uint64_t wait_ms)
+/* up to a fifth more, so that nodes do not come to poll all at once */
+static uint64_t longest_ms(uint64_t wait_ms)
 {
-    uint64_t fifth = wait_ms / 5;
+    return wait_ms + wait_ms / 5;
+}
 
-    return wait_ms - fifth + random_below(agreement, 2 * fifth + 1);
+static uint64_t spread(breaker__agreement_t *agreement, uint64_t wait_ms)
+{
+    return wait_ms + random_below(agreement, longest_ms(wait_ms) - wait_ms + 1);
 }
 
 static uint64_t stale_from_ms(const breaker__agreement_t *agreement)
@@ -282,7 +285,7 @@ static void send_poll(breaker__agreement_t *agreement, uint64_t now_ms, breaker_
     agreement->link = LINK_POLLING;
     agreement->asks_for_this = true;
     agreement->asked_ms = now_ms;
-    agreement->due_ms = now_ms + around(agreement, interval_ms(agreement));
+    agreement->due_ms = now_ms + spread(agreement, interval_ms(agreement));
     assert(agreement->due_ms > now_ms);
     actions->poll = true;
 }
@@ -311,6 +314,16 @@ static breaker__actions_t run_timers(breaker__agreement_t *agreement, breaker__m
 
 /* ---- sooner than the interval ---- */
 
+/* an interval that was told shorter than before counts at once, as it does for who is stale */
+static void shorten_wait(breaker__agreement_t *agreement)
+{
+    uint64_t wait_ms = interval_ms(agreement);
+
+    assert(agreement->link == LINK_UP);
+    if (agreement->due_ms - agreement->asked_ms > longest_ms(wait_ms))
+        agreement->due_ms = agreement->asked_ms + spread(agreement, wait_ms);
+}
+
 /*
  * Whoever lost the same server comes back later, and what it knows is to be seen soon; but only
  * where few ask, and a server answers that has nothing else to do.
@@ -323,7 +336,7 @@ static void hurry(breaker__agreement_t *agreement, uint64_t now_ms)
     if (now_ms < agreement->hurried_ms && now_ms - agreement->asked_ms < BUSY_MS &&
         breaker__fleet_is_small(&agreement->fleet))
         agreement->due_ms =
-            at_most(agreement->due_ms, agreement->asked_ms + around(agreement, wait_ms));
+            at_most(agreement->due_ms, agreement->asked_ms + spread(agreement, wait_ms));
 }
 
 /* with nothing to assert a node need not wait a whole poll once it may mint */
@@ -444,6 +457,7 @@ breaker__actions_t breaker__agreement_on_answer(breaker__agreement_t *agreement,
     breaker__agreement_take_answer(agreement, now.mono_ms, answer, &answered, &actions);
     if (breaker__agreement_has_own(agreement))
         enter(agreement, BREAKER__AGREEMENT_SYNCED, now.mono_ms);
+    shorten_wait(agreement);
     hurry(agreement, now.mono_ms);
     hasten_settling(agreement, now.mono_ms);
     return run_timers(agreement, now, actions);

@@ -32,7 +32,7 @@
  *                               the same server are back by then, and what they bring is seen
  *                               soon. Only in a fleet of 100 nodes at most, and while answers
  *                               come within 50 ms
- *   answered                    poll again after the interval; every wait is ±20 %
+ *   answered                    poll again after the interval; every wait is up to 20 % longer
  *   it broke, timed out, was    back off: dial again a random time later. Its ceiling doubles
  *   refused, or was not made    from `backoff_min_ms`, or 2 ms a node, to `backoff_max_ms`, or
  *                               5 ms a node; it is forgotten after `forgive_after_ms` of good

@@ -12,15 +12,16 @@
 
 /** What a node has heard of the fleet. Zeroed it has heard nothing. */
 typedef struct st_breaker__fleet_t {
-    /** how many nodes poll */
+    /** how many nodes poll, 100,000 at most */
     uint32_t num;
-    /** the interval that was told last, or 0 */
+    /** the interval that was told last, or 0; 50 s at most */
     uint32_t told_ms;
 } breaker__fleet_t;
 
 /**
  * Takes what an answer tells. A larger number counts at once, a smaller one by and by, an eighth an
- * answer: after a wipe Redis has seen few, and the others are there all the same.
+ * answer: after a wipe Redis has seen few, and the others are there all the same. Any numbers: what
+ * is above the bounds counts as they do.
  */
 void breaker__fleet_take(breaker__fleet_t *fleet, uint32_t num, uint32_t interval_ms);
 

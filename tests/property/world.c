@@ -543,12 +543,22 @@ static bool can_anybody_poll(const world_t *world)
     return false;
 }
 
-/* Redis was there for somebody */
+/* Redis was there for somebody, or away for no longer than two polls that follow each other may be
+ * apart, which nobody can tell from that */
 static void pass(world_t *world, uint64_t now_ms)
 {
-    for (unsigned i = 0; i != RELEASES_MAX && can_anybody_poll(world); ++i)
-        world->missed_ms[i] += now_ms - world->now_ms;
+    uint64_t passed_ms = now_ms - world->now_ms;
+
     world->now_ms = now_ms;
+    if (!can_anybody_poll(world)) {
+        world->away_ms += passed_ms;
+        return;
+    }
+    if (world->away_ms <= 2 * world->poll_ms)
+        passed_ms += world->away_ms;
+    world->away_ms = 0;
+    for (unsigned i = 0; i != RELEASES_MAX; ++i)
+        world->missed_ms[i] += passed_ms;
 }
 
 /* what comes first, before `until_ms`; false when nothing does */

@@ -102,6 +102,8 @@ typedef struct st_world_t {
     uint32_t dead_max_ms;
     /** for how long Redis was there for somebody since a node of the release polled */
     uint64_t missed_ms[RELEASES_MAX];
+    /** for how long it was there for nobody, until now */
+    uint64_t away_ms;
     bool has_suffix, has_fixed;
     /** clocks show multiples of this */
     uint64_t grain_ms;

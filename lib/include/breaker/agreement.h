@@ -43,7 +43,7 @@ typedef struct st_breaker_agreement_config_t {
     char suffix[17];
     breaker_start_policy_t start;
     /** all in milliseconds; `breaker_cluster_config_init` sets the defaults given here */
-    uint32_t poll_ms;          /* 1000, each poll ±20 %; more from 2,000 nodes on */
+    uint32_t poll_ms;          /* 1000, and up to 20 % more; longer from 2,000 nodes on */
     uint32_t backoff_min_ms;   /* 100, full jitter; more from 50 nodes on */
     uint32_t backoff_max_ms;   /* 1500: with a poll of up to 1200 less than three seconds; more
                                 * from 300 nodes on */
