@@ -25,6 +25,7 @@ class World:
         self.with_clocks = with_clocks
         self.hits = 0
         self.operators = 0
+        self.has_forgotten = False
         self.order = orders.Order(self)
 
     def nodes(self, number):
@@ -270,6 +271,7 @@ def node_without_state(world):
     """A node comes back on another machine."""
     (node,) = world.nodes(1)
     node.kill()
+    world.has_forgotten = True
     if os.path.exists(node.state):
         os.unlink(node.state)
     node.start(clock=clock_of(world))
@@ -279,6 +281,7 @@ def state_file_torn(world):
     (node,) = world.nodes(1)
     node.kill()
     if os.path.exists(node.state):
+        world.has_forgotten = True
         size = os.path.getsize(node.state)
         os.truncate(node.state, world.rng.randrange(size))
     node.start()

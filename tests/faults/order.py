@@ -1,8 +1,8 @@
 """In which order releases stand, and in which they belong. A release belongs where it was deployed
 or put on top last: its *rank* is the place of its newest entry that was minted neither by silence
-nor on the return. A place in the ledger, not an order: two entries may have one order. Silence is nobody's fault: only a release whose nodes were away for longer than
-dead-after while Redis was there may be overtaken by one of a lower rank, and it takes its place
-again.
+nor on the return. A place in the ledger, not an order: two entries may have one order. Silence is
+nobody's fault: only a release whose nodes were away for longer than dead-after while Redis was
+there may be overtaken by one of a lower rank, and it takes its place again.
 
 At each settled moment
 
@@ -200,8 +200,8 @@ class Order:
                 if entry.place > newest[new.release].place and rank_of(before, other) > rank]
 
     def was_away(self, release):
-        """Behind sentinels nobody can tell: some nodes may be with the old master for so long, which
-        was not told yet that it is none."""
+        """Behind sentinels nobody can tell: some nodes may be with the old master for so long,
+        which was not told yet that it is none."""
         if self.world.fleet.has_sentinels:
             return True
         at = self.release_at.get(release)
@@ -223,11 +223,21 @@ class Order:
             self.seen[entry.token] = entry.why
             if entry.why == "silence":
                 breaches += self.unfounded(entries, entry)
+            elif self.is_needless(entry):
+                breaches.append("ORDER: %s joined again: %s"
+                                % (self.name(entry.release), self.told(entries)))
         self.count(kind, entries, new)
         breaches += ["P3: %s was left for %s" % pair for pair in self.book.settle()]
         self.entries, self.promoted = entries, set()
         self.before, self.settled = self.settled, time.monotonic()
+        self.world.has_forgotten = False
         return breaches
+
+    def is_needless(self, entry):
+        """A release that has a token gets another one as if it were new only by a node that lost
+        its memory and started alone."""
+        return (entry.why == "join" and not self.world.has_forgotten and
+                entry.release in newest_of(self.entries) and not self.is_guessed)
 
     def unfounded(self, entries, entry):
         return ["ORDER: %s overtook %s by silence: %s"
