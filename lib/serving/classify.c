@@ -89,7 +89,18 @@ static age_t age_by_entry(const question_t *question)
                                                       view->_older_to.len) <= 0);
 }
 
-/* as above: another spelling of T's value is older */
+/* whether the cluster was asked for the token and nobody knew it */
+static bool is_known_to_nobody(const question_t *question)
+{
+    assert(question->entry == NULL);
+    return question->refreshed && !question->snapshot->is_alone;
+}
+
+/*
+ * As above: another spelling of T's value is older. A date to the minute, "202611231200", has a
+ * value below all that was minted since 2001, and may be what an operator calls the release that
+ * just came.
+ */
 static age_t age_by_digits(const question_t *question)
 {
     const breaker_token_t *older_to = &question->view->_older_to,
@@ -99,7 +110,10 @@ static age_t age_by_digits(const question_t *question)
         return AGE_UNKNOWN;
     if (breaker__token_compare_minted(question->token, question->token_len, older_to->text,
                                       older_to->len) <= 0)
-        return AGE_OLDER;
+        return breaker__token_may_be_date(question->token, question->token_len) &&
+                       !is_known_to_nobody(question)
+                   ? AGE_UNKNOWN
+                   : AGE_OLDER;
     if (newer_above->len != 0 &&
         breaker__token_compare_minted(question->token, question->token_len, newer_above->text,
                                       newer_above->len) <= 0)
@@ -112,12 +126,11 @@ static age_t age_of_opaque(const question_t *question)
 {
     const breaker_token_t *current = &question->view->token;
 
-    assert(question->entry == NULL);
     /* from before everything: it makes a URL that is old on any node */
     if (breaker__token_is_zero(question->token, question->token_len))
         return AGE_OLDER;
     /* of an age when tokens were numbered by hand; minted ones took their place */
-    if (question->refreshed && !question->snapshot->is_alone &&
+    if (is_known_to_nobody(question) &&
         breaker__token_is_decimal(question->token, question->token_len) &&
         breaker__token_minted_digits(current->text, current->len) != 0)
         return AGE_OLDER;

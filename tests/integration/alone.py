@@ -91,6 +91,7 @@ class Deploys(AloneCase):
     def test_a_new_release_has_no_urls_that_its_predecessor_takes_for_older_ones(self):
         """As two nodes behind a balancer in the moment between, each with its own file."""
         for before, after in (("v1.9.0", "v1.10.0"), ("4712", "4711"), ("f00", "bad"),
+                              ("202611231200", "202611231100"), (None, "202611231200"),
                               (None, "4711"), (None, "v1")):
             lines = [] if before is None else ["breaker.token: " + quoted(before)]
             server = self.start("before", *lines)

@@ -248,6 +248,26 @@ class Agreement(ClusterCase):
         for node in nodes:
             node.stop()
 
+    def test_an_operators_next_token_leads_nobody_back_whatever_it_looks_like(self):
+        """The old node polls so rarely that it has not heard of the new release, but from who asks."""
+        rare = {"poll": "20s", "dead-after": "60s"}
+        for before, after in ((None, "4711"), ("9999", "10000"), ("9999", "7"), ("f00", "bad"),
+                              (None, "202611231200"), ("202611231200", "202611231100-a1b2c3d4")):
+            redis = self.redis()
+            lines = [] if before is None else ["breaker.token: " + quoted(before)]
+            old = self.node(redis, "a", rare, lines)
+            new = self.node(redis, "b", rare, ["breaker.token: " + quoted(after)])
+            old_token = self.token(old)
+            with self.subTest(before=before, after=after):
+                self.assertEqual(self.token(new), after)
+                self.assertEqual(self.get(old, after).status, 503)
+                response = self.get(new, old_token)
+                self.assertEqual((response.status, response.get("location")),
+                                 (301, "/static/%s/css/a.css" % after))
+            old.stop()
+            new.stop()
+            redis.kill()
+
     def test_one_label_on_different_files_is_two_releases_and_is_said(self):
         redis = self.redis()
         first = self.node(redis, "a", lines=["breaker.release: r1"])

@@ -360,7 +360,7 @@ static void an_older_token_leads_to_the_current_one_if_the_path_exists(void **st
 {
     static const case_t cases[] = {
         {"/static/1718539201233/css/site.css", REDIRECT, REDIRECT, NULL},
-        {"/static/999999999999/css/site.css", REDIRECT, REDIRECT, NULL},
+        {"/static/0999999999999/css/site.css", REDIRECT, REDIRECT, NULL},
         {"/static/000000000009/css/site.css", REDIRECT, REDIRECT, NULL},
         {"/static/000000000000/css/site.css", REDIRECT, REDIRECT, NULL},
         {"/assets/v000000000017-x/pub/docs/a.html", REDIRECT, REDIRECT, NULL},
@@ -383,6 +383,7 @@ static void a_number_that_is_too_short_to_be_minted_is_asked_for_first(void **st
         {"/static/0/css/site.css", REDIRECT, REDIRECT, NULL},
         {"/static/1/css/site.css", REDIRECT, REDIRECT, NULL},
         {"/static/99999999999/css/site.css", REDIRECT, REDIRECT, NULL},
+        {"/static/999999999999/css/site.css", REDIRECT, REDIRECT, NULL},
         {"/assets/v17-x/pub/docs/a.html", REDIRECT, REDIRECT, NULL},
         {"/static/1/only-r1.css", NOT_FOUND, NOT_FOUND, NULL},
     };
@@ -390,6 +391,8 @@ static void a_number_that_is_too_short_to_be_minted_is_asked_for_first(void **st
         {"/static/0/css/site.css", REDIRECT, REDIRECT, NULL},
         {"/static/1/css/site.css", REFRESH, RETRY, NULL},
         {"/static/99999999999/css/site.css", REFRESH, RETRY, NULL},
+        /* a date perhaps */
+        {"/static/999999999999/css/site.css", REFRESH, RETRY, NULL},
         {"/assets/v17-x/pub/docs/a.html", REFRESH, RETRY, NULL},
         {"/static/1/only-r1.css", REFRESH, RETRY, NULL},
     };

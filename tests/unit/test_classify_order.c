@@ -165,7 +165,7 @@ static void minted_tokens_are_ordered_by_their_value(void **state)
         {"00001718539201235", REFRESH, RETRY},
         /* another spelling of T's value leads to T's own */
         {"0" T, REDIRECT, REDIRECT},
-        {"999999999999", REDIRECT, REDIRECT},
+        {"0999999999999", REDIRECT, REDIRECT},
         {"000000000001", REDIRECT, REDIRECT},
         {"17185392012340", REFRESH, RETRY},
         {"9999999999999999999999999999999999999999999999999999999999999999", REFRESH, RETRY},
@@ -281,7 +281,7 @@ static void a_date_that_looks_minted_is_a_value_and_an_order(void **state)
 {
     static const node_t minutes = {CLUSTER, "202406161200", {{1718539201234, "202406161200"}}};
     static const row_t beside_minutes[] = {
-        {"202406161159", REDIRECT, REDIRECT},
+        {"202406161159", REFRESH, REDIRECT},
         {"202406161201", REFRESH, NOT_FOUND},
         {"1718539201233", REFRESH, NOT_FOUND},
         {"1718539201235", REFRESH, RETRY},
@@ -297,6 +297,35 @@ static void a_date_that_looks_minted_is_a_value_and_an_order(void **state)
 
     check(&minutes, beside_minutes, COUNT(beside_minutes));
     check(&seconds, beside_seconds, COUNT(beside_seconds));
+}
+
+/* by its value it would be older than all that was minted since 2001 */
+static void a_date_that_the_ledger_does_not_know_may_be_the_next_release(void **state)
+{
+    static const node_t minted = {CLUSTER, T, {{1718539201234, T}}};
+    static const node_t version = {CLUSTER, "v1", {{1718539201234, "v1"}}};
+    static const row_t rows[] = {
+        {"202406161200", REFRESH, REDIRECT},
+        {"202406161200-a1b2c3d4", REFRESH, REDIRECT},
+        {"100000000000", REFRESH, REDIRECT},
+        {"999999999999", REFRESH, REDIRECT},
+        /* padded by whoever minted it */
+        {"099999999999", REDIRECT, REDIRECT},
+        {"0202406161200", REDIRECT, REDIRECT},
+    };
+    static const node_t alone = {ALONE, T, {{1718539201234, T}}};
+    static const node_t alone_dated = {ALONE, "202406161200", {{1718539201234, "202406161200"}}};
+    static const row_t beside_alone[] = {
+        {"202406161159", RETRY, RETRY},
+        {"202406161159-a1b2c3d4", RETRY, RETRY},
+        {"000000001234", REDIRECT, REDIRECT},
+    };
+    (void)state;
+
+    check(&minted, rows, COUNT(rows));
+    check(&version, rows, COUNT(rows));
+    check(&alone, beside_alone, COUNT(beside_alone));
+    check(&alone_dated, beside_alone, COUNT(beside_alone));
 }
 
 static void a_ledger_without_t_leads_nobody_back(void **state)
@@ -402,6 +431,7 @@ int main(void)
         cmocka_unit_test(numbers_of_builds_follow_each_other_in_the_order_of_their_deploys),
         cmocka_unit_test(versions_and_commits_are_ordered_by_the_ledger_alone),
         cmocka_unit_test(a_date_that_looks_minted_is_a_value_and_an_order),
+        cmocka_unit_test(a_date_that_the_ledger_does_not_know_may_be_the_next_release),
         cmocka_unit_test(a_ledger_without_t_leads_nobody_back),
         cmocka_unit_test(a_node_by_itself_orders_by_what_it_remembers),
         cmocka_unit_test(numbers_of_builds_follow_each_other_on_a_node_by_itself_too),

@@ -76,17 +76,20 @@ typedef struct st_breaker_verdict_t {
  *                                              digits the one without a suffix, then bytewise
  *   it does not know t, which is all zeros     t is
  *   a refreshed cluster does not know t, any   t is
- *     other number, and T looks minted
+ *     number of fewer digits, and T looks
+ *     minted
  *   anything else                              neither is: no guess leads to a redirect, which has
  *                                              to go forward in the cluster's one order
  *
  * A minted token has twelve digits or more, and perhaps '-' and eight characters; build numbers,
- * versions and commits are opaque. Where T looks minted and has another order than its digits say,
- * an operator's date perhaps, t is older or newer than both or neither. Another spelling of T's
- * value counts as older. A node by itself has its own memory for a ledger (snapshot.h), and nobody
- * to ask; one that keeps no history has none, and goes by the texts alone: two decimal tokens
- * compare by value, two of the form of minted ones as above, any other pair bytewise, a proper
- * prefix first.
+ * versions and commits are opaque. Twelve digits that are not padded may be an operator's date to
+ * the minute, "202611231200", as well: by their value they are older only where a refreshed cluster
+ * does not know them, and neither otherwise. Where T looks minted and has another order than its
+ * digits say, an operator's date perhaps, t is older or newer than both or neither. Another
+ * spelling of T's value counts as older. A node by itself has its own memory for a ledger
+ * (snapshot.h), and nobody to ask; one that keeps no history has none, and goes by the texts alone:
+ * two decimal tokens compare by value, two of the form of minted ones as above, any other pair
+ * bytewise, a proper prefix first.
  *
  * A newer token of R is served, because its bytes are those of T. While nothing is loaded, where
  * the assets under T would decide, the verdict is RETRY.
