@@ -7,7 +7,6 @@
 #include <assert.h>
 #include "cluster/agreement.h"
 #include "cluster/publication.h"
-#include "token/token.h"
 
 void breaker__publication_init(breaker__publication_t *publication, breaker_node_t *node,
                                breaker_release_t *release, bool adopts_any)
@@ -126,9 +125,11 @@ static void serve_next(breaker__publication_t *publication)
 static bool is_placed(const breaker__agreement_t *agreement)
 {
     const breaker_ledger_entry_t *own = breaker__agreement_own(agreement);
+    const breaker_token_t *fixed = &breaker__agreement_config(agreement)->fixed;
 
+    /* what was minted has its order in its name */
     return own == NULL || breaker__agreement_state(agreement) != BREAKER__AGREEMENT_LOCAL ||
-           breaker__token_minted_digits(own->token.text, own->token.len) != 0;
+           !breaker_token_equal(&own->token, fixed);
 }
 
 void breaker__publication_on_place(breaker__publication_t *publication,
