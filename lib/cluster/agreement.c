@@ -18,6 +18,8 @@
 #include "release/release_id.h"
 
 enum {
+    /* how often a poll says all although nothing seems to lack */
+    WHOLE_EVERY_MS = 300000,
     /* without an answer for so many polls a node says that it may be out of date */
     STALE_POLLS = 3,
     /* after a connection is made: every quarter of a poll, this at most, ... */
@@ -283,6 +285,12 @@ static void send_poll(breaker__agreement_t *agreement, uint64_t now_ms, breaker_
         agreement->wanted_ms = now_ms + breaker__fleet_wanted_ms(&agreement->fleet);
     agreement->is_wanted = false;
     agreement->link = LINK_POLLING;
+    /* now and then all is looked at again: somebody may have deleted what only a whole poll writes
+     */
+    if (!agreement->is_answered_for_this || now_ms - agreement->whole_ms >= WHOLE_EVERY_MS) {
+        agreement->is_answered_for_this = false;
+        agreement->whole_ms = now_ms;
+    }
     agreement->asks_for_this = true;
     agreement->asked_ms = now_ms;
     agreement->due_ms = now_ms + spread(agreement, interval_ms(agreement));
@@ -520,6 +528,13 @@ breaker__actions_t breaker__agreement_on_wanted(breaker__agreement_t *agreement,
 const breaker_agreement_config_t *breaker__agreement_config(const breaker__agreement_t *agreement)
 {
     return &agreement->config;
+}
+
+bool breaker__agreement_is_placed(const breaker__agreement_t *agreement)
+{
+    /* what was minted has its order in its name */
+    return agreement->state != BREAKER__AGREEMENT_LOCAL ||
+           !breaker_token_equal(&agreement->own.token, &agreement->config.fixed);
 }
 
 breaker__agreement_state_t breaker__agreement_state(const breaker__agreement_t *agreement)

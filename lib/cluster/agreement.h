@@ -204,6 +204,13 @@ int breaker__agreement_alone(const breaker_agreement_config_t *config,
                              const breaker_ledger_t *ledger, uint64_t wall_ms,
                              breaker_ledger_entry_t *ret_own, bool *ret_is_new);
 
+/**
+ * Tells whether it is known where the own token stands. One that the operator gave and that this
+ * node proposed where it could not ask (LOCAL) may stand elsewhere for long: its order is a guess,
+ * which counts only where Redis knows nothing of the token. True while there is none.
+ */
+bool breaker__agreement_is_placed(const breaker__agreement_t *agreement);
+
 /** What the machine stands at. Borrowed until the next event. */
 breaker__agreement_state_t breaker__agreement_state(const breaker__agreement_t *agreement);
 /** The mono_ms since which it stands at that. */

@@ -118,14 +118,37 @@ static void adopt(breaker__agreement_t *agreement, const breaker_ledger_entry_t 
     actions->save = actions->publish = true;
 }
 
+/*
+ * An own entry without a place was told to nobody. It gives way to what Redis has of its token, and
+ * stays only where that is nothing.
+ */
+static void withdraw(breaker__agreement_t *agreement, const breaker_ledger_t *answered)
+{
+    breaker_ledger_entry_t entries[BREAKER_LEDGER_MAX];
+    size_t num = 0;
+    int err;
+
+    if (breaker__agreement_is_placed(agreement) ||
+        breaker__ledger_find_token(answered, &agreement->own.token) == NULL)
+        return;
+    for (size_t i = 0; i != breaker_ledger_size(&agreement->ledger); ++i) {
+        entries[num] = *breaker_ledger_at(&agreement->ledger, i);
+        num += !breaker_token_equal(&entries[num].token, &agreement->own.token);
+    }
+    err = breaker_ledger_init(&agreement->ledger, entries, num);
+    assert(err == 0);
+}
+
 static void take_answered(breaker__agreement_t *agreement, const breaker_ledger_t *answered,
                           breaker__actions_t *actions)
 {
     const breaker_ledger_entry_t *best =
         breaker_ledger_newest(answered, &agreement->config.release);
-    bool is_ours = best != NULL && !is_anothers(agreement, best);
+    bool is_ours;
 
     assert(agreement->link == LINK_UP);
+    withdraw(agreement, answered);
+    is_ours = best != NULL && !is_anothers(agreement, best);
     breaker__agreement_note_dropped(agreement, answered);
     agreement->shown = *answered;
     if (best != NULL && !is_ours) {

@@ -43,6 +43,8 @@ struct st_breaker__agreement_t {
     /* the poll under way asks for the release as it is configured now; so did the last one that
      * was answered on this connection */
     bool asks_for_this, is_answered_for_this;
+    /* when the last poll was sent that did not hold */
+    uint64_t whole_ms;
 
     breaker__reasons_t reasons;
     /* what the last good answer told; whether there was one at all */

@@ -1,7 +1,8 @@
 /*
- * What a poll says. Kept always: the own entry is in every poll (P4, P6); what Redis lost goes out
- * with the next one; what Redis dropped, because its ledger is full of what is newer or of releases
- * that live, is not sent again. Nothing changes here but what is noted of the last.
+ * What a poll says. Kept always: the own entry is in every poll (P4, P6), but for one of which it
+ * is not known where it stands, for which Redis is asked first; what Redis lost goes out with the
+ * next one; what Redis dropped, because its ledger is full of what is newer or of releases that
+ * live, is not sent again. Nothing changes here but what is noted of the last.
  */
 #include <assert.h>
 #include <string.h>
@@ -51,7 +52,7 @@ static bool is_lacking(const breaker__agreement_t *agreement, const breaker_ledg
     return breaker__agreement_is_mine(agreement, there);
 }
 
-/* the own entry goes along always, whatever Redis has */
+/* the own entry goes along or is asked for, whatever Redis has */
 static bool is_own(const breaker__agreement_t *agreement, const breaker_ledger_entry_t *entry)
 {
     return breaker__ledger_entry_compare(entry, &agreement->own) == 0;
@@ -114,7 +115,7 @@ void breaker__agreement_poll(const breaker__agreement_t *agreement, breaker__mom
     memcpy(ret_poll->digest, agreement->digest, sizeof(ret_poll->digest));
     ret_poll->fleet = agreement->fleet.num;
     ret_poll->num_entries = 0;
-    if (breaker__agreement_has_own(agreement))
+    if (breaker__agreement_has_own(agreement) && breaker__agreement_is_placed(agreement))
         bring(agreement, &agreement->own, ret_poll);
     for (size_t at = breaker_ledger_size(&agreement->ledger); at-- != 0;) {
         const breaker_ledger_entry_t *entry = breaker_ledger_at(&agreement->ledger, at);

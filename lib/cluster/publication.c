@@ -118,24 +118,10 @@ static void serve_next(breaker__publication_t *publication)
     publication->next = NULL;
 }
 
-/*
- * Whether it is known where the own token stands. One that the operator gave, and that nobody has
- * registered yet, may have stood somewhere for long, where the node could not ask.
- */
-static bool is_placed(const breaker__agreement_t *agreement)
-{
-    const breaker_ledger_entry_t *own = breaker__agreement_own(agreement);
-    const breaker_token_t *fixed = &breaker__agreement_config(agreement)->fixed;
-
-    /* what was minted has its order in its name */
-    return own == NULL || breaker__agreement_state(agreement) != BREAKER__AGREEMENT_LOCAL ||
-           !breaker_token_equal(&own->token, fixed);
-}
-
 void breaker__publication_on_place(breaker__publication_t *publication,
                                    const breaker__agreement_t *agreement)
 {
-    bool placed = is_placed(agreement);
+    bool placed = breaker__agreement_is_placed(agreement);
 
     publication->is_due |= placed != publication->is_placed;
     publication->is_placed = placed;

@@ -341,6 +341,38 @@ static void an_operators_token_takes_the_place_of_its_first_registration(void **
     end(&bench);
 }
 
+/* a clock years ahead has placed it, and others were redirected to it: it does not fall below them
+ */
+static void
+an_operators_token_that_was_proposed_alone_takes_the_place_that_redis_knows(void **state)
+{
+    breaker_ledger_entry_t there[] = {entry(WALL + 90000, "t90", "other"),
+                                      entry(WALL + 99000, "v1", "mine")};
+    bench_t bench;
+    breaker__poll_t poll;
+
+    (void)state;
+    bench_init(&bench);
+    bench.config.fixed = token("v1");
+    begin(&bench, NULL, 0);
+    stay_down_until(&bench, START_MS + 1500);
+    check_own(&bench, "v1");
+    while (!bench.last.dial)
+        wake(&bench);
+    up(&bench);
+    poll = poll_of(&bench);
+    assert_int_equal(poll.act, BREAKER__ACT_MINT);
+    assert_int_equal(poll.num_entries, 0);
+    answer(&bench, 'a', there, 2);
+    check_own(&bench, "v1");
+    assert_int_equal(breaker__agreement_own(bench.node)->order, WALL + 99000);
+    wake(&bench);
+    poll = poll_of(&bench);
+    assert_int_equal(poll.num_entries, 1);
+    assert_int_equal(poll.entries[0].order, WALL + 99000);
+    end(&bench);
+}
+
 static void a_proposal_lies_above_all_that_is_known(void **state)
 {
     static const struct {
@@ -776,6 +808,8 @@ int main(void)
         cmocka_unit_test(a_token_that_went_to_another_release_is_left_for_the_fresh_one),
         cmocka_unit_test(a_token_known_as_anothers_is_not_adopted_but_told),
         cmocka_unit_test(an_operators_token_takes_the_place_of_its_first_registration),
+        cmocka_unit_test(
+            an_operators_token_that_was_proposed_alone_takes_the_place_that_redis_knows),
         cmocka_unit_test(a_proposal_lies_above_all_that_is_known),
         cmocka_unit_test(without_an_order_left_a_start_waits_on),
         cmocka_unit_test(a_broken_connection_keeps_the_token_and_backs_off_with_jitter),

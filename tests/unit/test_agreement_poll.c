@@ -256,6 +256,23 @@ static void a_node_that_was_answered_and_lacks_nothing_holds(void **state)
     end(&bench);
 }
 
+/* every five minutes: 600 polls take 600 to 720 s */
+static void now_and_then_a_node_says_all_although_it_could_hold(void **state)
+{
+    bench_t bench;
+    unsigned num_whole = 0;
+
+    (void)state;
+    begin_held(&bench);
+    for (int i = 0; i != 600; ++i) {
+        num_whole += poll_of(&bench).act == BREAKER__ACT_MINT;
+        answer_unchanged(&bench, 'a');
+        wake(&bench);
+    }
+    assert_int_equal(num_whole, 2);
+    end(&bench);
+}
+
 static void a_new_connection_is_asked_before_anything_is_held(void **state)
 {
     bench_t bench;
@@ -467,6 +484,7 @@ int main(void)
         cmocka_unit_test(what_redis_did_not_keep_is_not_sent_again),
         cmocka_unit_test(an_operators_token_stands_below_what_became_of_it),
         cmocka_unit_test(a_node_that_was_answered_and_lacks_nothing_holds),
+        cmocka_unit_test(now_and_then_a_node_says_all_although_it_could_hold),
         cmocka_unit_test(a_new_connection_is_asked_before_anything_is_held),
         cmocka_unit_test(what_redis_lacks_is_more_than_held),
         cmocka_unit_test(an_own_entry_below_the_newest_of_its_release_is_not_held),
