@@ -97,11 +97,16 @@ static bool is_known_to_nobody(const question_t *question)
 }
 
 /*
- * As above: another spelling of T's value is older. A date to the minute, "202611231200", has a
- * value below all that was minted since 2001, and may be what an operator calls the release that
- * just came.
+ * A date to the minute, "202611231200", has a value below all that was minted since 2001, and may
+ * be what an operator calls the release that just came. Nobody pads it.
  */
-static age_t age_by_digits(const question_t *question)
+static bool may_be_date(const question_t *question, size_t num_digits)
+{
+    return num_digits == BREAKER_TOKEN_MINT_DIGITS && question->token[0] != '0';
+}
+
+/* as above: another spelling of T's value is older */
+static age_t age_by_digits(const question_t *question, size_t num_digits)
 {
     const breaker_token_t *older_to = &question->view->_older_to,
                           *newer_above = &question->view->_newer_above;
@@ -110,10 +115,8 @@ static age_t age_by_digits(const question_t *question)
         return AGE_UNKNOWN;
     if (breaker__token_compare_minted(question->token, question->token_len, older_to->text,
                                       older_to->len) <= 0)
-        return breaker__token_may_be_date(question->token, question->token_len) &&
-                       !is_known_to_nobody(question)
-                   ? AGE_UNKNOWN
-                   : AGE_OLDER;
+        return may_be_date(question, num_digits) && !is_known_to_nobody(question) ? AGE_UNKNOWN
+                                                                                  : AGE_OLDER;
     if (newer_above->len != 0 &&
         breaker__token_compare_minted(question->token, question->token_len, newer_above->text,
                                       newer_above->len) <= 0)
@@ -139,12 +142,15 @@ static age_t age_of_opaque(const question_t *question)
 
 static age_t age_of(const question_t *question)
 {
+    size_t num_digits;
+
     if (!question->snapshot->has_ledger)
         return age_by_text(question);
     if (question->entry != NULL)
         return age_by_entry(question);
-    if (breaker__token_minted_digits(question->token, question->token_len) != 0)
-        return age_by_digits(question);
+    num_digits = breaker__token_minted_digits(question->token, question->token_len);
+    if (num_digits != 0)
+        return age_by_digits(question, num_digits);
     return age_of_opaque(question);
 }
 

@@ -141,14 +141,6 @@ size_t breaker__token_minted_digits(const char *base, size_t len)
     return breaker__token_is_decimal(base, digits) ? digits : 0;
 }
 
-bool breaker__token_may_be_date(const char *base, size_t len)
-{
-    size_t digits = breaker__token_minted_digits(base, len);
-
-    assert(digits != 0);
-    return digits == BREAKER_TOKEN_MINT_DIGITS && base[0] != '0';
-}
-
 static int compare_bytes(const char *a, size_t a_len, const char *b, size_t b_len)
 {
     size_t common = a_len < b_len ? a_len : b_len;

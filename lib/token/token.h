@@ -18,13 +18,6 @@
 size_t breaker__token_minted_digits(const char *base, size_t len);
 
 /**
- * Tells whether a token of the form of minted ones may as well be an operator's date,
- * "202611231200": its digits are twelve and not padded. Its value is that of a moment before 2001
- * then. Pure; any thread.
- */
-bool breaker__token_may_be_date(const char *base, size_t len);
-
-/**
  * Tells whether a token is zeros and nothing else: a number, but no build's and no time. Pure; any
  * thread.
  */

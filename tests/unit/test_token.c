@@ -268,18 +268,6 @@ static void minted_form_is_twelve_digits_or_more_and_perhaps_a_suffix(void **sta
     }
 }
 
-static void twelve_digits_that_are_not_padded_may_be_a_date(void **state)
-{
-    (void)state;
-    assert_true(breaker__token_may_be_date("202611231200", 12));
-    assert_true(breaker__token_may_be_date("202611231200-a1b2c3d4", 21));
-    assert_true(breaker__token_may_be_date("999999999999", 12));
-    assert_false(breaker__token_may_be_date("012611231200", 12));
-    assert_false(breaker__token_may_be_date("1718539201234", 13));
-    assert_false(breaker__token_may_be_date("0202611231200", 13));
-    assert_false(breaker__token_may_be_date("1718539201234-a1b2c3d4", 22));
-}
-
 static void the_digits_of_minted_tokens_come_before_their_suffixes(void **state)
 {
     /* oldest first; padding does not count */
@@ -346,7 +334,6 @@ int main(void)
         cmocka_unit_test(other_tokens_compare_bytewise),
         cmocka_unit_test(a_mixed_pair_compares_bytewise),
         cmocka_unit_test(minted_form_is_twelve_digits_or_more_and_perhaps_a_suffix),
-        cmocka_unit_test(twelve_digits_that_are_not_padded_may_be_a_date),
         cmocka_unit_test(the_digits_of_minted_tokens_come_before_their_suffixes),
         cmocka_unit_test(zeros_are_a_number_without_a_value),
         cmocka_unit_test(equal_means_the_same_bytes),
