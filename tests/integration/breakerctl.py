@@ -817,6 +817,15 @@ class Users(CtlCase):
         for node in (older, newer):
             node.stop()
 
+    def test_the_users_of_the_example_suffice_for_the_versions_before(self):
+        with open(USERS) as file:
+            acl = self.scratch.write("users.acl", file.read().replace(" on ", " on >s3cret "))
+        redis = self.redis("--aclfile", acl, user="admin", password="s3cret")
+        for user in ("breaker", "breakerctl"):
+            for command in ("ZREMRANGEBYRANK", "ZREMRANGEBYSCORE"):
+                said = redis("ACL", "DRYRUN", user, command, "{shop}:breaker", "0", "1")
+                self.assertNotIn("permission", " ".join(said))
+
     def anonymous(self, redis):
         login, redis.login = redis.login, []
         try:
