@@ -133,7 +133,8 @@ static void take_identity(breaker__seeds_t *seeds)
         take_confirmation(seeds);
         return;
     }
-    if (seeds->first == NULL) {
+    /* who holds nothing differs from nobody */
+    if (seeds->first == NULL || seeds->first_is.is_void) {
         seeds->first = seeds->via;
         seeds->first_is = seeds->identity;
     }

@@ -25,10 +25,10 @@ typedef struct st_breaker__seeds_callbacks_t {
 
 /**
  * A connection of its own, opened for a moment to one URL after the other: a round. The first one
- * that says who it is is what the others are compared with, and it is asked again before two are
- * called different, because servers change while they are asked. Whoever cannot be asked proves
- * nothing. Rounds become rarer, up to 32 times the interval. Caller's memory; the fields are
- * private.
+ * that holds anything and says who it is is what the others are compared with, and it is asked
+ * again before two are called different, because servers change while they are asked. Whoever
+ * cannot be asked proves nothing. Rounds become rarer, up to 32 times the interval. Caller's
+ * memory; the fields are private.
  */
 typedef struct st_breaker__seeds_t {
     uv_timer_t timer;
@@ -44,7 +44,7 @@ typedef struct st_breaker__seeds_t {
     size_t next_url;
     bool asks_nodes;
     breaker__identity_t identity;
-    /** the first one that answered; `first` is NULL before */
+    /** the first one that answered, of those that hold something if one did; NULL before */
     const breaker__redis_url_t *first; /* into the servers' */
     breaker__identity_t first_is;
     /** one that seems to be another; NULL unless the first one is being asked again */

@@ -132,6 +132,13 @@ class Seeds(LinkTest):
         replica.cli("REPLICAOF", "NO", "ONE")
         self.assert_refused(probe.expect("down"), master, replica)
 
+    def test_a_replica_that_lost_its_master_hides_no_two_masters(self):
+        one, other = self.redis(), self.redis()
+        lost = self.redis("--replicaof", "127.0.0.1 %d" % free_port())
+        reason = self.probe(*self.urls(lost, one, other)).down()
+        self.assertEqual(reason.split("; ")[0], self.where(lost) + ": it is a replica")
+        self.assert_refused(reason.split("; ", 1)[1], one, other)
+
     def test_replicas_without_their_master_are_no_place_to_be(self):
         master = self.redis()
         replica, other = self.replica_of(master), self.replica_of(master)
@@ -149,6 +156,8 @@ class Seeds(LinkTest):
         self.assert_refused(self.probe(*self.urls(one, other, stranger)).down(), one, stranger)
         self.assert_refused(self.probe(*self.urls(one, single)).down(), one, single)
         self.assert_refused(self.probe(*self.urls(single, other)).down(), single, other)
+        # who holds nothing is nobody to compare with
+        self.assert_refused(self.probe(*self.urls(empty, one, stranger)).down(), one, stranger)
 
     def test_a_user_who_may_not_ask_is_told_once_and_proves_nothing(self):
         servers = self.redis(), self.redis()
