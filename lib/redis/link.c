@@ -422,8 +422,7 @@ static void take_command_reply(breaker_redis_t *redis, const breaker_reply_t *re
 static void refuse_with_error(breaker_redis_t *redis, const char *what,
                               const breaker_reply_t *reply)
 {
-    const char *password =
-        redis->servers.password != NULL ? redis->servers.password : redis->via->password;
+    const char *password = breaker__servers_password(&redis->servers, redis->via);
     char words[160], reason[256];
 
     breaker__refusal_print(reply, password, words, sizeof(words));

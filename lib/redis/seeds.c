@@ -156,7 +156,8 @@ static void pass(breaker__seeds_t *seeds, const breaker_reply_t *reply)
 
     if (breaker__refusal_is_permission(reply) && !seeds->has_said_untold) {
         seeds->has_said_untold = true;
-        breaker_redis_refusal(reply, why, sizeof(why));
+        breaker__refusal_print(reply, breaker__servers_password(seeds->servers, seeds->via), why,
+                               sizeof(why));
         seeds->callbacks.on_untold(seeds->callbacks.data, &seeds->via->endpoint, why);
     }
     close_connection(seeds);

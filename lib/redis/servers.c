@@ -107,14 +107,20 @@ void breaker__servers_dispose(breaker__servers_t *servers)
     breaker__tls_context_free(servers->tls);
 }
 
+const char *breaker__servers_password(const breaker__servers_t *servers,
+                                      const breaker__redis_url_t *via)
+{
+    if (servers->password != NULL)
+        return servers->password;
+    return via->has_password ? via->password : NULL;
+}
+
 /* Sentinels have credentials of their own, and get ours only if their URL carries some. */
 static void set_credentials(const breaker__servers_t *servers, const breaker__redis_url_t *via,
                             breaker__connection_config_t *config)
 {
     config->user = servers->user != NULL ? servers->user : via->has_user ? via->user : NULL;
-    config->password = servers->password != NULL ? servers->password
-                       : via->has_password       ? via->password
-                                                 : NULL;
+    config->password = breaker__servers_password(servers, via);
 }
 
 breaker__connection_config_t breaker__servers_connection(const breaker__servers_t *servers,

@@ -27,6 +27,9 @@ int breaker__servers_init(breaker__servers_t *servers, const breaker_redis_confi
                           breaker_error_t *error);
 /** True when they are several, and no sentinels: the seeds of one Redis Cluster. */
 bool breaker__servers_are_seeds(const breaker__servers_t *servers);
+/** The password of a server that the URL `via` led to, borrowed, or NULL. */
+const char *breaker__servers_password(const breaker__servers_t *servers,
+                                      const breaker__redis_url_t *via);
 /** Frees what it owns, secrets wiped. Connections to its servers must be gone. */
 void breaker__servers_dispose(breaker__servers_t *servers);
 

@@ -174,6 +174,17 @@ class Seeds(LinkTest):
                    if denied in servers[1].cli("INFO", "errorstats") else False, "more rounds")
         self.assertEqual(probe.command("PING"), {"status": "PONG"})
 
+    def test_what_a_server_repeats_is_not_told_with_the_password(self):
+        def script(connection):
+            while said := connection.recv(4096):
+                connection.sendall(b"+OK\r\n" if b"AUTH" in said else b"-NOPERM s3cret\r\n")
+        liar = self.scripted(script)
+        probe = self.probe("redis://:s3cret@127.0.0.1:%d" % liar.port,
+                           "redis://:s3cret@localhost:%d" % liar.port)
+        probe.ask("dial")
+        self.assertTrue(probe.expect("notice").endswith("an error that repeats the password"))
+        probe.expect("up")
+
     def test_hanging_up_and_freeing_during_a_round(self):
         one, other = self.redis(), self.redis()
         probe = self.probe("-i", "1", *self.urls(one, other))

@@ -107,9 +107,10 @@ typedef struct st_breaker_reply_t {
 } breaker_reply_t;
 
 /**
- * Writes what a reply that was not hoped for says, as one line of printable ASCII without secrets,
- * cut to `size` (at least 1) with its NUL: that a password is missing or wrong, which command a
- * user lacks and where the list of commands is, or else the server's own words.
+ * Writes what a reply that was not hoped for says, as one line of printable ASCII, cut to `size`
+ * (at least 1) with its NUL: that a password is missing or wrong, which command a user lacks and
+ * where the list of commands is, or else the server's own words, which have a secret in them only
+ * if the server repeats one.
  */
 BREAKER_EXPORT void breaker_redis_refusal(const breaker_reply_t *reply, char *dst, size_t size);
 
