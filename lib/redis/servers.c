@@ -41,6 +41,11 @@ static int copy_urls(breaker__servers_t *servers, const breaker_redis_config_t *
         const char *url = config->urls[i];
         if ((err = breaker__redis_url_parse(url, strlen(url), &servers->urls[i], &why)) != 0)
             return breaker_error_set(error, err, "URL %zu of Redis: %s", i + 1, why.message);
+        /* a database is a store of its own, and which URL is used is chance */
+        if (servers->urls[i].db != servers->urls[0].db)
+            return breaker_error_set(error, BREAKER_ERR_RANGE,
+                                     "URL %zu of Redis: database %u, but URL 1 has database %u",
+                                     i + 1, servers->urls[i].db, servers->urls[0].db);
     }
     return 0;
 }

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "guard.h"
+#include "redis/servers.h"
 #include "redis/url.h"
 
 #define BYTES_50 "01234567890123456789012345678901234567890123456789"
@@ -208,6 +209,40 @@ static void ports_are_decimal_and_in_range(void **state)
     assert_int_equal(breaker__port_parse("1 ", 2), 0);
 }
 
+/* whoever is led there by one URL would agree with nobody who is led by another */
+static void several_urls_have_one_database(void **state)
+{
+    static const struct {
+        const char *urls[3], *sentinel, *refusal;
+    } cases[] = {
+        {{"redis://a/7", "redis://:secret@b/7", "unix:///s?db=7"}, NULL, NULL},
+        {{"redis://a", "redis://b/0", "rediss://c"}, "shop", NULL},
+        {{"redis://a", "redis://b", "redis://:secret@c/1"},
+         NULL,
+         "URL 3 of Redis: database 1, but URL 1 has database 0"},
+        {{"redis://a/2", "unix:///s", "redis://b/2"},
+         "shop",
+         "URL 2 of Redis: database 0, but URL 1 has database 2"},
+    };
+    (void)state;
+
+    for (size_t i = 0; i != sizeof(cases) / sizeof(cases[0]); ++i) {
+        breaker__servers_t servers = {.num_urls = 0};
+        breaker_redis_config_t config;
+        breaker_error_t error;
+
+        breaker_redis_config_init(&config);
+        config.urls = cases[i].urls;
+        config.num_urls = 3;
+        config.sentinel = cases[i].sentinel;
+        assert_int_equal(breaker__servers_init(&servers, &config, &error),
+                         cases[i].refusal != NULL ? BREAKER_ERR_RANGE : 0);
+        if (cases[i].refusal != NULL)
+            assert_string_equal(error.message, cases[i].refusal);
+        breaker__servers_dispose(&servers);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -216,6 +251,7 @@ int main(void)
         cmocka_unit_test(the_longest_parts_fit),
         cmocka_unit_test(no_message_shows_the_password),
         cmocka_unit_test(ports_are_decimal_and_in_range),
+        cmocka_unit_test(several_urls_have_one_database),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

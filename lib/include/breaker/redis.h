@@ -58,7 +58,7 @@ typedef struct st_breaker_redis_config_t {
      * rediss://… (TLS, verified), unix:///path[?db=N]; user and password percent-encoded. Several:
      * the seeds of one Redis Cluster, or the sentinels when `sentinel` is set; tried in turn. Seeds
      * may also be addresses of one server or of its replicas; servers that are provably others
-     * keep the link down.
+     * keep the link down. All have the same database.
      */
     const char *const *urls;
     size_t num_urls;
@@ -144,9 +144,9 @@ BREAKER_EXPORT void breaker_redis_config_init(breaker_redis_config_t *config);
 
 /**
  * Makes a link that is down. Fails with the place in `error`: BREAKER_ERR_RANGE for a malformed
- * URL, their number, a timeout or a text out of its bounds, BREAKER_ERR_IO for a CA file that
- * cannot be read, BREAKER_ERR_NO_MEMORY. A server that cannot be reached is told by `on_down`
- * alone.
+ * URL, their number, several databases, a timeout or a text out of its bounds, BREAKER_ERR_IO for a
+ * CA file that cannot be read, BREAKER_ERR_NO_MEMORY. A server that cannot be reached is told by
+ * `on_down` alone.
  */
 BREAKER_EXPORT int breaker_redis_create(uv_loop_t *loop, const breaker_redis_config_t *config,
                                         const breaker_redis_callbacks_t *callbacks,
