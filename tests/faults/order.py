@@ -244,6 +244,15 @@ class Order:
                 % (self.name(entry.release), self.name(other), self.told(entries))
                 for other in self.passed(entries, entry) if not self.was_away(other)]
 
+    def is_turned(self, before, after, entries):
+        """Whether one stands now above another below which it belongs; where no reasons are told,
+        any change counts."""
+        if self.is_guessed:
+            return before != after
+        ranks = {release: rank_of(entries, release) for release in after}
+        return any(before.index(low) > before.index(high) and ranks[low] > ranks[high]
+                   for at, high in enumerate(after) for low in after[:at])
+
     def count(self, kind, entries, new):
         counts = self.counts[kind]
         before, after = self.living(self.entries), self.living(entries)
@@ -251,8 +260,9 @@ class Order:
         is_moved = any(entry.why not in UNMOVED and entry.release in common for entry in new)
         if len(common) > 1 and not is_moved:
             counts[0] += 1
-            counts[1] += ([release for release in before if release in common] !=
-                          [release for release in after if release in common])
+            counts[1] += self.is_turned([release for release in before if release in common],
+                                        [release for release in after if release in common],
+                                        entries)
         counts[2] += sum(entry.why == "silence" for entry in new)
         counts[3] += sum(entry.why == "return" for entry in new)
         counts[4] += sum(entry.why == "join" and entry.release in before for entry in new)
