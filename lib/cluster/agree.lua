@@ -33,7 +33,8 @@
 --   ARGV[12] "releases" to be told the releases, or ""
 --   ARGV[13] the id after which the page of nodes begins, "" for the first page, "-" for none
 --   ARGV[14...] "<order> <token> <release>", decimal, and after them, where the caller knows them,
---            " <why> <what> <when>": what is to be merged, the caller's own first
+--            " <why> <what> <when>": what is to be merged, the caller's own first. " local" after that
+--            one: the caller proposed it where it could not ask
 --
 -- Answer: an array of eight
 --   [1]  the digest of the ledger, 40 hexadecimal digits
@@ -373,9 +374,11 @@ local function merge(line, is_own)
     end
     local there = known.owner[token]
     if there == nil then
+        -- whoever could not ask may have forgotten that its release is known, and where it belongs
+        local why = reason == ' local' and known.newest[release] and 'return' or 'join'
         add(order, token, owner)
         if not take_reason(token, reason) and is_own and owner == release then
-            give_reason(token, 'join', '-')
+            give_reason(token, why, '-')
         end
     elseif there == owner then
         if order < known.order[token] then add(order, token, owner) end

@@ -105,6 +105,8 @@ typedef struct st_breaker__poll_t {
     char digest[41];
     /** the fleet as the node remembers it; 0: not at all */
     uint32_t fleet;
+    /** the own entry is a proposal that was made where Redis could not be asked */
+    bool is_local;
     /** what must be merged, the node's own entry first: that one always, the rest as Redis lacks it
      */
     size_t num_entries;

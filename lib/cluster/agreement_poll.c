@@ -114,6 +114,7 @@ void breaker__agreement_poll(const breaker__agreement_t *agreement, breaker__mom
     ret_poll->wall_ms = breaker__agreement_wall_ms(agreement, now);
     memcpy(ret_poll->digest, agreement->digest, sizeof(ret_poll->digest));
     ret_poll->fleet = agreement->fleet.num;
+    ret_poll->is_local = agreement->state == BREAKER__AGREEMENT_LOCAL;
     ret_poll->num_entries = 0;
     if (breaker__agreement_has_own(agreement) && breaker__agreement_is_placed(agreement))
         bring(agreement, &agreement->own, ret_poll);

@@ -78,6 +78,7 @@ typedef struct st_words_t {
     const breaker_ledger_entry_t *entries;
     const breaker_origin_t *origins;
     size_t num_entries;
+    bool is_local;
 } words_t;
 
 static void add_word(breaker_script_command_t *command, const char *base, size_t len)
@@ -107,11 +108,12 @@ static void add(breaker_script_command_t *command, const char *format, ...)
 }
 
 static void add_entry(breaker_script_command_t *command, const breaker_ledger_entry_t *entry,
-                      const breaker_origin_t *origin)
+                      const breaker_origin_t *origin, bool is_local)
 {
     assert(origin->why < NUM_WHYS);
     if (origin->why == BREAKER_WHY_UNKNOWN)
-        add(command, "%" PRIu64 " %s %s", entry->order, entry->token.text, entry->release.text);
+        add(command, "%" PRIu64 " %s %s%s", entry->order, entry->token.text, entry->release.text,
+            is_local ? " local" : "");
     else
         add(command, "%" PRIu64 " %s %s %s %s %" PRIu64, entry->order, entry->token.text,
             entry->release.text, WHY_WORDS[origin->why],
@@ -156,7 +158,7 @@ static void format(breaker_script_command_t *command, const char *app, const wor
     add(command, "%s", words->after);
     assert(command->argc == WORDS_BEFORE_ENTRIES);
     for (size_t i = 0; i != words->num_entries; ++i)
-        add_entry(command, words->entries + i, words->origins + i);
+        add_entry(command, words->entries + i, words->origins + i, i == 0 && words->is_local);
     assert(command->argc == WORDS_BEFORE_ENTRIES + words->num_entries);
 }
 
@@ -209,6 +211,7 @@ void breaker__script_poll(breaker_script_command_t *command, const breaker__scri
     words.entries = poll->entries;
     words.origins = poll->origins;
     words.num_entries = poll->num_entries;
+    words.is_local = poll->is_local;
     format(command, caller->app, &words);
 }
 

@@ -94,15 +94,19 @@ static void note_clash(clash_t *clash, uint64_t order, const breaker_release_id_
     *clash = (clash_t){true, order, *what};
 }
 
-/* who puts an entry back says why it was there, if that is known; a release's own is new else */
-static breaker_origin_t origin_of(const breaker__poll_t *poll, size_t at,
+/*
+ * Who puts an entry back says why it was there, if that is known. A release's own is new else, but
+ * for what was proposed for a known one by a node that could not ask: it may have forgotten.
+ */
+static breaker_origin_t origin_of(const meeting_t *meeting, const breaker__poll_t *poll, size_t at,
                                   const breaker_release_id_t *mine)
 {
     breaker_origin_t origin = poll->origins[at];
 
     if (origin.why == BREAKER_WHY_UNKNOWN && at == 0 &&
         same_release(&poll->entries[0].release, mine))
-        origin.why = BREAKER_WHY_JOIN;
+        origin.why = poll->is_local && meeting_newest(meeting, mine) != NULL ? BREAKER_WHY_RETURN
+                                                                             : BREAKER_WHY_JOIN;
     return origin;
 }
 
@@ -115,7 +119,7 @@ static clash_t merge(meeting_t *meeting, const caller_t *caller, const breaker__
         const breaker_ledger_entry_t *told = poll->entries + i;
         breaker_ledger_entry_t *known = fact_of(meeting, &told->token);
         if (known == NULL) {
-            add_fact(meeting, told, origin_of(poll, i, mine));
+            add_fact(meeting, told, origin_of(meeting, poll, i, mine));
         } else if (same_release(&known->release, &told->release)) {
             if (told->order < known->order)
                 known->order = told->order;

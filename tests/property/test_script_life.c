@@ -242,6 +242,25 @@ static void a_reason_is_put_back_by_who_knows_it(void **state)
     }
 }
 
+/* it had no state file and could not ask when it started, so it made itself a token above all */
+static void a_node_that_had_forgotten_takes_no_place_for_its_release(void **state)
+{
+    const bench_t *bench = *state;
+
+    begin(bench);
+    check_answer(bench, ASK(DEAD_AFTER, .entries = {"1900 000000001900 mine local"}),
+                 MINE TOP "1900 000000001900 mine|");
+    check_reason(bench, "return -");
+    check_answer(bench, top, MINE TOP "1900 000000001900 mine|2264 000000002264 top|");
+    check_reason(bench, "return mine");
+    /* of a release that nobody knows it is how it comes */
+    flush(bench);
+    check_answer(bench, top, "1000 000000001000 top|");
+    check_answer(bench, ASK(DEAD_AFTER, .entries = {"1900 000000001900 mine local"}),
+                 "1000 000000001000 top|1900 000000001900 mine|");
+    check_reason(bench, "join -");
+}
+
 static void a_backup_that_comes_back_is_filled_up_and_passes_nobody(void **state)
 {
     static const char *const keys[] = {LEDGER, NODES, STATE, INFO};
@@ -517,6 +536,7 @@ int main(void)
         cmocka_unit_test(who_was_only_cut_off_takes_its_place_again),
         cmocka_unit_test(a_release_that_was_promoted_stays_above_who_comes_back),
         cmocka_unit_test(a_reason_is_put_back_by_who_knows_it),
+        cmocka_unit_test(a_node_that_had_forgotten_takes_no_place_for_its_release),
         cmocka_unit_test(a_backup_that_comes_back_is_filled_up_and_passes_nobody),
         cmocka_unit_test(nodes_of_older_versions_live_as_well),
         cmocka_unit_test(a_clock_that_was_set_back_lets_nobody_live_longer),

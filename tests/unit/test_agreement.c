@@ -363,6 +363,7 @@ an_operators_token_that_was_proposed_alone_takes_the_place_that_redis_knows(void
     poll = poll_of(&bench);
     assert_int_equal(poll.act, BREAKER__ACT_MINT);
     assert_int_equal(poll.num_entries, 0);
+    assert_true(poll.is_local);
     answer(&bench, 'a', there, 2);
     check_own(&bench, "v1");
     assert_int_equal(breaker__agreement_own(bench.node)->order, WALL + 99000);
@@ -370,6 +371,7 @@ an_operators_token_that_was_proposed_alone_takes_the_place_that_redis_knows(void
     poll = poll_of(&bench);
     assert_int_equal(poll.num_entries, 1);
     assert_int_equal(poll.entries[0].order, WALL + 99000);
+    assert_false(poll.is_local);
     end(&bench);
 }
 

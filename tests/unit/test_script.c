@@ -109,6 +109,21 @@ static void a_poll_has_the_scripts_layout(void **state)
     check_words(&command, expected, COUNT(expected));
 }
 
+static void what_a_node_proposed_where_it_could_not_ask_is_told_as_such(void **state)
+{
+    breaker__poll_t poll = {.act = BREAKER__ACT_MINT, .is_local = true, .num_entries = 2};
+    breaker_agreement_config_t agreement;
+    breaker__script_caller_t caller = make_caller(&agreement);
+    breaker_script_command_t command;
+    (void)state;
+
+    poll.entries[0] = (breaker_ledger_entry_t){5000, token_of("000000005000"), release_of("r2")};
+    poll.entries[1] = (breaker_ledger_entry_t){4000, token_of("000000004000"), release_of("r1")};
+    breaker__script_poll(&command, &caller, &poll, false);
+    assert_string_equal(command.argv[command.argc - 2], "5000 000000005000 r2 local");
+    assert_string_equal(command.argv[command.argc - 1], "4000 000000004000 r1");
+}
+
 static void what_a_node_has_not_is_empty(void **state)
 {
     static const char *const expected[] = {
@@ -391,6 +406,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_poll_has_the_scripts_layout),
+        cmocka_unit_test(what_a_node_proposed_where_it_could_not_ask_is_told_as_such),
         cmocka_unit_test(what_a_node_has_not_is_empty),
         cmocka_unit_test(every_act_and_every_reason_has_its_word),
         cmocka_unit_test(a_node_that_goes_says_who_it_is),
