@@ -382,7 +382,7 @@ static void an_idle_connection_is_closed_in_time(void **state)
     int fds[2];
     (void)state;
 
-    fixture->server.config.http1.req_timeout = 1000;
+    fixture->server.config.http1.req_timeout = 4000;
     start(fixture);
     fds[0] = dial(fixture);
     fds[1] = dial(fixture);
