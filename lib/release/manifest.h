@@ -1,6 +1,7 @@
 #ifndef BREAKER_RELEASE_MANIFEST_H
 #define BREAKER_RELEASE_MANIFEST_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <breaker/release.h>
@@ -43,6 +44,22 @@ typedef int (*breaker__manifest_sink_t)(void *data, const char *base, size_t len
 /** Writes the manifest of a loaded release, in pieces of a few KiB. Fails like its sink. */
 int breaker__manifest_write(const breaker_release_t *release, breaker__manifest_sink_t sink,
                             void *data);
+
+/** Where a writing in pieces stands. Plain value; zeroed, it stands at the beginning. */
+typedef struct st_breaker__manifest_cursor_t {
+    /** the view, by its place in the text, the line of it, and how much of the line is written */
+    size_t view, line, line_at;
+    bool is_begun;
+} breaker__manifest_cursor_t;
+
+/**
+ * Writes the next bytes of the manifest into `dst`, `cap` of them or what there is left, and
+ * returns how many: 0 at the end. The pieces, one after the other, are what
+ * `breaker__manifest_write` writes, whatever `cap` is, which is not 0; 64 KiB make a good piece.
+ * Does not allocate, and takes time for this piece only. Any thread that holds the release.
+ */
+size_t breaker__manifest_piece(const breaker_release_t *release, breaker__manifest_cursor_t *cursor,
+                               char *dst, size_t cap);
 
 /** Makes the digest, BREAKER_DIGEST_LEN bytes. Fails with BREAKER_ERR_NO_MEMORY. */
 int breaker__manifest_digest(const breaker_release_t *release, breaker__hasher_t *hasher,
