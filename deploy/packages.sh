@@ -7,7 +7,7 @@
 
 PACKAGES_BUILD="gcc libc6-dev make cmake pkg-config
     libh2o-dev libh2o-evloop-dev libuv1-dev libyaml-dev libhiredis-dev libcjson-dev
-    libssl-dev zlib1g-dev libzstd-dev libbrotli-dev"
+    libcurl4-openssl-dev libssl-dev zlib1g-dev libzstd-dev libbrotli-dev"
 
 # deploy/quickstart.sh prints curl commands, and asks its own server with it
 PACKAGES_QUICKSTART="curl"

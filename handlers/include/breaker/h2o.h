@@ -120,6 +120,21 @@ BREAKER_EXPORT const breaker_cluster_config_t *
 breaker_h2o_cluster_config(h2o_globalconf_t *globalconf);
 
 /**
+ * Answers the other nodes of the node's cluster: what it holds, manifests and blobs, under
+ * "/.well-known/h2o-breaker/" at every host of `globalconf`, to requests that are signed under the
+ * cluster's key. Everybody else gets what the host has for any path that it does not know, byte for
+ * byte: the handler stands in front of those of each path that could lead there, and declines. At
+ * most BREAKER_H2O_PEER_BLOBS_MAX blobs are being sent at a time, over all threads; 503 beyond.
+ * Call it once, after the hosts and paths are configured and before contexts are initialised; for
+ * a node that is not in a cluster it does nothing. The node outlives the configuration. Returns 0
+ * or a negative error. Configuring thread.
+ */
+BREAKER_EXPORT int breaker_h2o_peers_register(h2o_globalconf_t *globalconf, breaker_node_t *node);
+
+/** the most blobs that a node sends to other nodes at a time */
+#define BREAKER_H2O_PEER_BLOBS_MAX 8
+
+/**
  * The fast path of one listener on one thread: HTTP/1.1 connections in cleartext whose requests for
  * assets are answered without libh2o's HTTP/1, which costs several times what an answer does. The
  * answers are the same, byte for byte. A request that is not a plain GET or HEAD of an asset (a
