@@ -52,6 +52,21 @@ int breaker__node_snapshot(const breaker_node_t *node, breaker_release_t *releas
 /** The token that the view at an index was configured with; what is served is in the snapshot. */
 const breaker_token_t *breaker__node_token(const breaker_node_t *node, size_t index);
 
+/** The blobs of all releases of a node; lives as long as the node. Any thread. */
+struct st_breaker__blobs_t *breaker__node_blobs(const breaker_node_t *node);
+
+/** What peers know each other by. Plain value; a zeroed one knows nobody. */
+typedef struct st_breaker__peer_keys_t {
+    /** the newest first; 0: nobody is a peer yet */
+    size_t num;
+    uint8_t keys[BREAKER_PEER_KEYS_MAX][BREAKER_PEER_KEY_LEN];
+    /** added to this machine's clock, it makes the cluster's */
+    int64_t clock_offset_ms;
+} breaker__peer_keys_t;
+
+/** Copies what `breaker_node_set_peers` told last. A lock for a moment. Any thread. */
+void breaker__node_peer_keys(const breaker_node_t *node, breaker__peer_keys_t *ret_keys);
+
 /** How many of the BREAKER_PARKED_MAX places are taken. Any thread. */
 size_t breaker__node_num_parked(const breaker_node_t *node);
 

@@ -8,6 +8,7 @@
 #include <breaker/agreement.h>
 #include <breaker/error.h>
 #include <breaker/export.h>
+#include <breaker/log.h>
 #include <breaker/node.h>
 #include <breaker/redis.h>
 #include <breaker/script.h>
@@ -24,13 +25,6 @@ extern "C" {
  *   breaker_node_join ─▶ breaker_node_load ─▶ breaker_cluster_start ─▶ … ─▶ breaker_cluster_stop
  */
 typedef struct st_breaker_cluster_t breaker_cluster_t;
-
-typedef enum en_breaker_log_level_t {
-    /** the course of things: joined, a new token */
-    BREAKER_LOG_INFO,
-    /** trouble that the node goes on with */
-    BREAKER_LOG_WARNING,
-} breaker_log_level_t;
 
 /**
  * How a node joins. Start from `breaker_cluster_config_init`. Everything is copied but `loop` and

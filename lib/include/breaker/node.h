@@ -7,6 +7,7 @@
 #include <breaker/error.h>
 #include <breaker/export.h>
 #include <breaker/ledger.h>
+#include <breaker/peer.h>
 #include <breaker/release.h>
 #include <breaker/snapshot.h>
 #include <breaker/token.h>
@@ -246,6 +247,8 @@ BREAKER_EXPORT breaker_publisher_t *breaker_node_publisher(breaker_node_t *node)
  * above the node's own, and publishes the two together. Until then it goes on with what the node
  * serves.
  *
+ * Where the node holds releases of others (holding.h) it tells `breaker_node_set_peers`.
+ *
  * If it also wants to be asked for news by requests that carry a newer token than it knows, it
  * waits for `breaker_node_wanted_fd`, takes the wish, asks its store, publishes, and then tells
  * `breaker_node_set_freshness`; without that such requests get 503 at once.
@@ -314,8 +317,9 @@ BREAKER_EXPORT breaker_freshness_t breaker_node_freshness(const breaker_node_t *
  */
 BREAKER_EXPORT void breaker_node_want_refresh(breaker_node_t *node);
 /**
- * Becomes readable when a refresh is wanted or there is a `breaker_node_next`;
- * `breaker_node_take_wanted` makes it wait again, and tells whether a refresh is.
+ * Becomes readable when a refresh is wanted, when there is a `breaker_node_next`, and when peers
+ * are wanted (`breaker_node_wants_peers`); `breaker_node_take_wanted` makes it wait again, and
+ * tells whether a refresh is.
  */
 BREAKER_EXPORT int breaker_node_wanted_fd(const breaker_node_t *node);
 BREAKER_EXPORT bool breaker_node_take_wanted(breaker_node_t *node);
@@ -324,6 +328,55 @@ BREAKER_EXPORT bool breaker_node_take_wanted(breaker_node_t *node);
 BREAKER_EXPORT bool breaker_node_reserve_place(breaker_node_t *node);
 /** Gives it back. Any thread. */
 BREAKER_EXPORT void breaker_node_return_place(breaker_node_t *node);
+
+/*
+ * ---- peers, for a node that holds (holding.h) ----
+ *
+ * A coordinator tells who the other nodes are and what they serve, whenever that changed and
+ * whenever the node wants to know. It tells them of what the cluster's store says and of nothing
+ * else, since whoever is told of is asked for releases and, with a key, answered.
+ */
+
+/**
+ * Tells of the others. Everything is copied. Fails with BREAKER_ERR_TOO_MANY beyond the limits of
+ * peer.h and with BREAKER_ERR_NO_MEMORY; what was told before is good then. Takes a lock for
+ * moments, never waits for a disk or a peer. One thread at a time, the coordinator's. On a node
+ * that does not hold it does nothing.
+ */
+BREAKER_EXPORT int breaker_node_set_peers(breaker_node_t *node, const breaker_peers_t *peers);
+
+/**
+ * Whether the node lacks something and wants to be told of peers, anew or for the first time; taken
+ * like `breaker_node_take_wanted`, after it, when `breaker_node_wanted_fd` was readable. At most
+ * once a second is enough. The coordinator's thread; false on a node that does not hold.
+ */
+BREAKER_EXPORT bool breaker_node_wants_peers(breaker_node_t *node);
+
+/**
+ * Asks for a release that a request's token names and the snapshot does not hold (a RELAY verdict):
+ * it comes before all others, from the archive or from a peer, and the next snapshot has it, or
+ * does not offer it any more. A release that is asked for already, or that is too many, changes
+ * nothing: asking again costs a lock for a moment. Does nothing on a node that does not hold. Any
+ * thread that serves.
+ */
+BREAKER_EXPORT void breaker_node_want_release(breaker_node_t *node,
+                                              const breaker_release_id_t *release);
+
+/** How long a request waits at most for bytes or for a release, in ms; 0: the node holds nothing,
+ * and no request waits for such. From the load on the same. Any thread. */
+BREAKER_EXPORT uint64_t breaker_node_fetch_timeout_ms(const breaker_node_t *node);
+
+/** Whether a balancer may send requests. */
+typedef enum en_breaker_readiness_t {
+    BREAKER_READY,
+    /** nothing is published: the node is not loaded, or its cluster has no token for it yet */
+    BREAKER_NOT_READY_NO_TOKEN,
+    /** releases that live nodes serve are not complete here yet; ends with `ready_timeout_ms` */
+    BREAKER_NOT_READY_FETCHING,
+} breaker_readiness_t;
+
+/** Tells it; once it was ready a node stays so, until its server drains. No lock. Any thread. */
+BREAKER_EXPORT breaker_readiness_t breaker_node_readiness(const breaker_node_t *node);
 
 #ifdef __cplusplus
 }

@@ -7,6 +7,7 @@
 #include <breaker/agreement.h>
 #include <breaker/export.h>
 #include <breaker/ledger.h>
+#include <breaker/peer.h>
 #include <breaker/redis.h>
 #include <breaker/release_id.h>
 #include <breaker/token.h>
@@ -33,8 +34,6 @@ extern "C" {
 
 /** the longest name of an application */
 #define BREAKER_APP_MAX 64
-/** the longest address that peers reach a node at */
-#define BREAKER_ADVERTISE_MAX 280
 /** the longest id of a node */
 #define BREAKER_NODE_ID_MAX 64
 /** the most nodes, and the most releases, that one answer tells of: a page */
