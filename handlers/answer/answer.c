@@ -150,9 +150,11 @@ static void answer_by_file(breaker__answer_t *answer, const breaker__fixed_t *fi
     case BREAKER_FILE_SOUND:
         return;
     case BREAKER_FILE_SUSPECT:
+    case BREAKER_FILE_ABSENT:
         breaker__answer_fixed(answer, fixed, BREAKER__STATUS_503, request->is_head);
         break;
     case BREAKER_FILE_CHANGED:
+    case BREAKER_FILE_LOST:
         breaker__answer_fixed(answer, fixed, BREAKER__STATUS_404, request->is_head);
         break;
     }

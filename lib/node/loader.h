@@ -50,7 +50,17 @@ breaker__suspects_t *breaker__loader_suspects(breaker__loader_t *loader);
  * thread.
  */
 void breaker__loader_encode(breaker__loader_t *loader, breaker_release_t *release);
-/** Waits until the encodings that were asked for last are made. Any thread but the loader's. */
+/**
+ * Makes the encodings of these releases as well, after those of the one above and in this order,
+ * where their blobs are HERE; and of no others. At most BREAKER_HELD_MAX; to be called again when
+ * more blobs are. Takes references. Any thread.
+ */
+void breaker__loader_encode_held(breaker__loader_t *loader, breaker_release_t *const *releases,
+                                 size_t num_releases);
+/**
+ * Waits until the encodings of the release that was asked for last are made; not for those of the
+ * other ones. Any thread but the loader's.
+ */
 void breaker__loader_wait_encoded(breaker__loader_t *loader);
 
 #endif

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <breaker/release.h>
+#include "release/blobs.h"
 #include "release/suspects.h"
 
 struct st_breaker_release_t {
@@ -28,6 +29,8 @@ typedef struct st_breaker__release_config_t {
     /** the operator's label, or a zeroed one for none */
     breaker_token_t label;
     breaker_release_hooks_t hooks;
+    /** the node's blobs, or NULL: a table of its own. Every release of a table has these hooks. */
+    breaker__blobs_t *blobs;
 } breaker__release_config_t;
 
 /** What a load is told by the thread that it is done on. */
@@ -48,6 +51,51 @@ typedef struct st_breaker__load_t {
  */
 int breaker__release_load(const breaker__release_config_t *config, const breaker__load_t *load,
                           breaker_release_t **ret_release, breaker_error_t *error);
+
+/** What a release was, as a text and read (manifest_read.h). */
+struct st_breaker__manifest_t;
+
+/** What a held release is made of. */
+typedef struct st_breaker__hold_config_t {
+    /** read, and its digest checked against `id`; borrowed for the call */
+    const struct st_breaker__manifest_t *manifest;
+    breaker_release_id_t id;
+    /** the node's views, in the order of their indexes; borrowed: outlive the release */
+    const breaker_view_t *const *views;
+    size_t num_views;
+    breaker_release_hooks_t hooks;
+    /** the node's blobs */
+    breaker__blobs_t *blobs;
+    /** where files on disk are posted that something happens to; outlives the release, or NULL */
+    breaker__suspects_t *suspects;
+} breaker__hold_config_t;
+
+/**
+ * Makes a release from its manifest, without its bytes: its assets are those of blobs that the node
+ * has, and ABSENT ones where it has not (blobs.h). What it answers is what the manifest says. Its
+ * stores are by the indexes of the node's views: NULL for a view that the manifest does not have;
+ * views that the node does not have follow after those. Fails with BREAKER_ERR_NO_MEMORY, or with
+ * what a view of the manifest is refused with, named in `error`. The caller owns one reference. Any
+ * thread, at the same time as a load.
+ */
+int breaker__release_hold(const breaker__hold_config_t *config, breaker_release_t **ret_release,
+                          breaker_error_t *error);
+
+/**
+ * Calls `on_blob` for the blob of every file; one that several files have comes several times. The
+ * blobs are borrowed. Any thread.
+ */
+void breaker__release_each_blob(const breaker_release_t *release,
+                                void (*on_blob)(void *data, breaker__blob_t *blob), void *data);
+/** Tells whether every blob is HERE, looking at each until one is not. Any thread. */
+bool breaker__release_is_complete(const breaker_release_t *release);
+/** The table that its blobs are in. Borrowed: the release keeps it. */
+breaker__blobs_t *breaker__release_blobs(const breaker_release_t *release);
+/**
+ * Bytes of memory that the release takes besides its blobs and assets, which others may have as
+ * well: paths and the index over them. Any thread.
+ */
+size_t breaker__release_memory(const breaker_release_t *release);
 
 /** Takes a reference and returns its argument. */
 breaker_release_t *breaker__release_ref(breaker_release_t *release);

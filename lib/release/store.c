@@ -369,6 +369,14 @@ const breaker_asset_t *breaker_store_at(const breaker_store_t *store, size_t at)
     return store->assets + at;
 }
 
+const char *breaker_store_path(const breaker_store_t *store, size_t at, size_t *ret_len)
+{
+    assert(at < store->num_assets);
+    if (ret_len != NULL)
+        *ret_len = store->assets[at].path_len;
+    return store->assets[at].path;
+}
+
 size_t breaker__store_memory(const breaker_store_t *store)
 {
     return atomic_load_explicit(&store->memory, memory_order_relaxed);

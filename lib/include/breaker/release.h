@@ -17,7 +17,8 @@ extern "C" {
 
 /**
  * What a release asks of the host around it. All may be NULL. The functions are called from the
- * thread that loads the release or makes its encodings, never from two threads at once.
+ * thread that loads releases and makes their encodings and from the one that holds those of others,
+ * maybe from both at once.
  */
 typedef struct st_breaker_release_hooks_t {
     /** handed to every hook but `on_notice`; borrowed: outlives the release */

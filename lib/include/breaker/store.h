@@ -96,6 +96,13 @@ BREAKER_EXPORT const breaker_asset_t *breaker_store_find(const breaker_store_t *
 BREAKER_EXPORT size_t breaker_store_size(const breaker_store_t *store);
 /** An asset by number, below the size, in bytewise order of the paths. Borrowed. */
 BREAKER_EXPORT const breaker_asset_t *breaker_store_at(const breaker_store_t *store, size_t at);
+/**
+ * The logical path of the asset with this number, "css/site.css": decoded bytes, no leading slash,
+ * NUL-ended, `*ret_len` of them without the NUL (`ret_len` may be NULL). Several paths may have one
+ * asset. Borrowed: the store's.
+ */
+BREAKER_EXPORT const char *breaker_store_path(const breaker_store_t *store, size_t at,
+                                              size_t *ret_len);
 
 /**
  * The variant of an asset in an encoding, or NULL while there is none. One acquire-load; any
@@ -118,6 +125,11 @@ typedef enum en_breaker_file_state_t {
     BREAKER_FILE_SUSPECT,
     /** it was read again and has others: to be answered with 404 */
     BREAKER_FILE_CHANGED,
+    /** its bytes are not here yet: only a held release has such variants. A head, a tag and a
+     * length it has; `base` is NULL and `fd` -1 */
+    BREAKER_FILE_ABSENT,
+    /** the same, and nobody has its bytes: to be answered with 404 */
+    BREAKER_FILE_LOST,
 } breaker_file_state_t;
 
 /**
