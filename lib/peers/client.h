@@ -25,13 +25,14 @@
 #include <breaker/script.h>
 #include "peers/address.h"
 #include "peers/auth.h"
+#include "release/manifest_read.h"
 
 /** the most asks at a time, queued and under way */
 #define BREAKER__PEERS_ASKS_MAX 1024
 /** the most peers that are kept; of more, the first ones are */
-#define BREAKER__PEERS_MAX 128
+#define BREAKER__PEERS_MAX 512
 /** the most connections at a time, and the default */
-#define BREAKER__PEERS_CONNECTIONS_MAX 16
+#define BREAKER__PEERS_CONNECTIONS_MAX 64
 #define BREAKER__PEERS_CONNECTIONS 4
 /** the most attempts that are made for one ask, over all peers */
 #define BREAKER__PEERS_TRIES_MAX 16
@@ -82,8 +83,6 @@ typedef struct st_breaker__peers_config_t {
     /** "10.0.0.0/8", as `breaker__cidr_parse` reads them; none: no bounds */
     const char *const *cidrs;
     size_t num_cidrs;
-    /** what this node advertises, or NULL: it is never asked */
-    const char *own_address;
     /** certificates (PEM) that https peers must be signed by, or NULL: the system's */
     const char *ca_file;
 } breaker__peers_config_t;
@@ -98,25 +97,40 @@ typedef enum en_breaker__peers_priority_t {
 
 /** Why nothing came of an ask. */
 typedef enum en_breaker__peers_nobody_t {
-    /** every peer that might have had it answered, and has not got it */
+    /** everybody who was asked answered, and has not got it */
     BREAKER__NOBODY_HAS_IT,
     /** some who may have it could not be asked now, or there is no peer or no key: try again */
     BREAKER__NOBODY_ANSWERS,
 } breaker__peers_nobody_t;
 
+/** A release that peers say they hold. Plain value. */
+typedef struct st_breaker__peers_held_t {
+    breaker_release_id_t id;
+    /** one of them has all its files */
+    bool is_complete;
+} breaker__peers_held_t;
+
 /**
- * Exactly one of the first three is called an ask, from the loop and never inside a call of ours,
+ * Exactly one of the first four is called an ask, from the loop and never inside a call of ours,
  * with the number that the ask was given; it is the last thing that is done for it. All of this
- * module may be called from within one. Bytes are borrowed for the time of the callback.
+ * module but `breaker__peers_free` may be called from within one. Bytes are borrowed for the time
+ * of the callback.
  */
 typedef struct st_breaker__peers_callbacks_t {
     void *data;
-    /** the text of a release's manifest, whose digest is that of the id; its form was not read */
+    /**
+     * the text of a release's manifest, and the manifest that was read from it: it is one, and its
+     * digest is that of the id. The manifest is the callee's, to be freed with
+     * `breaker__manifest_free`
+     */
     void (*on_manifest)(void *data, uint64_t ask, const breaker_release_id_t *id, const char *text,
-                        size_t len);
+                        size_t len, breaker__manifest_t *manifest);
     /** the `len` bytes of this SHA-256; `base` is not NULL, for no bytes neither */
     void (*on_blob)(void *data, uint64_t ask, const uint8_t *digest, const char *base,
                     uint64_t len);
+    /** what several peers say that they hold, each release once; unchecked, and not of all peers.
+        None: nobody holds any, or nobody was reached */
+    void (*on_held)(void *data, uint64_t ask, const breaker__peers_held_t *list, size_t num);
     /** `retry_in_ms` is when the first of those that are set aside may be asked again; 0: unknown
      */
     void (*on_nobody)(void *data, uint64_t ask, breaker__peers_nobody_t why, uint64_t retry_in_ms);
@@ -148,10 +162,13 @@ typedef struct st_breaker__peer_t {
 
 /**
  * Says who may be asked from now on, instead of those before; what is known of an address stays
- * known. Copied. Addresses that are none, and the node's own, are left out. Who is no longer there
+ * known. Copied. `own_address` is what this node advertises, or NULL or "" where that is not known:
+ * it is never asked, and where it is on loopback, peers may be there as well. Addresses that are
+ * none are left out. Who is no longer there
  * is not asked any more, even where something is under way from it.
  */
-void breaker__peers_set(breaker__peers_t *peers, const breaker__peer_t *list, size_t num);
+void breaker__peers_set(breaker__peers_t *peers, const char *own_address,
+                        const breaker__peer_t *list, size_t num);
 
 /** The keys that requests are signed with from now on; copied. */
 void breaker__peers_set_keys(breaker__peers_t *peers, const breaker__peer_keys_t *keys);
@@ -172,6 +189,13 @@ int breaker__peers_ask_manifest(breaker__peers_t *peers, const breaker_release_i
 int breaker__peers_ask_blob(breaker__peers_t *peers, const uint8_t *digest, uint64_t len,
                             const breaker_release_id_t *release, breaker__peers_priority_t priority,
                             uint64_t *ret_ask);
+
+/**
+ * Asks some peers what they hold: those of which that is known from the last
+ * BREAKER__PEERS_HELD_MS, and up to BREAKER__PEERS_HELD_AT_ONCE others, chosen at random. Fails
+ * like the others.
+ */
+int breaker__peers_ask_held(breaker__peers_t *peers, uint64_t *ret_ask);
 
 /**
  * A request waits for what this ask is for: it goes before all that is not urgent. Asks that have
