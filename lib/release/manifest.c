@@ -18,7 +18,13 @@ enum {
     BUFFER_SIZE = 4096,
     /* the longest number, with its sign and a space before it */
     NUMBER_SIZE = 24,
+    /* lines of a view that are no headers: from "view" to "resource-policy", "index", "encodings"
+     */
+    LINES_BEFORE_HEADERS = 5,
+    LINES_BESIDE_HEADERS = 7,
 };
+
+static const char first_line[] = "h2o-breaker manifest 1\n";
 
 /* what is written and not handed on yet; after an error nothing is any more */
 typedef struct st_pen_t {
@@ -92,22 +98,35 @@ static void put_pair(pen_t *pen, const char *key, const char *value)
     put_text(pen, "\n");
 }
 
-static void put_view(pen_t *pen, const breaker_view_t *view)
+/* one of the lines from "view" to "encodings"; nothing where the view has nothing to say */
+static void put_option(pen_t *pen, const breaker_view_config_t *config, size_t line)
 {
-    const breaker_view_config_t *config = breaker_view_config(view);
-
     assert(config->cache_max_age_s <= INT64_MAX);
-    put_pair(pen, "view", breaker_view_name(view));
-    put_text(pen, "max-age");
-    put_number(pen, (int64_t)config->cache_max_age_s);
-    put_text(pen, "\n");
-    put_pair(pen, "allow-origin", config->allow_origin);
-    put_pair(pen, "timing-allow-origin", config->timing_allow_origin);
-    put_pair(pen, "resource-policy", config->resource_policy);
-    for (size_t i = 0; i != config->num_headers; ++i)
-        put_pair(pen, "header", config->headers[i]);
-    put_pair(pen, "index", config->index);
-    put_pair(pen, "encodings", config->encodings ? "on" : "off");
+    switch (line) {
+    case 0:
+        put_pair(pen, "view", config->name);
+        break;
+    case 1:
+        put_text(pen, "max-age");
+        put_number(pen, (int64_t)config->cache_max_age_s);
+        put_text(pen, "\n");
+        break;
+    case 2:
+        put_pair(pen, "allow-origin", config->allow_origin);
+        break;
+    case 3:
+        put_pair(pen, "timing-allow-origin", config->timing_allow_origin);
+        break;
+    case 4:
+        put_pair(pen, "resource-policy", config->resource_policy);
+        break;
+    case LINES_BEFORE_HEADERS:
+        put_pair(pen, "index", config->index);
+        break;
+    default:
+        assert(line == LINES_BESIDE_HEADERS - 1);
+        put_pair(pen, "encodings", config->encodings ? "on" : "off");
+    }
 }
 
 static void put_file(pen_t *pen, const breaker_asset_t *asset, uint64_t size)
@@ -129,12 +148,27 @@ static void put_file(pen_t *pen, const breaker_asset_t *asset, uint64_t size)
     put_text(pen, "\n");
 }
 
-static void put_store(pen_t *pen, const breaker_store_t *store)
+static size_t count_lines(const breaker_store_t *store)
 {
-    put_view(pen, store->view);
-    for (size_t i = 0; pen->err == 0 && i != store->num_assets; ++i) {
-        assert(i == 0 || strcmp(store->assets[i - 1].path, store->assets[i].path) < 0);
-        put_file(pen, store->assets + i, store->identities[i].len);
+    return LINES_BESIDE_HEADERS + breaker_view_config(store->view)->num_headers + store->num_assets;
+}
+
+static void put_line(pen_t *pen, const breaker_store_t *store, size_t line)
+{
+    const breaker_view_config_t *config = breaker_view_config(store->view);
+    size_t num_headers = config->num_headers;
+
+    if (line < LINES_BEFORE_HEADERS) {
+        put_option(pen, config, line);
+    } else if (line < LINES_BEFORE_HEADERS + num_headers) {
+        put_pair(pen, "header", config->headers[line - LINES_BEFORE_HEADERS]);
+    } else if (line < LINES_BESIDE_HEADERS + num_headers) {
+        put_option(pen, config, line - num_headers);
+    } else {
+        size_t at = line - num_headers - LINES_BESIDE_HEADERS;
+        assert(at < store->num_assets);
+        assert(at == 0 || strcmp(store->assets[at - 1].path, store->assets[at].path) < 0);
+        put_file(pen, store->assets + at, store->identities[at].len);
     }
 }
 
@@ -145,17 +179,25 @@ static int compare_names(const void *a, const void *b)
     return strcmp(breaker_view_name((*x)->view), breaker_view_name((*y)->view));
 }
 
-static int write_with(pen_t *pen, const breaker_release_t *release)
+/* the views in the order of the text */
+static size_t sort_stores(const breaker_release_t *release, const breaker_store_t **sorted)
 {
-    const breaker_store_t *sorted[BREAKER_VIEWS_MAX];
-
     assert(release->num_stores <= BREAKER_VIEWS_MAX);
     for (size_t i = 0; i != release->num_stores; ++i)
         sorted[i] = release->stores[i];
     qsort(sorted, release->num_stores, sizeof(*sorted), compare_names);
-    put_text(pen, "h2o-breaker manifest 1\n");
-    for (size_t i = 0; i != release->num_stores; ++i)
-        put_store(pen, sorted[i]);
+    return release->num_stores;
+}
+
+static int write_with(pen_t *pen, const breaker_release_t *release)
+{
+    const breaker_store_t *sorted[BREAKER_VIEWS_MAX];
+    size_t num = sort_stores(release, sorted);
+
+    put_text(pen, first_line);
+    for (size_t i = 0; i != num; ++i)
+        for (size_t line = 0; pen->err == 0 && line != count_lines(sorted[i]); ++line)
+            put_line(pen, sorted[i], line);
     flush(pen);
     return pen->err;
 }
@@ -167,6 +209,73 @@ int breaker__manifest_write(const breaker_release_t *release, breaker__manifest_
 
     return write_with(&pen, release);
 }
+
+/* ---- in pieces ---- */
+
+/* room for a piece, and what of the present line stands in an earlier one or still has to come */
+typedef struct st_piece_t {
+    char *dst;
+    size_t room, skipped, left;
+} piece_t;
+
+static int take_piece(void *data, const char *base, size_t len)
+{
+    piece_t *piece = data;
+    size_t skip = piece->skipped < len ? piece->skipped : len;
+    size_t put = len - skip < piece->room ? len - skip : piece->room;
+
+    memcpy(piece->dst, base + skip, put);
+    piece->dst += put;
+    piece->room -= put;
+    piece->skipped -= skip;
+    piece->left += len - skip - put;
+    return 0;
+}
+
+/* false when the room ends before the line does */
+static bool put_piece_of_line(piece_t *piece, const breaker_store_t *store,
+                              breaker__manifest_cursor_t *cursor)
+{
+    pen_t pen = {.sink = take_piece, .data = piece, .with_times = true};
+    size_t room = piece->room;
+
+    piece->skipped = cursor->line_at;
+    if (store == NULL)
+        put_text(&pen, first_line);
+    else
+        put_line(&pen, store, cursor->line);
+    flush(&pen);
+    assert(piece->skipped == 0);
+    if (piece->left != 0) {
+        assert(piece->room == 0);
+        cursor->line_at += room;
+        return false;
+    }
+    cursor->line_at = 0;
+    ++cursor->line;
+    return true;
+}
+
+size_t breaker__manifest_piece(const breaker_release_t *release, breaker__manifest_cursor_t *cursor,
+                               char *dst, size_t cap)
+{
+    const breaker_store_t *sorted[BREAKER_VIEWS_MAX + 1] = {NULL};
+    size_t num = 1 + sort_stores(release, sorted + 1);
+    piece_t piece = {.dst = dst, .room = cap};
+
+    assert(cap != 0);
+    assert(cursor->part <= num);
+    for (; cursor->part != num; ++cursor->part, cursor->line = 0) {
+        const breaker_store_t *store = sorted[cursor->part];
+        size_t num_lines = store != NULL ? count_lines(store) : 1;
+        while (cursor->line != num_lines)
+            if (piece.room == 0 || !put_piece_of_line(&piece, store, cursor))
+                return cap - piece.room;
+    }
+    return cap - piece.room;
+}
+
+/* ---- the digest ---- */
 
 static int feed_hasher(void *data, const char *base, size_t len)
 {

@@ -1,7 +1,6 @@
 #ifndef BREAKER_RELEASE_MANIFEST_H
 #define BREAKER_RELEASE_MANIFEST_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <breaker/release.h>
@@ -47,9 +46,9 @@ int breaker__manifest_write(const breaker_release_t *release, breaker__manifest_
 
 /** Where a writing in pieces stands. Plain value; zeroed, it stands at the beginning. */
 typedef struct st_breaker__manifest_cursor_t {
-    /** the view, by its place in the text, the line of it, and how much of the line is written */
-    size_t view, line, line_at;
-    bool is_begun;
+    /** the part, which is the first line or a view, the line of it, and how much of it is written
+     */
+    size_t part, line, line_at;
 } breaker__manifest_cursor_t;
 
 /**

@@ -16,6 +16,7 @@
 #include <breaker/error.h>
 #include "release/manifest.h"
 #include "release/release.h"
+#include "guard.h"
 #include "tree.h"
 #include "view/view.h"
 
@@ -171,6 +172,40 @@ static void the_text_is_the_one_that_is_documented(void **state)
     assert_string_equal(world->text, expected);
 }
 
+static void pieces_of_any_length_are_the_text(void **state)
+{
+    static const size_t caps[] = {1, 7, 23, 100, 4096, 65536, MANIFEST_MAX};
+    static const char *const headers[] = {"X-A: 50%", "X-B: b"};
+    breaker_view_config_t config = config_of("img/{breaker}");
+    world_t *world = *state;
+    char path[64];
+
+    for (int i = 0; i != 100; ++i) {
+        snprintf(path, sizeof(path), "site/\xc3\xa4 %d.css", i);
+        tree_write(&world->tree, path, "hello");
+    }
+    tree_write(&world->tree, "empty/.hidden", "");
+    config.headers = headers;
+    config.num_headers = COUNT(headers);
+    add_view(world, config_of("static/{breaker}"), "site");
+    add_view(world, config, "empty");
+    load(world);
+    for (size_t i = 0; i != COUNT(caps); ++i) {
+        breaker__manifest_cursor_t cursor = {0};
+        char *piece = guarded_alloc(caps[i]);
+        size_t at = 0, got;
+        while ((got = breaker__manifest_piece(world->release, &cursor, piece, caps[i])) != 0) {
+            assert_true(got == caps[i] || at + got == world->len);
+            assert_true(got <= world->len - at);
+            assert_memory_equal(piece, world->text + at, got);
+            at += got;
+        }
+        assert_int_equal(at, world->len);
+        assert_int_equal(breaker__manifest_piece(world->release, &cursor, piece, caps[i]), 0);
+        guarded_free(piece, caps[i]);
+    }
+}
+
 static int refuse(void *data, const char *base, size_t len)
 {
     (void)base, (void)len;
@@ -301,6 +336,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(the_text_is_the_one_that_is_documented),
+        TEST(pieces_of_any_length_are_the_text),
         TEST(a_sink_that_fails_is_asked_once),
         TEST(the_digest_can_be_made_from_the_text),
         TEST(a_view_that_answers_otherwise_makes_another_release),
