@@ -8,6 +8,7 @@
  */
 #include <assert.h>
 #include <stdint.h>
+#include <string.h>
 #include <breaker/http/percent.h>
 #include "http/percent.h"
 #include "words.h"
@@ -100,4 +101,24 @@ bool breaker__path_is_clean(const char *path, size_t len)
         if (!is_clean_byte((unsigned char)path[i]))
             return false;
     return true;
+}
+
+static bool is_name(const char *base, size_t len)
+{
+    return len != 0 && !(len == 1 && base[0] == '.') &&
+           !(len == 2 && base[0] == '.' && base[1] == '.');
+}
+
+bool breaker__path_has_names_only(const char *path, size_t len)
+{
+    const char *end = path + len;
+
+    while (true) {
+        const char *slash = memchr(path, '/', (size_t)(end - path));
+        if (!is_name(path, (size_t)((slash != NULL ? slash : end) - path)))
+            return false;
+        if (slash == NULL)
+            return true;
+        path = slash + 1;
+    }
 }

@@ -19,4 +19,10 @@ size_t breaker__percent_encode(const char *src, size_t len, char *dst);
  */
 bool breaker__path_is_clean(const char *path, size_t len);
 
+/**
+ * Tells whether a path is names parted by one slash each: no segment is empty, "." or "..". False
+ * for an empty path. Pure; any thread.
+ */
+bool breaker__path_has_names_only(const char *path, size_t len);
+
 #endif

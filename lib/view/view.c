@@ -69,26 +69,6 @@ static bool is_literal(const char *base, size_t len)
     return breaker__percent_encode(base, len, encoded) == len;
 }
 
-static bool is_segment(const char *base, size_t len)
-{
-    return len != 0 && !(len == 1 && base[0] == '.') &&
-           !(len == 2 && base[0] == '.' && base[1] == '.');
-}
-
-static bool has_segments_only(const char *name, size_t len)
-{
-    const char *end = name + len;
-
-    while (true) {
-        const char *slash = memchr(name, '/', (size_t)(end - name));
-        if (!is_segment(name, (size_t)((slash != NULL ? slash : end) - name)))
-            return false;
-        if (slash == NULL)
-            return true;
-        name = slash + 1;
-    }
-}
-
 /* drops a slash on either side; the placeholder is looked for first, to name the likelier error */
 static int check_name(const char *name, const char **ret_base, size_t *ret_len)
 {
@@ -110,7 +90,8 @@ static int check_name(const char *name, const char **ret_base, size_t *ret_len)
     if (memmem(behind, len - (size_t)(behind - name), BREAKER_PLACEHOLDER, PLACEHOLDER_LEN) != NULL)
         return BREAKER_ERR_TWO_PLACEHOLDERS;
     if (!is_literal(name, (size_t)(placeholder - name)) ||
-        !is_literal(behind, len - (size_t)(behind - name)) || !has_segments_only(name, len))
+        !is_literal(behind, len - (size_t)(behind - name)) ||
+        !breaker__path_has_names_only(name, len))
         return BREAKER_ERR_VIEW_NAME;
     *ret_base = name;
     *ret_len = len;
@@ -184,20 +165,37 @@ static bool is_index(const char *name)
 {
     size_t len = strlen(name);
 
-    return len <= INDEX_MAX && is_segment(name, len) && memchr(name, '/', len) == NULL &&
-           breaker__path_is_clean(name, len);
+    return len <= INDEX_MAX && memchr(name, '/', len) == NULL &&
+           breaker__path_has_names_only(name, len) && breaker__path_is_clean(name, len);
 }
 
-static int check_bounds(const breaker_view_config_t *config, size_t index)
+static int check_bounds(const breaker_view_config_t *config)
 {
-    if (index >= BREAKER_VIEWS_MAX || config->cache_max_age_s > BREAKER_CACHE_MAX_AGE_MAX_S ||
+    if (config->cache_max_age_s > BREAKER_CACHE_MAX_AGE_MAX_S ||
         config->redirect_max_age_s > BREAKER_REDIRECT_MAX_AGE_MAX_S || config->retry_after_s < 1 ||
         config->retry_after_s > BREAKER_RETRY_AFTER_MAX_S)
         return BREAKER_ERR_RANGE;
-    if (config->directory == NULL || config->directory[0] == '\0' ||
+    return config->index == NULL || is_index(config->index) ? 0 : BREAKER_ERR_RANGE;
+}
+
+static int check_place(const breaker_view_config_t *config, size_t index)
+{
+    if (index >= BREAKER_VIEWS_MAX || config->directory == NULL || config->directory[0] == '\0' ||
         strlen(config->directory) > DIRECTORY_MAX)
         return BREAKER_ERR_RANGE;
-    return config->index == NULL || is_index(config->index) ? 0 : BREAKER_ERR_RANGE;
+    return 0;
+}
+
+int breaker__view_check(const breaker_view_config_t *config)
+{
+    const char *name;
+    size_t name_len;
+    int err;
+
+    if ((err = check_name(config->name, &name, &name_len)) != 0 ||
+        (err = check_bounds(config)) != 0)
+        return err;
+    return check_headers(config);
 }
 
 /* ---- the copy ---- */
@@ -317,7 +315,7 @@ int breaker__view_create(const breaker_view_config_t *config, size_t index,
     int err;
 
     if ((err = check_name(config->name, &name, &name_len)) != 0 ||
-        (err = check_bounds(config, index)) != 0 || (err = check_headers(config)) != 0)
+        (err = breaker__view_check(config)) != 0 || (err = check_place(config, index)) != 0)
         return err;
     if ((view = copy_view(config, name, name_len)) == NULL)
         return BREAKER_ERR_NO_MEMORY;

@@ -26,6 +26,12 @@ struct st_breaker_view_t {
 };
 
 /**
+ * Checks everything but the directory, which may be NULL: 0 when a view can be made of the
+ * configuration, or one of the codes below. Pure; any thread.
+ */
+int breaker__view_check(const breaker_view_config_t *config);
+
+/**
  * Makes a view numbered `index` (its place among the node's views, below BREAKER_VIEWS_MAX).
  * Refuses with BREAKER_ERR_NO_PLACEHOLDER, _TWO_PLACEHOLDERS, _VIEW_NAME, _HEADER_SYNTAX, or
  * _RANGE for numbers, lengths, the directory and the index. The directory need not exist yet: if it

@@ -151,6 +151,19 @@ static void the_empty_path_is_clean(void **state)
     guarded_free(path, 0);
 }
 
+static void segments_are_names_unless_a_client_removes_them(void **state)
+{
+    static const char *const names[] = {"a", "a/b", "...", ".a/..b/c.", " "};
+    static const char *const others[] = {"",   "/",    "/a",   "a/",  "a//b",   ".",    "./a",
+                                         "..", "../a", "a/..", "a/.", "a/../b", "a/./b"};
+
+    (void)state;
+    for (size_t i = 0; i != sizeof(names) / sizeof(names[0]); ++i)
+        assert_true(breaker__path_has_names_only(names[i], strlen(names[i])));
+    for (size_t i = 0; i != sizeof(others) / sizeof(others[0]); ++i)
+        assert_false(breaker__path_has_names_only(others[i], strlen(others[i])));
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -161,6 +174,7 @@ int main(void)
         cmocka_unit_test(paths_are_clean_without_control_bytes_and_backslashes),
         cmocka_unit_test(a_byte_counts_wherever_it_stands),
         cmocka_unit_test(the_empty_path_is_clean),
+        cmocka_unit_test(segments_are_names_unless_a_client_removes_them),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
