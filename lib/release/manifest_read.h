@@ -63,7 +63,7 @@ typedef struct st_breaker__manifest_t {
  * accepted but what `breaker__manifest_write` would have written: the same bytes come out when it
  * is written again, and whatever is accepted may be answered as it is: views are checked as
  * configured ones are, paths as those of a tree, types as values of a header. `base` is not needed
- * afterwards. Takes at most about four times `len` of memory. Fails with BREAKER_ERR_DAMAGED for a
+ * afterwards. Takes at most about twice `len` of memory. Fails with BREAKER_ERR_DAMAGED for a
  * text that is no manifest, BREAKER_ERR_TOO_LONG beyond BREAKER__MANIFEST_MAX, BREAKER_ERR_TOO_MANY
  * beyond another stated limit, or BREAKER_ERR_NO_MEMORY; `error` names the line and what is
  * accepted there. The caller owns the manifest until `breaker__manifest_free`. Pure; any thread.

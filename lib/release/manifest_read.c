@@ -1,0 +1,575 @@
+/*
+ * A manifest is read as untrusted text: a peer, a disk or whoever writes into Redis may have made
+ * it. There is one spelling for everything, so what is accepted is what manifest.c writes, byte for
+ * byte, and the digest, which is made while the lines are read, has one text. Everything is checked
+ * that reaches a client or a file system later: nobody looks at it again.
+ *
+ * The lines are counted before anything is allocated, so that memory is bounded by the text.
+ */
+#include <assert.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include "http/percent.h"
+#include "release/arena.h"
+#include "release/digest.h"
+#include "release/manifest_read.h"
+#include "view/view.h"
+
+#define FIRST_LINE "h2o-breaker manifest 1"
+
+enum {
+    DIGEST_CHARS = 2 * BREAKER_DIGEST_LEN,
+    /* types that are remembered as they are spelled: a power of two */
+    TYPE_SLOTS = 64,
+};
+
+/* bytes of the text */
+typedef struct st_span_t {
+    const char *base;
+    size_t len;
+} span_t;
+
+/* what is allocated for a manifest: the manifest comes first, so that its address is ours */
+typedef struct st_whole_t {
+    breaker__manifest_t manifest;
+    breaker__arena_t texts;          /* owned */
+    breaker__manifest_view_t *views; /* owned */
+    breaker__manifest_file_t *files; /* owned: those of all views */
+    const char **headers;            /* owned: those of all views */
+} whole_t;
+
+typedef struct st_reader_t {
+    /* the present line without its end, NULL past the last one, and its number from 1 */
+    span_t line;
+    size_t line_number;
+    /* what follows the line */
+    const char *rest, *end;
+    /* up to here the text is part of the digest already */
+    const char *hashed;
+    breaker__hasher_t hasher; /* owned */
+    whole_t *whole;           /* owned until it is finished */
+    size_t num_headers;
+    /* types by a hash of their spelling */
+    struct {
+        span_t spelled;
+        const char *text;
+    } types[TYPE_SLOTS];
+    breaker_error_t *error;
+} reader_t;
+
+/* ---- failures ---- */
+
+static int fail(const reader_t *reader, int code, const char *accepted)
+{
+    return breaker_error_set(reader->error, code, "a manifest's line %zu is not accepted: %s",
+                             reader->line_number, accepted);
+}
+
+static int damaged(const reader_t *reader, const char *accepted)
+{
+    return fail(reader, BREAKER_ERR_DAMAGED, accepted);
+}
+
+static int no_memory(const reader_t *reader)
+{
+    return breaker_error_set(reader->error, BREAKER_ERR_NO_MEMORY, "a manifest: %s",
+                             breaker_err_message(BREAKER_ERR_NO_MEMORY));
+}
+
+/* ---- lines ---- */
+
+static int next_line(reader_t *reader)
+{
+    const char *newline;
+
+    ++reader->line_number;
+    if (reader->rest == reader->end) {
+        reader->line = (span_t){.base = NULL};
+        return 0;
+    }
+    newline = memchr(reader->rest, '\n', (size_t)(reader->end - reader->rest));
+    if (newline == NULL)
+        return damaged(reader, "it must end with a line feed");
+    reader->line = (span_t){reader->rest, (size_t)(newline - reader->rest)};
+    reader->rest = newline + 1;
+    return 0;
+}
+
+/* whether the present line has this key, and what follows it */
+static bool has_key(const reader_t *reader, const char *key, span_t *ret_value)
+{
+    size_t len = strlen(key);
+    const span_t *line = &reader->line;
+
+    if (line->base == NULL || line->len <= len || line->base[len] != ' ' ||
+        memcmp(line->base, key, len) != 0)
+        return false;
+    *ret_value = (span_t){line->base + len + 1, line->len - len - 1};
+    return true;
+}
+
+/* takes what stands before the next space, or everything */
+static span_t take_word(span_t *rest)
+{
+    const char *space = memchr(rest->base, ' ', rest->len);
+    span_t word = *rest;
+
+    if (space != NULL)
+        word.len = (size_t)(space - rest->base);
+    rest->base += word.len + (space != NULL);
+    rest->len -= word.len + (space != NULL);
+    return word;
+}
+
+/* ---- words ---- */
+
+static bool is_plain(char c)
+{
+    return c >= '!' && c <= '~' && c != '%';
+}
+
+/* a large hexadecimal digit's value, or -1 */
+static int large_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+/* 1 to `cap` bytes that were percent-encoded in the one way; their number, or 0 */
+static size_t decode(span_t word, char *dst, size_t cap)
+{
+    size_t len = 0;
+
+    for (size_t at = 0; at != word.len; ++at, ++len) {
+        char c = word.base[at];
+        if (len == cap)
+            return 0;
+        if (c == '%') {
+            int high, low;
+            if (word.len - at < 3 || (high = large_digit(word.base[at + 1])) < 0 ||
+                (low = large_digit(word.base[at + 2])) < 0 || is_plain((char)(high << 4 | low)))
+                return 0;
+            c = (char)(high << 4 | low);
+            at += 2;
+        } else if (!is_plain(c)) {
+            return 0;
+        }
+        dst[len] = c;
+    }
+    return len;
+}
+
+static bool take_number(span_t word, uint64_t max, uint64_t *ret_number)
+{
+    uint64_t number = 0;
+
+    if (word.len == 0 || (word.base[0] == '0' && word.len != 1))
+        return false;
+    for (size_t i = 0; i != word.len; ++i) {
+        uint64_t digit = (uint64_t)(unsigned char)word.base[i] - '0';
+        if (digit > 9 || digit > max || number > (max - digit) / 10)
+            return false;
+        number = number * 10 + digit;
+    }
+    assert(number <= max);
+    *ret_number = number;
+    return true;
+}
+
+static bool take_time(span_t word, int64_t *ret_time_s)
+{
+    bool is_negative = word.len != 0 && word.base[0] == '-';
+    uint64_t number;
+
+    if (is_negative)
+        word = (span_t){word.base + 1, word.len - 1};
+    if (!take_number(word, (uint64_t)INT64_MAX + is_negative, &number) ||
+        (is_negative && number == 0))
+        return false;
+    *ret_time_s = is_negative ? -(int64_t)(number - 1) - 1 : (int64_t)number;
+    return true;
+}
+
+static int small_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static bool take_digest(span_t word, uint8_t *dst)
+{
+    if (word.len != DIGEST_CHARS)
+        return false;
+    for (size_t i = 0; i != BREAKER_DIGEST_LEN; ++i) {
+        int high = small_digit(word.base[2 * i]), low = small_digit(word.base[2 * i + 1]);
+        if (high < 0 || low < 0)
+            return false;
+        dst[i] = (uint8_t)(high << 4 | low);
+    }
+    return true;
+}
+
+/* ---- views ---- */
+
+/* the decoded value in the manifest's memory */
+static int keep_text(reader_t *reader, span_t word, size_t cap, const char **ret_text)
+{
+    char text[BREAKER_VIEW_HEADER_MAX];
+    size_t len;
+
+    assert(cap <= sizeof(text));
+    if ((len = decode(word, text, cap)) == 0 || memchr(text, '\0', len) != NULL)
+        return damaged(reader, "its value must be percent-encoded as a manifest's are, not empty, "
+                               "and not too long");
+    *ret_text = breaker__arena_copy(&reader->whole->texts, text, len);
+    return *ret_text != NULL ? 0 : no_memory(reader);
+}
+
+static int read_option(reader_t *reader, const char *key, size_t cap, const char **ret_text)
+{
+    span_t value;
+    int err;
+
+    if (!has_key(reader, key, &value))
+        return 0;
+    if ((err = keep_text(reader, value, cap, ret_text)) != 0)
+        return err;
+    return next_line(reader);
+}
+
+static int read_name(reader_t *reader, const breaker__manifest_view_t *before,
+                     breaker_view_config_t *config)
+{
+    span_t value;
+    int err;
+
+    if (!has_key(reader, "view", &value))
+        return damaged(reader, "it must be \"view <name>\"");
+    if ((err = keep_text(reader, value, BREAKER_VIEW_NAME_MAX, &config->name)) != 0)
+        return err;
+    if (config->name[0] == '/' || config->name[strlen(config->name) - 1] == '/')
+        return damaged(reader, "a view's name must not begin or end with a slash");
+    if (before != NULL && strcmp(before->config.name, config->name) >= 0)
+        return damaged(reader, "views must be in bytewise order of their names, each once");
+    return next_line(reader);
+}
+
+static int read_max_age(reader_t *reader, breaker_view_config_t *config)
+{
+    span_t value;
+
+    if (!has_key(reader, "max-age", &value) ||
+        !take_number(value, BREAKER_CACHE_MAX_AGE_MAX_S, &config->cache_max_age_s))
+        return damaged(reader, "it must be \"max-age <seconds>\", at most 315360000");
+    return next_line(reader);
+}
+
+static int read_headers(reader_t *reader, breaker_view_config_t *config)
+{
+    const char **headers = reader->whole->headers + reader->num_headers;
+    span_t value;
+    int err;
+
+    config->headers = headers;
+    while (has_key(reader, "header", &value)) {
+        if (config->num_headers == BREAKER_VIEW_HEADERS_MAX)
+            return fail(reader, BREAKER_ERR_TOO_MANY, "a view has at most 32 headers");
+        if ((err = read_option(reader, "header", BREAKER_VIEW_HEADER_MAX,
+                               headers + config->num_headers)) != 0)
+            return err;
+        ++config->num_headers;
+    }
+    reader->num_headers += config->num_headers;
+    return 0;
+}
+
+static int read_encodings(reader_t *reader, breaker_view_config_t *config)
+{
+    span_t value;
+
+    if (!has_key(reader, "encodings", &value) ||
+        !((value.len == 2 && memcmp(value.base, "on", 2) == 0) ||
+          (value.len == 3 && memcmp(value.base, "off", 3) == 0)))
+        return damaged(reader,
+                       "a view's lines are view, max-age, allow-origin, timing-allow-origin, "
+                       "resource-policy, header, index, \"encodings on\" or \"encodings off\", "
+                       "in this order");
+    config->encodings = value.len == 2;
+    return next_line(reader);
+}
+
+/* the lines before the files */
+static int read_config(reader_t *reader, const breaker__manifest_view_t *before,
+                       breaker_view_config_t *config)
+{
+    size_t first_line = reader->line_number;
+    int err;
+
+    breaker_view_config_init(config);
+    config->allow_origin = NULL;
+    if ((err = read_name(reader, before, config)) != 0 ||
+        (err = read_max_age(reader, config)) != 0 ||
+        (err = read_option(reader, "allow-origin", BREAKER_VIEW_HEADER_MAX,
+                           &config->allow_origin)) != 0 ||
+        (err = read_option(reader, "timing-allow-origin", BREAKER_VIEW_HEADER_MAX,
+                           &config->timing_allow_origin)) != 0 ||
+        (err = read_option(reader, "resource-policy", BREAKER_VIEW_HEADER_MAX,
+                           &config->resource_policy)) != 0 ||
+        (err = read_headers(reader, config)) != 0 ||
+        (err = read_option(reader, "index", BREAKER_VIEW_NAME_MAX, &config->index)) != 0 ||
+        (err = read_encodings(reader, config)) != 0)
+        return err;
+    if ((err = breaker__view_check(config)) == 0)
+        return 0;
+    reader->line_number = first_line;
+    return damaged(reader, breaker_err_message(err));
+}
+
+/* ---- files ---- */
+
+static int read_path(reader_t *reader, span_t word, const breaker__manifest_file_t *before,
+                     breaker__manifest_file_t *file)
+{
+    char path[BREAKER_ASSET_PATH_MAX];
+    size_t len = decode(word, path, sizeof(path));
+
+    if (!breaker__path_has_names_only(path, len) || !breaker__path_is_clean(path, len))
+        return damaged(reader, "a path is 1 to 4095 bytes, percent-encoded as a manifest's are, "
+                               "without empty segments, '.', '..', control characters and "
+                               "backslashes");
+    if ((file->path = breaker__arena_copy(&reader->whole->texts, path, len)) == NULL)
+        return no_memory(reader);
+    file->path_len = (uint32_t)len;
+    if (before != NULL && strcmp(before->path, file->path) >= 0)
+        return damaged(reader, "files must be in bytewise order of their paths, each once");
+    return 0;
+}
+
+/* what may stand as the value of a header */
+static bool is_value(const char *base, size_t len)
+{
+    for (size_t i = 0; i != len; ++i)
+        if ((unsigned char)base[i] < 0x20 || base[i] == 0x7f)
+            return false;
+    return true;
+}
+
+/* FNV-1a; a bad one costs memory for a text once more */
+static size_t slot_of(span_t word)
+{
+    uint32_t hash = UINT32_C(2166136261);
+
+    for (size_t i = 0; i != word.len; ++i)
+        hash = (hash ^ (unsigned char)word.base[i]) * UINT32_C(16777619);
+    return (hash ^ hash >> 16) & (TYPE_SLOTS - 1);
+}
+
+static int read_type(reader_t *reader, span_t word, const char **ret_type)
+{
+    size_t slot = slot_of(word), len;
+    const span_t *known = &reader->types[slot].spelled;
+    char type[BREAKER__MANIFEST_TYPE_MAX];
+
+    if (reader->types[slot].text == NULL || known->len != word.len ||
+        memcmp(known->base, word.base, word.len) != 0) {
+        len = decode(word, type, sizeof(type));
+        if (len == 0 || !is_value(type, len))
+            return damaged(reader, "a media type is 1 to 1024 bytes, percent-encoded as a "
+                                   "manifest's are, without control characters");
+        if ((reader->types[slot].text = breaker__arena_copy(&reader->whole->texts, type, len)) ==
+            NULL)
+            return no_memory(reader);
+        reader->types[slot].spelled = word;
+    }
+    *ret_type = reader->types[slot].text;
+    return 0;
+}
+
+static int read_size(reader_t *reader, span_t word, uint64_t *ret_size)
+{
+    breaker__manifest_t *manifest = &reader->whole->manifest;
+
+    if (!take_number(word, BREAKER__MANIFEST_SIZE_MAX - manifest->size, ret_size))
+        return damaged(reader, "a size is a number of bytes, all together at most 2^50");
+    manifest->size += *ret_size;
+    return 0;
+}
+
+/* what stands before the time is part of the digest, with the line end */
+static int hash_file(reader_t *reader, span_t time)
+{
+    size_t len = (size_t)(time.base - 1 - reader->hashed);
+
+    assert(time.base - 1 > reader->hashed);
+    if (breaker__hasher_feed(&reader->hasher, reader->hashed, len) != 0)
+        return no_memory(reader);
+    reader->hashed = time.base + time.len;
+    assert(*reader->hashed == '\n');
+    return 0;
+}
+
+static int read_file(reader_t *reader, span_t rest, const breaker__manifest_file_t *before,
+                     breaker__manifest_file_t *file)
+{
+    span_t path = take_word(&rest), digest = take_word(&rest), size = take_word(&rest),
+           type = take_word(&rest), time = rest;
+    int err;
+
+    if (!take_digest(digest, file->digest))
+        return damaged(reader, "it must be \"file <path> <SHA-256 in 64 small hexadecimal digits> "
+                               "<size> <media type> <time>\"");
+    if ((err = read_path(reader, path, before, file)) != 0 ||
+        (err = read_size(reader, size, &file->size)) != 0 ||
+        (err = read_type(reader, type, &file->type)) != 0)
+        return err;
+    if (!take_time(time, &file->last_modified_s))
+        return damaged(reader, "a time is a number of seconds");
+    if ((err = hash_file(reader, time)) != 0)
+        return err;
+    return next_line(reader);
+}
+
+static int read_files(reader_t *reader, breaker__manifest_view_t *view)
+{
+    breaker__manifest_t *manifest = &reader->whole->manifest;
+    breaker__manifest_file_t *files = reader->whole->files + manifest->num_files;
+    span_t value;
+    int err;
+
+    view->files = files;
+    for (; has_key(reader, "file", &value); ++view->num_files) {
+        breaker__manifest_file_t *file = files + view->num_files;
+        if (view->num_files == BREAKER_ASSETS_MAX)
+            return fail(reader, BREAKER_ERR_TOO_MANY, "a view has at most 4194304 files");
+        if ((err = read_file(reader, value, view->num_files != 0 ? file - 1 : NULL, file)) != 0)
+            return err;
+    }
+    manifest->num_files += view->num_files;
+    return 0;
+}
+
+/* ---- the whole ---- */
+
+static bool begins_with(const char *at, const char *end, const char *word)
+{
+    size_t len = strlen(word);
+
+    return (size_t)(end - at) >= len && memcmp(at, word, len) == 0;
+}
+
+/* more than there are where the text is damaged, never fewer */
+static void count(const char *base, const char *end, size_t *ret_files, size_t *ret_headers)
+{
+    size_t num_files = 0, num_headers = 0;
+
+    for (const char *at = base; at != NULL && at != end;) {
+        num_files += begins_with(at, end, "file ");
+        num_headers += begins_with(at, end, "header ");
+        at = memchr(at, '\n', (size_t)(end - at));
+        at = at != NULL ? at + 1 : NULL;
+    }
+    *ret_files = num_files;
+    *ret_headers = num_headers;
+}
+
+static int begin(reader_t *reader, const char *base, size_t len)
+{
+    size_t num_files, num_headers;
+    whole_t *whole;
+
+    if ((whole = reader->whole = calloc(1, sizeof(*whole))) == NULL)
+        return no_memory(reader);
+    breaker__arena_init(&whole->texts);
+    count(base, base + len, &num_files, &num_headers);
+    whole->views = calloc(BREAKER_VIEWS_MAX, sizeof(*whole->views));
+    whole->files = calloc(num_files + 1, sizeof(*whole->files));
+    whole->headers = calloc(num_headers + 1, sizeof(*whole->headers));
+    if (whole->views == NULL || whole->files == NULL || whole->headers == NULL ||
+        breaker__hasher_init(&reader->hasher) != 0 || breaker__hasher_begin(&reader->hasher) != 0)
+        return no_memory(reader);
+    whole->manifest.views = whole->views;
+    return next_line(reader);
+}
+
+static int read_views(reader_t *reader)
+{
+    breaker__manifest_t *manifest = &reader->whole->manifest;
+    int err;
+
+    for (; reader->line.base != NULL; ++manifest->num_views) {
+        breaker__manifest_view_t *view = reader->whole->views + manifest->num_views;
+        if (manifest->num_views == BREAKER_VIEWS_MAX)
+            return fail(reader, BREAKER_ERR_TOO_MANY, "a manifest has at most 64 views");
+        if ((err = read_config(reader, manifest->num_views != 0 ? view - 1 : NULL,
+                               &view->config)) != 0 ||
+            (err = read_files(reader, view)) != 0)
+            return err;
+    }
+    return 0;
+}
+
+static int read_whole(reader_t *reader, const char *base, size_t len)
+{
+    int err;
+
+    if ((err = begin(reader, base, len)) != 0)
+        return err;
+    if (reader->line.len != sizeof(FIRST_LINE) - 1 ||
+        memcmp(reader->line.base, FIRST_LINE, reader->line.len) != 0)
+        return damaged(reader, "it must be \"" FIRST_LINE "\"");
+    if ((err = next_line(reader)) != 0 || (err = read_views(reader)) != 0)
+        return err;
+    if (breaker__hasher_feed(&reader->hasher, reader->hashed,
+                             (size_t)(reader->end - reader->hashed)) != 0 ||
+        breaker__hasher_end(&reader->hasher, reader->whole->manifest.digest) != 0)
+        return no_memory(reader);
+    return 0;
+}
+
+static void free_whole(whole_t *whole)
+{
+    if (whole == NULL)
+        return;
+    breaker__arena_dispose(&whole->texts);
+    free(whole->views);
+    free(whole->files);
+    free(whole->headers);
+    free(whole);
+}
+
+int breaker__manifest_read(const char *base, size_t len, breaker__manifest_t **ret_manifest,
+                           breaker_error_t *error)
+{
+    reader_t reader = {.rest = base, .end = base + len, .hashed = base, .error = error};
+    int err;
+
+    if (len > BREAKER__MANIFEST_MAX)
+        return breaker_error_set(error, BREAKER_ERR_TOO_LONG,
+                                 "a manifest is not accepted: it has more than %" PRIu64 " bytes",
+                                 BREAKER__MANIFEST_MAX);
+    err = read_whole(&reader, base, len);
+    breaker__hasher_dispose(&reader.hasher);
+    if (err != 0) {
+        free_whole(reader.whole);
+        return err;
+    }
+    *ret_manifest = &reader.whole->manifest;
+    return 0;
+}
+
+void breaker__manifest_free(breaker__manifest_t *manifest)
+{
+    free_whole((whole_t *)manifest);
+}
+
+bool breaker__manifest_is_of(const breaker__manifest_t *manifest, const breaker_release_id_t *id)
+{
+    const char *digest = breaker_release_id_digest(id);
+    char text[BREAKER_DIGEST_TEXT_LEN + 1];
+
+    breaker__digest_text(manifest->digest, text);
+    return digest != NULL && memcmp(digest, text, BREAKER_DIGEST_TEXT_LEN) == 0;
+}
