@@ -48,7 +48,7 @@ def draw(results: list[Result], facts: dict, directory: Path, publish: bool) -> 
     directory.mkdir(parents=True, exist_ok=True)
     paths = []
     for plot in found:
-        paths.extend(_render(plot, directory))
+        paths.extend(render(plot, directory))
     if publish:
         PUBLISHED.mkdir(exist_ok=True)
         for name in README_PLOTS:
@@ -64,7 +64,8 @@ def _plot(result: Result, facts: dict) -> Plot | None:
     return _lines(result, facts) if result.rates else _bars(result, facts)
 
 
-def _render(plot: Plot, directory: Path) -> list[Path]:
+def render(plot: Plot, directory: Path) -> list[Path]:
+    """Draws one picture, as SVG and as PNG."""
     (directory / f"{plot.name}.dat").write_text(plot.data)
     paths = []
     for kind, terminal in (
@@ -116,11 +117,11 @@ def _best_setting(result: Result, product: str, workload: str) -> str:
     return result.best_of(names, workload)
 
 
-def _quote(text: str) -> str:
+def quote(text: str) -> str:
     return '"' + text.replace('"', "'") + '"'
 
 
-_FRAME = """\
+FRAME = """\
 set ytics nomirror out textcolor rgb '#555555'
 set border 3 lc rgb '#999999'
 set grid ytics lc rgb '#e2e2e2' lt 1 lw 0.6
@@ -130,7 +131,7 @@ set grid ytics lc rgb '#e2e2e2' lt 1 lw 0.6
 def _note(facts: dict, products: list[str], height: int) -> str:
     """What stands below a picture."""
     place = f"at screen 0.5,{40 / height:.4f} center textcolor rgb '#777777' font ',10'"
-    return f"set label 99 {_quote(_about(facts, products))} {place}\n"
+    return f"set label 99 {quote(_about(facts, products))} {place}\n"
 
 
 def _bars(result: Result, facts: dict) -> Plot:
@@ -145,13 +146,13 @@ def _bars(result: Result, facts: dict) -> Plot:
     widest = max(map(len, chunks))
     width = max(720, 130 + 150 * widest)
     height = _HEAD + _ROW * len(chunks) + _FOOT
-    script = f"{_FRAME}set multiplot\nset style data histograms\n"
+    script = f"{FRAME}set multiplot\nset style data histograms\n"
     script += "set style histogram clustered gap 1.4\n"
     script += f"set yrange [0:{highest * 1.06:.2f}]\nset boxwidth 0.94 relative\n"
     script += "set xtics nomirror scale 0 textcolor rgb '#333333'\n"
-    script += f"set label 98 {_quote(result.title)} at screen 0.5,{1 - 18 / height:.4f} center"
+    script += f"set label 98 {quote(result.title)} at screen 0.5,{1 - 18 / height:.4f} center"
     script += " font ',14'\nset lmargin at screen 0.08\nset rmargin at screen 0.98\n"
-    script += f"set label 97 {_quote(_MEASURE)} at screen 0.5,{1 - 38 / height:.4f} center"
+    script += f"set label 97 {quote(_MEASURE)} at screen 0.5,{1 - 38 / height:.4f} center"
     script += " textcolor rgb '#555555' font ',12'\n" + _note(facts, products, height)
     for at in range(len(chunks)):
         script += _bars_row(result, products, at, widest, height)
@@ -187,7 +188,7 @@ def _bar_row(result: Result, products: list[str], workload: str) -> tuple[str, l
 
 
 def _row_text(label: str, values: list[float | None]) -> str:
-    return " ".join([_quote(label), *(f"{value:.3f}" if value else "NaN" for value in values)])
+    return " ".join([quote(label), *(f"{value:.3f}" if value else "NaN" for value in values)])
 
 
 def _bars_row(result: Result, products: list[str], at: int, widest: int, height: int) -> str:
@@ -207,7 +208,7 @@ def _bars_row(result: Result, products: list[str], at: int, widest: int, height:
         colour = COLOURS.get(product, OTHER)
         source = f"'{result.name}.dat' index {at}" if column == 0 else f"'' index {at}"
         style = f"lc rgb '{colour}' fs solid 1 noborder"
-        plots.append(f"{source} using {column + 2}:xtic(1) title {_quote(product)} {style}")
+        plots.append(f"{source} using {column + 2}:xtic(1) title {quote(product)} {style}")
     return script + "plot " + ", \\\n  ".join(plots) + "\n"
 
 
@@ -229,15 +230,15 @@ def _lines(result: Result, facts: dict) -> Plot:
         style += " dt 2" if product.startswith("bare") else ""
         lines.append(
             f"'{result.name}.dat' index {len(lines)} using 1:2 with linespoints pt 7 ps 0.5"
-            f" {style} title {_quote(product)}"
+            f" {style} title {quote(product)}"
         )
     ticks = ", ".join(f"'{label}' {at}" for at, label in enumerate(PERCENTILES.values()))
     rate = result.rates[workload]
     title = f"{workload}: {rate:,} requests a second, half of the best peer's peak"
     height = 460
-    script = f"{_FRAME}set logscale y\nset format y '%.0f'\nset xtics ({ticks}) nomirror out\nset xrange [-0.1:3.1]\n"
+    script = f"{FRAME}set logscale y\nset format y '%.0f'\nset xtics ({ticks}) nomirror out\nset xrange [-0.1:3.1]\n"
     script += "set key left top Left reverse samplen 2 spacing 1.15\n"
-    script += f"set title {_quote(title)} font ',14'\nset bmargin 6\n"
+    script += f"set title {quote(title)} font ',14'\nset bmargin 6\n"
     script += "set ylabel 'latency in µs, from when a request was due' textcolor rgb '#555555'\n"
     script += _note(facts, _products(result), height)
     script += "plot " + ", \\\n  ".join(lines) + "\n"

@@ -8,6 +8,7 @@
 #   sh bench/run.sh --publish    writes the README's plots into bench/plots/ as well
 #   sh bench/run.sh --cluster    nodes alone against nodes of a cluster; --quick: under two minutes
 #   sh bench/run.sh --micro      instructions, system calls, parts of lib/: bench/micro/README.md
+#   sh bench/run.sh --rollout    what visitors see of rolling deploys: bench/rollout/run.sh
 #   sh bench/run.sh --help       everything else
 #
 # Installs the peers and load generators with apt-get where they are missing (deploy/packages.sh);
@@ -22,6 +23,13 @@ build=${BREAKER_BUILD:-$root/build}
 . "$root/deploy/packages.sh"
 
 case " $* " in
+*" --rollout "*)
+    for word in "$@"; do
+        shift
+        [ "$word" = --rollout ] || set -- "$@" "$word"
+    done
+    exec sh "$root/bench/rollout/run.sh" "$@"
+    ;;
 *" --micro "*) exec sh "$root/bench/micro/run.sh" "$@" ;;
 esac
 

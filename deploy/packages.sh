@@ -29,6 +29,9 @@ PACKAGES_BENCH="nginx-light libnginx-mod-http-brotli-static
     caddy varnish h2o nghttp2-client wrk redis-server openssl valgrind strace
     python3 python3-brotli python3-h2 python3-doc gnuplot-nox fonts-dejavu-core"
 
+# bench/rollout/run.sh and deploy/rollout.sh
+PACKAGES_ROLLOUT="haproxy nginx-light redis-server iproute2 python3 gnuplot-nox fonts-dejavu-core"
+
 # missing_packages PACKAGE…: those of them that are not installed.
 missing_packages() {
     for package in "$@"; do

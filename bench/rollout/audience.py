@@ -1,0 +1,99 @@
+"""The crowd's process, seen from the benchmark: what has been counted so far, and in the end."""
+
+import json
+import signal
+import subprocess
+import sys
+import threading
+from collections import Counter
+from pathlib import Path
+
+from nodes import Failure
+from timeline import Timeline
+
+CROWD = Path(__file__).with_name("crowd.py")
+END_S = 180
+# of the failures that are kept one by one; all of them are counted
+EXAMPLES = 200
+
+
+class Audience:
+    def __init__(
+        self,
+        ports: dict[str, int],
+        per_s: float,
+        is_hashed: bool,
+        lazy_within_s: float,
+        timeline: Timeline,
+    ) -> None:
+        plan = {
+            "ports": ports,
+            "per_s": per_s,
+            "is_hashed": is_hashed,
+            "lazy_within_s": lazy_within_s,
+        }
+        self._timeline = timeline
+        self._lock = threading.Lock()
+        self._counts: dict[str, dict] = {}
+        self._figures: dict[str, dict] = {}
+        self._events: list[dict] = []
+        self._process = subprocess.Popen(
+            [sys.executable, "-B", str(CROWD), json.dumps(plan)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            event = json.loads(line)
+            kind = event.pop("event")
+            with self._lock:
+                if kind == "counts":
+                    self._counts = event
+                elif kind == "end":
+                    self._figures[event.pop("via")] = event
+                else:
+                    self._events.append({"event": kind, **event})
+
+    def counts(self) -> dict[str, dict]:
+        """By balancer; empty before the first report."""
+        with self._lock:
+            return {via: dict(counts) for via, counts in self._counts.items()}
+
+    def seen(self) -> list[dict]:
+        """Every failure and wrong answer so far."""
+        with self._lock:
+            return list(self._events)
+
+    def check(self) -> None:
+        if self._process.poll() is not None:
+            raise Failure(f"the crowd ended with {self._process.returncode}")
+
+    def finish(self) -> dict[str, dict]:
+        """Lets nobody in any more, waits for the last visit, and returns the figures by balancer,
+        each with its failures by explanation."""
+        self.check()
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            status = self._process.wait(END_S)
+        except subprocess.TimeoutExpired:
+            raise Failure("the crowd does not end") from None
+        self._reader.join()
+        if status != 0:
+            raise Failure(f"the crowd ended with {status}")
+        for via, figures in self._figures.items():
+            events = [event for event in self._events if event["via"] == via]
+            told = Counter(self._timeline.explain(event) for event in events)
+            figures["explained"] = dict(told.most_common())
+            figures["examples"] = events[:EXAMPLES]
+        return self._figures
+
+    def close(self) -> None:
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()

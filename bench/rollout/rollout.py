@@ -1,0 +1,97 @@
+"""Measures what visitors see of rolling deploys, in five ways to deploy. Run it through run.sh.
+
+Every mode has a fleet of its own, one after the other: four nodes behind a real HAProxy, visitors
+who load the page as browsers do, and the same course of deploys, rollbacks and a Redis outage.
+"""
+
+import argparse
+import json
+import platform
+import signal
+import sys
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import course
+import picture
+import table
+from fleet import Fleet
+from modes import MODES, Mode
+from nodes import Failure
+
+
+def read_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="sh bench/rollout/run.sh", description=__doc__.split("\n\n")[0]
+    )
+    parser.add_argument("--build", type=Path, required=True, help=argparse.SUPPRESS)
+    size = parser.add_mutually_exclusive_group()
+    size.add_argument(
+        "--quick", action="store_true", help="five rollouts; under two minutes a mode"
+    )
+    size.add_argument("--long", action="store_true", help="50 deploys and 10 rollbacks")
+    parser.add_argument(
+        "--mode",
+        action="append",
+        choices=[mode.letter for mode in MODES],
+        help="only this mode (may be repeated)",
+    )
+    parser.add_argument(
+        "--flavour",
+        choices=("h2o-breaker", "h2o-breaker-uv"),
+        default="h2o-breaker",
+        help="the program that is measured",
+    )
+    parser.add_argument("--visitors", type=float, metavar="N", help="page loads a second")
+    parser.add_argument(
+        "--publish", action="store_true", help="write the README's plot into bench/plots/ as well"
+    )
+    parser.add_argument("--output", type=Path, help="the directory of the results")
+    return parser.parse_args()
+
+
+def scale_of(arguments: argparse.Namespace) -> course.Scale:
+    scale = course.QUICK if arguments.quick else course.LONG if arguments.long else course.NORMAL
+    return replace(scale, per_s=arguments.visitors) if arguments.visitors else scale
+
+
+def measure(mode: Mode, program: Path, scale: course.Scale) -> dict:
+    print(f"({mode.letter}) {mode.title}", flush=True)
+    with Fleet(mode, program) as fleet:
+        outcome = course.run(fleet, scale, lambda line: print(line, flush=True))
+    return {"letter": mode.letter, "title": mode.title, **asdict(outcome)}
+
+
+def main() -> int:
+    arguments = read_arguments()
+    scale = scale_of(arguments)
+    directory = arguments.output or arguments.build / "bench/rollout"
+    directory.mkdir(parents=True, exist_ok=True)
+    # so that the fleet is taken down
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    chosen = [mode for mode in MODES if not arguments.mode or mode.letter in arguments.mode]
+    program = arguments.build / "bin" / arguments.flavour
+    try:
+        modes = [measure(mode, program, scale) for mode in chosen]
+    except Failure as failure:
+        print(f"rollout: {failure}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    facts = {
+        "date": time.strftime("%Y-%m-%d"),
+        "kernel": platform.release(),
+        "scale": asdict(scale),
+        "modes": modes,
+    }
+    (directory / "result.json").write_text(json.dumps(facts, indent=1))
+    text = f"{table.as_markdown(modes)}\n\n{table.explained(modes)}\n"
+    (directory / "table.txt").write_text(text)
+    picture.draw(facts, directory, arguments.publish)
+    print(f"\nper 10,000 page loads:\n\n{text}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
