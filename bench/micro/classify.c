@@ -14,6 +14,7 @@
 #define T "1718539201234"
 #define OLDER "1700000000000"
 #define NEWER "1800000000000"
+#define HELD "1710000000000"
 #define ON_A_PEER "1790000000000"
 #define VIEWS_MAX 16
 #define PATH_MAX_LEN 512
@@ -35,6 +36,8 @@ static const struct {
 } rows[] = {
     {"decline", "/other/" T "/", "", BREAKER_VERDICT_DECLINE, true, 0},
     {"serve", "/static/" T "/", "", BREAKER_VERDICT_SERVE, true, 0},
+    {"held", "/static/" HELD "/", "", BREAKER_VERDICT_SERVE, true, 4},
+    {"held-not-found", "/static/" HELD "/", "x", BREAKER_VERDICT_NOT_FOUND, true, 4},
     {"redirect", "/static/" OLDER "/", "", BREAKER_VERDICT_REDIRECT, true, 0},
     {"relay", "/static/" ON_A_PEER "/", "", BREAKER_VERDICT_RELAY, true, 2},
     {"refresh", "/static/" NEWER "/", "", BREAKER_VERDICT_REFRESH, false, 1},
@@ -45,7 +48,7 @@ static const struct {
 typedef struct st_world_t {
     scratch_t scratch;
     breaker_view_t *views[VIEWS_MAX];
-    breaker_release_t *release; /* of all views */
+    breaker_release_t *release, *held; /* of all views */
 } world_t;
 
 typedef struct st_case_t {
@@ -114,11 +117,14 @@ static void make_world(world_t *world)
     config.views = (const breaker_view_t *const *)world->views;
     measure_check(breaker__release_load(&config, NULL, &world->release, &error) == 0,
                   error.message);
+    config.label = token_of("r1");
+    measure_check(breaker__release_load(&config, NULL, &world->held, &error) == 0, error.message);
 }
 
 static void free_world(world_t *world)
 {
     breaker_release_unref(world->release);
+    breaker_release_unref(world->held);
     for (size_t i = 0; i != VIEWS_MAX; ++i)
         breaker__view_free(world->views[i]);
     scratch_remove(&world->scratch);
@@ -129,16 +135,20 @@ static breaker_ledger_entry_t minted(const char *text, breaker_release_id_t rele
     return (breaker_ledger_entry_t){strtoull(text, NULL, 10), token_of(text), release};
 }
 
-/* Of n entries: T; what a peer has; then older tokens, OLDER among them, whose bytes are gone. */
+/*
+ * Of n entries: T; what a peer has; an older token, OLDER, whose bytes are gone; one whose bytes
+ * are held here; then more that are gone.
+ */
 static void make_ledger(const world_t *world, breaker_ledger_t *ledger, size_t num)
 {
     breaker_ledger_entry_t entries[BREAKER_LEDGER_MAX] = {
         minted(T, *breaker_release_id(world->release)),
         minted(ON_A_PEER, release_of("peer")),
         minted(OLDER, release_of("gone")),
+        minted(HELD, *breaker_release_id(world->held)),
     };
 
-    for (size_t i = 3; i < num; ++i) {
+    for (size_t i = 4; i < num; ++i) {
         char text[32];
         snprintf(text, sizeof(text), "17000001%05zu", i);
         entries[i] = minted(text, release_of("gone"));
@@ -155,6 +165,8 @@ static breaker_snapshot_t *make_snapshot(const world_t *world, size_t ledger_siz
         .tokens = tokens,
         .num_views = num_views,
         .release = world->release,
+        .held = &world->held,
+        .num_held = 1,
         .relayable = &relayable,
         .num_relayable = 1,
     };

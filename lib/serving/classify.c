@@ -6,8 +6,8 @@
 #include <assert.h>
 #include <breaker/classify.h>
 #include <breaker/http/percent.h>
-#include "cluster/ledger.h"
 #include "http/percent.h"
+#include "serving/known.h"
 #include "token/token.h"
 #include "view/view.h"
 #include "words.h"
@@ -18,7 +18,10 @@ typedef struct st_question_t {
     const breaker_snapshot_view_t *view;
     const char *token, *asset;
     size_t token_len, asset_len;
+    const breaker_view_match_t *match;
     bool refreshed;
+    /* T, or in the ledger; else NULL */
+    const breaker__known_token_t *known;
     /* the ledger's entry of the token, or NULL */
     const breaker_ledger_entry_t *entry;
 } question_t;
@@ -44,12 +47,17 @@ static bool is_current(const question_t *question)
            breaker__same(question->token, current->text, current->len);
 }
 
-static void serve_from(breaker_verdict_t *verdict, const question_t *question,
-                       const breaker_store_t *store)
+/* where this node has bytes under the token, but perhaps no such asset */
+static breaker_verdict_t serve_or_not(const breaker_snapshot_view_t *view,
+                                      const breaker_view_match_t *match,
+                                      const breaker_asset_t *asset)
 {
-    verdict->asset =
-        store != NULL ? breaker_store_find(store, question->asset, question->asset_len) : NULL;
-    decide(verdict, verdict->asset != NULL ? BREAKER_VERDICT_SERVE : BREAKER_VERDICT_NOT_FOUND);
+    breaker_verdict_t verdict = {.view = view, .match = *match, .asset = asset};
+
+    decide(&verdict, BREAKER_VERDICT_SERVE);
+    if (asset == NULL)
+        decide(&verdict, BREAKER_VERDICT_NOT_FOUND);
+    return verdict;
 }
 
 /* ---- older or newer ---- */
@@ -63,11 +71,17 @@ static age_t age_if_older(bool is_older)
 static age_t age_by_text(const question_t *question)
 {
     const breaker_token_t *current = &question->view->token;
+    /* T is looked at once, when the snapshot is made */
+    bool are_decimal = question->view->_is_decimal &&
+                       breaker__token_is_decimal(question->token, question->token_len);
+    int order = are_decimal ? breaker__token_compare_decimal(question->token, question->token_len,
+                                                             current->text, current->len)
+                            : breaker__token_compare(question->token, question->token_len,
+                                                     current->text, current->len);
 
     assert(!question->snapshot->has_ledger);
     /* the same value in another spelling is not T, so it can only lead there */
-    return age_if_older(breaker__token_compare(question->token, question->token_len, current->text,
-                                               current->len) <= 0);
+    return age_if_older(order <= 0);
 }
 
 /* the ledger knows the token */
@@ -156,15 +170,18 @@ static age_t age_of(const question_t *question)
 
 /* ---- the rows ---- */
 
+/* the asset under T; something is loaded */
+static const breaker_asset_t *find_current(const question_t *question)
+{
+    assert(question->view->store != NULL);
+    return breaker_store_find(question->view->store, question->asset, question->asset_len);
+}
+
 static breaker_verdict_kind_t without_peer(const question_t *question, age_t age)
 {
-    const breaker_store_t *store = question->view->store;
-
-    if (age != AGE_OLDER || store == NULL)
+    if (age != AGE_OLDER || question->view->store == NULL)
         return BREAKER_VERDICT_RETRY;
-    return breaker_store_find(store, question->asset, question->asset_len) != NULL
-               ? BREAKER_VERDICT_REDIRECT
-               : BREAKER_VERDICT_NOT_FOUND;
+    return find_current(question) != NULL ? BREAKER_VERDICT_REDIRECT : BREAKER_VERDICT_NOT_FOUND;
 }
 
 /* the rows of tokens that the ledger knows; false when none of them applies */
@@ -177,11 +194,13 @@ static bool judge_entry(breaker_verdict_t *verdict, const question_t *question, 
     assert(snapshot->has_ledger);
     assert(at < breaker_ledger_size(&snapshot->ledger));
     if (release != NULL) {
-        if (release == snapshot->release && age == AGE_OLDER)
+        if (release != snapshot->release)
+            /* it has nothing of this view, or the token would have had a store */
+            decide(verdict, BREAKER_VERDICT_NOT_FOUND);
+        else if (age == AGE_OLDER)
             decide(verdict, BREAKER_VERDICT_REDIRECT);
         else
-            serve_from(verdict, question,
-                       breaker_release_store(release, question->view->view->index));
+            *verdict = serve_or_not(verdict->view, &verdict->match, find_current(question));
         return true;
     }
     if (!snapshot->entry_relayable[at])
@@ -210,62 +229,69 @@ static bool judge_unknown(breaker_verdict_t *verdict, const question_t *question
     return true;
 }
 
-static void judge_current(breaker_verdict_t *verdict, const question_t *question)
+/* whether the row is decided by the form of the path, or by there being nothing loaded */
+static bool judge_form(breaker_verdict_t *verdict, const question_t *question)
 {
-    /* an unclean path needs no row here: no store has a name that is unclean */
-    if (question->view->store == NULL)
+    if (question->view->store == NULL && is_current(question)) {
         decide(verdict, BREAKER_VERDICT_RETRY);
-    else
-        serve_from(verdict, question, question->view->store);
+        return true;
+    }
+    /* what is known is a token */
+    if ((question->known != NULL || breaker_token_is_valid(question->token, question->token_len)) &&
+        breaker__path_is_clean(question->asset, question->asset_len))
+        return false;
+    decide(verdict, BREAKER_VERDICT_NOT_FOUND);
+    return true;
 }
 
-static void judge_other(breaker_verdict_t *verdict, question_t *question)
+/* the rows of tokens that lead to no assets by themselves */
+static breaker_verdict_t judge(const question_t *question)
 {
     const breaker_snapshot_t *snapshot = question->snapshot;
+    breaker_verdict_t verdict = {.view = question->view, .match = *question->match};
     age_t age;
 
-    assert(question->entry == NULL);
-    if (!breaker_token_is_valid(question->token, question->token_len) ||
-        !breaker__path_is_clean(question->asset, question->asset_len)) {
-        decide(verdict, BREAKER_VERDICT_NOT_FOUND);
-        return;
-    }
-    if (snapshot->has_ledger)
-        question->entry =
-            breaker__ledger_find(&snapshot->ledger, question->token, question->token_len);
+    if (judge_form(&verdict, question))
+        return verdict;
     age = age_of(question);
-    if (question->entry != NULL && judge_entry(verdict, question, age))
-        return;
+    if (question->entry != NULL && judge_entry(&verdict, question, age))
+        return verdict;
     if (question->entry == NULL && snapshot->has_ledger && !snapshot->is_alone &&
-        judge_unknown(verdict, question, age))
-        return;
-    decide(verdict, without_peer(question, age));
+        judge_unknown(&verdict, question, age))
+        return verdict;
+    decide(&verdict, without_peer(question, age));
+    return verdict;
 }
 
 breaker_verdict_t breaker_classify(const breaker_snapshot_t *snapshot, const breaker_views_t *views,
                                    const char *path, size_t len, bool refreshed)
 {
-    breaker_verdict_t verdict = {.kind = BREAKER_VERDICT_DECLINE,
-                                 .otherwise = BREAKER_VERDICT_DECLINE};
-    question_t question;
+    const breaker__known_token_t *known;
+    const breaker_snapshot_view_t *view;
+    const breaker_asset_t *asset;
+    breaker_view_match_t match;
 
-    if (!breaker_views_match(views, path, len, &verdict.match))
-        return verdict;
-    assert(verdict.match.view->index < snapshot->num_views);
-    verdict.view = snapshot->views + verdict.match.view->index;
-    assert(verdict.view->view == verdict.match.view);
-    question = (question_t){
-        .snapshot = snapshot,
-        .view = verdict.view,
-        .token = path + verdict.match.token_at,
-        .token_len = verdict.match.token_len,
-        .asset = path + verdict.match.asset_at,
-        .asset_len = len - verdict.match.asset_at,
-        .refreshed = refreshed,
-    };
-    if (is_current(&question))
-        judge_current(&verdict, &question);
-    else
-        judge_other(&verdict, &question);
-    return verdict;
+    if (!breaker_views_match(views, path, len, &match))
+        return (breaker_verdict_t){.kind = BREAKER_VERDICT_DECLINE,
+                                   .otherwise = BREAKER_VERDICT_DECLINE};
+    assert(match.view->index < snapshot->num_views);
+    view = snapshot->views + match.view->index;
+    assert(view->view == match.view);
+    known = breaker__known_find(view->_known, path + match.token_at, match.token_len);
+    if (known == NULL || known->store == NULL) {
+        question_t question = {.snapshot = snapshot,
+                               .view = view,
+                               .match = &match,
+                               .token = path + match.token_at,
+                               .token_len = match.token_len,
+                               .asset = path + match.asset_at,
+                               .asset_len = len - match.asset_at,
+                               .refreshed = refreshed,
+                               .known = known,
+                               .entry = known != NULL ? known->entry : NULL};
+        return judge(&question);
+    }
+    /* an unclean path needs no row here: no store has a name that is unclean */
+    asset = breaker_store_find(known->store, path + match.asset_at, len - match.asset_at);
+    return serve_or_not(view, &match, asset);
 }

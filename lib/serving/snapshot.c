@@ -10,6 +10,7 @@
 #include <breaker/snapshot.h>
 #include "cluster/ledger.h"
 #include "release/release.h"
+#include "serving/known.h"
 #include "serving/snapshot.h"
 #include "token/token.h"
 
@@ -19,6 +20,7 @@ static void fill_view(breaker_snapshot_view_t *dst, const breaker_view_t *view,
     assert(token->len != 0);
     dst->view = view;
     dst->token = *token;
+    dst->_is_decimal = breaker__token_is_decimal(token->text, token->len);
     dst->store = release != NULL ? breaker_release_store(release, breaker_view_index(view)) : NULL;
     dst->prefix_len = breaker_view_prefix(view, token->text, token->len, dst->prefix);
     assert(dst->prefix_len <= sizeof(dst->prefix));
@@ -107,10 +109,29 @@ static void take_ledger(breaker_snapshot_t *snapshot, const breaker__snapshot_co
     }
 }
 
+static int take_views(breaker_snapshot_t *snapshot, const breaker__snapshot_config_t *config)
+{
+    int err;
+
+    snapshot->views = (breaker_snapshot_view_t *)(snapshot + 1);
+    snapshot->num_views = config->num_views;
+    for (size_t i = 0; i != config->num_views; ++i) {
+        breaker_snapshot_view_t *view = snapshot->views + i;
+        assert(breaker_view_index(config->views[i]) == i);
+        fill_view(view, config->views[i], config->tokens + i, config->release);
+        if (snapshot->has_ledger)
+            place_view(view, &snapshot->ledger);
+        if ((err = breaker__known_create(snapshot, view, &view->_known)) != 0)
+            return err;
+    }
+    return 0;
+}
+
 int breaker__snapshot_create(const breaker__snapshot_config_t *config,
                              breaker_snapshot_t **ret_snapshot)
 {
     breaker_snapshot_t *snapshot;
+    int err;
 
     if (config->num_views > BREAKER_VIEWS_MAX || config->num_held > BREAKER_HELD_MAX)
         return BREAKER_ERR_TOO_MANY;
@@ -120,13 +141,9 @@ int breaker__snapshot_create(const breaker__snapshot_config_t *config,
     snapshot->_refs = 1;
     take_releases(snapshot, config);
     take_ledger(snapshot, config);
-    snapshot->views = (breaker_snapshot_view_t *)(snapshot + 1);
-    snapshot->num_views = config->num_views;
-    for (size_t i = 0; i != config->num_views; ++i) {
-        assert(breaker_view_index(config->views[i]) == i);
-        fill_view(snapshot->views + i, config->views[i], config->tokens + i, config->release);
-        if (snapshot->has_ledger)
-            place_view(snapshot->views + i, &snapshot->ledger);
+    if ((err = take_views(snapshot, config)) != 0) {
+        breaker_snapshot_unref(snapshot);
+        return err;
     }
     /* alone there is nobody who could be older */
     assert(!config->is_alone || !config->older_alive);
@@ -154,6 +171,8 @@ void breaker_snapshot_unref(breaker_snapshot_t *snapshot)
     assert(before != 0);
     if (before != 1)
         return;
+    for (size_t i = 0; i != snapshot->num_views; ++i)
+        breaker__known_free(snapshot->views[i]._known);
     for (size_t i = 0; i != snapshot->num_held; ++i)
         breaker_release_unref(snapshot->held[i]);
     breaker_release_unref(snapshot->release);

@@ -150,7 +150,7 @@ static int compare_bytes(const char *a, size_t a_len, const char *b, size_t b_le
 }
 
 /* by value at any width: without leading zeros, more digits are more */
-static int compare_decimal(const char *a, size_t a_len, const char *b, size_t b_len)
+int breaker__token_compare_decimal(const char *a, size_t a_len, const char *b, size_t b_len)
 {
     size_t a_zeros = num_leading_zeros(a, a_len), b_zeros = num_leading_zeros(b, b_len);
 
@@ -164,7 +164,7 @@ static int compare_decimal(const char *a, size_t a_len, const char *b, size_t b_
 int breaker__token_compare_minted(const char *a, size_t a_len, const char *b, size_t b_len)
 {
     size_t a_digits = suffix_at(a, a_len), b_digits = suffix_at(b, b_len);
-    int order = compare_decimal(a, a_digits, b, b_digits);
+    int order = breaker__token_compare_decimal(a, a_digits, b, b_digits);
 
     assert(a_digits >= BREAKER_TOKEN_MINT_DIGITS);
     assert(b_digits >= BREAKER_TOKEN_MINT_DIGITS);
@@ -176,7 +176,7 @@ int breaker__token_compare_minted(const char *a, size_t a_len, const char *b, si
 int breaker__token_compare(const char *a, size_t a_len, const char *b, size_t b_len)
 {
     if (breaker__token_is_decimal(a, a_len) && breaker__token_is_decimal(b, b_len))
-        return compare_decimal(a, a_len, b, b_len);
+        return breaker__token_compare_decimal(a, a_len, b, b_len);
     if (breaker__token_minted_digits(a, a_len) != 0 && breaker__token_minted_digits(b, b_len) != 0)
         return breaker__token_compare_minted(a, a_len, b, b_len);
     return compare_bytes(a, a_len, b, b_len);

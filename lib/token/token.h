@@ -40,6 +40,9 @@ int breaker__token_compare_minted(const char *a, size_t a_len, const char *b, si
  */
 int breaker__token_compare(const char *a, size_t a_len, const char *b, size_t b_len);
 
+/** Orders two decimal tokens as above. Pure; any thread. */
+int breaker__token_compare_decimal(const char *a, size_t a_len, const char *b, size_t b_len);
+
 /** Tells whether all bytes are decimal digits (and there is at least one). Pure; any thread. */
 bool breaker__token_is_decimal(const char *base, size_t len);
 

@@ -35,6 +35,10 @@ typedef struct st_breaker_snapshot_view_t {
      * than T (`len` 0: none is), and the last that may be (`len` 0: the same one)
      */
     breaker_token_t _older_to, _newer_above;
+    /** private: whether T is decimal digits and nothing else */
+    bool _is_decimal;
+    /** private: T and the tokens of the ledger; owned by the snapshot */
+    struct st_breaker__known_t *_known;
 } breaker_snapshot_view_t;
 
 /**
