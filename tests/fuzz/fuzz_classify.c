@@ -17,11 +17,11 @@
 #define T "1718539201234"
 #define ORDER UINT64_C(1718539201234)
 
-/** Two releases, both held: r2 under T, r1 under an earlier token. */
+/** r2 under T; r1 held under tokens of several forms; r0 held, which has nothing of the view. */
 typedef struct st_world_t {
     breaker_view_t *view;
     breaker_views_t *views;
-    breaker_release_t *r1, *r2;
+    breaker_release_t *r0, *r1, *r2;
     breaker_snapshot_t *single, *alone, *cluster;
 } world_t;
 
@@ -70,19 +70,29 @@ static breaker_release_t *load(world_t *world, const char *label, const char *co
     return release;
 }
 
+static breaker_release_t *load_empty(void)
+{
+    breaker__release_config_t config = {.num_views = 0, .label = token_of("r0")};
+    breaker_release_t *release = NULL;
+    int error = breaker__release_load(&config, NULL, &release, NULL);
+
+    assert(error == 0);
+    return release;
+}
+
 static breaker_snapshot_t *make_snapshot(const world_t *world, const breaker_ledger_t *ledger,
                                          bool is_alone)
 {
     breaker_token_t token = token_of(T);
     breaker_release_id_t relayable = id_of("peer");
-    breaker_release_t *held[] = {world->r1};
+    breaker_release_t *held[] = {world->r1, world->r0};
     breaker__snapshot_config_t config = {
         .views = (const breaker_view_t *const *)&world->view,
         .tokens = &token,
         .num_views = 1,
         .release = world->r2,
         .held = held,
-        .num_held = ledger != NULL ? 1 : 0,
+        .num_held = ledger != NULL ? 2 : 0,
         .ledger = ledger,
         .is_alone = is_alone,
         .relayable = &relayable,
@@ -107,6 +117,7 @@ static const world_t *the_world(void)
 
     if (world.r2 != NULL)
         return &world;
+    world.r0 = load_empty();
     world.r1 = load(&world, "r1", files_r1);
     world.r2 = load(&world, "r2", files_r2);
     view = world.view;
@@ -114,7 +125,11 @@ static const world_t *the_world(void)
     assert(error == 0);
     breaker_ledger_entry_t entries[] = {
         {1600000000000, token_of("1600000000000"), id_of("peer")},
+        {1690000000000, token_of("1690000000000"), *breaker_release_id(world.r0)},
         {1700000000000, token_of("1700000000000"), *breaker_release_id(world.r1)},
+        {1700000000001, token_of("7"), *breaker_release_id(world.r1)},
+        {1700000000002, token_of("1700000000000-abcdefgh"), *breaker_release_id(world.r1)},
+        {1700000000003, token_of("1700000010000-abcdefgh"), *breaker_release_id(world.r1)},
         {1710000000000, token_of("v1"), id_of("gone")},
         {1718539200000, token_of("1718539200000"), *breaker_release_id(world.r2)},
         {ORDER, token_of(T), *breaker_release_id(world.r2)},
@@ -150,6 +165,7 @@ static void check_serve(const breaker_verdict_t *verdict, const breaker_snapshot
     const char *path = verdict->asset->path;
 
     assert(release != NULL);
+    assert(breaker_release_store(release, 0) != NULL);
     assert(breaker_store_find(breaker_release_store(release, 0), asset.base, asset.len) ==
            verdict->asset);
     /* the very path, or the index file of a directory */
@@ -218,6 +234,10 @@ static void check(const world_t *world, const breaker_snapshot_t *snapshot, fuzz
         check_redirect(snapshot, token, asset);
     if (!breaker_token_is_valid(token.base, token.len))
         assert(verdict.kind == BREAKER_VERDICT_NOT_FOUND);
+    if (snapshot->has_ledger && release_of(snapshot, token) == world->r0)
+        assert(verdict.kind == BREAKER_VERDICT_NOT_FOUND);
+    if (release_of(snapshot, token) == world->r1)
+        assert(verdict.kind == BREAKER_VERDICT_SERVE || verdict.kind == BREAKER_VERDICT_NOT_FOUND);
     if (verdict.kind == BREAKER_VERDICT_RELAY)
         assert(strcmp(verdict.entry->release.text, "peer") == 0);
 }
