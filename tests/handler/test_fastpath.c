@@ -20,6 +20,9 @@
 #include <cmocka.h>
 #include <breaker/h2o.h>
 #include "loopback.h"
+#include "release/release.h"
+#include "serving/publisher.h"
+#include "serving/snapshot.h"
 #include "sockets.h"
 #include "tree.h"
 
@@ -28,6 +31,8 @@
 #define GET(target) "GET " target " HTTP/1.1\r\nHost: localhost\r\n\r\n"
 #define ASSET GET("/static/" TOKEN "/css/site.css")
 #define CSS "body{color:#123}\n"
+#define HELD "1700000000000"
+#define HELD_CSS "body{color:#789;margin:0}\n"
 
 enum { LARGE_LEN = 4 << 20 };
 
@@ -264,6 +269,67 @@ static void plain_requests_never_reach_libh2o(void **state)
     hang_up(fixture, fd);
 }
 
+/* publishes the node's release under TOKEN, beside another that is held under HELD */
+static void publish_held(const fixture_t *fixture, breaker_release_t *held)
+{
+    const breaker_view_t *view = breaker_node_view(fixture->node, 0);
+    breaker_release_t *own = breaker_node_release(fixture->node);
+    breaker_ledger_entry_t entries[2] = {{.order = 1, .release = *breaker_release_id(held)},
+                                         {.order = 2, .release = *breaker_release_id(own)}};
+    breaker_ledger_t ledger;
+    breaker__snapshot_config_t config = {.views = &view,
+                                         .tokens = &entries[1].token,
+                                         .num_views = 1,
+                                         .release = own,
+                                         .held = &held,
+                                         .num_held = 1,
+                                         .ledger = &ledger};
+    breaker_snapshot_t *snapshot;
+
+    assert_int_equal(breaker_token_parse(HELD, strlen(HELD), &entries[0].token), 0);
+    assert_int_equal(breaker_token_parse(TOKEN, strlen(TOKEN), &entries[1].token), 0);
+    assert_int_equal(breaker_ledger_init(&ledger, entries, 2), 0);
+    assert_int_equal(breaker__snapshot_create(&config, &snapshot), 0);
+    breaker__publisher_publish(breaker_node_publisher(fixture->node), snapshot);
+    breaker_release_unref(own);
+}
+
+/* the same view with other bytes */
+static breaker_release_t *load_held(fixture_t *fixture)
+{
+    const breaker_view_t *view = breaker_node_view(fixture->node, 0);
+    breaker__release_config_t config = {.views = &view, .num_views = 1};
+    breaker_node_config_t node_config;
+    breaker_release_t *release;
+
+    breaker_h2o_node_config_init(&node_config, &fixture->server.config);
+    config.hooks = node_config.hooks;
+    tree_write(&fixture->tree, "css/site.css", HELD_CSS);
+    assert_int_equal(breaker__release_load(&config, NULL, &release, NULL), 0);
+    return release;
+}
+
+static void a_held_release_is_answered_without_libh2o_as_the_own_one_is(void **state)
+{
+    fixture_t *fixture = *state;
+    breaker_release_t *held = load_held(fixture);
+    int fd;
+
+    publish_held(fixture, held);
+    breaker_release_unref(held);
+    fd = dial(fixture);
+    for (int i = 0; i != 3; ++i) {
+        say(fd, GET("/static/" HELD "/css/site.css"));
+        expect(fixture, fd, "HTTP/1.1 200 OK", HELD_CSS);
+        say(fd, ASSET);
+        expect(fixture, fd, "HTTP/1.1 200 OK", CSS);
+        say(fd, GET("/static/" HELD "/none"));
+        expect(fixture, fd, "HTTP/1.1 404 Not Found", "not found\n");
+        assert_false(libh2o_has_connections(fixture));
+    }
+    hang_up(fixture, fd);
+}
+
 static void another_request_takes_its_connection_to_libh2o(void **state)
 {
     fixture_t *fixture = *state;
@@ -476,6 +542,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(plain_requests_never_reach_libh2o, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_held_release_is_answered_without_libh2o_as_the_own_one_is,
+                                        setup, teardown),
         cmocka_unit_test_setup_teardown(another_request_takes_its_connection_to_libh2o, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_request_in_two_pieces_stays, setup, teardown),
