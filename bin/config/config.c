@@ -119,6 +119,15 @@ static int on_config_shutdown_timeout(h2o_configurator_command_t *cmd,
     return 0;
 }
 
+static int on_config_shutdown_delay(h2o_configurator_command_t *cmd,
+                                    h2o_configurator_context_t *ctx, yoml_t *node)
+{
+    const breaker__option_t option = {.key = cmd->name, .node = node};
+    (void)ctx;
+
+    return breaker__option_span(&option, &config_of(cmd)->shutdown_delay_ms);
+}
+
 static int on_config_fast_path(h2o_configurator_command_t *cmd, h2o_configurator_context_t *ctx,
                                yoml_t *node)
 {
@@ -142,6 +151,7 @@ static void define_ours(breaker__config_t *config)
         {"num-threads", H2O_CONFIGURATOR_FLAG_GLOBAL, on_config_num_threads},
         {"max-connections", H2O_CONFIGURATOR_FLAG_GLOBAL, on_config_max_connections},
         {"shutdown-timeout", H2O_CONFIGURATOR_FLAG_GLOBAL, on_config_shutdown_timeout},
+        {"shutdown-delay", H2O_CONFIGURATOR_FLAG_GLOBAL, on_config_shutdown_delay},
         {"breaker.fast-path", H2O_CONFIGURATOR_FLAG_GLOBAL, on_config_fast_path},
     };
     configurator_t *ours = (void *)h2o_configurator_create(&config->globalconf, sizeof(*ours));

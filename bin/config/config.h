@@ -20,6 +20,8 @@ typedef struct st_breaker__config_t {
     /** 0: by the limit of descriptors */
     size_t max_connections;
     unsigned shutdown_timeout_s;
+    /** for how long requests are taken on after the signal to stop */
+    uint32_t shutdown_delay_ms;
     /** plain requests for assets are answered past libh2o's HTTP/1 */
     bool fast_path;
     char *user;

@@ -305,6 +305,31 @@ static int wait_for_token(server_t *self)
 
 /* ---- serving ---- */
 
+/*
+ * Balancers are told first, by the health checks, and have the time to send their requests to other
+ * nodes while this one still answers. A second signal shortens that.
+ */
+static void announce_end(server_t *self)
+{
+    uint32_t delay_ms = self->config.shutdown_delay_ms;
+    bool timed_out;
+
+    breaker_h2o_health_drain(&self->config.globalconf);
+    if (delay_ms == 0)
+        return;
+    fprintf(stderr, "h2o-breaker: not ready any more; the listeners stay open for %g seconds\n",
+            delay_ms / 1000.0);
+    breaker__notify("STOPPING=1\nSTATUS=waiting for balancers to send no more requests");
+    wait_or_signal(self, -1, now_ms() + delay_ms, &timed_out);
+}
+
+/* connections are cut; the other nodes still hear that this one is gone */
+static _Noreturn void cut(server_t *self)
+{
+    leave_cluster(self);
+    end_at_once(self, EX_OK);
+}
+
 static void drain(server_t *self, breaker__workers_t *workers)
 {
     unsigned timeout_s = self->config.shutdown_timeout_s;
@@ -314,19 +339,19 @@ static void drain(server_t *self, breaker__workers_t *workers)
             breaker__workers_num_connections(workers));
     breaker__notify("STOPPING=1\nSTATUS=finishing the requests in flight");
     breaker__workers_drain(workers);
-    /* peers need not wait for the last connection */
-    leave_cluster(self);
     if (wait_or_signal(self, breaker__workers_ended_fd(workers),
                        now_ms() + (int64_t)timeout_s * 1000, &timed_out) != 0) {
         fprintf(stderr, "h2o-breaker: a second signal; %zu connections are cut\n",
                 breaker__workers_num_connections(workers));
-        end_at_once(self, EX_OK);
+        cut(self);
     }
     if (timed_out) {
         fprintf(stderr, "h2o-breaker: %zu connections are cut after %u seconds\n",
                 breaker__workers_num_connections(workers), timeout_s);
-        end_at_once(self, EX_OK);
+        cut(self);
     }
+    /* as long as it answered it was one of them */
+    leave_cluster(self);
 }
 
 static breaker__workers_t *open_doors(server_t *self)
@@ -356,6 +381,7 @@ static int serve(server_t *self)
     if (wait_for_token(self) == 0) {
         workers = open_doors(self);
         wait_or_signal(self, -1, NEVER, &timed_out);
+        announce_end(self);
         drain(self, workers);
     } else {
         stop_waiting();

@@ -17,6 +17,9 @@ void breaker__static_register_configurator(h2o_globalconf_t *globalconf, breaker
 /** Defines `breaker.encoding-cache` and `breaker.encoding-cpu`. */
 void breaker__encoding_register_configurator(h2o_globalconf_t *globalconf, breaker_node_t *node);
 
+/** Defines `breaker.health`. */
+void breaker__health_register_configurator(h2o_globalconf_t *globalconf, breaker_node_t *node);
+
 /** Defines `breaker.cluster` and `breaker.state-file`. */
 void breaker__cluster_register_configurator(h2o_globalconf_t *globalconf, breaker_node_t *node);
 

@@ -393,6 +393,52 @@ class Files(LifeCase):
                 server.stop()
 
 
+class Health(LifeCase):
+    def test_each_host_has_its_own_path_or_that_of_all(self):
+        server = self.start(text="""
+listen: {host: 127.0.0.1, port: @port@}
+header.add: "X-All: 1"
+breaker.health: /all
+hosts:
+  default:
+    paths:
+      "/": {breaker.static: {name: "static/{breaker}", path: @tree@}}
+      "/all/readyz": {file.dir: @tree@}
+  "own":
+    breaker.health: /its/own
+    paths:
+      "/": {file.dir: @tree@}
+  "none":
+    breaker.health: OFF
+    paths:
+      "/": {file.dir: @tree@}
+""")
+        for host, path, status in (
+                ("default", "/all/readyz", 200), ("default", "/all/livez", 200),
+                ("default", "/its/own/readyz", 404), ("own", "/its/own/readyz", 200),
+                ("own", "/all/readyz", 404), ("none", "/all/readyz", 404)):
+            with self.subTest(host=host, path=path), client.Http1(self.port) as connection:
+                response = connection.request(path, host=host)
+                self.assertEqual(response.status, status)
+                if status == 200:
+                    self.assertEqual(response.body, b"ok\n")
+                    self.assertEqual(response.get("cache-control"), "no-store")
+                    # what the file says of answers is said of others
+                    self.assertIsNone(response.get("x-all"))
+        server.stop()
+
+    def test_over_every_protocol(self):
+        server = self.start("breaker.health: /ours")
+        kinds = [(client.Http1, self.port, None), (client.Http1, self.tls_port, self.tls()),
+                 (client.Http2, self.port, None)]
+        for kind, port, context in kinds:
+            with self.open(kind, port, context) as connection:
+                self.assert_works(connection)
+                self.assertEqual(connection.request("/ours/readyz").body, b"ok\n")
+                self.assert_works(connection)
+        server.stop()
+
+
 class Limits(LifeCase):
     def test_connections_beyond_the_limit_wait(self):
         server = self.start("max-connections: 5\nnum-threads: 2")
@@ -524,6 +570,47 @@ class Draining(LifeCase):
         harness.wait_until(has_ended, "the server to end in spite of SIGHUP")
         self.assertLess(len(slow.take_at_most(len(BIG))), len(BIG) - 10000)
         server.check_reports()
+
+    def ask(self, question):
+        return client.get(self.port, "/ours/" + question)
+
+    def assert_answers(self, question, status, body):
+        response = self.ask(question)
+        self.assertEqual((response.status, response.body), (status, body))
+
+    def test_it_is_not_ready_for_a_while_before_it_stops(self):
+        server = self.start("shutdown-delay: 3600\nbreaker.health: /ours")
+        self.assert_answers("readyz", 200, b"ok\n")
+        old = self.open()
+        self.assert_works(old)
+        server.signal(signal.SIGTERM)
+        harness.wait_until(lambda: "STOPPING=1" in server.notify.receive(), "STOPPING=1")
+        self.assert_answers("readyz", 503, b"draining\n")
+        self.assert_answers("livez", 200, b"ok\n")
+        # whoever has not heard of it yet is served, on connections old and new
+        self.assert_works(old)
+        with client.Http1(self.port) as connection:
+            self.assert_works(connection)
+        # which a second signal ends
+        server.signal(signal.SIGTERM)
+        self.assertEqual(server.wait_exit(8), 0)
+        server.stop()
+
+    def test_the_time_before_it_stops_has_an_end(self):
+        server = self.start("shutdown-delay: 200ms\nbreaker.health: /ours")
+        server.signal(signal.SIGTERM)
+        self.assertEqual(server.wait_exit(8), 0)
+        server.check_reports()
+        self.assertIn(b"not ready any more; the listeners stay open for 0.2 seconds",
+                      server.exit_stderr)
+
+    def test_without_a_delay_it_stops_at_once(self):
+        server = self.start("breaker.health: /ours")
+        slow = self.slow(self.port, None)
+        server.signal(signal.SIGTERM)
+        harness.wait_until(lambda: self.refuses(self.port), "the port to close")
+        self.finish(slow)
+        server.stop()
 
     def test_requests_under_load_are_answered_or_never_taken(self):
         """Clients that go on sending while the server ends see whole answers and clean closes."""

@@ -103,10 +103,30 @@ BREAKER_EXPORT void breaker_h2o_counters(const h2o_globalconf_t *globalconf,
 BREAKER_EXPORT int breaker_h2o_rewrite_register(h2o_pathconf_t *pathconf, breaker_node_t *node);
 
 /**
+ * Registers what balancers and orchestrators ask at a host: below `path`, "/breaker" say, `/livez`,
+ * which answers 200 as long as there is anybody to answer, and `/readyz`, which answers 200 when
+ * the server may be sent requests and else 503 with the reason, one word: `no-token` before the
+ * first snapshot of the node, `draining` after `breaker_h2o_health_drain`. The two come in front of
+ * whatever else is registered at the host from now on, without its filters and logs; all other
+ * paths below `path` are left alone. Several nodes or paths may be registered. The node outlives
+ * the h2o configuration. Returns 0, or BREAKER_ERR_RANGE for a path that is not of one or more
+ * segments of a token's alphabet, each after a slash, at most 255 bytes. Configuring thread.
+ */
+BREAKER_EXPORT int breaker_h2o_health_register(h2o_hostconf_t *hostconf, const char *path,
+                                               breaker_node_t *node);
+
+/**
+ * Has `/readyz` say no from now on, at every host: the server is going to stop. It goes on serving
+ * until balancers have seen that, then closes its listeners. Any thread, until
+ * `h2o_config_dispose`.
+ */
+BREAKER_EXPORT void breaker_h2o_health_drain(h2o_globalconf_t *globalconf);
+
+/**
  * Registers the directives `breaker.token`, `breaker.release`, `breaker.static`, `breaker.rewrite`,
- * `breaker.cluster` and `breaker.state-file` of h2o's configuration language, to be applied by
- * `h2o_configurator_apply`; call it after the configurators of libh2o. The node outlives the
- * configuration.
+ * `breaker.health`, `breaker.cluster` and `breaker.state-file` of h2o's configuration language, to
+ * be applied by `h2o_configurator_apply`; call it after the configurators of libh2o. The node
+ * outlives the configuration.
  */
 BREAKER_EXPORT void breaker_h2o_register_configurator(h2o_globalconf_t *globalconf,
                                                       breaker_node_t *node);
