@@ -5,7 +5,7 @@
  * Cases: "store/ASSETS/hit", "store/ASSETS/miss", "encoding/HEADER".
  */
 #include "measure.h"
-#include "release/store.h"
+#include "stores.h"
 #include "view/view.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -26,8 +26,6 @@ static const struct {
     {"nothing", "identity;q=0, *;q=0"},
 };
 
-static const breaker_release_hooks_t no_hooks;
-
 typedef struct st_asked_t {
     const breaker_store_t *store;
     char (*paths)[PATH_LEN];
@@ -40,24 +38,20 @@ static void write_path(char *dst, const char *kind, size_t number)
     snprintf(dst, PATH_LEN, "js/chunk-%06zu.%s.js", number, kind);
 }
 
-static breaker_store_t *make_store(const breaker_view_t *view, size_t num)
+static breaker_store_t *make_store(const breaker_view_t *view, breaker__blobs_t *blobs, size_t num)
 {
-    breaker__listing_t listing = {.num = num};
-    breaker__arena_t arena;
+    char(*texts)[PATH_LEN] = calloc(num, PATH_LEN);
+    const char **paths = calloc(num, sizeof(*paths));
     breaker_store_t *store;
 
-    breaker__arena_init(&arena);
-    measure_check((listing.paths = calloc(num, sizeof(*listing.paths))) != NULL, "memory");
+    measure_check(texts != NULL && paths != NULL, "memory");
     for (size_t i = 0; i != num; ++i) {
-        char path[PATH_LEN];
-        write_path(path, "min", i);
-        listing.paths[i].len = strlen(path);
-        listing.paths[i].base = breaker__arena_copy(&arena, path, listing.paths[i].len);
-        measure_check(listing.paths[i].base != NULL, "memory");
+        write_path(texts[i], "min", i);
+        paths[i] = texts[i];
     }
-    measure_check(breaker__store_create(view, &no_hooks, &arena, &listing, &store) == 0, "store");
-    measure_check(breaker__store_index(store) == 0, "index");
-    breaker__listing_dispose(&listing);
+    measure_check((store = stores_create(view, blobs, paths, num)) != NULL, "store");
+    free(paths);
+    free(texts);
     return store;
 }
 
@@ -123,18 +117,21 @@ int main(int argc, char **argv)
 {
     breaker_view_config_t config;
     breaker_view_t *view;
+    breaker__blobs_t *blobs;
 
     measure_init(argc, argv);
     breaker_view_config_init(&config);
     config.name = "static/{breaker}";
     config.directory = "/nonexistent";
     measure_check(breaker__view_create(&config, 0, &view) == 0, "view");
+    measure_check(breaker__blobs_create(&blobs) == 0, "blobs");
     for (size_t i = 0; i != COUNT(sizes); ++i) {
-        breaker_store_t *store = make_store(view, sizes[i]);
+        breaker_store_t *store = make_store(view, blobs, sizes[i]);
         measure_lookups(store, sizes[i], true);
         measure_lookups(store, sizes[i], false);
         breaker__store_free(store);
     }
+    breaker__blobs_unref(blobs);
     breaker__view_free(view);
     measure_negotiation();
     return 0;

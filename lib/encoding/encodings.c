@@ -1,7 +1,8 @@
 /*
  * The encodings that no sibling brought. They are made, or found in the cache, in the background,
- * smallest asset first, so that most of a page is compressed early and a stop loses little. Readers
- * see a variant when it is finished, or not at all; nothing that they may hold is ever replaced.
+ * smallest asset first, so that most of a page is compressed early and a stop loses little. Each is
+ * made once a blob, whichever assets and releases have it. Readers see a variant when it is
+ * finished, or not at all; nothing that they may hold is ever replaced.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 #include "encoding/cache.h"
 #include "encoding/coding.h"
 #include "encoding/encodings.h"
+#include "release/blob.h"
 #include "release/digest.h"
 #include "release/file.h"
 #include "encoding/pace.h"
@@ -32,11 +34,32 @@ static const breaker_variant_t *identity_of(const breaker_asset_t *asset)
     return breaker_asset_variant(asset, BREAKER_ENCODING_IDENTITY);
 }
 
+static breaker__blob_t *blob_of(const candidate_t *candidate)
+{
+    return breaker__asset_blob(candidate->asset);
+}
+
+/** Whether an encoding of a blob is known not to be smaller. */
+static bool is_in_vain(const breaker__blob_t *blob, size_t encoding)
+{
+    return (blob->not_smaller & 1u << encoding) != 0;
+}
+
+/** Whether an encoding is missing that is not known to be in vain. */
+static bool is_incomplete(const breaker_asset_t *asset)
+{
+    for (size_t e = 0; e != BREAKER_ENCODING_IDENTITY; ++e)
+        if (breaker__asset_variant(asset, e) == NULL && !is_in_vain(breaker__asset_blob(asset), e))
+            return true;
+    return false;
+}
+
 static bool is_candidate(const breaker_asset_t *asset)
 {
     const breaker_variant_t *identity = identity_of(asset);
 
-    return asset->compressible && identity->base != NULL && identity->len >= ENCODE_MIN;
+    return asset->compressible && identity->base != NULL && identity->len >= ENCODE_MIN &&
+           is_incomplete(asset);
 }
 
 static int compare_candidates(const void *a, const void *b)
@@ -48,23 +71,30 @@ static int compare_candidates(const void *a, const void *b)
     return x->place < y->place ? -1 : 1;
 }
 
+static size_t num_assets(const breaker_release_t *release)
+{
+    size_t num = 0;
+
+    for (size_t i = 0; i != release->num_stores; ++i)
+        num += release->stores[i] != NULL ? breaker_store_size(release->stores[i]) : 0;
+    return num;
+}
+
 /** The assets worth encoding, the smallest first. NULL without memory or without any. */
 static candidate_t *list_candidates(breaker_release_t *release, size_t *ret_num)
 {
+    size_t num = 0, capacity = num_assets(release);
     candidate_t *candidates;
-    size_t num = 0, capacity = 0;
 
-    for (size_t i = 0; i != release->num_stores; ++i)
-        capacity += release->stores[i]->num_assets;
     if ((candidates = malloc((capacity + 1) * sizeof(*candidates))) == NULL)
         return NULL;
     for (size_t i = 0; i != release->num_stores; ++i) {
         breaker_store_t *store = release->stores[i];
 
-        if (!breaker_view_config(store->view)->encodings)
+        if (store == NULL || !breaker_view_config(store->view)->encodings)
             continue;
-        for (size_t at = 0; at != store->num_assets; ++at) {
-            breaker_asset_t *asset = store->assets + at;
+        for (size_t at = 0; at != store->num; ++at) {
+            breaker_asset_t *asset = store->entries[at].asset;
 
             if (is_candidate(asset)) {
                 candidates[num] = (candidate_t){store, asset, identity_of(asset)->len, num};
@@ -85,48 +115,47 @@ typedef struct st_encoder_t {
     breaker__pace_t pace;
 } encoder_t;
 
-/** Has a variant be seen whose bytes were begun and are complete. Takes it over. */
-static bool publish(encoder_t *encoder, const candidate_t *candidate, breaker_variant_t *variant)
+/** Lets an encoding be seen whose bytes were begun and are complete. Takes it over. */
+static bool publish(encoder_t *encoder, const candidate_t *candidate, breaker__body_t *body)
 {
     uint8_t digest[BREAKER_DIGEST_LEN];
 
-    if (breaker__hash(&encoder->hasher, variant->base, variant->len, digest) != 0) {
-        breaker__variant_free(variant);
+    if (breaker__hash(&encoder->hasher, body->bytes.base, body->bytes.len, digest) != 0) {
+        breaker__body_free(body);
         return false;
     }
-    breaker__etag_format(digest, variant->etag);
-    breaker__store_keep_body(candidate->store, variant);
-    breaker__store_publish(candidate->store, candidate->asset, variant);
-    return true;
+    breaker__etag_format(digest, body->bytes.etag);
+    breaker__body_keep(body, &candidate->store->sealed);
+    breaker__blob_set_encoding(blob_of(candidate), body);
+    return breaker__store_attach(candidate->store, candidate->asset, body) == 0;
 }
 
 /* ---- from the cache ---- */
 
 /** Reads an encoding and checks it. Returns 0, BREAKER_ERR_NOT_ENCODED, or what went wrong. */
-static int read_encoding(const candidate_t *candidate, int fd, breaker_variant_t *variant)
+static int read_encoding(const candidate_t *candidate, int fd, breaker__body_t *body)
 {
-    char *dst = breaker__store_begin_body(candidate->store, variant);
+    char *dst = breaker__store_begin_body(candidate->store, body);
 
     if (dst == NULL)
         return BREAKER_ERR_NO_MEMORY;
-    if (breaker__read_fully(fd, dst, variant->len) != 0)
+    if (breaker__read_fully(fd, dst, body->bytes.len) != 0)
         return BREAKER_ERR_NOT_ENCODED;
-    return breaker__decodes_to(variant->encoding, variant, identity_of(candidate->asset));
+    return breaker__decodes_to(body->bytes.encoding, &body->bytes, identity_of(candidate->asset));
 }
 
 /** Uses an encoding that was found, if it is one. Returns whether it is seen now. */
 static bool use_found(encoder_t *encoder, const candidate_t *candidate, breaker_encoding_t encoding,
                       int fd, uint64_t len)
 {
-    breaker_variant_t *variant = breaker__variant_create(encoding);
+    breaker__body_t *body = breaker__body_create(encoding, len);
     int err;
 
-    if (variant == NULL)
+    if (body == NULL)
         return false;
-    variant->len = len;
-    if ((err = read_encoding(candidate, fd, variant)) == 0)
-        return publish(encoder, candidate, variant);
-    breaker__variant_free(variant);
+    if ((err = read_encoding(candidate, fd, body)) == 0)
+        return publish(encoder, candidate, body);
+    breaker__body_free(body);
     if (err == BREAKER_ERR_NOT_ENCODED)
         breaker__cache_discard(&encoder->cache, candidate->asset->digest, encoding);
     return false;
@@ -144,6 +173,7 @@ static bool ask_cache(encoder_t *encoder, const candidate_t *candidate, breaker_
     case BREAKER__CACHE_UNKNOWN:
         return false;
     case BREAKER__CACHE_NOT_SMALLER:
+        blob_of(candidate)->not_smaller |= 1u << encoding;
         return true;
     case BREAKER__CACHE_FOUND:
         break;
@@ -198,41 +228,53 @@ static int encode_bytes(encoder_t *encoder, const candidate_t *candidate,
 }
 
 /** Puts encoded bytes where they stay, in memory that fits them. NULL without memory. */
-static breaker_variant_t *settle_bytes(const candidate_t *candidate, breaker_encoding_t encoding,
-                                       const char *base, size_t len)
+static breaker__body_t *settle_bytes(const candidate_t *candidate, breaker_encoding_t encoding,
+                                     const char *base, size_t len)
 {
-    breaker_variant_t *variant = breaker__variant_create(encoding);
+    breaker__body_t *body = breaker__body_create(encoding, len);
     char *dst;
 
-    if (variant == NULL)
+    if (body == NULL)
         return NULL;
-    variant->len = len;
-    if ((dst = breaker__store_begin_body(candidate->store, variant)) == NULL) {
-        breaker__variant_free(variant);
+    if ((dst = breaker__store_begin_body(candidate->store, body)) == NULL) {
+        breaker__body_free(body);
         return NULL;
     }
     memcpy(dst, base, len);
-    return variant;
+    return body;
 }
 
-/** Makes one encoding of an asset and lets it be seen, if it is of use. */
+/** Makes one encoding of a blob and lets it be seen, if it is of use. */
 static void make_encoding(encoder_t *encoder, const candidate_t *candidate,
                           breaker_encoding_t encoding)
 {
     const uint8_t *digest = candidate->asset->digest;
-    breaker_variant_t *variant;
+    breaker__body_t *body;
     char *base;
     size_t len;
     int err = encode_bytes(encoder, candidate, encoding, &base, &len);
 
-    if (err == BREAKER_ERR_TOO_LONG)
+    if (err == BREAKER_ERR_TOO_LONG) {
+        blob_of(candidate)->not_smaller |= 1u << encoding;
         breaker__cache_keep(&encoder->cache, digest, encoding, NULL, 0);
+    }
     if (err != 0)
         return;
-    if ((variant = settle_bytes(candidate, encoding, base, len)) != NULL &&
-        publish(encoder, candidate, variant))
+    if ((body = settle_bytes(candidate, encoding, base, len)) != NULL &&
+        publish(encoder, candidate, body))
         breaker__cache_keep(&encoder->cache, digest, encoding, base, len);
     free(base);
+}
+
+/** Finds or makes an encoding that an asset does not have, if it is of use. */
+static void provide(encoder_t *encoder, const candidate_t *candidate, breaker_encoding_t encoding)
+{
+    const breaker__body_t *body = breaker__blob_encoding(blob_of(candidate), encoding);
+
+    if (body != NULL)
+        breaker__store_attach(candidate->store, candidate->asset, body);
+    else if (!is_in_vain(blob_of(candidate), encoding) && !ask_cache(encoder, candidate, encoding))
+        make_encoding(encoder, candidate, encoding);
 }
 
 /** Finds or makes every encoding that is missing. Returns whether it came to the end. */
@@ -240,15 +282,19 @@ static bool encode_all(encoder_t *encoder, const candidate_t *candidates, size_t
 {
     for (size_t i = 0; i != num; ++i)
         for (int e = 0; e != BREAKER_ENCODING_IDENTITY; ++e) {
-            breaker_encoding_t encoding = (breaker_encoding_t)e;
-
             if (!breaker__pace_go_on(&encoder->pace))
                 return false;
-            if (breaker_asset_variant(candidates[i].asset, encoding) == NULL &&
-                !ask_cache(encoder, candidates + i, encoding))
-                make_encoding(encoder, candidates + i, encoding);
+            if (breaker_asset_variant(candidates[i].asset, (breaker_encoding_t)e) == NULL)
+                provide(encoder, candidates + i, (breaker_encoding_t)e);
         }
     return true;
+}
+
+static void finish_stores(breaker_release_t *release)
+{
+    for (size_t i = 0; i != release->num_stores; ++i)
+        if (release->stores[i] != NULL)
+            breaker__sealed_finish(&release->stores[i]->sealed);
 }
 
 void breaker__release_encode_with(breaker_release_t *release,
@@ -271,12 +317,11 @@ void breaker__release_encode_with(breaker_release_t *release,
     breaker__cache_open(&encoder.cache, num != 0 ? config->cache_directory : NULL,
                         config->cache_max_size != 0 ? config->cache_max_size
                                                     : BREAKER_ENCODING_CACHE_MAX,
-                        &release->hooks);
+                        &release->blobs->hooks);
     touch_all(&encoder, candidates, num);
     breaker__cache_sort_out(&encoder.cache, &encoder.pace);
     if (encode_all(&encoder, candidates, num))
-        for (size_t i = 0; i != release->num_stores; ++i)
-            breaker__sealed_finish(&release->stores[i]->sealed);
+        finish_stores(release);
     free(candidates);
     breaker__cache_close(&encoder.cache);
     breaker__hasher_dispose(&encoder.hasher);

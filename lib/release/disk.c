@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "release/blobs.h"
 #include "release/digest.h"
 #include "release/disk.h"
 #include "release/file.h"
@@ -63,11 +64,33 @@ static breaker__stamp_t known_stamp(breaker__disk_t *disk)
     return known;
 }
 
+int breaker__disk_set_place(breaker__disk_t *disk, const breaker_view_t *view,
+                            const char *directory, const char *path)
+{
+    size_t directory_size = strlen(directory) + 1, path_size = strlen(path) + 1;
+    breaker__place_t *place = malloc(sizeof(*place) + directory_size + path_size);
+
+    assert(disk->place == NULL);
+    if (place == NULL)
+        return BREAKER_ERR_NO_MEMORY;
+    place->view = view;
+    place->directory = memcpy(place->texts, directory, directory_size);
+    place->path = memcpy(place->texts + directory_size, path, path_size);
+    disk->place = place;
+    return 0;
+}
+
 breaker__disk_t *breaker__disk_copy(breaker__disk_t *disk)
 {
+    const breaker__place_t *place = disk->place;
     breaker__stamp_t known = known_stamp(disk);
+    breaker__disk_t *copy = breaker__disk_create(&known);
 
-    return breaker__disk_create(&known);
+    if (copy == NULL || place == NULL ||
+        breaker__disk_set_place(copy, place->view, place->directory, place->path) == 0)
+        return copy;
+    breaker__disk_free(copy);
+    return NULL;
 }
 
 void breaker__disk_free(breaker__disk_t *disk)
@@ -75,6 +98,7 @@ void breaker__disk_free(breaker__disk_t *disk)
     if (disk == NULL)
         return;
     assert(!atomic_load(&disk->is_posted));
+    free(disk->place);
     pthread_mutex_destroy(&disk->lock);
     free(disk);
 }
@@ -117,12 +141,22 @@ static breaker_file_state_t state_under(breaker__disk_t *disk, const breaker__st
     return breaker__stamp_explains(&known, stamp) ? BREAKER_FILE_SOUND : BREAKER_FILE_SUSPECT;
 }
 
+/* who holds a variant without bytes asks its asset again once they are here */
+static breaker_file_state_t state_without_bytes(const breaker_variant_t *variant)
+{
+    assert(variant->_blob != NULL);
+    return breaker__blob_state(variant->_blob) == BREAKER__BLOB_LOST ? BREAKER_FILE_LOST
+                                                                     : BREAKER_FILE_ABSENT;
+}
+
 breaker_file_state_t breaker_variant_probe(const breaker_variant_t *variant)
 {
     breaker__stamp_t stamp;
 
-    if (variant->fd < 0)
+    if (variant->base != NULL)
         return BREAKER_FILE_SOUND;
+    if (variant->fd < 0)
+        return state_without_bytes(variant);
     assert(variant->_disk != NULL);
     if (take_stamp(variant->fd, &stamp) == 0)
         return state_under(variant->_disk, &stamp);

@@ -9,8 +9,15 @@
 
 struct st_breaker__suspects_t;
 
+/** Where a file of a tree lay when it was loaded, for people; texts of one allocation. */
+typedef struct st_breaker__place_t {
+    const breaker_view_t *view;   /* borrowed: outlives who checks */
+    const char *directory, *path; /* in `texts` */
+    char texts[];
+} breaker__place_t;
+
 /**
- * What is known of a file that is sent from disk; its variant owns it.
+ * What is known of a file that is sent from disk; its body owns it.
  *
  *             something happened to it            its bytes are right
  *   SOUND ──────────────────────────────▶ SUSPECT ───────────────────▶ SOUND
@@ -22,10 +29,9 @@ struct st_breaker__suspects_t;
  * last, and the one under which they were found to be others.
  */
 typedef struct st_breaker__disk_t {
-    /* set when the variant is published, NULL before; borrowed: all of them outlive us */
-    const breaker_store_t *store;
-    const breaker_asset_t *asset;
+    /* the bytes that the file is to have: the body's; borrowed: owns us */
     const breaker_variant_t *variant;
+    breaker__place_t *place; /* owned; NULL: not a tree's */
 
     _Atomic int64_t known_ctime_ns;
     _Atomic int64_t changed_ctime_ns; /* 0: none */
@@ -43,6 +49,9 @@ typedef struct st_breaker__disk_t {
 breaker__disk_t *breaker__disk_create(const breaker__stamp_t *stamp);
 /** The same for another descriptor of the file. */
 breaker__disk_t *breaker__disk_copy(breaker__disk_t *disk);
+/** Remembers where the file lies; before the body is seen. Fails with BREAKER_ERR_NO_MEMORY. */
+int breaker__disk_set_place(breaker__disk_t *disk, const breaker_view_t *view,
+                            const char *directory, const char *path);
 /** Takes NULL. */
 void breaker__disk_free(breaker__disk_t *disk);
 

@@ -57,20 +57,19 @@ int breaker__read_fully(int fd, char *dst, size_t len)
 
 /** Returns like `breaker__read_fully`, ENOMEM included. What is hashed is what will be sent. */
 static int read_to_memory(breaker__reader_t *reader, int fd, breaker_store_t *store,
-                          breaker_variant_t *variant, uint8_t *digest)
+                          breaker__body_t *body, uint8_t *digest)
 {
+    const breaker_variant_t *bytes = &body->bytes;
     char *dst;
     int failure;
 
-    if (variant->len == 0) {
-        variant->base = "";
-    } else {
-        if ((dst = breaker__store_begin_body(store, variant)) == NULL)
+    if (bytes->len != 0) {
+        if ((dst = breaker__store_begin_body(store, body)) == NULL)
             return ENOMEM;
-        if ((failure = breaker__read_fully(fd, dst, variant->len)) != 0)
+        if ((failure = breaker__read_fully(fd, dst, bytes->len)) != 0)
             return failure;
     }
-    return breaker__hash(&reader->hasher, variant->base, variant->len, digest) != 0 ? ENOMEM : 0;
+    return breaker__hash(&reader->hasher, bytes->base, bytes->len, digest) != 0 ? ENOMEM : 0;
 }
 
 /** Returns like `read_to_memory`. */
@@ -111,70 +110,84 @@ static bool belongs_in_memory(const breaker_store_t *store, uint64_t len)
            len <= breaker__store_room(store);
 }
 
-static int fail(const breaker__tree_t *tree, const breaker_asset_t *asset, int failure,
-                breaker_error_t *error)
+static int fail(const breaker__tree_t *tree, const char *path, int failure, breaker_error_t *error)
 {
     assert(failure != 0);
     if (failure > 0)
-        return breaker__tree_fail_io(tree, failure, asset->path, error);
-    return breaker__tree_fail(tree, BREAKER_ERR_CHANGED, asset->path,
+        return breaker__tree_fail_io(tree, failure, path, error);
+    return breaker__tree_fail(tree, BREAKER_ERR_CHANGED, path,
                               breaker_err_message(BREAKER_ERR_CHANGED), error);
 }
 
-/** Reads or hashes an open file, and sees that it stayed the same. Returns like `read_to_memory`.
- */
-static int take_content(breaker__reader_t *reader, int fd, const breaker__stamp_t *stamp,
-                        breaker_store_t *store, breaker_asset_t *asset, breaker_variant_t *variant)
+/** Has the body be the open file, which it takes over on success. Returns 0 or ENOMEM. */
+static int stay_on_disk(const breaker__tree_t *tree, const char *path, int fd,
+                        const breaker__stamp_t *stamp, breaker__body_t *body)
 {
-    bool in_memory = belongs_in_memory(store, variant->len);
-    int failure = in_memory ? read_to_memory(reader, fd, store, variant, asset->digest)
-                            : read_on_disk(reader, fd, variant->len, asset->digest);
+    breaker__disk_t *disk = breaker__disk_create(stamp);
+
+    if (disk == NULL)
+        return ENOMEM;
+    if (breaker__disk_set_place(disk, tree->view, tree->directory, path) != 0) {
+        breaker__disk_free(disk);
+        return ENOMEM;
+    }
+    breaker__body_set_file(body, fd, disk);
+    return 0;
+}
+
+/**
+ * Reads or hashes an open file, and sees that it stayed the same. Returns like `read_to_memory`.
+ * Closes the file unless the body has it.
+ */
+static int take_content(breaker__reader_t *reader, const breaker__tree_t *tree, const char *path,
+                        int fd, const breaker__stamp_t *stamp, breaker_store_t *store,
+                        breaker__content_t *content)
+{
+    breaker__body_t *body = content->body;
+    bool in_memory = belongs_in_memory(store, body->bytes.len);
+    int failure = in_memory ? read_to_memory(reader, fd, store, body, content->digest)
+                            : read_on_disk(reader, fd, body->bytes.len, content->digest);
 
     if (failure == 0 && !is_unchanged(fd, stamp))
         failure = -1;
-    if (failure == 0 && !in_memory && (variant->_disk = breaker__disk_create(stamp)) == NULL)
-        failure = ENOMEM;
-    if (failure != 0)
-        breaker__store_drop_body(variant);
+    if (failure == 0 && !in_memory)
+        failure = stay_on_disk(tree, path, fd, stamp, body);
+    if (failure != 0 || in_memory)
+        close(fd);
     return failure;
 }
 
-/** One attempt; `variant` is filled on success only. */
+/** One attempt; `*ret_content` is filled on success only. */
 static int try_read(breaker__reader_t *reader, const breaker__tree_t *tree, breaker_store_t *store,
-                    breaker_asset_t *asset, breaker_variant_t *variant, breaker_error_t *error)
+                    const char *path, breaker__content_t *ret_content, breaker_error_t *error)
 {
-    breaker_variant_t made = *variant;
+    breaker__content_t content;
     breaker__stamp_t stamp;
     int fd, err, failure;
 
-    if ((err = breaker__tree_open_file(tree, asset->path, &fd, &stamp, error)) != 0)
+    if ((err = breaker__tree_open_file(tree, path, &fd, &stamp, error)) != 0)
         return err;
-    made.len = (uint64_t)stamp.size;
-    failure = take_content(reader, fd, &stamp, store, asset, &made);
-    if (made._disk != NULL)
-        made.fd = fd;
-    else
+    content.modified_s = stamp.mtime.tv_sec;
+    content.body = breaker__body_create(BREAKER_ENCODING_IDENTITY, (uint64_t)stamp.size);
+    if (content.body == NULL) {
         close(fd);
-    if (failure != 0)
-        return fail(tree, asset, failure, error);
-    asset->last_modified_s = stamp.mtime.tv_sec;
-    *variant = made;
+        return fail(tree, path, ENOMEM, error);
+    }
+    failure = take_content(reader, tree, path, fd, &stamp, store, &content);
+    if (failure != 0) {
+        breaker__body_free(content.body);
+        return fail(tree, path, failure, error);
+    }
+    *ret_content = content;
     return 0;
 }
 
 int breaker__read_file(breaker__reader_t *reader, const breaker__tree_t *tree,
-                       breaker_store_t *store, breaker_asset_t *asset, breaker_variant_t *variant,
+                       breaker_store_t *store, const char *path, breaker__content_t *ret_content,
                        breaker_error_t *error)
 {
-    int err;
-
-    assert(variant->base == NULL && variant->fd < 0);
     /* a file may be on the point of being replaced; only the second failure is told */
-    if (try_read(reader, tree, store, asset, variant, NULL) != 0 &&
-        (err = try_read(reader, tree, store, asset, variant, error)) != 0)
-        return err;
-    breaker__etag_format(asset->digest, variant->etag);
-    if (variant->base != NULL && variant->len != 0)
-        breaker__store_keep_body(store, variant);
-    return 0;
+    if (try_read(reader, tree, store, path, ret_content, NULL) == 0)
+        return 0;
+    return try_read(reader, tree, store, path, ret_content, error);
 }

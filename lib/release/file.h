@@ -29,14 +29,21 @@ void breaker__reader_dispose(breaker__reader_t *reader);
 /** Reads exactly `len` bytes. Returns 0, an errno, or -1 when the file ends before. */
 int breaker__read_fully(int fd, char *dst, size_t len);
 
+/** What a file was read as. */
+typedef struct st_breaker__content_t {
+    /** owned, until somebody takes it: begun in memory and not kept yet, or the open file */
+    breaker__body_t *body;
+    uint8_t digest[BREAKER_DIGEST_LEN];
+    int64_t modified_s;
+} breaker__content_t;
+
 /**
- * Reads and hashes the file of an asset: fills the digest and modification time of `asset`, and
- * base or fd, length and entity tag of `variant`, and counts the memory. Whatever fails is tried
- * once more, because the file may be changing at this moment; if it still does, BREAKER_ERR_CHANGED
- * it is.
+ * Reads and hashes the file at a logical path of the store's view; in memory where the view's
+ * limits have room. Whatever fails is tried once more, because the file may be changing at this
+ * moment; if it still does, BREAKER_ERR_CHANGED it is.
  */
 int breaker__read_file(breaker__reader_t *reader, const breaker__tree_t *tree,
-                       breaker_store_t *store, breaker_asset_t *asset, breaker_variant_t *variant,
+                       breaker_store_t *store, const char *path, breaker__content_t *ret_content,
                        breaker_error_t *error);
 
 #endif

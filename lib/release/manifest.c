@@ -129,15 +129,19 @@ static void put_option(pen_t *pen, const breaker_view_config_t *config, size_t l
     }
 }
 
-static void put_file(pen_t *pen, const breaker_asset_t *asset, uint64_t size)
+static void put_file(pen_t *pen, const breaker_store_t *store, size_t at)
 {
+    const breaker_asset_t *asset = breaker_store_at(store, at);
+    uint64_t size = breaker_asset_variant(asset, BREAKER_ENCODING_IDENTITY)->len;
     char digest[2 * BREAKER_DIGEST_LEN + 1];
+    size_t path_len;
+    const char *path = breaker_store_path(store, at, &path_len);
 
-    assert(asset->path_len != 0);
+    assert(path_len != 0);
     assert(size <= INT64_MAX);
     breaker__digest_format(asset->digest, digest);
     put_text(pen, "file ");
-    put_escaped(pen, asset->path, asset->path_len);
+    put_escaped(pen, path, path_len);
     put_text(pen, " ");
     put(pen, digest, sizeof(digest) - 1);
     put_number(pen, (int64_t)size);
@@ -150,7 +154,8 @@ static void put_file(pen_t *pen, const breaker_asset_t *asset, uint64_t size)
 
 static size_t count_lines(const breaker_store_t *store)
 {
-    return LINES_BESIDE_HEADERS + breaker_view_config(store->view)->num_headers + store->num_assets;
+    return LINES_BESIDE_HEADERS + breaker_view_config(store->view)->num_headers +
+           breaker_store_size(store);
 }
 
 static void put_line(pen_t *pen, const breaker_store_t *store, size_t line)
@@ -166,9 +171,10 @@ static void put_line(pen_t *pen, const breaker_store_t *store, size_t line)
         put_option(pen, config, line - num_headers);
     } else {
         size_t at = line - num_headers - LINES_BESIDE_HEADERS;
-        assert(at < store->num_assets);
-        assert(at == 0 || strcmp(store->assets[at - 1].path, store->assets[at].path) < 0);
-        put_file(pen, store->assets + at, store->identities[at].len);
+        assert(at < breaker_store_size(store));
+        assert(at == 0 || strcmp(breaker_store_path(store, at - 1, NULL),
+                                 breaker_store_path(store, at, NULL)) < 0);
+        put_file(pen, store, at);
     }
 }
 
@@ -182,11 +188,17 @@ static int compare_names(const void *a, const void *b)
 /* the views in the order of the text */
 static size_t sort_stores(const breaker_release_t *release, const breaker_store_t **sorted)
 {
-    assert(release->num_stores <= BREAKER_VIEWS_MAX);
-    for (size_t i = 0; i != release->num_stores; ++i)
-        sorted[i] = release->stores[i];
-    qsort(sorted, release->num_stores, sizeof(*sorted), compare_names);
-    return release->num_stores;
+    size_t num = 0;
+
+    /* a held release may lack views of the node */
+    for (size_t i = 0; i != release->num_stores; ++i) {
+        if (release->stores[i] == NULL)
+            continue;
+        assert(num < BREAKER_VIEWS_MAX);
+        sorted[num++] = release->stores[i];
+    }
+    qsort(sorted, num, sizeof(*sorted), compare_names);
+    return num;
 }
 
 static int write_with(pen_t *pen, const breaker_release_t *release)

@@ -26,8 +26,9 @@
  * A line of which a view has nothing to say is left out: those from allow-origin to index. Its
  * files come last, in bytewise order of their logical paths: path, SHA-256 of the content in 64
  * small hexadecimal digits, size in bytes, media type with its parameters, modification time in
- * seconds since the epoch. Names, values, paths and types are percent-encoded (RFC 3986 §2.1, large
- * digits): every byte but '!' to '~', and '%' itself. Numbers are decimal without leading zeros.
+ * seconds since the epoch (of several files with one content and type: of the one that was met
+ * first). Names, values, paths and types are percent-encoded (RFC 3986 §2.1, large digits): every
+ * byte but '!' to '~', and '%' itself. Numbers are decimal without leading zeros.
  *
  * The digest of a release is the SHA-256 of this text with the last word of every file line and the
  * space before it left out: whoever has a manifest can check it, and when a file was touched is no

@@ -9,9 +9,11 @@
 #include <string.h>
 #include <time.h>
 #include "http/conditional.h"
+#include "release/blob.h"
 #include "release/digest.h"
 #include "release/file.h"
 #include "release/manifest.h"
+#include "release/manifest_read.h"
 #include "release/notices.h"
 #include "release/release.h"
 #include "encoding/siblings.h"
@@ -30,41 +32,65 @@ typedef struct st_loader_t {
     breaker_error_t *error;
 } loader_t;
 
-static int fail_memory(const loader_t *loader, const breaker_view_t *view)
+static int fail(const loader_t *loader, int err, const breaker_view_t *view)
 {
-    return breaker_error_set(loader->error, BREAKER_ERR_NO_MEMORY, "view \"%s\": %s",
-                             breaker_view_name(view), breaker_err_message(BREAKER_ERR_NO_MEMORY));
+    return breaker_error_set(loader->error, err, "view \"%s\": %s", breaker_view_name(view),
+                             breaker_err_message(err));
 }
 
-static int set_type(loader_t *loader, breaker_store_t *store, breaker_asset_t *asset)
+static int fail_memory(const loader_t *loader, const breaker_view_t *view)
 {
-    const breaker_release_hooks_t *hooks = &loader->release->hooks;
+    return fail(loader, BREAKER_ERR_NO_MEMORY, view);
+}
+
+/** Whether a manifest can carry a media type, so that peers can read it. */
+static bool is_type(const char *type)
+{
+    size_t len = 0;
+
+    for (; type[len] != '\0'; ++len)
+        if ((unsigned char)type[len] < 0x20 || type[len] == 0x7f)
+            return false;
+    return len != 0 && len <= BREAKER__MANIFEST_TYPE_MAX;
+}
+
+/** The kind of a file; NULL without memory. */
+static breaker__kind_t *kind_of(breaker_store_t *store, const char *path)
+{
+    const breaker_release_hooks_t *hooks = &store->blobs->hooks;
     const char *type = NULL;
     bool compressible = false;
 
     if (hooks->type_of != NULL)
-        type = hooks->type_of(hooks->data, store->view, asset->path, &compressible);
-    asset->compressible = type != NULL && compressible;
-    asset->type = breaker__store_intern(store, type != NULL ? type : default_type);
-    return asset->type != NULL ? 0 : fail_memory(loader, store->view);
+        type = hooks->type_of(hooks->data, store->view, path, &compressible);
+    if (type == NULL || !is_type(type))
+        return breaker__store_kind(store, default_type, false);
+    return breaker__store_kind(store, type, compressible);
 }
 
 static int load_asset(loader_t *loader, const breaker__tree_t *tree, breaker_store_t *store,
                       size_t at)
 {
-    breaker_asset_t *asset = store->assets + at;
-    breaker_variant_t *identity = store->identities + at;
+    const char *path = breaker_store_path(store, at, NULL);
+    breaker__content_t content;
+    breaker_asset_t *asset;
+    breaker__blob_t *blob;
+    breaker__kind_t *kind;
     int err;
 
-    if ((err = breaker__read_file(&loader->reader, tree, store, asset, identity, loader->error)) !=
+    if ((err = breaker__read_file(&loader->reader, tree, store, path, &content, loader->error)) !=
         0)
         return err;
-    if ((err = set_type(loader, store, asset)) != 0)
-        return err;
-    if (asset->last_modified_s > loader->now_s)
-        asset->last_modified_s = loader->now_s;
-    breaker__http_date_format(asset->last_modified_s, asset->last_modified);
-    breaker__store_publish(store, asset, identity);
+    if (breaker__store_bring(store, content.digest, content.body, &blob) != 0)
+        return fail_memory(loader, store->view);
+    if (content.modified_s > loader->now_s)
+        content.modified_s = loader->now_s;
+    if ((kind = kind_of(store, path)) != NULL)
+        err = breaker__asset_get(blob, kind, store->view, content.modified_s, &asset);
+    breaker__blob_unref(blob);
+    if (kind == NULL || err != 0)
+        return fail_memory(loader, store->view);
+    breaker__store_set(store, at, asset);
     return 0;
 }
 
@@ -73,12 +99,13 @@ static int fill_store(loader_t *loader, const breaker__tree_t *tree, breaker__no
 {
     int err;
 
-    for (size_t i = 0; i != store->num_assets; ++i) {
+    for (size_t i = 0; i != store->num; ++i) {
         if (breaker__reader_is_stopped(&loader->reader))
             return breaker__tree_fail_io(tree, ECANCELED, "", loader->error);
         if ((err = load_asset(loader, tree, store, i)) != 0)
             return err;
     }
+    breaker__store_count_encodings(store);
     if (breaker__store_index(store) != 0)
         return fail_memory(loader, store->view);
     if (!breaker_view_config(store->view)->encodings) {
@@ -88,20 +115,9 @@ static int fill_store(loader_t *loader, const breaker__tree_t *tree, breaker__no
     return breaker__adopt_siblings(store, tree, notices, loader->error);
 }
 
-/** Whose the store is, and where its files lie, which may be forgotten once they are read. */
-static int name_place(loader_t *loader, const breaker__tree_t *tree, breaker_store_t *store)
-{
-    size_t before = store->arena.memory;
-
-    store->release = loader->release;
-    store->directory = breaker__arena_copy(&store->arena, tree->directory, strlen(tree->directory));
-    store->memory += store->arena.memory - before;
-    return store->directory != NULL ? 0 : fail_memory(loader, store->view);
-}
-
 static int load_tree(loader_t *loader, const breaker__tree_t *tree, breaker_store_t **ret_store)
 {
-    const breaker_release_hooks_t *hooks = &loader->release->hooks;
+    const breaker_release_hooks_t *hooks = &loader->release->blobs->hooks;
     breaker__notices_t notices;
     breaker__listing_t listing;
     breaker__arena_t arena;
@@ -111,12 +127,11 @@ static int load_tree(loader_t *loader, const breaker__tree_t *tree, breaker_stor
     breaker__arena_init(&arena);
     breaker__notices_init(&notices, hooks, tree->view, tree->directory);
     if ((err = breaker__tree_list(tree, &arena, &notices, &listing, loader->error)) == 0 &&
-        (err = breaker__store_create(tree->view, hooks, &arena, &listing, &store)) != 0)
-        fail_memory(loader, tree->view);
+        (err = breaker__store_create(tree->view, loader->release->blobs, &listing, &store)) != 0)
+        fail(loader, err, tree->view);
     breaker__listing_dispose(&listing);
     breaker__arena_dispose(&arena);
-    if (err == 0 && ((err = name_place(loader, tree, store)) != 0 ||
-                     (err = fill_store(loader, tree, &notices, store)) != 0))
+    if (err == 0 && (err = fill_store(loader, tree, &notices, store)) != 0)
         breaker__store_free(store);
     breaker__notices_finish(&notices);
     if (err == 0)
@@ -167,19 +182,26 @@ static int load_views(loader_t *loader, const breaker__release_config_t *config)
     return make_id(loader, &config->label);
 }
 
-/** A release without stores, with one reference. */
-static breaker_release_t *create(const breaker__release_config_t *config)
+breaker_release_t *breaker__release_create(breaker__blobs_t *blobs,
+                                           const breaker_release_hooks_t *hooks,
+                                           breaker__suspects_t *suspects, size_t max_stores)
 {
     breaker_release_t *release;
 
     if ((release = calloc(1, sizeof(*release))) == NULL)
         return NULL;
-    if ((release->stores = calloc(config->num_views + 1, sizeof(*release->stores))) == NULL) {
-        free(release);
+    atomic_init(&release->refs, 1);
+    release->stores = calloc(max_stores + 1, sizeof(*release->stores));
+    if (blobs != NULL)
+        release->blobs = breaker__blobs_ref(blobs);
+    if (release->stores == NULL ||
+        (release->blobs == NULL && breaker__blobs_create(&release->blobs) != 0)) {
+        breaker_release_unref(release);
         return NULL;
     }
-    atomic_init(&release->refs, 1);
-    release->hooks = config->hooks;
+    breaker__blobs_set_hooks(release->blobs, hooks);
+    if (suspects != NULL)
+        breaker__blobs_set_suspects(release->blobs, suspects);
     return release;
 }
 
@@ -193,13 +215,13 @@ int breaker__release_load(const breaker__release_config_t *config, const breaker
     assert(config->num_views <= BREAKER_VIEWS_MAX);
     if (load == NULL)
         load = &alone;
-    if ((loader.release = create(config)) == NULL ||
-        breaker__reader_init(&loader.reader, load->stop) != 0) {
+    loader.release =
+        breaker__release_create(config->blobs, &config->hooks, load->suspects, config->num_views);
+    if (loader.release == NULL || breaker__reader_init(&loader.reader, load->stop) != 0) {
         breaker_release_unref(loader.release);
         return breaker_error_set(error, BREAKER_ERR_NO_MEMORY, "%s",
                                  breaker_err_message(BREAKER_ERR_NO_MEMORY));
     }
-    loader.release->suspects = load->suspects;
     err = load_views(&loader, config);
     breaker__reader_dispose(&loader.reader);
     if (err != 0) {
@@ -231,6 +253,7 @@ void breaker_release_unref(breaker_release_t *release)
     for (size_t i = 0; i != release->num_stores; ++i)
         breaker__store_free(release->stores[i]);
     free(release->stores);
+    breaker__blobs_unref(release->blobs);
     free(release);
 }
 
@@ -247,4 +270,43 @@ const uint8_t *breaker__release_digest(const breaker_release_t *release)
 const breaker_store_t *breaker_release_store(const breaker_release_t *release, size_t view_index)
 {
     return view_index < release->num_stores ? release->stores[view_index] : NULL;
+}
+
+breaker__blobs_t *breaker__release_blobs(const breaker_release_t *release)
+{
+    return release->blobs;
+}
+
+size_t breaker__release_memory(const breaker_release_t *release)
+{
+    size_t memory = sizeof(*release) + release->num_stores * sizeof(breaker_store_t *);
+
+    for (size_t i = 0; i != release->num_stores; ++i)
+        if (release->stores[i] != NULL)
+            memory += release->stores[i]->own_memory;
+    return memory;
+}
+
+void breaker__release_each_blob(const breaker_release_t *release,
+                                void (*on_blob)(void *data, breaker__blob_t *blob), void *data)
+{
+    for (size_t i = 0; i != release->num_stores; ++i) {
+        const breaker_store_t *store = release->stores[i];
+
+        for (size_t at = 0; store != NULL && at != store->num; ++at)
+            on_blob(data, breaker__asset_blob(store->entries[at].asset));
+    }
+}
+
+bool breaker__release_is_complete(const breaker_release_t *release)
+{
+    for (size_t i = 0; i != release->num_stores; ++i) {
+        const breaker_store_t *store = release->stores[i];
+
+        for (size_t at = 0; store != NULL && at != store->num; ++at)
+            if (breaker__blob_state(breaker__asset_blob(store->entries[at].asset)) !=
+                BREAKER__BLOB_HERE)
+                return false;
+    }
+    return true;
 }

@@ -11,13 +11,21 @@
 
 struct st_breaker_release_t {
     atomic_size_t refs;
-    breaker_release_hooks_t hooks;
-    breaker__suspects_t *suspects; /* borrowed: outlives us, or NULL */
+    breaker__blobs_t *blobs; /* owned reference */
     breaker_release_id_t id;
     uint8_t digest[BREAKER_DIGEST_LEN];
+    /** owned, by the index of the view; of a held release those of other views follow */
+    breaker_store_t **stores;
     size_t num_stores;
-    breaker_store_t **stores; /* owned, by the index of the view */
 };
+
+/**
+ * Makes a release without stores, but with room for them, with one reference. `blobs` is NULL for a
+ * table of its own; `suspects` as in breaker__load_t. Returns NULL without memory.
+ */
+breaker_release_t *breaker__release_create(breaker__blobs_t *blobs,
+                                           const breaker_release_hooks_t *hooks,
+                                           breaker__suspects_t *suspects, size_t max_stores);
 
 /** Which trees make a release. */
 typedef struct st_breaker__release_config_t {

@@ -138,9 +138,21 @@ static void close_file(breaker__sealed_file_t *file)
     close(file->fd);
 }
 
+static void unref(breaker__sealed_file_t *file)
+{
+    size_t before = atomic_fetch_sub_explicit(&file->refs, 1, memory_order_acq_rel);
+
+    assert(before != 0);
+    if (before != 1)
+        return;
+    assert(atomic_load_explicit(&file->live, memory_order_relaxed) == 0);
+    close_file(file);
+    free(file);
+}
+
 static bool open_file(breaker__sealed_file_t *file, uint64_t size)
 {
-    *file = (breaker__sealed_file_t){.fd = -1, .size = size};
+    file->size = size;
     if (!is_allowed(size) ||
         (file->fd = memfd_create("breaker-bodies", MFD_CLOEXEC | MFD_ALLOW_SEALING)) < 0)
         return false;
@@ -154,29 +166,33 @@ static bool open_file(breaker__sealed_file_t *file, uint64_t size)
     return false;
 }
 
-static breaker__sealed_file_t *last_file(const breaker__sealed_t *sealed)
+/** Makes a file, with one reference. Returns NULL when the system does not. */
+static breaker__sealed_file_t *create_file(uint64_t size)
 {
-    return sealed->num_files != 0 ? sealed->files + sealed->num_files - 1 : NULL;
+    breaker__sealed_file_t *file = calloc(1, sizeof(*file));
+
+    if (file == NULL)
+        return NULL;
+    atomic_init(&file->refs, 1);
+    if (open_file(file, size))
+        return file;
+    free(file);
+    return NULL;
 }
 
 /** The file that a body of `span` bytes goes to. NULL when there is none. */
 static breaker__sealed_file_t *file_for(breaker__sealed_t *sealed, uint64_t span)
 {
-    breaker__sealed_file_t *file = last_file(sealed), *files;
+    breaker__sealed_file_t *file = sealed->file;
     uint64_t size = sealed->file_size != 0 ? sealed->file_size : BREAKER_SEALED_FILE;
 
-    if (file != NULL && file->window != NULL && span <= file->size - file->used)
+    if (file != NULL && span <= file->size - file->used)
         return file;
-    files = realloc(sealed->files, (sealed->num_files + 1) * sizeof(*files));
-    if (files == NULL)
+    if ((file = create_file(span > size ? span : size)) == NULL)
         return NULL;
-    sealed->files = files;
-    if (!open_file(files + sealed->num_files, span > size ? span : size))
-        return NULL;
-    if (sealed->num_files != 0)
-        close_window(files + sealed->num_files - 1);
-    ++sealed->num_files;
-    return files + sealed->num_files - 1;
+    breaker__sealed_finish(sealed);
+    sealed->file = file;
+    return file;
 }
 
 /** Has the system find the pages for the body that comes next. */
@@ -208,30 +224,52 @@ char *breaker__sealed_begin(breaker__sealed_t *sealed, uint64_t len, breaker_var
     return file->window + file->used;
 }
 
-void breaker__sealed_keep(breaker__sealed_t *sealed, uint64_t len)
+breaker__sealed_file_t *breaker__sealed_keep(breaker__sealed_t *sealed, uint64_t len)
 {
     uint64_t span = breaker__sealed_span(len);
-    breaker__sealed_file_t *file = last_file(sealed);
+    breaker__sealed_file_t *file = sealed->file;
 
     assert(file != NULL && file->window != NULL);
     assert(span <= file->size - file->used);
     /* the pages stay in the file; what goes is that the process counts them twice */
     madvise(file->window + file->used, span, MADV_DONTNEED);
-    file->used += span;
+    atomic_fetch_add_explicit(&file->refs, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&file->live, span, memory_order_relaxed);
+    atomic_fetch_add_explicit(&file->used, span, memory_order_relaxed);
+    return file;
+}
+
+void breaker__sealed_let_go(breaker__sealed_file_t *file, uint64_t len)
+{
+    uint64_t span = breaker__sealed_span(len);
+    uint64_t before = atomic_fetch_sub_explicit(&file->live, span, memory_order_relaxed);
+
+    assert(before >= span);
+    unref(file);
+}
+
+bool breaker__sealed_is_sparse(const breaker__sealed_file_t *file)
+{
+    uint64_t used = atomic_load_explicit(&file->used, memory_order_relaxed);
+
+    return atomic_load_explicit(&file->live, memory_order_relaxed) < used / 2;
 }
 
 void breaker__sealed_finish(breaker__sealed_t *sealed)
 {
-    breaker__sealed_file_t *file = last_file(sealed);
-
-    if (file != NULL)
-        close_window(file);
+    if (sealed->file == NULL)
+        return;
+    close_window(sealed->file);
+    unref(sealed->file);
+    sealed->file = NULL;
 }
 
 void breaker__sealed_dispose(breaker__sealed_t *sealed)
 {
-    for (size_t i = 0; i != sealed->num_files; ++i)
-        close_file(sealed->files + i);
-    free(sealed->files);
+    /* what others keep is sealed, and gathered for them */
+    if (sealed->file != NULL && atomic_load_explicit(&sealed->file->refs, memory_order_relaxed) > 1)
+        breaker__sealed_finish(sealed);
+    else if (sealed->file != NULL)
+        unref(sealed->file);
     *sealed = (breaker__sealed_t){0};
 }

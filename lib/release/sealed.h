@@ -1,6 +1,7 @@
 #ifndef BREAKER_RELEASE_SEALED_H
 #define BREAKER_RELEASE_SEALED_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -10,25 +11,31 @@
  * The length of a memory file, in bytes; a body that is longer gets a file of its length. Only
  * what is written takes memory, and the rest of the last huge page where 256 KiB or more of it are
  * used; so this costs address space (twice) and saves descriptors: two files that follow each other
- * hold more than one such length between them.
+ * hold more than one such length between them. A file lives as long as a body in it, and cannot
+ * give back the pages of its dead ones; see `breaker__sealed_is_sparse`.
  */
-#define BREAKER_SEALED_FILE (UINT64_C(256) << 20)
+#define BREAKER_SEALED_FILE (UINT64_C(64) << 20)
 
-/** One memory file; bodies lie in it one after the other, each from a page's beginning on. */
+/**
+ * One memory file; bodies lie in it one after the other, each from a page's beginning on. Counted
+ * references: one is of whoever writes to it, one of each body that was kept.
+ */
 typedef struct st_breaker__sealed_file_t {
+    atomic_size_t refs;
     int fd;           /* owned */
     const char *base; /* owned: `size` bytes mapped for reading; never moves */
     char *window;     /* owned: the same, for writing; NULL once nothing is written any more */
-    uint64_t size, used;
+    uint64_t size;
+    /** what was kept, and of it what lives; whole pages */
+    _Atomic uint64_t used, live;
 } breaker__sealed_file_t;
 
 /**
- * The memory files of a store, all but the last one complete. A plain value, zeroed at first. One
- * thread at a time; the bytes of bodies that were kept are read by any.
+ * Who writes bodies, and the file that they go to, as long as it is written to. A plain value,
+ * zeroed at first. One thread at a time; the bytes of bodies that were kept are read by any.
  */
 typedef struct st_breaker__sealed_t {
-    breaker__sealed_file_t *files; /* owned */
-    size_t num_files;
+    breaker__sealed_file_t *file; /* owned reference, or NULL */
     /** the length of a file, or 0 for BREAKER_SEALED_FILE; whole pages */
     uint64_t file_size;
     /** the system would not make a file: bodies have allocations of their own from then on */
@@ -46,12 +53,22 @@ uint64_t breaker__sealed_span(uint64_t len);
  * no memory files, or none any more.
  */
 char *breaker__sealed_begin(breaker__sealed_t *sealed, uint64_t len, breaker_variant_t *variant);
-/** Keeps what was begun last, for as long as the files live. */
-void breaker__sealed_keep(breaker__sealed_t *sealed, uint64_t len);
+/**
+ * Keeps what was begun last. The file that is returned lives until `breaker__sealed_let_go` says
+ * that this body is not used any more.
+ */
+breaker__sealed_file_t *breaker__sealed_keep(breaker__sealed_t *sealed, uint64_t len);
+/** Gives up a body of `len` bytes that was kept in this file. Any thread. */
+void breaker__sealed_let_go(breaker__sealed_file_t *file, uint64_t len);
+/**
+ * Tells whether less than half of what was kept in a file lives: then a body that is kept in
+ * another one instead may save more memory than it takes. Any thread that has a body in it.
+ */
+bool breaker__sealed_is_sparse(const breaker__sealed_file_t *file);
 
 /** Says that nothing is written for now: no way to write is left in this process or out of it. */
 void breaker__sealed_finish(breaker__sealed_t *sealed);
-/** Unmaps and closes; takes a zeroed one as well. */
+/** Ends writing, as if never to begin again; takes a zeroed one as well. Bodies live on. */
 void breaker__sealed_dispose(breaker__sealed_t *sealed);
 
 #endif

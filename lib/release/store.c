@@ -1,20 +1,18 @@
 /*
- * The assets of one view and the index over their paths.
+ * The paths of one view and the index over them.
  *
  * A lookup reads one place of the index, compares a tag, and compares the path: the hash is a
  * multiply-and-fold over sixteen bytes a step, and the places are at most half taken. The index
  * file of a directory has a second place, whose key is the beginning of its own path ("dir/" of
  * "dir/index.html"), so that finding it needs no text to be put together.
  *
- * Nothing changes after loading but the variants of other encodings, each of which is finished
- * before a release store lets it be seen.
+ * Paths are numbers of bytes in one text, so that a place of the index is 16 bytes: paths and index
+ * are what every release has of its own, however much of the rest it shares.
  */
 #include <assert.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-#include "release/disk.h"
+#include "release/blob.h"
 #include "release/store.h"
 #include "words.h"
 
@@ -54,9 +52,10 @@ static inline const breaker__slot_t *find_slot(const breaker_store_t *store, con
     for (size_t at = hash & store->slot_mask;; at = (at + 1) & store->slot_mask) {
         const breaker__slot_t *slot = store->slots + at;
 
-        if (slot->path == NULL)
+        if (slot->asset == NULL)
             return NULL;
-        if (slot->tag == tag_of(hash) && slot->len == len && breaker__same(slot->path, path, len))
+        if (slot->tag == tag_of(hash) && slot->len == len &&
+            breaker__same(store->texts + slot->path, path, len))
             return slot;
     }
 }
@@ -66,53 +65,60 @@ const breaker_asset_t *breaker_store_find(const breaker_store_t *store, const ch
 {
     const breaker__slot_t *slot = find_slot(store, path, len);
 
-    return slot != NULL ? store->assets + slot->asset : NULL;
+    return slot != NULL ? slot->asset : NULL;
 }
 
 breaker_asset_t *breaker__store_find_exact(breaker_store_t *store, const char *path, size_t len)
 {
     const breaker__slot_t *slot = find_slot(store, path, len);
 
-    if (slot == NULL || store->assets[slot->asset].path_len != len)
-        return NULL;
-    return store->assets + slot->asset;
+    /* the key of a directory goes on with the name of its index file */
+    return slot != NULL && store->texts[slot->path + len] == '\0' ? slot->asset : NULL;
 }
 
-/** Adds a key, the first `len` bytes of the path of asset number `asset`. */
-static void add_key(breaker_store_t *store, size_t asset, size_t len)
+/* ---- the index ---- */
+
+/** Adds a key, the first `len` bytes of an entry's path. */
+static void add_key(breaker_store_t *store, const breaker__entry_t *entry, size_t len)
 {
-    const char *path = store->assets[asset].path;
-    uint64_t hash = hash_path(path, len);
+    uint64_t hash = hash_path(store->texts + entry->path, len);
     size_t at = hash & store->slot_mask;
 
     assert(len <= UINT16_MAX);
-    assert(asset <= UINT32_MAX);
-    assert(asset < store->num_assets);
-    while (store->slots[at].path != NULL)
+    assert(entry->asset != NULL);
+    while (store->slots[at].asset != NULL)
         at = (at + 1) & store->slot_mask;
-    store->slots[at] = (breaker__slot_t){path, (uint32_t)asset, (uint16_t)len, tag_of(hash)};
+    store->slots[at] = (breaker__slot_t){entry->asset, entry->path, (uint16_t)len, tag_of(hash)};
 }
 
-/** Whether the asset answers for the directory that it lies in. */
-static bool is_index(const breaker_asset_t *asset, const char *name, size_t name_len)
+/** Whether the entry answers for the directory that it lies in. */
+static bool is_index(const breaker_store_t *store, const breaker__entry_t *entry, const char *name,
+                     size_t name_len)
 {
+    const char *path = store->texts + entry->path;
     size_t directory_len;
 
-    if (name == NULL || name_len == 0 || asset->path_len < name_len)
+    if (name == NULL || name_len == 0 || entry->len < name_len)
         return false;
-    directory_len = asset->path_len - name_len;
-    return memcmp(asset->path + directory_len, name, name_len) == 0 &&
-           (directory_len == 0 || asset->path[directory_len - 1] == '/');
+    directory_len = entry->len - name_len;
+    return memcmp(path + directory_len, name, name_len) == 0 &&
+           (directory_len == 0 || path[directory_len - 1] == '/');
+}
+
+static void add_memory(breaker_store_t *store, size_t memory)
+{
+    store->own_memory += memory;
+    store->memory += memory;
 }
 
 int breaker__store_index(breaker_store_t *store)
 {
     const char *name = breaker_view_config(store->view)->index;
-    size_t name_len = name != NULL ? strlen(name) : 0, num_keys = store->num_assets, size = 8;
+    size_t name_len = name != NULL ? strlen(name) : 0, num_keys = store->num, size = 8;
 
     assert(store->slots == NULL);
-    for (size_t i = 0; i != store->num_assets; ++i)
-        num_keys += is_index(store->assets + i, name, name_len);
+    for (size_t i = 0; i != store->num; ++i)
+        num_keys += is_index(store, store->entries + i, name, name_len);
     while (size < num_keys * 2)
         size *= 2;
     /* a search that finds nothing ends at an empty place */
@@ -121,237 +127,247 @@ int breaker__store_index(breaker_store_t *store)
     if ((store->slots = calloc(size, sizeof(*store->slots))) == NULL)
         return BREAKER_ERR_NO_MEMORY;
     store->slot_mask = size - 1;
-    store->memory += size * sizeof(*store->slots);
+    add_memory(store, size * sizeof(*store->slots));
 
-    for (size_t i = 0; i != store->num_assets; ++i) {
-        const breaker_asset_t *asset = store->assets + i;
+    for (size_t i = 0; i != store->num; ++i) {
+        const breaker__entry_t *entry = store->entries + i;
 
-        add_key(store, i, asset->path_len);
-        if (is_index(asset, name, name_len))
-            add_key(store, i, asset->path_len - name_len);
+        add_key(store, entry, entry->len);
+        if (is_index(store, entry, name, name_len))
+            add_key(store, entry, entry->len - name_len);
     }
     return 0;
 }
 
-int breaker__store_create(const breaker_view_t *view, const breaker_release_hooks_t *hooks,
-                          breaker__arena_t *arena, const breaker__listing_t *listing,
-                          breaker_store_t **ret_store)
-{
-    breaker_store_t *store;
-    size_t num = listing->num;
+/* ---- making one ---- */
 
+static uint64_t texts_size(const breaker__listing_t *listing)
+{
+    uint64_t size = 0;
+
+    for (size_t i = 0; i != listing->num; ++i)
+        size += listing->paths[i].len + 1;
+    return size;
+}
+
+static void copy_paths(breaker_store_t *store, const breaker__listing_t *listing)
+{
+    size_t at = 0;
+
+    for (size_t i = 0; i != listing->num; ++i) {
+        const breaker__path_t *path = listing->paths + i;
+
+        assert(path->len <= BREAKER_ASSET_PATH_MAX);
+        store->entries[i].path = (uint32_t)at;
+        store->entries[i].len = (uint16_t)path->len;
+        memcpy(store->texts + at, path->base, path->len);
+        at += path->len;
+        store->texts[at++] = '\0';
+    }
+    store->num = listing->num;
+}
+
+int breaker__store_create(const breaker_view_t *view, breaker__blobs_t *blobs,
+                          const breaker__listing_t *listing, breaker_store_t **ret_store)
+{
+    uint64_t size = texts_size(listing);
+    breaker_store_t *store;
+
+    if (size > UINT32_MAX)
+        return BREAKER_ERR_TOO_MANY;
     if ((store = calloc(1, sizeof(*store))) == NULL)
         return BREAKER_ERR_NO_MEMORY;
     store->view = view;
-    store->hooks = hooks;
-    store->assets = calloc(num + 1, sizeof(*store->assets));
-    store->identities = calloc(num + 1, sizeof(*store->identities));
-    if (store->assets == NULL || store->identities == NULL) {
+    store->blobs = blobs;
+    store->texts = malloc(size + 1);
+    store->entries = calloc(listing->num + 1, sizeof(*store->entries));
+    if (store->texts == NULL || store->entries == NULL ||
+        breaker__saying_init(&store->saying, view) != 0) {
         breaker__store_free(store);
         return BREAKER_ERR_NO_MEMORY;
     }
-    for (size_t i = 0; i != num; ++i) {
-        store->assets[i].path = listing->paths[i].base;
-        store->assets[i].path_len = listing->paths[i].len;
-        store->identities[i].encoding = BREAKER_ENCODING_IDENTITY;
-        store->identities[i].fd = -1;
-        store->identities[i].memory_fd = -1;
-    }
-    store->num_assets = num;
-    store->arena = *arena;
-    breaker__arena_init(arena);
-    store->memory = sizeof(*store) + store->arena.memory +
-                    (num + 1) * (sizeof(*store->assets) + sizeof(*store->identities));
+    copy_paths(store, listing);
+    add_memory(store, sizeof(*store) + size + 1 + store->saying.len +
+                          (listing->num + 1) * sizeof(*store->entries));
     *ret_store = store;
     return 0;
-}
-
-const char *breaker__store_intern(breaker_store_t *store, const char *type)
-{
-    size_t before = store->arena.memory;
-    const char *copy;
-
-    for (size_t i = store->num_types; i != 0; --i)
-        if (strcmp(store->types[i - 1], type) == 0)
-            return store->types[i - 1];
-    assert(store->num_types <= store->types_capacity);
-    if (store->num_types == store->types_capacity) {
-        size_t capacity = store->types_capacity == 0 ? 16 : store->types_capacity * 2;
-        const char **types = realloc(store->types, capacity * sizeof(*types));
-
-        if (types == NULL)
-            return NULL;
-        store->memory += (capacity - store->types_capacity) * sizeof(*types);
-        store->types = types;
-        store->types_capacity = capacity;
-    }
-    if ((copy = breaker__arena_copy(&store->arena, type, strlen(type))) == NULL)
-        return NULL;
-    store->memory += store->arena.memory - before;
-    store->types[store->num_types++] = copy;
-    return copy;
-}
-
-uint64_t breaker__store_room(const breaker_store_t *store)
-{
-    uint64_t limit = breaker_view_config(store->view)->memory_limit;
-
-    assert(store->bodies <= limit);
-    return limit - store->bodies;
-}
-
-void breaker__store_add_body(breaker_store_t *store, uint64_t len)
-{
-    assert(len <= breaker__store_room(store));
-    store->bodies += len;
-    store->memory += (size_t)len;
-}
-
-char *breaker__store_begin_body(breaker_store_t *store, breaker_variant_t *variant)
-{
-    char *dst;
-
-    assert(variant->base == NULL);
-    assert(variant->len != 0);
-    assert(variant->len <= breaker__store_room(store));
-    if (variant->len >= BREAKER_SENDFILE_MIN &&
-        breaker__sealed_span(variant->len) <= breaker__store_room(store) &&
-        (dst = breaker__sealed_begin(&store->sealed, variant->len, variant)) != NULL)
-        return dst;
-    if ((dst = malloc(variant->len)) == NULL)
-        return NULL;
-    variant->base = dst;
-    variant->owns_base = true;
-    return dst;
-}
-
-void breaker__store_keep_body(breaker_store_t *store, const breaker_variant_t *variant)
-{
-    assert(variant->base != NULL);
-    assert(variant->memory_fd < 0 || !variant->owns_base);
-    if (variant->memory_fd < 0) {
-        breaker__store_add_body(store, variant->len);
-        return;
-    }
-    breaker__sealed_keep(&store->sealed, variant->len);
-    breaker__store_add_body(store, breaker__sealed_span(variant->len));
-}
-
-void breaker__store_drop_body(breaker_variant_t *variant)
-{
-    assert(variant->prepared == NULL);
-    assert(variant->fd < 0);
-    if (variant->owns_base)
-        free((void *)(uintptr_t)variant->base);
-    variant->base = NULL;
-    variant->owns_base = false;
-    variant->memory_fd = -1;
-    variant->memory_offset = 0;
-}
-
-breaker_variant_t *breaker__variant_create(breaker_encoding_t encoding)
-{
-    breaker_variant_t *variant = calloc(1, sizeof(*variant));
-
-    if (variant == NULL)
-        return NULL;
-    variant->encoding = encoding;
-    variant->fd = -1;
-    variant->memory_fd = -1;
-    return variant;
-}
-
-/** Lets go of what a variant holds, but for what the host prepared. */
-static void close_variant(breaker_variant_t *variant)
-{
-    /* its bytes are its own, or the store's, or on disk */
-    assert(!variant->owns_base || variant->memory_fd < 0);
-    assert(!variant->owns_base || variant->fd < 0);
-    if (variant->owns_base)
-        free((void *)(uintptr_t)variant->base);
-    if (variant->fd >= 0)
-        close(variant->fd);
-    breaker__disk_free(variant->_disk);
-    variant->_disk = NULL;
-}
-
-void breaker__variant_free(breaker_variant_t *variant)
-{
-    assert(variant->prepared == NULL);
-    close_variant(variant);
-    free(variant);
-}
-
-/** What is known of a file is looked after together with what it is. */
-static void attach(breaker_store_t *store, const breaker_asset_t *asset,
-                   const breaker_variant_t *variant)
-{
-    breaker__disk_t *disk = variant->_disk;
-
-    assert(disk->variant == NULL);
-    assert(variant->fd >= 0);
-    disk->store = store;
-    disk->asset = asset;
-    disk->variant = variant;
-    store->memory += sizeof(*disk);
-}
-
-void breaker__store_publish(breaker_store_t *store, breaker_asset_t *asset,
-                            breaker_variant_t *variant)
-{
-    const breaker_release_hooks_t *hooks = store->hooks;
-
-    assert((variant->base == NULL) == (variant->fd >= 0));
-    assert((variant->_disk == NULL) == (variant->fd < 0));
-    assert(breaker_asset_variant(asset, variant->encoding) == NULL);
-    assert(variant->prepared == NULL);
-    assert(asset >= store->assets);
-    assert(asset < store->assets + store->num_assets);
-    if (variant->encoding != BREAKER_ENCODING_IDENTITY)
-        store->memory += sizeof(*variant);
-    if (hooks->prepare != NULL)
-        variant->prepared = hooks->prepare(hooks->data, store->view, asset, variant);
-    if (variant->_disk != NULL)
-        attach(store, asset, variant);
-    breaker__asset_set_variant(asset, variant);
-}
-
-static void unprepare(breaker_store_t *store, breaker_variant_t *variant)
-{
-    if (variant->prepared != NULL && store->hooks->unprepare != NULL)
-        store->hooks->unprepare(store->hooks->data, variant->prepared);
-    variant->prepared = NULL;
-}
-
-static void free_asset(breaker_store_t *store, size_t at)
-{
-    assert(at < store->num_assets);
-    for (size_t i = 0; i != BREAKER_ENCODINGS; ++i) {
-        breaker_variant_t *variant = store->assets[at]._variants[i];
-
-        if (variant == NULL || i == BREAKER_ENCODING_IDENTITY)
-            continue;
-        unprepare(store, variant);
-        breaker__variant_free(variant);
-    }
-    unprepare(store, store->identities + at);
-    close_variant(store->identities + at);
 }
 
 void breaker__store_free(breaker_store_t *store)
 {
     if (store == NULL)
         return;
-    for (size_t i = 0; i != store->num_assets; ++i)
-        free_asset(store, i);
-    free(store->slots);
-    free(store->types);
-    free(store->identities);
-    free(store->assets);
+    for (size_t i = 0; i != store->num; ++i)
+        if (store->entries[i].asset != NULL)
+            breaker__asset_unref(store->entries[i].asset);
+    for (size_t i = 0; i != store->num_kinds; ++i)
+        breaker__kind_unref(store->blobs, store->kinds[i]);
     breaker__sealed_dispose(&store->sealed);
-    breaker__arena_dispose(&store->arena);
+    breaker__saying_dispose(&store->saying);
+    free(store->kinds);
+    free(store->slots);
+    free(store->entries);
+    free(store->texts);
     free(store);
 }
+
+breaker__kind_t *breaker__store_kind(breaker_store_t *store, const char *type, bool compressible)
+{
+    breaker__kind_t *kind;
+
+    for (size_t i = store->num_kinds; i != 0; --i)
+        if (store->kinds[i - 1]->compressible == compressible &&
+            strcmp(store->kinds[i - 1]->type, type) == 0)
+            return store->kinds[i - 1];
+    assert(store->num_kinds <= store->kinds_capacity);
+    if (store->num_kinds == store->kinds_capacity) {
+        size_t capacity = store->kinds_capacity == 0 ? 16 : store->kinds_capacity * 2;
+        breaker__kind_t **kinds = realloc(store->kinds, capacity * sizeof(*kinds));
+
+        if (kinds == NULL)
+            return NULL;
+        add_memory(store, (capacity - store->kinds_capacity) * sizeof(*kinds));
+        store->kinds = kinds;
+        store->kinds_capacity = capacity;
+    }
+    kind = breaker__kind_get(store->blobs, store->view, &store->saying, type, compressible);
+    if (kind != NULL)
+        store->kinds[store->num_kinds++] = kind;
+    return kind;
+}
+
+/* ---- assets and their bodies ---- */
+
+uint64_t breaker__store_room(const breaker_store_t *store)
+{
+    uint64_t limit = breaker_view_config(store->view)->memory_limit;
+
+    /* what others brought into memory is used beyond the limit, too */
+    return store->bodies < limit ? limit - store->bodies : 0;
+}
+
+void breaker__store_add_body(breaker_store_t *store, uint64_t len)
+{
+    store->bodies += len;
+    store->memory += len;
+}
+
+char *breaker__store_begin_body(breaker_store_t *store, breaker__body_t *body)
+{
+    return breaker__body_begin(body, &store->sealed, breaker__store_room(store));
+}
+
+void breaker__store_set(breaker_store_t *store, size_t at, breaker_asset_t *asset)
+{
+    assert(at < store->num);
+    assert(store->entries[at].asset == NULL);
+    store->entries[at].asset = asset;
+    store->memory +=
+        sizeof(breaker__blob_t) + sizeof(breaker__body_t) + breaker__asset_memory(asset);
+    breaker__store_add_body(
+        store, breaker__variant_span(breaker__asset_variant(asset, BREAKER_ENCODING_IDENTITY)));
+}
+
+void breaker__store_count_encodings(breaker_store_t *store)
+{
+    for (size_t i = 0; i != store->num; ++i)
+        for (size_t e = 0; e != BREAKER_ENCODING_IDENTITY; ++e) {
+            breaker_asset_t *asset = store->entries[i].asset;
+            const breaker_variant_t *variant = breaker__asset_variant(asset, e);
+
+            if (variant != NULL)
+                breaker__store_add_body(store, breaker__body_memory(breaker__blob_encoding(
+                                                   breaker__asset_blob(asset), e)));
+        }
+}
+
+int breaker__store_attach(breaker_store_t *store, breaker_asset_t *asset,
+                          const breaker__body_t *body)
+{
+    int err = breaker__asset_attach(asset, store->view, body);
+
+    if (err != 0)
+        return err;
+    store->memory += sizeof(*body) + sizeof(breaker_variant_t);
+    breaker__store_add_body(store, breaker__body_memory(body));
+    return 0;
+}
+
+/* ---- bytes that were read ---- */
+
+/* whether what there is serves better than what was read */
+static bool is_good(breaker__blob_t *blob)
+{
+    const breaker__body_t *body = breaker__blob_encoding(blob, BREAKER_ENCODING_IDENTITY);
+
+    return body != NULL && body->bytes.base != NULL && !breaker__body_is_sparse(body);
+}
+
+/* an encoding that goes with a body out of its sparse file; without memory it is made again */
+static void copy_encoding(breaker_store_t *store, const breaker__body_t *body,
+                          breaker__blob_t *renewed)
+{
+    breaker__body_t *copy;
+    char *dst;
+
+    if (body->bytes.base == NULL || body->lender != NULL ||
+        body->bytes.len > breaker__store_room(store) ||
+        (copy = breaker__body_create(body->bytes.encoding, body->bytes.len)) == NULL)
+        return;
+    if ((dst = breaker__store_begin_body(store, copy)) == NULL) {
+        breaker__body_free(copy);
+        return;
+    }
+    memcpy(dst, body->bytes.base, body->bytes.len);
+    memcpy(copy->bytes.etag, body->bytes.etag, sizeof(copy->bytes.etag));
+    breaker__body_keep(copy, &store->sealed);
+    breaker__blob_set_encoding(renewed, copy);
+}
+
+static int renew(breaker_store_t *store, breaker__blob_t *blob, breaker__body_t *body,
+                 breaker__blob_t **ret_blob)
+{
+    int err;
+
+    if ((err = breaker__blob_renew(blob, body, ret_blob)) != 0)
+        return err;
+    for (size_t e = 0; e != BREAKER_ENCODING_IDENTITY; ++e) {
+        const breaker__body_t *encoding = breaker__blob_encoding(blob, e);
+
+        if (encoding != NULL)
+            copy_encoding(store, encoding, *ret_blob);
+    }
+    return 0;
+}
+
+int breaker__store_bring(breaker_store_t *store, const uint8_t *digest, breaker__body_t *body,
+                         breaker__blob_t **ret_blob)
+{
+    breaker__blob_t *blob = breaker__blobs_get(store->blobs, digest, body->bytes.len), *renewed;
+    int err = 0;
+
+    if (blob == NULL || is_good(blob)) {
+        breaker__body_free(body);
+        *ret_blob = blob;
+        return blob != NULL ? 0 : BREAKER_ERR_NO_MEMORY;
+    }
+    if (body->bytes.base != NULL)
+        breaker__body_keep(body, &store->sealed);
+    if (breaker__blob_state(blob) != BREAKER__BLOB_HERE) {
+        err = breaker__blob_take(blob, body);
+    } else if ((err = renew(store, blob, body, &renewed)) == 0) {
+        breaker__blob_unref(blob);
+        blob = renewed;
+    }
+    if (err != 0) {
+        breaker__blob_unref(blob);
+        return err;
+    }
+    *ret_blob = blob;
+    return 0;
+}
+
+/* ---- what others ask of a store ---- */
 
 const breaker_view_t *breaker__store_view(const breaker_store_t *store)
 {
@@ -360,45 +376,24 @@ const breaker_view_t *breaker__store_view(const breaker_store_t *store)
 
 size_t breaker_store_size(const breaker_store_t *store)
 {
-    return store->num_assets;
+    return store->num;
 }
 
 const breaker_asset_t *breaker_store_at(const breaker_store_t *store, size_t at)
 {
-    assert(at < store->num_assets);
-    return store->assets + at;
+    assert(at < store->num);
+    return store->entries[at].asset;
 }
 
 const char *breaker_store_path(const breaker_store_t *store, size_t at, size_t *ret_len)
 {
-    assert(at < store->num_assets);
+    assert(at < store->num);
     if (ret_len != NULL)
-        *ret_len = store->assets[at].path_len;
-    return store->assets[at].path;
+        *ret_len = store->entries[at].len;
+    return store->texts + store->entries[at].path;
 }
 
 size_t breaker__store_memory(const breaker_store_t *store)
 {
     return atomic_load_explicit(&store->memory, memory_order_relaxed);
-}
-
-const breaker_variant_t *breaker_asset_variant(const breaker_asset_t *asset,
-                                               breaker_encoding_t encoding)
-{
-    assert(encoding < BREAKER_ENCODINGS);
-    return breaker__asset_variant(asset, encoding);
-}
-
-const breaker_variant_t *breaker_asset_choose(const breaker_asset_t *asset,
-                                              const breaker_acceptable_t *acceptable)
-{
-    assert(acceptable->num <= BREAKER_ENCODINGS);
-    for (size_t i = 0; i != acceptable->num; ++i) {
-        breaker_encoding_t encoding = (breaker_encoding_t)acceptable->encodings[i];
-        const breaker_variant_t *variant = breaker__asset_variant(asset, encoding);
-
-        if (variant != NULL)
-            return variant;
-    }
-    return NULL;
 }

@@ -5,9 +5,9 @@
  * whoever took the file off, before it is looked at: what happens to it later is posted again.
  */
 #include <assert.h>
+#include "release/blob.h"
+#include "release/digest.h"
 #include "release/notices.h"
-#include "release/release.h"
-#include "release/store.h"
 #include "release/suspects.h"
 
 void breaker__suspects_init(breaker__suspects_t *suspects, sem_t *wake)
@@ -29,17 +29,27 @@ static void push(breaker__suspects_t *suspects, breaker__disk_t *disk)
     assert(err == 0);
 }
 
+/* whose file it is, or NULL while nobody can see it */
+static breaker__blob_t *blob_of(const breaker__disk_t *disk)
+{
+    return disk->variant != NULL ? disk->variant->_blob : NULL;
+}
+
 void breaker__suspects_post(breaker__disk_t *disk)
 {
-    breaker_release_t *release = disk->store != NULL ? disk->store->release : NULL;
+    breaker__blob_t *blob = blob_of(disk);
+    breaker__suspects_t *suspects;
 
-    if (release == NULL || release->suspects == NULL)
+    if (blob == NULL)
+        return;
+    suspects = atomic_load_explicit(&blob->blobs->suspects, memory_order_acquire);
+    if (suspects == NULL)
         return;
     if (atomic_load_explicit(&disk->is_posted, memory_order_relaxed) ||
         atomic_exchange(&disk->is_posted, true))
         return;
-    breaker__release_ref(release);
-    push(release->suspects, disk);
+    breaker__blob_ref(blob);
+    push(suspects, disk);
 }
 
 static breaker__disk_t *take_all(breaker__suspects_t *suspects)
@@ -47,48 +57,63 @@ static breaker__disk_t *take_all(breaker__suspects_t *suspects)
     return atomic_exchange_explicit(&suspects->newest, NULL, memory_order_acquire);
 }
 
-/* the file is its release's again, whose reference is the caller's now; returns the next one */
-static breaker__disk_t *take_off(breaker__disk_t *disk, breaker_release_t **ret_release)
+/* the file is its blob's again, whose reference is the caller's now; returns the next one */
+static breaker__disk_t *take_off(breaker__disk_t *disk, breaker__blob_t **ret_blob)
 {
     breaker__disk_t *next = disk->next;
     bool was_posted;
 
-    *ret_release = disk->store->release;
+    *ret_blob = blob_of(disk);
     disk->next = NULL;
     was_posted = atomic_exchange(&disk->is_posted, false);
     assert(was_posted);
     return next;
 }
 
-static void tell(breaker__disk_t *disk, breaker_file_state_t state)
+static void tell_of(const breaker__disk_t *disk, const breaker__blob_t *blob)
+{
+    static const char text[] = "no longer served: its bytes changed after it was loaded";
+    const breaker_release_hooks_t *hooks = &blob->blobs->hooks;
+    const breaker__place_t *place = disk->place;
+    char digest[2 * BREAKER_DIGEST_LEN + 1];
+    breaker_error_t line;
+
+    if (place != NULL) {
+        breaker__notice_tell(hooks, place->view, place->directory, place->path, text);
+    } else if (hooks->on_notice != NULL) {
+        breaker__digest_format(blob->digest, digest);
+        breaker_error_set(&line, BREAKER_ERR_CHANGED, "blob %s: %s", digest, text);
+        hooks->on_notice(hooks->notice_data, line.message);
+    }
+}
+
+static void tell(breaker__disk_t *disk, const breaker__blob_t *blob, breaker_file_state_t state)
 {
     bool is_news = state == BREAKER_FILE_CHANGED && !disk->is_told;
 
     if (state != BREAKER_FILE_SUSPECT)
         disk->is_told = state == BREAKER_FILE_CHANGED;
     if (is_news)
-        breaker__notice_tell(disk->store->hooks, disk->store->view, disk->store->directory,
-                             disk->asset->path,
-                             "no longer served: its bytes changed after it was loaded");
+        tell_of(disk, blob);
 }
 
 void breaker__suspects_check(breaker__suspects_t *suspects, const atomic_bool *stop)
 {
-    breaker_release_t *release;
+    breaker__blob_t *blob;
 
     for (breaker__disk_t *disk = take_all(suspects), *next; disk != NULL; disk = next) {
-        next = take_off(disk, &release);
-        tell(disk, breaker__disk_check(disk, stop));
-        breaker_release_unref(release);
+        next = take_off(disk, &blob);
+        tell(disk, blob, breaker__disk_check(disk, stop));
+        breaker__blob_unref(blob);
     }
 }
 
 void breaker__suspects_dispose(breaker__suspects_t *suspects)
 {
-    breaker_release_t *release;
+    breaker__blob_t *blob;
 
     for (breaker__disk_t *disk = take_all(suspects), *next; disk != NULL; disk = next) {
-        next = take_off(disk, &release);
-        breaker_release_unref(release);
+        next = take_off(disk, &blob);
+        breaker__blob_unref(blob);
     }
 }

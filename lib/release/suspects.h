@@ -21,7 +21,7 @@ void breaker__suspects_dispose(breaker__suspects_t *suspects);
 
 /**
  * Has a file checked, if it is not to be already; without a loader to do it, nothing happens. Keeps
- * its release alive meanwhile. Never blocks. Any thread that holds the release.
+ * its blob alive meanwhile. Never blocks. Any thread that holds the blob.
  */
 void breaker__suspects_post(breaker__disk_t *disk);
 

@@ -10,6 +10,7 @@
 #include "cluster/ledger.h"
 #include "release/release.h"
 #include "serving/snapshot.h"
+#include "stores.h"
 #include "token/token.h"
 #include "tree.h"
 #include "view/view.h"
@@ -54,8 +55,9 @@ static breaker_release_t *load(world_t *world, const char *label, const char *co
     int error;
 
     tree_create(&tree);
+    /* each file has its own content, and so an asset of its own */
     for (size_t i = 0; paths[i] != NULL; ++i)
-        tree_write(&tree, paths[i], label);
+        tree_write(&tree, paths[i], paths[i]);
     breaker_view_config_init(&view_config);
     view_config.name = "s/v{breaker}";
     view_config.directory = tree.path;
@@ -162,15 +164,18 @@ static void check_serve(const breaker_verdict_t *verdict, const breaker_snapshot
                         fuzz_text_t token, fuzz_text_t asset)
 {
     const breaker_release_t *release = release_of(snapshot, token);
-    const char *path = verdict->asset->path;
+    const breaker_store_t *store;
+    const char *path;
 
     assert(release != NULL);
-    assert(breaker_release_store(release, 0) != NULL);
-    assert(breaker_store_find(breaker_release_store(release, 0), asset.base, asset.len) ==
-           verdict->asset);
+    store = breaker_release_store(release, 0);
+    assert(store != NULL);
+    assert(breaker_store_find(store, asset.base, asset.len) == verdict->asset);
+    path = stores_path(store, verdict->asset);
+    assert(path != NULL);
     /* the very path, or the index file of a directory */
-    assert(verdict->asset->path_len >= asset.len && memcmp(path, asset.base, asset.len) == 0);
-    if (verdict->asset->path_len != asset.len) {
+    assert(strlen(path) >= asset.len && memcmp(path, asset.base, asset.len) == 0);
+    if (path[asset.len] != '\0') {
         assert(asset.len == 0 || asset.base[asset.len - 1] == '/');
         assert(strcmp(path + asset.len, "index.html") == 0);
     }

@@ -265,7 +265,6 @@ static void the_same_bytes_are_read_at_the_address_and_sent_from_the_file(void *
 
             assert_non_null(variant);
             assert_int_equal(variant->memory_fd >= 0, variant->len >= BREAKER_SENDFILE_MIN);
-            assert_int_equal(variant->owns_base, variant->memory_fd < 0);
             if (variant->memory_fd < 0)
                 continue;
             assert_int_equal(variant->memory_offset % PAGE, 0);
@@ -485,7 +484,6 @@ static void assert_served_without_files(fixture_t *fixture)
     assert_true((fd = openat(fixture->scratch.fd, "x.css", O_RDONLY | O_CLOEXEC)) >= 0);
     assert_int_equal(read(fd, expected, 50000), 50000);
     assert_memory_equal(identity_of(fixture, "x.css")->base, expected, 50000);
-    assert_true(identity_of(fixture, "x.css")->owns_base);
     close(fd);
     free(expected);
 }
@@ -519,20 +517,22 @@ static void without_pages_the_rest_is_allocated(void **state)
 {
     breaker__sealed_t sealed = {0};
     breaker_variant_t first = {.memory_fd = -1}, second = {.memory_fd = -1};
+    breaker__sealed_file_t *file;
     char *dst;
 
     (void)state;
     assert_non_null(dst = breaker__sealed_begin(&sealed, 5, &first));
     memcpy(dst, "first", 5);
-    breaker__sealed_keep(&sealed, 5);
+    file = breaker__sealed_keep(&sealed, 5);
     refuse_pages = true;
     assert_null(breaker__sealed_begin(&sealed, 5, &second));
     assert_null(second.base);
     assert_int_equal(second.memory_fd, -1);
     refuse_pages = false;
     assert_null(breaker__sealed_begin(&sealed, 5, &second));
-    assert_memory_equal(first.base, "first", 5);
     breaker__sealed_dispose(&sealed);
+    assert_memory_equal(first.base, "first", 5);
+    breaker__sealed_let_go(file, 5);
 }
 
 /* ---- the files themselves ---- */
@@ -541,6 +541,7 @@ static void what_was_not_kept_is_written_over(void **state)
 {
     breaker__sealed_t sealed = {0};
     breaker_variant_t given_up = {0}, kept = {0}, next = {0};
+    breaker__sealed_file_t *file;
     char *dst;
 
     (void)state;
@@ -549,15 +550,17 @@ static void what_was_not_kept_is_written_over(void **state)
     assert_int_equal(given_up.base[PAGE], 'x'); /* as a file is hashed that then proves changed */
     assert_ptr_equal(breaker__sealed_begin(&sealed, PAGE + 1, &kept), dst);
     memset(dst, 'k', PAGE + 1);
-    breaker__sealed_keep(&sealed, PAGE + 1);
+    file = breaker__sealed_keep(&sealed, PAGE + 1);
     assert_ptr_equal(kept.base, given_up.base);
     assert_non_null(dst = breaker__sealed_begin(&sealed, 1, &next));
     *dst = 'n';
-    breaker__sealed_keep(&sealed, 1);
+    assert_ptr_equal(breaker__sealed_keep(&sealed, 1), file);
     assert_ptr_equal(next.base, kept.base + 2 * PAGE);
     assert_int_equal(next.memory_offset, 2 * PAGE);
     assert_int_equal(kept.base[PAGE], 'k');
     assert_int_equal(*next.base, 'n');
+    breaker__sealed_let_go(file, PAGE + 1);
+    breaker__sealed_let_go(file, 1);
     breaker__sealed_dispose(&sealed);
 }
 
@@ -566,6 +569,7 @@ static void a_full_file_is_sealed_and_another_begun(void **state)
     breaker__sealed_t sealed = {.file_size = 4 * PAGE};
     const size_t pages[] = {3, 1, 2, 3, 9, 1};
     const size_t files[] = {0, 0, 1, 2, 3, 4};
+    breaker__sealed_file_t *kept[6];
     breaker_variant_t variants[6];
     size_t before = count_descriptors();
 
@@ -575,11 +579,11 @@ static void a_full_file_is_sealed_and_another_begun(void **state)
 
         assert_non_null(dst);
         memset(dst, 'a' + (int)i, pages[i] * PAGE);
-        breaker__sealed_keep(&sealed, pages[i] * PAGE);
-        assert_int_equal(sealed.num_files, files[i] + 1);
-        assert_int_equal(variants[i].memory_fd, sealed.files[files[i]].fd);
+        kept[i] = breaker__sealed_keep(&sealed, pages[i] * PAGE);
+        assert_int_equal(variants[i].memory_fd, kept[i]->fd);
+        assert_int_equal(i != 0 && kept[i] == kept[i - 1], i != 0 && files[i] == files[i - 1]);
+        assert_int_equal(count_descriptors(), before + files[i] + 1);
     }
-    assert_int_equal(count_descriptors(), before + 5);
     for (size_t i = 0; i != 6; ++i) {
         int seals = fcntl(variants[i].memory_fd, F_GET_SEALS, 0);
 
@@ -592,6 +596,36 @@ static void a_full_file_is_sealed_and_another_begun(void **state)
     breaker__sealed_finish(&sealed);
     assert_int_equal(fcntl(variants[5].memory_fd, F_GET_SEALS, 0) & F_SEAL_WRITE, F_SEAL_WRITE);
     breaker__sealed_dispose(&sealed);
+    assert_int_equal(count_descriptors(), before + 5);
+    for (size_t i = 0; i != 6; ++i)
+        breaker__sealed_let_go(kept[i], pages[i] * PAGE);
+    assert_int_equal(count_descriptors(), before);
+}
+
+static void a_file_lives_as_long_as_a_body_in_it(void **state)
+{
+    breaker__sealed_t sealed = {0};
+    breaker__sealed_file_t *kept[4] = {0};
+    breaker_variant_t variants[4];
+    size_t before = count_descriptors();
+
+    (void)state;
+    for (size_t i = 0; i != 4; ++i) {
+        memset(breaker__sealed_begin(&sealed, PAGE, &variants[i]), 'a' + (int)i, PAGE);
+        kept[i] = breaker__sealed_keep(&sealed, PAGE);
+    }
+    assert_false(breaker__sealed_is_sparse(kept[0]));
+    breaker__sealed_dispose(&sealed);
+    breaker__sealed_let_go(kept[0], PAGE);
+    breaker__sealed_let_go(kept[1], PAGE);
+    assert_false(breaker__sealed_is_sparse(kept[3]));
+    breaker__sealed_let_go(kept[2], PAGE);
+    assert_true(breaker__sealed_is_sparse(kept[3]));
+    assert_int_equal(variants[3].base[PAGE - 1], 'd');
+    /* who wrote it has gone: nobody can write any more */
+    assert_int_equal(fcntl(variants[3].memory_fd, F_GET_SEALS, 0) & F_SEAL_WRITE, F_SEAL_WRITE);
+    assert_int_equal(count_descriptors(), before + 1);
+    breaker__sealed_let_go(kept[3], PAGE);
     assert_int_equal(count_descriptors(), before);
 }
 
@@ -615,6 +649,7 @@ int main(void)
         CASE(without_pages_the_rest_is_allocated),
         CASE(what_was_not_kept_is_written_over),
         CASE(a_full_file_is_sealed_and_another_begun),
+        CASE(a_file_lives_as_long_as_a_body_in_it),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -25,14 +25,16 @@ typedef struct st_breaker_release_hooks_t {
     void *data;
     /**
      * Tells the media type of an asset and whether it is worth compressing. `path` is NUL-ended.
-     * The type returned is copied. NULL, as a hook or as an answer, means
-     * application/octet-stream, not compressible.
+     * The type returned is copied. NULL, as a hook or as an answer, and what is empty, longer than
+     * 1,024 bytes or has control characters, means application/octet-stream, not compressible.
      */
     const char *(*type_of)(void *data, const breaker_view_t *view, const char *path,
                            bool *ret_compressible);
     /**
      * Prepares the answer for a variant before anyone can see it; what it returns is kept in
-     * `variant->prepared`. NULL is a legal answer.
+     * `variant->prepared`. NULL is a legal answer. It serves for every path with this content and
+     * type, in every release, and in every view that says the same of its answers and has the same
+     * `data`; so it must depend on nothing else of the view.
      */
     void *(*prepare)(void *data, const breaker_view_t *view, const breaker_asset_t *asset,
                      const breaker_variant_t *variant);
@@ -50,7 +52,8 @@ typedef struct st_breaker_release_hooks_t {
 
 /**
  * A release: the bytes that belong together, one store a view, under one id. Counted references;
- * immutable but for variants that appear. References may be taken and dropped on any thread.
+ * immutable but for variants that appear. What it has in common with others is here once.
+ * References may be taken and dropped on any thread.
  */
 typedef struct st_breaker_release_t breaker_release_t;
 

@@ -28,48 +28,53 @@ extern "C" {
 
 /**
  * A variant: the bytes of an asset in one encoding, ready to be sent. Immutable once it can be
- * seen, but for what is known of its file; it lives as long as its store.
+ * seen, but for what is known of its file; it lives as long as its asset.
  */
 typedef struct st_breaker_variant_t {
     breaker_encoding_t encoding;
-    /** the bytes, or NULL when they are sent from `fd` */
+    /**
+     * an open descriptor for positioned reads, or -1 when the bytes are in memory, or not here at
+     * all (`breaker_variant_probe`)
+     */
+    int fd;
+    /** the bytes, or NULL when they are sent from `fd`, or not here */
     const char *base;
     uint64_t len;
     /**
      * A descriptor and an offset in it at which the same `len` bytes as at `base` are found, for
      * sendfile(2); -1 when there is none. Bodies in memory of BREAKER_SENDFILE_MIN bytes and more
      * have one, wherever the system has memory files (memfd_create(2)) and seals for them (Linux
-     * 5.1). Many bodies share the descriptor: it is the store's, lives as long as the store, and
-     * its file offset is not to be used. What it reads is immutable: sealed against write(2),
-     * growing and shrinking. Any thread, any number of sends at a time.
+     * 5.1). Many bodies share the descriptor: it lives as long as any of them, and its file offset
+     * is not to be used. What it reads is immutable: sealed against write(2), growing and
+     * shrinking. Any thread, any number of sends at a time.
      */
-    int memory_fd;
     uint64_t memory_offset;
-    /** an open descriptor for positioned reads, or -1 when the bytes are in memory */
-    int fd;
+    int memory_fd;
     /** strong, made from the encoded bytes, quotes included, NUL-ended */
     char etag[BREAKER_ETAG_LEN + 1];
     /** what `breaker_release_hooks_t.prepare` returned; released by `unprepare` */
     void *prepared;
-    /** whether `base` is this variant's own allocation */
-    bool owns_base;
-    /** private: what is known of the file of `fd`, or NULL; owned */
+    /** private: whose bytes these are; borrowed: the asset keeps it */
+    struct st_breaker__blob_t *_blob;
+    /** private: what is known of the file of `fd`, or NULL; borrowed */
     struct st_breaker__disk_t *_disk;
 } breaker_variant_t;
 
 /**
- * An asset: one file of a view's tree. Everything but its variants is immutable once the store is
- * loaded; a variant may appear later, when the background has made it, and then stays.
+ * An asset: a content as a view answers with it. Several paths, views and releases may have one:
+ * the paths are the store's. Everything but its variants is immutable; a variant in another
+ * encoding may appear, when the background has made it, and then stays; and an identity variant
+ * whose bytes were not here is followed by one that has them.
  */
 typedef struct st_breaker_asset_t {
-    /** logical path, "css/site.css": decoded bytes, no leading slash, NUL-ended */
-    const char *path;
-    size_t path_len;
     /** media type, NUL-ended */
     const char *type;
     /** whether encodings are worth making */
     bool compressible;
-    /** modification time, never in the future of the load, and the same as an HTTP date */
+    /**
+     * modification time of the file that was met first with this content, never in the future of
+     * its load, and the same as an HTTP date
+     */
     int64_t last_modified_s;
     char last_modified[BREAKER_HTTP_DATE_LEN + 1];
     /** SHA-256 of the identity bytes */

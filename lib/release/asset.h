@@ -1,0 +1,65 @@
+#ifndef BREAKER_RELEASE_ASSET_H
+#define BREAKER_RELEASE_ASSET_H
+
+#include <stdatomic.h>
+#include <breaker/store.h>
+#include "release/blobs.h"
+#include "release/body.h"
+#include "release/kind.h"
+
+/**
+ * An asset and what it shares: there is one for a blob and a kind, whichever releases, views and
+ * paths have it. Counted references, taken and dropped on any thread.
+ */
+typedef struct st_breaker__shared_asset_t {
+    breaker_asset_t asset; /* the first member: what others see */
+    atomic_size_t refs;
+    breaker__blob_t *blob;                   /* owned reference */
+    breaker__kind_t *kind;                   /* owned reference */
+    struct st_breaker__shared_asset_t *next; /* of the same blob; under the table's lock */
+    /** the identity bytes or, of a blob that was ABSENT when the asset was made, none */
+    breaker_variant_t identity;
+    /**
+     * owned: then the identity bytes, once there are some, with the same prepared answer; who holds
+     * the variant without bytes keeps it
+     */
+    breaker_variant_t *filled;
+} breaker__shared_asset_t;
+
+/**
+ * Finds the asset of a blob and a kind, or makes it: its identity variant, and those in other
+ * encodings that the blob has already where the kind has any, prepared as answers of `view`.
+ * `last_modified_s` counts where it is made. The caller owns a reference. Fails with
+ * BREAKER_ERR_NO_MEMORY. Any thread.
+ */
+int breaker__asset_get(breaker__blob_t *blob, breaker__kind_t *kind, const breaker_view_t *view,
+                       int64_t last_modified_s, breaker_asset_t **ret_asset);
+/** Drops a reference. Any thread. */
+void breaker__asset_unref(breaker_asset_t *asset);
+
+/** The kind of an asset. Borrowed. */
+const breaker__kind_t *breaker__asset_kind(const breaker_asset_t *asset);
+
+/**
+ * Lets an asset be seen in an encoding that its blob has, prepared as an answer of `view`, where it
+ * is not yet. Fails with BREAKER_ERR_NO_MEMORY. The thread that makes encodings.
+ */
+int breaker__asset_attach(breaker_asset_t *asset, const breaker_view_t *view,
+                          const breaker__body_t *body);
+
+/** Bytes of memory that an asset takes with its variants, without bodies. */
+size_t breaker__asset_memory(const breaker_asset_t *asset);
+
+/** `breaker_asset_variant`, for loops: one acquire-load, paired with the one store below. */
+static inline const breaker_variant_t *breaker__asset_variant(const breaker_asset_t *asset,
+                                                              size_t encoding)
+{
+    return __atomic_load_n(&asset->_variants[encoding], __ATOMIC_ACQUIRE);
+}
+/** Lets a variant be seen. */
+static inline void breaker__asset_set_variant(breaker_asset_t *asset, breaker_variant_t *variant)
+{
+    __atomic_store_n(&asset->_variants[variant->encoding], variant, __ATOMIC_RELEASE);
+}
+
+#endif

@@ -1,0 +1,142 @@
+/*
+ * What makes the answers for one content differ. It is compared as a text, of which every part says
+ * how it begins and ends, so that no two different configurations have the same one; and it is kept
+ * once, so that assets of hundreds of files compare one pointer.
+ */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <breaker/error.h>
+#include "release/blob.h"
+#include "release/kind.h"
+
+/* ---- what a view says ---- */
+
+/* writes to nowhere when `dst` is NULL; returns where the next part begins */
+static size_t put(char *dst, size_t at, const void *base, size_t len)
+{
+    if (dst != NULL)
+        memcpy(dst + at, base, len);
+    return at + len;
+}
+
+/* a text and its NUL after a mark that it is there, or the mark that it is not */
+static size_t put_text(char *dst, size_t at, const char *text)
+{
+    if (text == NULL)
+        return put(dst, at, "-", 1);
+    at = put(dst, at, "+", 1);
+    return put(dst, at, text, strlen(text) + 1);
+}
+
+static size_t write_saying(char *dst, const breaker_view_config_t *config)
+{
+    size_t at = put(dst, 0, &config->cache_max_age_s, sizeof(config->cache_max_age_s));
+
+    at = put(dst, at, &config->encodings, sizeof(config->encodings));
+    /* the host's own, which it may look at when it prepares an answer */
+    at = put(dst, at, &config->data, sizeof(config->data));
+    at = put_text(dst, at, config->allow_origin);
+    at = put_text(dst, at, config->timing_allow_origin);
+    at = put_text(dst, at, config->resource_policy);
+    for (size_t i = 0; i != config->num_headers; ++i)
+        at = put_text(dst, at, config->headers[i]);
+    return at;
+}
+
+int breaker__saying_init(breaker__saying_t *saying, const breaker_view_t *view)
+{
+    const breaker_view_config_t *config = breaker_view_config(view);
+
+    saying->len = write_saying(NULL, config);
+    if ((saying->base = malloc(saying->len)) == NULL)
+        return BREAKER_ERR_NO_MEMORY;
+    write_saying(saying->base, config);
+    return 0;
+}
+
+void breaker__saying_dispose(breaker__saying_t *saying)
+{
+    free(saying->base);
+    *saying = (breaker__saying_t){0};
+}
+
+bool breaker__saying_equal(const breaker__saying_t *a, const breaker__saying_t *b)
+{
+    return a->len == b->len && memcmp(a->base, b->base, a->len) == 0;
+}
+
+/* ---- kinds ---- */
+
+static bool is_kind(const breaker__kind_t *kind, const breaker__saying_t *saying, const char *type,
+                    bool compressible)
+{
+    return kind->compressible == compressible && kind->saying_len == saying->len &&
+           strcmp(kind->type, type) == 0 && memcmp(kind->texts, saying->base, saying->len) == 0;
+}
+
+static breaker__kind_t *create(const breaker_view_t *view, const breaker__saying_t *saying,
+                               const char *type, bool compressible)
+{
+    size_t type_size = strlen(type) + 1;
+    breaker__kind_t *kind = malloc(sizeof(*kind) + saying->len + type_size);
+
+    if (kind == NULL)
+        return NULL;
+    *kind = (breaker__kind_t){.compressible = compressible,
+                              .encodings = breaker_view_config(view)->encodings,
+                              .type = kind->texts + saying->len,
+                              .saying_len = saying->len};
+    memcpy(kind->texts, saying->base, saying->len);
+    memcpy(kind->texts + saying->len, type, type_size);
+    return kind;
+}
+
+breaker__kind_t *breaker__kind_get(breaker__blobs_t *blobs, const breaker_view_t *view,
+                                   const breaker__saying_t *saying, const char *type,
+                                   bool compressible)
+{
+    breaker__kind_t *kind;
+
+    breaker__blobs_lock(blobs);
+    for (kind = blobs->kinds; kind != NULL; kind = kind->next)
+        if (is_kind(kind, saying, type, compressible))
+            break;
+    if (kind == NULL && (kind = create(view, saying, type, compressible)) != NULL) {
+        kind->next = blobs->kinds;
+        blobs->kinds = kind;
+    }
+    if (kind != NULL)
+        ++kind->refs;
+    breaker__blobs_unlock(blobs);
+    return kind;
+}
+
+breaker__kind_t *breaker__kind_ref(breaker__blobs_t *blobs, breaker__kind_t *kind)
+{
+    breaker__blobs_lock(blobs);
+    assert(kind->refs != 0);
+    ++kind->refs;
+    breaker__blobs_unlock(blobs);
+    return kind;
+}
+
+void breaker__kind_unref_locked(breaker__blobs_t *blobs, breaker__kind_t *kind)
+{
+    breaker__kind_t **at = &blobs->kinds;
+
+    assert(kind->refs != 0);
+    if (--kind->refs != 0)
+        return;
+    for (; *at != kind; at = &(*at)->next)
+        assert(*at != NULL);
+    *at = kind->next;
+    free(kind);
+}
+
+void breaker__kind_unref(breaker__blobs_t *blobs, breaker__kind_t *kind)
+{
+    breaker__blobs_lock(blobs);
+    breaker__kind_unref_locked(blobs, kind);
+    breaker__blobs_unlock(blobs);
+}

@@ -1,0 +1,52 @@
+#ifndef BREAKER_RELEASE_KIND_H
+#define BREAKER_RELEASE_KIND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <breaker/view.h>
+#include "release/blobs.h"
+
+/**
+ * What a view says of its answers, as a text that is compared: two views with the same one answer
+ * alike for the same content. A plain value.
+ */
+typedef struct st_breaker__saying_t {
+    char *base; /* owned */
+    size_t len;
+} breaker__saying_t;
+
+/** Fails with BREAKER_ERR_NO_MEMORY. */
+int breaker__saying_init(breaker__saying_t *saying, const breaker_view_t *view);
+/** Takes a zeroed one as well. */
+void breaker__saying_dispose(breaker__saying_t *saying);
+bool breaker__saying_equal(const breaker__saying_t *a, const breaker__saying_t *b);
+
+/**
+ * What the answers for a content depend on besides it: media type, whether encodings are worth
+ * making, and what the view says. There is one of each in a table of blobs, so that equal ones have
+ * one address. Counted under the table's lock.
+ */
+typedef struct st_breaker__kind_t {
+    struct st_breaker__kind_t *next;
+    size_t refs;
+    bool compressible;
+    /** whether encodings are negotiated */
+    bool encodings;
+    const char *type; /* NUL-ended, in `texts` */
+    size_t saying_len;
+    /** the saying, then the type */
+    char texts[];
+} breaker__kind_t;
+
+/** Finds or makes one. The caller owns a reference. Returns NULL without memory. Any thread. */
+breaker__kind_t *breaker__kind_get(breaker__blobs_t *blobs, const breaker_view_t *view,
+                                   const breaker__saying_t *saying, const char *type,
+                                   bool compressible);
+/** Takes a reference and returns its argument. Any thread. */
+breaker__kind_t *breaker__kind_ref(breaker__blobs_t *blobs, breaker__kind_t *kind);
+/** Drops a reference. Any thread. */
+void breaker__kind_unref(breaker__blobs_t *blobs, breaker__kind_t *kind);
+/** The same for who holds the table's lock. */
+void breaker__kind_unref_locked(breaker__blobs_t *blobs, breaker__kind_t *kind);
+
+#endif
