@@ -30,7 +30,8 @@ PACKAGES_BENCH="nginx-light libnginx-mod-http-brotli-static
     python3 python3-brotli python3-h2 python3-doc gnuplot-nox fonts-dejavu-core"
 
 # bench/rollout/run.sh and deploy/rollout.sh
-PACKAGES_ROLLOUT="haproxy nginx-light redis-server iproute2 python3 gnuplot-nox fonts-dejavu-core"
+PACKAGES_ROLLOUT="haproxy nginx-light redis-server iproute2 python3 python3-brotli
+    gnuplot-nox fonts-dejavu-core"
 
 # missing_packages PACKAGE…: those of them that are not installed.
 missing_packages() {

@@ -10,6 +10,7 @@ import os
 import signal
 import socket
 import tempfile
+import threading
 import time
 from pathlib import Path
 from types import TracebackType
@@ -116,6 +117,10 @@ class Fleet:
         self.ports = {PLAIN: ports.pop(), RETRYING: ports.pop()}
         self.nodes = [self._make_node(at, port, program) for at, port in enumerate(ports)]
         self._haproxy: Process | None = None
+        # set by another thread to end a rollout after the node that is under way
+        self.ended = threading.Event()
+        # what is happening, for whoever watches
+        self.story = ""
         self.deploys: list[Deploy] = []
 
     def _make_node(self, at: int, port: int, program: Path) -> Node:
@@ -182,8 +187,11 @@ class Fleet:
                 node.prepare(deploy)
         for node in self.nodes:
             due_s = time.monotonic() + pace_s
+            self.story = f"{node.name} gets release {deploy.number}"
             self._take(node, deploy)
-            time.sleep(max(0, due_s - time.monotonic()))
+            if self.ended.wait(max(0, due_s - time.monotonic())):
+                return
+        self.story = f"all have release {deploy.number}"
 
     def next_deploy(self, is_rollback: bool) -> Deploy:
         """A release that was never there, or the one before the current one."""

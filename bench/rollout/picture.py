@@ -11,7 +11,7 @@ sys.path.append(str(Path(__file__).resolve().parents[1]))
 import plots  # pylint: disable=wrong-import-position
 
 PUBLISHED = plots.PUBLISHED / "rollout.svg"
-WIDTH, HEIGHT = 860, 440
+WIDTH, HEIGHT = 900, 460
 # what is shown, of which balancer, and how
 _BARS = (
     ("failed_loads", "plain", "failed loads", "#d1495b"),
@@ -50,11 +50,13 @@ def _script(facts: dict) -> str:
         f"four nodes behind HAProxy, {num} rollouts {scale['cycle_s']} s apart, lazy modules up to"
         f" {scale['lazy_within_s']} s after the page; {facts['date']}"
     )
-    script = plots.FRAME + "set style data histograms\nset style histogram clustered gap 1.2\n"
-    script += "set boxwidth 0.92 relative\nset xtics nomirror scale 0\nset yrange [0:10000]\n"
-    script += f"set title {plots.quote('Of 10,000 page loads during rolling deploys')} font ',14'\n"
-    script += "set key outside bottom center horizontal maxrows 2 samplen 1\nset bmargin 10\n"
-    script += f"set label 99 {plots.quote(about)} at screen 0.5,0.03 center"
+    script = plots.FRAME + "set style data histograms\nset style histogram clustered gap 1\n"
+    script += "set boxwidth 0.92 relative\nset xtics nomirror scale 0 textcolor rgb '#333333'\n"
+    script += "set yrange [0:10500]\nset ytics 0,2000,10000\nset xrange [-0.6:4.6]\n"
+    script += f"set label 98 {plots.quote('Of 10,000 page loads during rolling deploys')}"
+    script += " at screen 0.5,0.95 center font ',14'\nset tmargin 5\nset bmargin 7\n"
+    script += "set key at screen 0.5,0.91 center top horizontal maxrows 2 samplen 1 width 2\n"
+    script += f"set label 99 {plots.quote(about)} at screen 0.5,0.04 center"
     script += " textcolor rgb '#777777' font ',10'\n"
     bars = []
     for at, (_, _, title, colour) in enumerate(_BARS):
@@ -63,8 +65,8 @@ def _script(facts: dict) -> str:
         bars.append(f"{source} using {at + 2}:xtic(1) title {plots.quote(title)} {style}")
     # a bar that is not there shall be seen to be zero
     bars += [
-        f"'' using ($0 + {(at - 1.5) * 0.19:.3f}):{at + 2}:(sprintf('%d', ${at + 2}))"
-        " with labels offset 0,0.6 font ',10' notitle"
+        f"'' using ($0 + {(at - 1.5) * 0.2:.3f}):{at + 2}:(sprintf('%d', ${at + 2}))"
+        " with labels offset 0,0.5 font ',8' notitle"
         for at in range(len(_BARS))
     ]
     return script + "plot " + ", \\\n  ".join(bars) + "\n"

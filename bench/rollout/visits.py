@@ -193,7 +193,8 @@ class Visit:
             url = urljoin(url, answer.headers["location"])
         assert answer is not None
         if answer.status != 200:
-            self._fail(path, f"status {answer.status}{self._why(asked)}", answer)
+            what = f"status {answer.status}" + (" after a redirect" if hops else "")
+            self._fail(path, what + self._why(asked), answer)
             return None, url, hops, 0
         return answer, url, hops, time.monotonic() - began_s
 
