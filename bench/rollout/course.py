@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from audience import Audience
+from faults import Faults
 from fleet import PLAIN, Fleet
 from modes import Deploy
 from visits import Cache, Plan, Visit
@@ -105,10 +106,14 @@ class Outcome:
     seconds: float
     # seconds from the beginning of a rollout to its end, of each
     rollouts_s: list[float] = field(default_factory=list)
+    faults: dict[str, int] = field(default_factory=dict)
 
 
-def run(fleet: Fleet, scale: Scale, tell: Callable[[str], None]) -> Outcome:
-    """Runs the whole course. What happens is told in lines."""
+def run(
+    fleet: Fleet, scale: Scale, tell: Callable[[str], None], faults: Faults | None = None
+) -> Outcome:
+    """Runs the whole course, with faults all the way where there are any. What happens is told in
+    lines."""
     began_s = time.monotonic()
     regular = Regular(fleet)
     cold_bytes = regular.visit()
@@ -118,21 +123,28 @@ def run(fleet: Fleet, scale: Scale, tell: Callable[[str], None]) -> Outcome:
     took_s = []
     try:
         time.sleep(WARM_UP_S)
+        if faults is not None:
+            faults.start()
         due_s = time.monotonic()
         for index in range(1, scale.rollouts + 1):
             deploy = fleet.next_deploy(scale.is_rollback(index))
             took_s.append(_roll(fleet, deploy, scale, regular))
             tell(_line(index, scale, deploy, audience))
-            if scale.has_outage(index) and not fleet.mode.is_hashed:
+            if scale.has_outage(index) and faults is None and not fleet.mode.is_hashed:
                 _lose_redis(fleet)
             due_s = max(due_s + scale.cycle_s, time.monotonic())
             audience.check()
             time.sleep(max(0, due_s - time.monotonic()))
+        if faults is not None:
+            faults.end()
         figures = audience.finish()
     finally:
+        if faults is not None:
+            faults.end()
         audience.close()
     warm = statistics.median(regular.after_deploys)
-    return Outcome(figures, cold_bytes, warm, time.monotonic() - began_s, took_s)
+    counts = dict(faults.counts) if faults is not None else {}
+    return Outcome(figures, cold_bytes, warm, time.monotonic() - began_s, took_s, counts)
 
 
 def _roll(fleet: Fleet, deploy: Deploy, scale: Scale, regular: Regular) -> float:

@@ -9,6 +9,7 @@ import contextlib
 import os
 import signal
 import socket
+import subprocess
 import tempfile
 import threading
 import time
@@ -21,6 +22,8 @@ from nodes import BreakerNode, Failure, NginxNode, Node, Process, answers
 from timeline import Timeline
 
 NUM_NODES = 4
+# of an archive that shall be filled
+ARCHIVE_SIZE = "64m"
 # how the balancers are called wherever figures are told apart
 PLAIN, RETRYING = "plain", "retrying"
 
@@ -103,9 +106,14 @@ class Fleet:
     """Use it as a context: it is there from the first line of the body, and goes with the last."""
 
     def __init__(
-        self, mode: Mode, program: Path, network: Loopback | Namespaces | None = None
+        self,
+        mode: Mode,
+        program: Path,
+        network: Loopback | Namespaces | None = None,
+        has_small_archives: bool = False,
     ) -> None:
         self.mode = mode
+        self.has_small_archives = has_small_archives
         self.timeline = Timeline()
         self.network = network or Loopback()
         self._scratch = tempfile.TemporaryDirectory(prefix="breaker-rollout-")
@@ -117,6 +125,7 @@ class Fleet:
         self.ports = {PLAIN: ports.pop(), RETRYING: ports.pop()}
         self.nodes = [self._make_node(at, port, program) for at, port in enumerate(ports)]
         self._haproxy: Process | None = None
+        self._mounted: list[Path] = []
         # set by another thread to end a rollout after the node that is under way
         self.ended = threading.Event()
         # what is happening, for whoever watches
@@ -139,6 +148,9 @@ class Fleet:
 
     def __enter__(self) -> "Fleet":
         try:
+            if self.has_small_archives:
+                for node in self.nodes:
+                    self._mount(node.directory / "archive")
             if not self.mode.is_hashed:
                 self.redis.start()
             first = Deploy(0, 0)
@@ -159,6 +171,12 @@ class Fleet:
     ) -> None:
         self.close()
 
+    def _mount(self, place: Path) -> None:
+        place.mkdir()
+        words = ["-t", "tmpfs", "-o", f"size={ARCHIVE_SIZE}", "tmpfs", str(place)]
+        subprocess.run(["mount", *words], check=True)
+        self._mounted.append(place)
+
     def _start_haproxy(self) -> None:
         servers = "".join(f"    server {n.name} {n.host}:{n.port}\n" for n in self.nodes)
         text = _HAPROXY.format(health=self.nodes[0].health)
@@ -174,10 +192,11 @@ class Fleet:
             self._haproxy.wait_until_answers(f"http://{LOOPBACK}:{port}/")
 
     def _take(self, node: Node, deploy: Deploy) -> None:
-        if not self.mode.is_hashed:
-            self.timeline.note(node.name, None)
-        node.take(deploy)
-        self.timeline.note(node.name, deploy.number)
+        with node.lock:
+            if not self.mode.is_hashed:
+                self.timeline.note(node.name, None)
+            node.take(deploy)
+            self.timeline.note(node.name, deploy.number)
 
     def roll(self, deploy: Deploy, pace_s: float) -> None:
         """Brings a release to one node after another, a node every `pace_s` seconds at most."""
@@ -212,4 +231,7 @@ class Fleet:
         for node in self.nodes:
             node.end(signal.SIGTERM)
         self.redis.kill()
+        for place in self._mounted:
+            subprocess.run(["umount", str(place)], check=True)
+        self._mounted.clear()
         self._scratch.cleanup()

@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import subprocess
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -99,6 +100,8 @@ class Node:
         self.directory = directory
         self.prefix = prefix
         self.process: Process | None = None
+        # held by whoever restarts, pauses or kills it
+        self.lock = threading.Lock()
         directory.mkdir(parents=True)
 
     @property

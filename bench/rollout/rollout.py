@@ -6,6 +6,7 @@ who load the page as browsers do, and the same course of deploys, rollbacks and 
 
 import argparse
 import json
+import os
 import platform
 import signal
 import sys
@@ -16,8 +17,10 @@ from pathlib import Path
 import course
 import picture
 import table
-from fleet import Fleet
+from faults import Faults
+from fleet import NUM_NODES, Fleet
 from modes import MODES, Mode
+from network import Loopback, Namespaces
 from nodes import Failure
 
 
@@ -43,6 +46,10 @@ def read_arguments() -> argparse.Namespace:
         default="h2o-breaker",
         help="the program that is measured",
     )
+    parser.add_argument(
+        "--faults", action="store_true", help="mode b alone, with a fault every second"
+    )
+    parser.add_argument("--seed", type=int, help="of the faults")
     parser.add_argument("--visitors", type=float, metavar="N", help="page loads a second")
     parser.add_argument(
         "--publish", action="store_true", help="write the README's plot into bench/plots/ as well"
@@ -59,8 +66,28 @@ def scale_of(arguments: argparse.Namespace) -> course.Scale:
 def measure(mode: Mode, program: Path, scale: course.Scale) -> dict:
     print(f"({mode.letter}) {mode.title}", flush=True)
     with Fleet(mode, program) as fleet:
-        outcome = course.run(fleet, scale, lambda line: print(line, flush=True))
+        outcome = course.run(fleet, scale, tell)
     return {"letter": mode.letter, "title": mode.title, **asdict(outcome)}
+
+
+def measure_with_faults(mode: Mode, program: Path, scale: course.Scale, seed: int) -> dict:
+    """Root has nodes in network namespaces, between which packets can be dropped."""
+    is_root = os.getuid() == 0
+    if not is_root:
+        print("without root no packets are dropped and no archive is full", file=sys.stderr)
+    network = Namespaces(NUM_NODES) if is_root else Loopback()
+    print(f"({mode.letter}) {mode.title}, a fault every second, seed {seed}", flush=True)
+    try:
+        with Fleet(mode, program, network, has_small_archives=is_root) as fleet:
+            outcome = course.run(fleet, scale, tell, Faults(fleet, seed))
+    finally:
+        network.close()
+    title = f"{mode.title}, a fault every second"
+    return {"letter": mode.letter, "title": title, "seed": seed, **asdict(outcome)}
+
+
+def tell(line: str) -> None:
+    print(line, flush=True)
 
 
 def main() -> int:
@@ -73,7 +100,12 @@ def main() -> int:
     chosen = [mode for mode in MODES if not arguments.mode or mode.letter in arguments.mode]
     program = arguments.build / "bin" / arguments.flavour
     try:
-        modes = [measure(mode, program, scale) for mode in chosen]
+        if arguments.faults:
+            seed = int(time.time()) if arguments.seed is None else arguments.seed
+            held = next(mode for mode in MODES if mode.is_held)
+            modes = [measure_with_faults(held, program, scale, seed)]
+        else:
+            modes = [measure(mode, program, scale) for mode in chosen]
     except Failure as failure:
         print(f"rollout: {failure}", file=sys.stderr)
         return 1
@@ -85,10 +117,12 @@ def main() -> int:
         "scale": asdict(scale),
         "modes": modes,
     }
-    (directory / "result.json").write_text(json.dumps(facts, indent=1))
+    name = "faults" if arguments.faults else "result"
+    (directory / f"{name}.json").write_text(json.dumps(facts, indent=1))
     text = f"{table.as_markdown(modes)}\n\n{table.explained(modes)}\n"
-    (directory / "table.txt").write_text(text)
-    picture.draw(facts, directory, arguments.publish)
+    (directory / f"{name}.txt").write_text(text)
+    if not arguments.faults:
+        picture.draw(facts, directory, arguments.publish)
     print(f"\nper 10,000 page loads:\n\n{text}")
     return 0
 

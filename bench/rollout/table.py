@@ -61,4 +61,7 @@ def explained(modes: Iterable[dict]) -> str:
             told = figures["explained"]
             lines.append(f"({mode['letter']}), {_BALANCERS[via]}: " + ("" if told else "none"))
             lines += [f"  {count:7,}  {what}" for what, count in told.items()]
+        if mode["faults"]:
+            told = ", ".join(f"{name} {count}" for name, count in sorted(mode["faults"].items()))
+            lines.append(f"faults: {told}")
     return "\n".join(lines)

@@ -35,11 +35,12 @@ class Timeline:
         )
 
     def faults_at(self, at_s: float) -> list[str]:
-        return [
+        found = {
             name
             for began_s, ended_s, name in self._faults
             if began_s - _AROUND_S < at_s < ended_s + _AROUND_S
-        ]
+        }
+        return sorted(found)
 
     def explain(self, event: dict) -> str:
         """In a few words: what came, and what the node was that it came from."""
