@@ -54,8 +54,8 @@ class Scale:
 
 
 QUICK = Scale(4, 1, 1, cycle_s=11, pace_s=1.5, lazy_within_s=15, per_s=30)
-NORMAL = Scale(13, 3, 3, cycle_s=20, pace_s=1.5, lazy_within_s=60, per_s=30)
-LONG = Scale(50, 10, 5, cycle_s=20, pace_s=1.5, lazy_within_s=60, per_s=30)
+NORMAL = Scale(13, 3, 3, cycle_s=20, pace_s=1.5, lazy_within_s=60, per_s=15)
+LONG = Scale(50, 10, 5, cycle_s=20, pace_s=1.5, lazy_within_s=60, per_s=15)
 
 
 class _Bytes:
