@@ -93,7 +93,7 @@ static bool keep_header(breaker__page_t *page, h2o_req_t *req, const traits_t *t
          * its conditions */
         if (traits->safe && name == &H2O_TOKEN_IF_NONE_MATCH->buf)
             drop = traits->wants_page ? BREAKER__ETAG_DROP_UNMARKED : BREAKER__ETAG_DROP_STALE;
-        header->value = breaker__etag_restore(&req->pool, header->value, page->plan->mark, drop,
+        header->value = breaker__etag_restore(&req->pool, header->value, page->plan->own.mark, drop,
                                               &page->restored);
         return header->value.len != 0;
     }

@@ -73,7 +73,7 @@ static h2o_headers_t new_headers(h2o_req_t *req)
 /* Marks a tag, or says that the header goes. */
 static bool mark_etag(const breaker__page_t *page, h2o_req_t *req, h2o_header_t *header)
 {
-    header->value = breaker__etag_mark(&req->pool, header->value, page->plan->mark);
+    header->value = breaker__etag_mark(&req->pool, header->value, page->prefixes->mark);
     return header->value.len != 0;
 }
 
@@ -118,7 +118,11 @@ static void mend_page(const breaker__page_t *page, h2o_req_t *req, breaker_codin
                              H2O_STRLIT("accept-encoding"));
 }
 
-/* A 304 confirms the tag that the client named, not the one that the application was shown. */
+/*
+ * A 304 confirms the tag that the client named, not the one that the application was shown. Where
+ * the application says that it is of another release than the client's copy, it has compared the
+ * two all the same, and the copy's assets are as good as they were.
+ */
 static void mend_not_modified(const breaker__page_t *page, h2o_req_t *req)
 {
     ssize_t at = h2o_find_header(&req->res.headers, H2O_TOKEN_ETAG, -1);
@@ -178,5 +182,5 @@ h2o_ostream_t **breaker__page_setup_response(breaker__page_t *page, h2o_req_t *r
         return slot;
     }
     mend_page(page, req, coding);
-    return has_body(req) ? breaker__page_stream(page->plan, req, decoder, slot) : slot;
+    return has_body(req) ? breaker__page_stream(page->prefixes, req, decoder, slot) : slot;
 }

@@ -249,7 +249,7 @@ static page_memory_t *create_memory(h2o_req_t *req, breaker_decoder_t *decoder)
     return memory;
 }
 
-h2o_ostream_t **breaker__page_stream(const breaker__plan_t *plan, h2o_req_t *req,
+h2o_ostream_t **breaker__page_stream(const breaker__prefixes_t *prefixes, h2o_req_t *req,
                                      breaker_decoder_t *decoder, h2o_ostream_t **slot)
 {
     page_stream_t *self = (void *)h2o_add_ostream(req, sizeof(*self), slot);
@@ -262,6 +262,6 @@ h2o_ostream_t **breaker__page_stream(const breaker__plan_t *plan, h2o_req_t *req
     self->generator = (h2o_generator_t){on_proceed, on_generator_stop};
     self->whole = req->res.content_length != SIZE_MAX;
     self->memory = create_memory(req, decoder);
-    breaker_substitute_init(&self->substitute, plan->pairs, plan->num_pairs);
+    breaker_substitute_init(&self->substitute, prefixes->pairs, prefixes->num_pairs);
     return &self->super.next;
 }

@@ -12,6 +12,8 @@
 
 #define PREFIX_HEADER "X-Breaker-Prefix"
 
+enum { NODE_HEADERS_MAX = 3 };
+
 /* ---- the names of headers ---- */
 
 /* "X-Breaker-Prefix" with "-Run" for each run of letters and digits in [at, end) */
@@ -96,41 +98,40 @@ static void add_views_of(breaker__plan_t *plan, const breaker_node_t *node)
         add_view_header(plan, breaker_node_view(node, i), "", 0);
 }
 
+/* what the path's first node says of itself */
+static void add_node_headers(breaker__plan_t *plan)
+{
+    const breaker_snapshot_view_t *view = plan->snapshot->views;
+    const breaker_release_t *release = plan->snapshot->release;
+    const breaker_release_id_t *id = release != NULL ? breaker_release_id(release) : NULL;
+
+    add_header(plan, H2O_STRLIT("X-Breaker-Token"), view->token.text, view->token.len);
+    add_header(plan, H2O_STRLIT(PREFIX_HEADER), view->prefix, view->prefix_len);
+    if (id != NULL && breaker_release_id_label_len(id) != 0)
+        add_header(plan, H2O_STRLIT("X-Breaker-Release-Label"), id->text,
+                   breaker_release_id_label_len(id));
+    assert(plan->num_headers <= NODE_HEADERS_MAX);
+}
+
 static void add_headers(breaker__plan_t *plan, breaker_node_t *const *earlier, size_t num_earlier)
 {
     const breaker_snapshot_view_t *views = plan->snapshot->views;
-    size_t num_others = count_views(earlier, num_earlier);
+    size_t num_others = count_views(earlier, num_earlier), num_not_ours;
 
-    plan->headers = h2o_mem_alloc_pool(&plan->pool, (num_others + plan->snapshot->num_views + 2) *
-                                                        sizeof(plan->headers[0]));
-    add_header(plan, H2O_STRLIT("X-Breaker-Token"), views->token.text, views->token.len);
-    add_header(plan, H2O_STRLIT(PREFIX_HEADER), views->prefix, views->prefix_len);
+    plan->headers = h2o_mem_alloc_pool(&plan->pool,
+                                       (num_others + plan->snapshot->num_views + NODE_HEADERS_MAX) *
+                                           sizeof(plan->headers[0]));
+    add_node_headers(plan);
     for (size_t i = 0; i != num_earlier; ++i)
         add_views_of(plan, earlier[i]);
+    num_not_ours = num_others != 0 ? plan->num_headers : 0;
     for (size_t i = 0; i != plan->snapshot->num_views; ++i)
         add_view_header(plan, views[i].view, views[i].prefix, views[i].prefix_len);
-    if (num_others != 0) {
-        plan->headers += num_others + 2;
-        plan->num_headers -= num_others + 2;
-    }
+    plan->headers += num_not_ours;
+    plan->num_headers -= num_not_ours;
 }
 
 /* ---- substitution and its mark ---- */
-
-static void add_pairs(breaker__plan_t *plan)
-{
-    size_t num = plan->snapshot->num_views;
-
-    plan->pairs = h2o_mem_alloc_pool(&plan->pool, num * sizeof(plan->pairs[0]));
-    for (size_t i = 0; i != num; ++i) {
-        const breaker_snapshot_view_t *view = plan->snapshot->views + i;
-        char *literal = h2o_mem_alloc_pool(&plan->pool, BREAKER_VIEW_PREFIX_MAX);
-        size_t len = breaker_view_prefix(view->view, BREAKER_PLACEHOLDER,
-                                         sizeof(BREAKER_PLACEHOLDER) - 1, literal);
-        plan->pairs[plan->num_pairs++] =
-            (breaker_substitution_t){literal, len, view->prefix, view->prefix_len};
-    }
-}
 
 static uint64_t hash_text(uint64_t hash, const char *base, size_t len)
 {
@@ -141,18 +142,75 @@ static uint64_t hash_text(uint64_t hash, const char *base, size_t len)
 }
 
 /* FNV-1a: nobody gains by two sets of prefixes with one mark, and it is the same on every node */
-static void set_mark(breaker__plan_t *plan)
+static void set_mark(breaker__prefixes_t *prefixes)
 {
     uint64_t hash = UINT64_C(0xcbf29ce484222325);
     char text[BREAKER__MARK_LEN + 1];
 
-    for (size_t i = 0; i != plan->num_pairs; ++i) {
-        const breaker_substitution_t *pair = plan->pairs + i;
+    for (size_t i = 0; i != prefixes->num_pairs; ++i) {
+        const breaker_substitution_t *pair = prefixes->pairs + i;
         hash = hash_text(hash, pair->literal, pair->literal_len);
         hash = hash_text(hash, pair->replacement, pair->replacement_len);
     }
     snprintf(text, sizeof(text), "%016" PRIx64, hash);
-    memcpy(plan->mark, text, BREAKER__MARK_LEN);
+    memcpy(prefixes->mark, text, BREAKER__MARK_LEN);
+}
+
+/* a view's prefix under a token: in the snapshot for its own, else in the plan's memory */
+static breaker_substitution_t make_pair(breaker__plan_t *plan, const breaker_snapshot_view_t *view,
+                                        const breaker_token_t *token)
+{
+    char *literal = h2o_mem_alloc_pool(&plan->pool, BREAKER_VIEW_PREFIX_MAX), *prefix;
+    size_t len = breaker_view_prefix(view->view, BREAKER_PLACEHOLDER,
+                                     sizeof(BREAKER_PLACEHOLDER) - 1, literal);
+
+    if (token == NULL)
+        return (breaker_substitution_t){literal, len, view->prefix, view->prefix_len};
+    prefix = h2o_mem_alloc_pool(&plan->pool, BREAKER_VIEW_PREFIX_MAX);
+    return (breaker_substitution_t){
+        literal, len, prefix, breaker_view_prefix(view->view, token->text, token->len, prefix)};
+}
+
+/* under one token for all views, or for NULL each under its own */
+static void fill_prefixes(breaker__plan_t *plan, const breaker_token_t *token,
+                          breaker__prefixes_t *dst)
+{
+    size_t num = plan->snapshot->num_views;
+
+    dst->pairs = h2o_mem_alloc_pool(&plan->pool, num * sizeof(dst->pairs[0]));
+    for (size_t i = 0; i != num; ++i)
+        dst->pairs[i] = make_pair(plan, plan->snapshot->views + i, token);
+    dst->num_pairs = num;
+    set_mark(dst);
+}
+
+/* ---- other releases ---- */
+
+static bool is_named(const breaker_release_id_t *id, h2o_iovec_t name)
+{
+    return h2o_memis(name.base, name.len, id->text, id->len) ||
+           h2o_memis(name.base, name.len, id->text, breaker_release_id_label_len(id));
+}
+
+const breaker__prefixes_t *breaker__plan_prefixes(breaker__plan_t *plan, h2o_iovec_t release)
+{
+    const breaker_ledger_t *ledger = &plan->snapshot->ledger;
+    const breaker_release_t *own = plan->snapshot->release;
+
+    if (own != NULL && is_named(breaker_release_id(own), release))
+        return &plan->own;
+    for (size_t at = breaker_ledger_size(ledger); at-- != 0;) {
+        const breaker_ledger_entry_t *entry = breaker_ledger_at(ledger, at);
+        if (!is_named(&entry->release, release))
+            continue;
+        if (plan->others[at] == NULL) {
+            breaker__prefixes_t *made = h2o_mem_alloc_pool(&plan->pool, sizeof(*made));
+            fill_prefixes(plan, &entry->token, made);
+            plan->others[at] = made;
+        }
+        return plan->others[at];
+    }
+    return NULL;
 }
 
 /* ---- the plan ---- */
@@ -177,7 +235,6 @@ breaker__plan_t *breaker__plan_create(breaker_snapshot_t *snapshot, breaker_node
     h2o_mem_init_pool(&plan->pool);
     plan->snapshot = breaker_snapshot_ref(snapshot);
     add_headers(plan, earlier, num_earlier);
-    add_pairs(plan);
-    set_mark(plan);
+    fill_prefixes(plan, NULL, &plan->own);
     return plan;
 }

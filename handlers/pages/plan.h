@@ -8,6 +8,15 @@
 /** bytes of the mark that stands for all prefixes of a snapshot, in hexadecimal digits */
 #define BREAKER__MARK_LEN 16
 
+/** What the literals of the views become in the pages of one release. */
+typedef struct st_breaker__prefixes_t {
+    /** a stable hash of all literals and prefixes, the same on every node that hands them out */
+    char mark[BREAKER__MARK_LEN];
+    /** the literals of the views and their prefixes */
+    breaker_substitution_t *pairs;
+    size_t num_pairs;
+} breaker__prefixes_t;
+
 /**
  * A plan: what a snapshot comes to for pages, worked out once per snapshot, handler and thread. It
  * lives in h2o's shared memory, whose counts are not atomic: the thread's handler context holds one
@@ -16,11 +25,11 @@
 typedef struct st_breaker__plan_t {
     /** owned reference: the prefixes live there */
     breaker_snapshot_t *snapshot;
-    /** a stable hash of all literals and prefixes, the same on every node that hands them out */
-    char mark[BREAKER__MARK_LEN];
-    /** the literals of the views and their prefixes */
-    breaker_substitution_t *pairs;
-    size_t num_pairs;
+    /** of the node's own release */
+    breaker__prefixes_t own;
+    /** of others by the entry of their newest token in the snapshot's ledger; made when asked for
+     */
+    const breaker__prefixes_t *others[BREAKER_LEDGER_MAX];
     /** what the application is told: of the views, and of the node if it is the path's first */
     h2o_header_t *headers;
     size_t num_headers;
@@ -35,5 +44,12 @@ typedef struct st_breaker__plan_t {
  */
 breaker__plan_t *breaker__plan_create(breaker_snapshot_t *snapshot, breaker_node_t *const *earlier,
                                       size_t num_earlier);
+
+/**
+ * The prefixes in the pages of a release, which an application names by its label or by its whole
+ * id: those of the newest token that the ledger has for it, the node's own for its own release.
+ * NULL for a release that the ledger does not know. They live as long as the plan.
+ */
+const breaker__prefixes_t *breaker__plan_prefixes(breaker__plan_t *plan, h2o_iovec_t release);
 
 #endif

@@ -16,6 +16,7 @@ typedef struct st_rewrite_handler_t {
     h2o_handler_t super;
     breaker_node_t *node; /* borrowed: outlives the h2o configuration */
     breaker__fixed_t fixed;
+    breaker__unknown_t unknown;
     /* borrowed, too: those that were registered at the path before, in this order */
     size_t num_earlier;
     breaker_node_t *earlier[];
@@ -66,12 +67,26 @@ static bool is_about(const breaker__page_t *page, const h2o_req_t *req)
     return !breaker__is_in_views(req->pathconf, req->path_normalized);
 }
 
+static void on_setup_ostream(h2o_req_prefilter_t *_self, h2o_req_t *req, h2o_ostream_t **slot);
+
+/* whether the note of another node at the path is still to hear of the response */
+static bool has_later(const breaker__page_t *page, const h2o_req_t *req)
+{
+    for (const h2o_req_prefilter_t *at = page->super.next; at != NULL; at = at->next)
+        if (at->on_setup_ostream == on_setup_ostream &&
+            ((const breaker__page_t *)at)->pathconf == req->pathconf)
+            return true;
+    return false;
+}
+
 static void on_setup_ostream(h2o_req_prefilter_t *_self, h2o_req_t *req, h2o_ostream_t **slot)
 {
     breaker__page_t *page = (void *)_self;
 
-    if (is_about(page, req))
+    if (is_about(page, req)) {
+        breaker__page_choose_release(page, req, !has_later(page, req));
         slot = breaker__page_setup_response(page, req, slot);
+    }
     h2o_setup_next_prefilter(&page->super, req, slot);
 }
 
@@ -103,13 +118,16 @@ bool breaker__page_is_others(const breaker__page_t *page, const h2o_req_t *req,
     return false;
 }
 
-static breaker__page_t *add_note(h2o_req_t *req, h2o_handler_t *handler, breaker__plan_t *plan)
+static breaker__page_t *add_note(h2o_req_t *req, rewrite_handler_t *self, breaker__plan_t *plan)
 {
     breaker__page_t *page = (void *)h2o_add_prefilter(req, sizeof(*page));
 
     page->super.on_setup_ostream = on_setup_ostream;
-    page->handler = handler;
+    page->handler = &self->super;
+    page->node = self->node;
+    page->unknown = &self->unknown;
     page->plan = plan;
+    page->prefixes = &plan->own;
     page->restored = (breaker__etag_pairs_t){NULL};
     h2o_mem_link_shared(&req->pool, plan);
     return page;
@@ -140,7 +158,7 @@ static int on_req(h2o_handler_t *_self, h2o_req_t *req)
     }
     /* a request keeps the plan that it began with */
     if (page == NULL)
-        page = add_note(req, _self, plan);
+        page = add_note(req, self, plan);
     page->pathconf = req->pathconf;
     page->num_redirected = count_redirections(req);
     breaker__page_prepare_request(page, req);
@@ -217,6 +235,7 @@ int breaker_h2o_rewrite_register(h2o_pathconf_t *pathconf, breaker_node_t *node)
     self->super.dispose = on_dispose;
     self->super.on_req = on_req;
     self->node = node;
+    self->unknown = (breaker__unknown_t){.names = {0}};
     breaker__fixed_init_default(&self->fixed, pathconf->global);
     breaker__handler_to_front(pathconf);
     return 0;

@@ -233,6 +233,38 @@ void pages_set_token(pages_t *pages, const char *token)
     breaker__publisher_publish(breaker_node_publisher(pages->node), snapshot);
 }
 
+void pages_publish(breaker_node_t *node, const pages_token_t *history, size_t num)
+{
+    const breaker_view_t *views[BREAKER_VIEWS_MAX];
+    breaker_token_t tokens[BREAKER_VIEWS_MAX], own = {.len = 0};
+    breaker_ledger_entry_t entries[BREAKER_LEDGER_MAX];
+    breaker_ledger_t ledger;
+    breaker__snapshot_config_t config = {.views = views, .tokens = tokens, .ledger = &ledger};
+    breaker_snapshot_t *snapshot;
+
+    config.release = breaker_node_release(node);
+    for (size_t i = 0; i != num; ++i) {
+        const pages_token_t *at = history + i;
+        entries[i] =
+            (breaker_ledger_entry_t){.order = i, .release = *breaker_release_id(config.release)};
+        assert_int_equal(breaker_token_parse(at->token, strlen(at->token), &entries[i].token), 0);
+        if (at->id == NULL)
+            own = entries[i].token;
+        else
+            assert_int_equal(breaker_release_id_parse(at->id, strlen(at->id), &entries[i].release),
+                             0);
+    }
+    config.num_views = breaker_node_num_views(node);
+    for (size_t i = 0; i != config.num_views; ++i) {
+        views[i] = breaker_node_view(node, i);
+        tokens[i] = own;
+    }
+    assert_int_equal(breaker_ledger_init(&ledger, entries, num), 0);
+    assert_int_equal(breaker__snapshot_create(&config, &snapshot), 0);
+    breaker__publisher_publish(breaker_node_publisher(node), snapshot);
+    breaker_release_unref(config.release);
+}
+
 void pages_answer(pages_t *pages, const char *const *headers, const char *body, size_t len)
 {
     app_t *app = pages->app;

@@ -64,6 +64,17 @@ int pages_teardown(void **state);
 /** Publishes a snapshot in which every view has another token. */
 void pages_set_token(pages_t *pages, const char *token);
 
+/** A token of a node's history; `id` NULL: of the node's own release. */
+typedef struct st_pages_token_t {
+    const char *token, *id;
+} pages_token_t;
+
+/**
+ * Publishes a snapshot of a node with the release that it was loaded with and this history, oldest
+ * first. Its views have the last token of its own release.
+ */
+void pages_publish(breaker_node_t *node, const pages_token_t *history, size_t num);
+
 /** What the application answers from now on: a 200 of this type and text. */
 void pages_answer(pages_t *pages, const char *const *headers, const char *body, size_t len);
 

@@ -184,6 +184,29 @@ static void a_new_token_of_one_node_changes_its_headers_only(void **state)
     loopback_close(exchange);
 }
 
+static void every_node_hears_which_release_a_page_is_of_and_the_client_does_not(void **state)
+{
+    static const char *const headers[] = {"Content-Type: text/html", "X-Breaker-Release: r1", NULL};
+    static const char page[] = LITERAL "a /media/{breaker}/b";
+    static const char rewritten[] = "/static/1600000000000/a /media/1600000000001/b";
+    static const pages_token_t histories[2][2] = {{{"1600000000000", "r1"}, {TOKEN, NULL}},
+                                                  {{"1600000000001", "r1"}, {OTHER_TOKEN, NULL}}};
+    fixture_t *fixture = *state;
+    loopback_t *exchange;
+
+    start(fixture);
+    pages_publish(fixture->pages.node, histories[0], 2);
+    pages_publish(fixture->other, histories[1], 2);
+    pages_answer(&fixture->pages, headers, page, strlen(page));
+    exchange = loopback_open(&fixture->pages.server, "GET", "/");
+    exchange->req.version = 0x200;
+    loopback_run(exchange);
+    assert_body(exchange, rewritten, strlen(rewritten));
+    assert_header(exchange, "X-Breaker-Release", NULL);
+    assert_int_equal(exchange->req.error_logs.size, 0);
+    loopback_close(exchange);
+}
+
 static void names_that_two_nodes_share_are_numbered(void **state)
 {
     static const char *const names[] = {"static/{breaker}", "a/{breaker}", NULL};
@@ -253,6 +276,7 @@ int main(void)
         TEST(each_node_answers_under_its_own_token),
         TEST(the_application_hears_of_every_node),
         TEST(a_new_token_of_one_node_changes_its_headers_only),
+        TEST(every_node_hears_which_release_a_page_is_of_and_the_client_does_not),
         cmocka_unit_test(names_that_two_nodes_share_are_numbered),
         TEST(a_request_that_comes_by_again_is_told_once),
         TEST(an_answer_that_points_at_the_other_node_s_asset_gives_its_bytes),

@@ -94,7 +94,9 @@ BREAKER_EXPORT void breaker_h2o_counters(const h2o_globalconf_t *globalconf,
  * Registers the rewriting of pages at a path of h2o: in text/html responses of the handlers there
  * the literal "/static/{breaker}/" of every view of the node becomes the current prefix, ETag,
  * Last-Modified and Content-Length are mended, and handlers registered at the path see the request
- * headers X-Breaker-Token and X-Breaker-Prefix (see handlers/README.md). It puts itself after the
+ * headers X-Breaker-Token and X-Breaker-Prefix (see handlers/README.md). A response header
+ * X-Breaker-Release, which no client sees, names another release whose newest token the page gets
+ * instead; what the ledger does not know is told to h2o's error log once. It puts itself after the
  * views and in front of every other handler of the path, whenever it is registered. While the node
  * has views but no token yet, the path answers 503. Several nodes may be registered at one path;
  * each is loaded before contexts are initialised. Returns 0 or a negative error. Configuring
