@@ -18,7 +18,7 @@ PACKAGES_CLUSTER="redis-server redis-tools"
 # wrk and nghttp2-client: a test runs the benchmark's own checks; g++ builds an outside consumer;
 # ccache: some tests build the sources once more
 PACKAGES_TEST="g++ ccache libcmocka-dev spin valgrind clang-format mandoc
-    curl nghttp2-client wrk openssl redis-server redis-sentinel haproxy faketime
+    curl nghttp2-client wrk openssl redis-server redis-sentinel haproxy nginx-light faketime
     python3 python3-h2 python3-hpack python3-brotli python3-zstandard
     chromium chromium-driver
     python3-doc libjs-bootstrap5 libjs-katex libjs-mathjax fonts-font-awesome"
