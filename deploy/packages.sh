@@ -23,6 +23,9 @@ PACKAGES_TEST="g++ ccache libcmocka-dev spin valgrind clang-format mandoc
     chromium chromium-driver
     python3-doc libjs-bootstrap5 libjs-katex libjs-mathjax fonts-font-awesome"
 
+# tests/integration/journey.py builds a site with Vite
+PACKAGES_NPM="nodejs npm"
+
 # nginx takes brotli siblings with a module, lighttpd a 503 of one's own from its Lua
 PACKAGES_BENCH="nginx-light libnginx-mod-http-brotli-static
     lighttpd lighttpd-mod-deflate lighttpd-mod-openssl lighttpd-modules-lua

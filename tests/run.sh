@@ -42,6 +42,9 @@ sources() {
 begin "packages"
 # shellcheck disable=SC2086 # lists of names
 install_packages $PACKAGES_BUILD $PACKAGES_TEST
+# a Node.js that is not Debian's brings an npm of its own, and cannot stand beside Debian's
+# shellcheck disable=SC2086
+command -v npm >/dev/null || install_packages $PACKAGES_NPM
 
 # Three tests build the same sources with README's commands, each in a directory of its own.
 if command -v ccache >/dev/null; then

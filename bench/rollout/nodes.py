@@ -129,6 +129,9 @@ _BREAKER = """\
 {user}
 num-threads: 1
 listen: {{host: {host}, port: {port}}}
+breaker.health: {health}
+# longer than the balancer needs to see that the node is not ready
+shutdown-delay: 700ms
 breaker.release: "{label}"
 breaker.state-file: {directory}/state
 breaker.cluster:
@@ -146,12 +149,13 @@ hosts:
           path: {site}/static
         file.dir: {site}/pages
         breaker.rewrite: ON
-{health}
 """
 
 
 class BreakerNode(Node):
     """Restarted for every deploy: SIGTERM, then the new files on the same port."""
+
+    health = f"{HEALTH}/readyz"
 
     def __init__(self, mode: Mode, program: Path, sites: Path, redis: str, *place) -> None:
         super().__init__(*place)
@@ -160,8 +164,6 @@ class BreakerNode(Node):
         self._sites = sites
         self._redis = redis
         self._deploy: Deploy | None = None
-        if mode.is_held:
-            self.health = f"{HEALTH}/readyz"
 
     @property
     def archive(self) -> Path:
@@ -190,9 +192,9 @@ class BreakerNode(Node):
             redis=self._redis,
             start="wait" if held else "open",
             cluster=f"  advertise: {self.host}:{self.port}" if held else "",
-            holding=f"breaker.archive: {self.archive}\nshutdown-delay: 1" if held else "",
+            holding=f"breaker.archive: {self.archive}" if held else "",
             site=site,
-            health=f'      "{HEALTH}":\n        breaker.health: ON' if held else "",
+            health=HEALTH,
         )
         (self.directory / "h2o.conf").write_text(text)
 

@@ -30,6 +30,7 @@ num-threads: 2
 listen: {host: 127.0.0.1, port: @port@}
 breaker.release: "release-@release@"
 breaker.archive: @archive@
+breaker.health: /health
 breaker.cluster:
   app: shop
   redis: "redis://127.0.0.1:@redis@"
@@ -43,8 +44,6 @@ hosts:
         breaker.static: {name: "static/{breaker}", path: @static@}
         file.dir: @pages@
         breaker.rewrite: ON
-      "/health":
-        breaker.health: ON
 """
 
 # A balancer without stickiness that the browser tells, by cookies, which node shall answer: one for
