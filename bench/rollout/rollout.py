@@ -54,13 +54,22 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--publish", action="store_true", help="write the README's plot into bench/plots/ as well"
     )
+    parser.add_argument(
+        "--faster",
+        type=float,
+        default=1,
+        metavar="N",
+        help="time between rollouts, and until lazy modules are imported, is an Nth",
+    )
     parser.add_argument("--output", type=Path, help="the directory of the results")
     return parser.parse_args()
 
 
 def scale_of(arguments: argparse.Namespace) -> course.Scale:
     scale = course.QUICK if arguments.quick else course.LONG if arguments.long else course.NORMAL
-    return replace(scale, per_s=arguments.visitors) if arguments.visitors else scale
+    if arguments.visitors:
+        scale = replace(scale, per_s=arguments.visitors)
+    return scale.faster(arguments.faster)
 
 
 def measure(mode: Mode, program: Path, scale: course.Scale) -> dict:
