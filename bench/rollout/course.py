@@ -60,6 +60,8 @@ class Scale:
 
 
 QUICK = Scale(4, 1, 1, cycle_s=11, pace_s=1.5, lazy_within_s=15, per_s=30)
+# whether the benchmark itself works
+CHECK = Scale(1, 1, 0, cycle_s=3, pace_s=0.5, lazy_within_s=2, per_s=20)
 NORMAL = Scale(13, 3, 3, cycle_s=20, pace_s=1.5, lazy_within_s=60, per_s=15)
 LONG = Scale(50, 10, 5, cycle_s=20, pace_s=1.5, lazy_within_s=60, per_s=15)
 

@@ -34,6 +34,7 @@ def read_arguments() -> argparse.Namespace:
         "--quick", action="store_true", help="five rollouts; under two minutes a mode"
     )
     size.add_argument("--long", action="store_true", help="50 deploys and 10 rollbacks")
+    size.add_argument("--check", action="store_true", help="whether the benchmark itself works")
     parser.add_argument(
         "--mode",
         action="append",
@@ -66,7 +67,9 @@ def read_arguments() -> argparse.Namespace:
 
 
 def scale_of(arguments: argparse.Namespace) -> course.Scale:
-    scale = course.QUICK if arguments.quick else course.LONG if arguments.long else course.NORMAL
+    scales = {"quick": course.QUICK, "long": course.LONG, "check": course.CHECK}
+    chosen = [scale for name, scale in scales.items() if getattr(arguments, name)]
+    scale = chosen[0] if chosen else course.NORMAL
     if arguments.visitors:
         scale = replace(scale, per_s=arguments.visitors)
     return scale.faster(arguments.faster)

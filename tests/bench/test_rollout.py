@@ -3,8 +3,11 @@
 they do not see is right. They visit a server in this process, which misbehaves as told."""
 
 import asyncio
+import json
 import pathlib
+import subprocess
 import sys
+import tempfile
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -219,6 +222,22 @@ class Explanations(unittest.TestCase):
         mode = {"letter": "b", "title": "t", "figures": {"plain": figures}, "warm_bytes": 1,
                 "cold_bytes": 1}
         self.assertEqual(table.row(mode, "plain")[3:5], ["1", "0"])
+
+
+class Run(unittest.TestCase):
+    def test_it_runs_and_files_in_two_phases_are_missed_by_nobody(self):
+        with tempfile.TemporaryDirectory() as output:
+            done = subprocess.run(
+                [sys.executable, "-B", ROOT / "bench/rollout/rollout.py", "--build", output,
+                 "--check", "--mode", "e", "--output", output],
+                capture_output=True, text=True, timeout=120, check=False)
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+            result = json.loads((pathlib.Path(output) / "result.json").read_text())
+        for via in ("plain", "retrying"):
+            figures = result["modes"][0]["figures"][via]
+            self.assertGreater(figures["loads"], 0)
+            self.assertEqual(figures["explained"], {}, done.stdout)
+            self.assertEqual((figures["failed_loads"], figures["wrong_loads"]), (0, 0))
 
 
 class Courses(unittest.TestCase):
