@@ -25,42 +25,26 @@
 #include <breaker/script.h>
 #include "peers/address.h"
 #include "peers/auth.h"
+#include "peers/held.h"
+#include "peers/roster.h"
 #include "release/manifest_read.h"
 
 /** the most asks at a time, queued and under way */
 #define BREAKER__PEERS_ASKS_MAX 1024
-/** the most peers that are kept; of more, the first ones are */
-#define BREAKER__PEERS_MAX 512
 /** the most connections at a time, and the default */
 #define BREAKER__PEERS_CONNECTIONS_MAX 64
 #define BREAKER__PEERS_CONNECTIONS 4
 /** the most attempts that are made for one ask, over all peers */
-#define BREAKER__PEERS_TRIES_MAX 16
-/** how long a peer that broke a rule is not asked, in milliseconds: at first, and at most */
-#define BREAKER__PEERS_ASIDE_MIN_MS 1000
-#define BREAKER__PEERS_ASIDE_MAX_MS 60000
-/** how long a peer that had too much to do (503) is not asked, in milliseconds */
-#define BREAKER__PEERS_BUSY_MS 50
-/** how long a peer's list of what it holds is believed, in milliseconds */
-#define BREAKER__PEERS_HELD_MS 10000
-/** of how many peers that list is asked at a time, and how often for one ask */
+#define BREAKER__PEERS_ATTEMPTS_MAX 32
+/** of how many peers it is asked at a time what they hold, and of how many for one ask */
 #define BREAKER__PEERS_HELD_AT_ONCE 3
-#define BREAKER__PEERS_HELD_ROUNDS_MAX 4
-/** the most releases, and bytes, of such a list */
-#define BREAKER__PEERS_HELD_MAX 32
-#define BREAKER__PEERS_HELD_LEN_MAX 8192
-/** the most header lines of an answer, and bytes of them, interim answers included */
-#define BREAKER__PEERS_HEADERS_MAX 64
-#define BREAKER__PEERS_HEADERS_LEN_MAX 16384
+#define BREAKER__PEERS_HELD_ASKS_MAX 32
 /** the most manifests that are under way at a time: their length is known only at the end */
 #define BREAKER__PEERS_MANIFESTS_AT_ONCE 2
 /** the slowest that a body may come, in bytes a second on average; slower is silence */
 #define BREAKER__PEERS_RATE_MIN 16384
 /** the default of `timeout_ms` */
 #define BREAKER__PEERS_TIMEOUT_MS 1000
-/** the longest notice and reason, its NUL included */
-#define BREAKER__PEERS_NOTICE_MAX 512
-
 /** The client. All functions are for the loop's thread. */
 typedef struct st_breaker__peers_t breaker__peers_t;
 
@@ -73,9 +57,9 @@ typedef struct st_breaker__peers_config_t {
     uint64_t rate;
     /**
      * How long a peer may be silent, in milliseconds, while it is connected to, before its answer
-     * and in the middle of it; 0: the default. A whole body has this time and what it needs at
-     * BREAKER__PEERS_RATE_MIN. What a request waits for goes to the next peer, if there is one,
-     * after a quarter of it.
+     * and in the middle of it; 0: the default. What takes longer than that has to come at
+     * BREAKER__PEERS_RATE_MIN at least. What a request waits for goes to the next peer, if there is
+     * one, after a quarter of it.
      */
     uint32_t timeout_ms;
     /** the longest manifest in bytes; 0: as long as the reader of manifests takes it */
@@ -102,13 +86,6 @@ typedef enum en_breaker__peers_nobody_t {
     /** some who may have it could not be asked now, or there is no peer or no key: try again */
     BREAKER__NOBODY_ANSWERS,
 } breaker__peers_nobody_t;
-
-/** A release that peers say they hold. Plain value. */
-typedef struct st_breaker__peers_held_t {
-    breaker_release_id_t id;
-    /** one of them has all its files */
-    bool is_complete;
-} breaker__peers_held_t;
 
 /**
  * Exactly one of the first four is called an ask, from the loop and never inside a call of ours,
@@ -153,12 +130,6 @@ int breaker__peers_create(uv_loop_t *loop, const breaker__peers_config_t *config
  * which may be NULL: the loop knows nothing of the client any more. Not from within a callback.
  */
 void breaker__peers_free(breaker__peers_t *peers, void (*on_gone)(void *data), void *data);
-
-/** A node that may be asked: what it advertises, and the release that it serves as its own. */
-typedef struct st_breaker__peer_t {
-    char address[BREAKER_ADVERTISE_MAX + 1];
-    breaker_release_id_t release;
-} breaker__peer_t;
 
 /**
  * Says who may be asked from now on, instead of those before; what is known of an address stays

@@ -1,0 +1,517 @@
+/*
+ * Carries asks to peers: chooses one, begins the transfer, checks what it brought, and goes on to
+ * the next peer until one has it or nobody is left.
+ *
+ * Invariants: an ask ends in exactly one callback, which is the last thing that is done for it, and
+ * never inside a call of the owner's; nothing unchecked is handed on; a slot carries one transfer
+ * or none. What goes on is found out anew each time (pump), so a callback may ask for more and
+ * replace the peers.
+ */
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "peers/carry.h"
+
+enum {
+    /* how often silence is looked for */
+    TICK_MS = 20,
+    PATH_MAX_BYTES = BREAKER__AUTH_PATH_MAX,
+};
+
+/* ---- what is told ---- */
+
+static void notice(breaker__peers_t *peers, const breaker__known_t *peer, uint32_t for_ms,
+                   const char *reason)
+{
+    breaker_error_t line;
+
+    if (peers->callbacks.on_notice == NULL || for_ms == 0)
+        return;
+    /* a reason may have words of the peer's in it: this takes out what is not text */
+    breaker_error_set(&line, BREAKER_ERR_UNREACHABLE, "peer %s is not asked for %u ms: %.200s",
+                      peer->told.address, (unsigned)for_ms, reason);
+    peers->callbacks.on_notice(peers->callbacks.data, line.message);
+}
+
+static void set_aside(breaker__peers_t *peers, breaker__known_t *peer, const char *reason)
+{
+    if (peer != NULL)
+        notice(peers, peer, breaker__known_aside(peer, uv_now(peers->loop)), reason);
+}
+
+static void finish_nobody(breaker__peers_t *peers, breaker__ask_t *ask, breaker__peers_nobody_t why,
+                          uint64_t retry_in_ms)
+{
+    uint64_t number = ask->number;
+
+    breaker__asks_remove(&peers->asks, ask);
+    peers->callbacks.on_nobody(peers->callbacks.data, number, why, retry_in_ms);
+}
+
+static void finish_held(breaker__peers_t *peers, breaker__ask_t *ask)
+{
+    breaker__peers_held_t list[BREAKER__PEERS_HELD_MAX];
+    size_t num =
+        breaker__roster_held(&peers->roster, uv_now(peers->loop), list, BREAKER__PEERS_HELD_MAX);
+    uint64_t number = ask->number;
+
+    breaker__asks_remove(&peers->asks, ask);
+    peers->callbacks.on_held(peers->callbacks.data, number, list, num);
+}
+
+/* ---- slots ---- */
+
+static breaker__slot_t *free_slot(breaker__peers_t *peers)
+{
+    for (unsigned i = 0; i != peers->num_slots; ++i)
+        if (peers->slots[i].cargo == BREAKER__CARGO_NONE)
+            return peers->slots + i;
+    return NULL;
+}
+
+/* the last one is kept for what a request waits for */
+static bool has_slot_for(const breaker__peers_t *peers, const breaker__ask_t *ask)
+{
+    unsigned spare = ask->priority == BREAKER__PEERS_AHEAD && peers->num_slots > 1 ? 1 : 0;
+
+    assert(peers->num_running <= peers->num_slots);
+    return peers->num_running + spare < peers->num_slots;
+}
+
+breaker__ask_t *breaker__carry_vacate(breaker__peers_t *peers, breaker__slot_t *slot)
+{
+    breaker__known_t *peer = breaker__roster_find(&peers->roster, slot->peer_number);
+    breaker__ask_t *ask = slot->ask;
+
+    assert(slot->cargo != BREAKER__CARGO_NONE);
+    --peers->num_running;
+    if (slot->cargo == BREAKER__CARGO_HELD) {
+        --peers->num_held;
+        if (peer != NULL)
+            peer->is_asked_held = false;
+        for (size_t i = 0; i != peers->asks.num; ++i)
+            peers->asks.asks[i]->waits_for_held = false;
+    } else {
+        ask->is_running = false;
+        if (ask->kind == BREAKER__ASK_MANIFEST)
+            --peers->num_manifests;
+    }
+    slot->cargo = BREAKER__CARGO_NONE;
+    slot->ask = NULL;
+    return ask;
+}
+
+uint64_t breaker__carry_rate(const breaker__peers_t *peers)
+{
+    uint64_t rate = peers->rate / peers->num_slots;
+
+    return rate == 0 && peers->rate != 0 ? 1 : rate;
+}
+
+static int begin(breaker__peers_t *peers, breaker__slot_t *slot, breaker__known_t *peer,
+                 const char *path, uint64_t len, bool is_exact)
+{
+    char auth[BREAKER__AUTH_MAX + 1], url[BREAKER__PEER_URL_MAX + PATH_MAX_BYTES + 1];
+    const breaker__transfer_ask_t ask = {
+        .url = url, .auth = auth, .len = len, .is_exact = is_exact};
+    size_t key_at = peer->key_at < peers->keys.num ? peer->key_at : 0;
+    int err;
+
+    assert(peers->keys.num != 0);
+    if ((err = breaker__auth_sign(&peers->keys, key_at, path, strlen(path),
+                                  breaker__auth_now_s(&peers->keys), auth)) != 0)
+        return err;
+    snprintf(url, sizeof(url), "%s%s", peer->url, path);
+    if ((err = breaker__transfer_begin(&slot->transfer, &ask)) != 0)
+        return err;
+    slot->peer_number = peer->number;
+    ++peers->num_running;
+    return 0;
+}
+
+static void make_path(const breaker__ask_t *ask, char *dst)
+{
+    char digest[2 * BREAKER_DIGEST_LEN + 1];
+
+    assert(ask->kind != BREAKER__ASK_HELD);
+    if (ask->kind == BREAKER__ASK_MANIFEST) {
+        snprintf(dst, PATH_MAX_BYTES + 1, BREAKER__PEERS_PREFIX "manifest/%s", ask->release.text);
+    } else {
+        breaker__digest_format(ask->digest, digest);
+        snprintf(dst, PATH_MAX_BYTES + 1, BREAKER__PEERS_PREFIX "blob/%s", digest);
+    }
+}
+
+static void begin_ask(breaker__peers_t *peers, breaker__ask_t *ask, breaker__known_t *peer)
+{
+    bool is_blob = ask->kind == BREAKER__ASK_BLOB;
+    breaker__slot_t *slot = free_slot(peers);
+    char path[PATH_MAX_BYTES + 1];
+
+    assert(slot != NULL);
+    ++ask->num_attempts;
+    make_path(ask, path);
+    if (begin(peers, slot, peer, path, is_blob ? ask->len : peers->manifest_max, is_blob) != 0) {
+        finish_nobody(peers, ask, BREAKER__NOBODY_ANSWERS, BREAKER__PEERS_ASIDE_MIN_MS);
+        return;
+    }
+    slot->cargo = BREAKER__CARGO_ASK;
+    slot->ask = ask;
+    ask->is_running = true;
+    if (ask->kind == BREAKER__ASK_MANIFEST)
+        ++peers->num_manifests;
+}
+
+/* Asks some peers for their lists; returns how many are asked now, for whomever. */
+static unsigned begin_held(breaker__peers_t *peers, breaker__ask_t *ask)
+{
+    breaker__known_t *peer;
+    breaker__slot_t *slot;
+
+    while (peers->num_held < BREAKER__PEERS_HELD_AT_ONCE && has_slot_for(peers, ask) &&
+           ask->num_held_asked < BREAKER__PEERS_HELD_ASKS_MAX &&
+           (slot = free_slot(peers)) != NULL &&
+           (peer = breaker__roster_unknown(&peers->roster, uv_now(peers->loop))) != NULL) {
+        if (begin(peers, slot, peer, BREAKER__PEERS_PREFIX "held", BREAKER__PEERS_HELD_LEN_MAX,
+                  false) != 0)
+            break;
+        slot->cargo = BREAKER__CARGO_HELD;
+        peer->is_asked_held = true;
+        ++peers->num_held;
+        ++ask->num_held_asked;
+    }
+    return peers->num_held;
+}
+
+/* ---- the next step of an ask ---- */
+
+static bool knows_of_any(const breaker__peers_t *peers)
+{
+    breaker__peers_held_t any;
+
+    return breaker__roster_held(&peers->roster, uv_now(peers->loop), &any, 1) != 0;
+}
+
+/* a second round only where the first one came to nothing, with the older key say */
+static void advance_held(breaker__peers_t *peers, breaker__ask_t *ask)
+{
+    if (ask->num_held_asked == 0 || (peers->num_held == 0 && !knows_of_any(peers)))
+        begin_held(peers, ask);
+    ask->waits_for_held = peers->num_held != 0;
+    if (!ask->waits_for_held)
+        finish_held(peers, ask);
+}
+
+static void advance_unknown(breaker__peers_t *peers, breaker__ask_t *ask)
+{
+    ask->waits_for_held = begin_held(peers, ask) != 0;
+    if (ask->waits_for_held)
+        return;
+    /* in a large cluster this is as far as one ask goes */
+    if (ask->num_held_asked == BREAKER__PEERS_HELD_ASKS_MAX)
+        finish_nobody(peers, ask, BREAKER__NOBODY_HAS_IT, 0);
+    else
+        finish_nobody(peers, ask, BREAKER__NOBODY_ANSWERS, BREAKER__PEERS_ASIDE_MIN_MS);
+}
+
+/* Begins what comes next for an ask, or ends it. There is a slot for it. */
+static void advance(breaker__peers_t *peers, breaker__ask_t *ask)
+{
+    uint64_t now_ms = uv_now(peers->loop), at_ms = 0;
+    breaker__known_t *peer;
+
+    if (peers->keys.num == 0 || ask->num_attempts == BREAKER__PEERS_ATTEMPTS_MAX) {
+        finish_nobody(peers, ask, BREAKER__NOBODY_ANSWERS, BREAKER__PEERS_ASIDE_MIN_MS);
+        return;
+    }
+    if (ask->kind == BREAKER__ASK_HELD) {
+        advance_held(peers, ask);
+        return;
+    }
+    switch (
+        breaker__roster_choose(&peers->roster, &ask->release, &ask->tried, now_ms, &peer, &at_ms)) {
+    case BREAKER__CHOICE_PEER:
+        begin_ask(peers, ask, peer);
+        return;
+    case BREAKER__CHOICE_ASK_HELD:
+        advance_unknown(peers, ask);
+        return;
+    case BREAKER__CHOICE_LATER:
+        ask->not_before_ms = at_ms;
+        return;
+    case BREAKER__CHOICE_NONE:
+        finish_nobody(peers, ask, BREAKER__NOBODY_HAS_IT, 0);
+        return;
+    case BREAKER__CHOICE_ASIDE:
+        finish_nobody(peers, ask, BREAKER__NOBODY_ANSWERS, at_ms != 0 ? at_ms - now_ms : 0);
+        return;
+    }
+    assert(!"a choice outside its enum");
+}
+
+static void refill(breaker__peers_t *peers)
+{
+    uint64_t now_ms = uv_now(peers->loop), passed_ms = now_ms - peers->refilled_ms;
+    int64_t most = (int64_t)(peers->rate / 4 + 1);
+
+    peers->refilled_ms = now_ms;
+    if (passed_ms > 1000)
+        passed_ms = 1000;
+    peers->budget += (int64_t)(peers->rate * passed_ms / 1000);
+    if (peers->rate == 0 || peers->budget > most)
+        peers->budget = most;
+}
+
+static void on_timer(uv_timer_t *timer);
+
+static void set_timer(breaker__peers_t *peers, uint64_t delay_ms)
+{
+    uv_timer_start(&peers->timer, on_timer, delay_ms, 0);
+}
+
+static void pump(breaker__peers_t *peers)
+{
+    breaker__ask_t *ask;
+
+    assert(!peers->is_closed);
+    refill(peers);
+    while (peers->budget > 0 &&
+           (ask = breaker__asks_first(&peers->asks, uv_now(peers->loop),
+                                      peers->num_manifests != BREAKER__PEERS_MANIFESTS_AT_ONCE)) !=
+               NULL &&
+           has_slot_for(peers, ask))
+        advance(peers, ask);
+    if (peers->num_running != 0 || peers->asks.num != 0)
+        set_timer(peers, TICK_MS);
+}
+
+void breaker__carry_soon(breaker__peers_t *peers)
+{
+    set_timer(peers, 0);
+}
+
+/* ---- what comes of a transfer ---- */
+
+/* what a slot brought, taken out of it so that it is free again before anybody is told */
+typedef struct st_load_t {
+    breaker__ask_t *ask;    /* borrowed; NULL for a list */
+    breaker__known_t *peer; /* borrowed; NULL when it is in the list no more */
+    char *body;             /* owned */
+    size_t len;
+} load_t;
+
+static void praise(breaker__peers_t *peers, breaker__known_t *peer)
+{
+    if (peer != NULL)
+        breaker__known_answered(peer, uv_now(peers->loop));
+}
+
+static void deliver_blob(breaker__peers_t *peers, const load_t *load)
+{
+    uint8_t digest[BREAKER_DIGEST_LEN];
+    breaker__ask_t *ask = load->ask;
+    uint64_t number = ask->number;
+
+    if (breaker__hash(&peers->hasher, load->body, load->len, digest) != 0 ||
+        memcmp(digest, ask->digest, sizeof(digest)) != 0) {
+        set_aside(peers, load->peer,
+                  "it sends other bytes than those of the hash it was asked for");
+        return;
+    }
+    assert(load->len == ask->len);
+    praise(peers, load->peer);
+    breaker__asks_remove(&peers->asks, ask);
+    peers->callbacks.on_blob(peers->callbacks.data, number, digest, load->body, load->len);
+}
+
+static void deliver_manifest(breaker__peers_t *peers, const load_t *load)
+{
+    breaker_release_id_t id = load->ask->release;
+    uint64_t number = load->ask->number;
+    breaker__manifest_t *manifest;
+    breaker_error_t error;
+
+    if (breaker__manifest_read(load->body, load->len, &manifest, &error) != 0) {
+        set_aside(peers, load->peer, error.message);
+        return;
+    }
+    if (!breaker__manifest_is_of(manifest, &id)) {
+        breaker__manifest_free(manifest);
+        set_aside(peers, load->peer, "it sends the manifest of another release");
+        return;
+    }
+    praise(peers, load->peer);
+    breaker__asks_remove(&peers->asks, load->ask);
+    peers->callbacks.on_manifest(peers->callbacks.data, number, &id, load->body, load->len,
+                                 manifest);
+}
+
+static void take_held(breaker__peers_t *peers, const load_t *load)
+{
+    breaker__peers_held_t list[BREAKER__PEERS_HELD_MAX];
+    size_t num;
+
+    if (load->peer == NULL)
+        return;
+    if (breaker__held_parse(load->body, load->len, list, &num) != 0) {
+        set_aside(peers, load->peer, "it sends no list of what it holds");
+        return;
+    }
+    praise(peers, load->peer);
+    breaker__known_holds(load->peer, list, num, uv_now(peers->loop));
+}
+
+static void take_body(breaker__peers_t *peers, const load_t *load)
+{
+    if (load->ask == NULL)
+        take_held(peers, load);
+    else if (load->ask->kind == BREAKER__ASK_BLOB)
+        deliver_blob(peers, load);
+    else
+        deliver_manifest(peers, load);
+}
+
+/* A node has two keys for a while, and may have heard of the newest only here. */
+static void take_stranger(breaker__peers_t *peers, breaker__known_t *peer)
+{
+    if (peer != NULL && peers->keys.num > 1 && !peer->has_tried_keys) {
+        peer->key_at = peer->key_at == 0 ? 1 : 0;
+        peer->has_tried_keys = true;
+        return;
+    }
+    set_aside(peers, peer,
+              "it does not know us: another cluster's node, or its keys or clock differ");
+}
+
+static void take_absence(breaker__peers_t *peers, const load_t *load)
+{
+    if (load->peer == NULL)
+        return;
+    praise(peers, load->peer);
+    if (load->ask != NULL)
+        breaker__tried_add(&load->ask->tried, load->peer);
+    else
+        set_aside(peers, load->peer, "it has no list of what it holds");
+}
+
+static void take_result(breaker__peers_t *peers, const load_t *load,
+                        breaker__transfer_result_t result, const char *reason)
+{
+    switch (result) {
+    case BREAKER__TRANSFER_BODY:
+        take_body(peers, load);
+        return;
+    case BREAKER__TRANSFER_NOT_HERE:
+        take_absence(peers, load);
+        return;
+    case BREAKER__TRANSFER_BUSY:
+        if (load->peer != NULL)
+            breaker__known_busy(load->peer, uv_now(peers->loop));
+        return;
+    case BREAKER__TRANSFER_NOT_A_MEMBER:
+        take_stranger(peers, load->peer);
+        return;
+    case BREAKER__TRANSFER_BROKEN:
+        set_aside(peers, load->peer, reason);
+        return;
+    }
+    assert(!"a result outside its enum");
+}
+
+void breaker__carry_done(void *data, CURL *easy, CURLcode code)
+{
+    breaker__peers_t *peers = data;
+    breaker__transfer_t *transfer = breaker__transfer_of(easy);
+    breaker__slot_t *slot = transfer->data;
+    breaker__transfer_result_t result = breaker__transfer_end(transfer, code);
+    load_t load = {.peer = breaker__roster_find(&peers->roster, slot->peer_number),
+                   .body = transfer->body,
+                   .len = transfer->len};
+
+    transfer->body = NULL;
+    peers->budget -= (int64_t)load.len;
+    load.ask = breaker__carry_vacate(peers, slot);
+    take_result(peers, &load, result, transfer->reason);
+    free(load.body);
+    pump(peers);
+}
+
+/* ---- silence ---- */
+
+/* how long nothing may be heard of a peer; libcurl itself waits for the rate to be kept */
+static uint64_t patience_ms(const breaker__peers_t *peers)
+{
+    uint64_t rate = breaker__carry_rate(peers);
+
+    return peers->timeout_ms + (rate != 0 ? 250 + 1024 * 1000 / rate : 0);
+}
+
+static uint64_t slowest(const breaker__peers_t *peers)
+{
+    uint64_t rate = breaker__carry_rate(peers) / 2;
+
+    return rate != 0 && rate < BREAKER__PEERS_RATE_MIN ? rate : BREAKER__PEERS_RATE_MIN;
+}
+
+static bool is_too_slow(const breaker__peers_t *peers, const breaker__transfer_t *transfer,
+                        uint64_t now_ms)
+{
+    uint64_t passed_ms = now_ms - transfer->begun_ms, limit_ms = patience_ms(peers);
+
+    return passed_ms > limit_ms && transfer->len < (passed_ms - limit_ms) * slowest(peers) / 1000;
+}
+
+/* whether somebody else could be asked for what a request waits for */
+static bool has_another(breaker__peers_t *peers, const breaker__slot_t *slot)
+{
+    const breaker__known_t *peer = breaker__roster_find(&peers->roster, slot->peer_number);
+    breaker__known_t *other;
+    breaker__tried_t tried;
+    uint64_t at_ms;
+
+    if (slot->cargo != BREAKER__CARGO_ASK || slot->ask->priority != BREAKER__PEERS_URGENT ||
+        peer == NULL)
+        return false;
+    tried = slot->ask->tried;
+    breaker__tried_add(&tried, peer);
+    return breaker__roster_choose(&peers->roster, &slot->ask->release, &tried, uv_now(peers->loop),
+                                  &other, &at_ms) == BREAKER__CHOICE_PEER;
+}
+
+/* why a transfer is to be given up now, or NULL */
+static const char *fault_of(breaker__peers_t *peers, const breaker__slot_t *slot, uint64_t now_ms)
+{
+    uint64_t silent_ms = now_ms - slot->transfer.heard_ms, limit_ms = patience_ms(peers);
+
+    if (silent_ms > limit_ms)
+        return "it is silent";
+    if (is_too_slow(peers, &slot->transfer, now_ms))
+        return "it sends too slowly";
+    if (silent_ms > limit_ms / 4 && has_another(peers, slot))
+        return "it is silent, a request waits, and another peer can be asked";
+    return NULL;
+}
+
+static void look_for_silence(breaker__peers_t *peers)
+{
+    uint64_t now_ms = uv_now(peers->loop);
+
+    for (unsigned i = 0; i != peers->num_slots; ++i) {
+        breaker__slot_t *slot = peers->slots + i;
+        const char *fault;
+        if (slot->cargo == BREAKER__CARGO_NONE || (fault = fault_of(peers, slot, now_ms)) == NULL)
+            continue;
+        breaker__transfer_abort(&slot->transfer);
+        breaker__carry_vacate(peers, slot);
+        set_aside(peers, breaker__roster_find(&peers->roster, slot->peer_number), fault);
+    }
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    breaker__peers_t *peers = timer->data;
+
+    look_for_silence(peers);
+    pump(peers);
+}
