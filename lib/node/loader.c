@@ -2,8 +2,8 @@
  * The loader's thread and its queue. Kept always: a job that was taken in is run exactly once, with
  * its stop raised if the end comes first; the thread is woken once for each thing that it is to
  * look at, and looks at everything when it is woken, so that nothing is forgotten and a needless
- * wake costs a glance. Encodings are what it does when there is nothing else: whatever comes
- * interrupts them, and they go on where they were.
+ * wake costs a glance. Encodings are what it does when there is nothing else, those of what the
+ * node serves as its own first: whatever comes interrupts them, and they go on where they were.
  */
 #include <assert.h>
 #include <errno.h>
@@ -11,8 +11,10 @@
 #include <sched.h>
 #include <semaphore.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
+#include <breaker/snapshot.h>
 #include "encoding/encodings.h"
 #include "node/loader.h"
 #include "release/release.h"
@@ -35,6 +37,13 @@ struct st_breaker__loader_t {
     size_t first_job, num_jobs;
     breaker_release_t *release; /* owned reference: whose encodings are made, or NULL */
     bool is_encoded;
+    /* owned references: whose encodings are made afterwards; the first `num_done` are */
+    breaker_release_t *held[BREAKER_HELD_MAX];
+    size_t num_held, num_done;
+    /* how often they were said; what was begun before the last time may have missed something */
+    uint64_t num_said;
+    /* borrowed: what is worked at, or NULL */
+    const breaker_release_t *working;
 };
 
 static void lock(breaker__loader_t *loader)
@@ -118,37 +127,66 @@ static void check_suspects(void *data)
     breaker__suspects_check(&loader->suspects, &loader->stop);
 }
 
-/* the release whose encodings are missing, with a reference of its own, or NULL */
-static breaker_release_t *take_release(breaker__loader_t *loader)
+/* the release whose encodings are to be made now, with a reference of its own, or NULL */
+static breaker_release_t *take_release(breaker__loader_t *loader, uint64_t *ret_num_said)
 {
     breaker_release_t *release = NULL;
 
     lock(loader);
     assert(!loader->is_encoded || loader->release != NULL);
+    assert(loader->num_done <= loader->num_held);
+    assert(loader->working == NULL);
     if (loader->release != NULL && !loader->is_encoded)
-        release = breaker__release_ref(loader->release);
+        release = loader->release;
+    else if (loader->num_done != loader->num_held)
+        release = loader->held[loader->num_done];
+    if (release != NULL)
+        breaker__release_ref(release);
+    loader->working = release;
+    *ret_num_said = loader->num_said;
     unlock(loader);
     return release;
 }
 
-static void make_encodings(breaker__loader_t *loader)
+/* remembers that a release has its encodings, if it is still one of those that are to have them */
+static void note_encoded(breaker__loader_t *loader, const breaker_release_t *release,
+                         uint64_t num_said)
 {
-    breaker_release_t *release = take_release(loader);
+    if (release == loader->release && !loader->is_encoded) {
+        loader->is_encoded = true;
+        pthread_cond_broadcast(&loader->encoded_cond);
+    } else if (num_said == loader->num_said && loader->num_done != loader->num_held &&
+               release == loader->held[loader->num_done]) {
+        ++loader->num_done;
+    }
+}
+
+/* false when there is nothing to do, or something to be done before */
+static bool encode_next(breaker__loader_t *loader)
+{
+    uint64_t num_said;
+    breaker_release_t *release = take_release(loader, &num_said);
+    bool is_interrupted;
 
     if (release == NULL)
-        return;
+        return false;
     breaker__release_encode_with(release, loader->encoding, &loader->interrupt, check_suspects,
                                  loader);
     lock(loader);
-    assert(loader->release != NULL);
-    if (loader->release == release &&
-        !atomic_load_explicit(&loader->interrupt, memory_order_relaxed)) {
-        assert(!loader->is_encoded);
-        loader->is_encoded = true;
-        pthread_cond_broadcast(&loader->encoded_cond);
-    }
+    assert(loader->working == release);
+    loader->working = NULL;
+    is_interrupted = atomic_load_explicit(&loader->interrupt, memory_order_relaxed);
+    if (!is_interrupted)
+        note_encoded(loader, release, num_said);
     unlock(loader);
     breaker_release_unref(release);
+    return !is_interrupted;
+}
+
+static void make_encodings(breaker__loader_t *loader)
+{
+    while (encode_next(loader))
+        ;
 }
 
 static void *run(void *data)
@@ -237,6 +275,13 @@ static void stop_thread(breaker__loader_t *loader)
     assert(err == 0);
 }
 
+static void drop_all(breaker_release_t **releases, size_t num)
+{
+    assert(num <= BREAKER_HELD_MAX);
+    for (size_t i = 0; i != num; ++i)
+        breaker_release_unref(releases[i]);
+}
+
 void breaker__loader_free(breaker__loader_t *loader)
 {
     if (loader == NULL)
@@ -247,6 +292,7 @@ void breaker__loader_free(breaker__loader_t *loader)
     assert(!loader->is_started || is_stopped(loader));
     breaker__suspects_dispose(&loader->suspects);
     breaker_release_unref(loader->release);
+    drop_all(loader->held, loader->num_held);
     dispose(loader);
     free(loader);
 }
@@ -286,6 +332,40 @@ void breaker__loader_encode(breaker__loader_t *loader, breaker_release_t *releas
     atomic_store_explicit(&loader->interrupt, true, memory_order_relaxed);
     unlock(loader);
     breaker_release_unref(before);
+    wake(loader);
+}
+
+/* whether what is worked at is none of these, nor what comes before them */
+static bool is_dropped(const breaker__loader_t *loader, breaker_release_t *const *releases,
+                       size_t num)
+{
+    if (loader->working == NULL || loader->working == loader->release)
+        return false;
+    for (size_t i = 0; i != num; ++i)
+        if (releases[i] == loader->working)
+            return false;
+    return true;
+}
+
+void breaker__loader_encode_held(breaker__loader_t *loader, breaker_release_t *const *releases,
+                                 size_t num_releases)
+{
+    breaker_release_t *before[BREAKER_HELD_MAX];
+    size_t num_before;
+
+    assert(num_releases <= BREAKER_HELD_MAX);
+    lock(loader);
+    num_before = loader->num_held;
+    memcpy(before, loader->held, sizeof(before));
+    for (size_t i = 0; i != num_releases; ++i)
+        loader->held[i] = breaker__release_ref(releases[i]);
+    loader->num_held = num_releases;
+    loader->num_done = 0;
+    ++loader->num_said;
+    if (is_dropped(loader, releases, num_releases))
+        atomic_store_explicit(&loader->interrupt, true, memory_order_relaxed);
+    unlock(loader);
+    drop_all(before, num_before);
     wake(loader);
 }
 

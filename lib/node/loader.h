@@ -52,8 +52,8 @@ breaker__suspects_t *breaker__loader_suspects(breaker__loader_t *loader);
 void breaker__loader_encode(breaker__loader_t *loader, breaker_release_t *release);
 /**
  * Makes the encodings of these releases as well, after those of the one above and in this order,
- * where their blobs are HERE; and of no others. At most BREAKER_HELD_MAX; to be called again when
- * more blobs are. Takes references. Any thread.
+ * where their blobs are HERE; and of no other releases. At most BREAKER_HELD_MAX; to be called
+ * again when more blobs are. Takes references. Any thread.
  */
 void breaker__loader_encode_held(breaker__loader_t *loader, breaker_release_t *const *releases,
                                  size_t num_releases);

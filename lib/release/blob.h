@@ -75,6 +75,10 @@ void breaker__blobs_set_hooks(breaker__blobs_t *blobs, const breaker_release_hoo
  */
 breaker__blob_t *breaker__blobs_get(breaker__blobs_t *blobs, const uint8_t *digest, uint64_t len);
 
+/** The same, but NULL where there is none yet. */
+breaker__blob_t *breaker__blobs_find_len(breaker__blobs_t *blobs, const uint8_t *digest,
+                                         uint64_t len);
+
 /**
  * Gives a blob its identity bytes, whose digest and length are its own, and with them every asset
  * that it has. Takes the body over in any case; where the blob is HERE meanwhile, it is freed.

@@ -231,6 +231,17 @@ static breaker__blob_t *create(breaker__blobs_t *blobs, const uint8_t *digest, u
     return blob;
 }
 
+breaker__blob_t *breaker__blobs_find_len(breaker__blobs_t *blobs, const uint8_t *digest,
+                                         uint64_t len)
+{
+    breaker__blob_t *blob;
+
+    breaker__blobs_lock(blobs);
+    blob = find_locked(blobs, digest, len);
+    breaker__blobs_unlock(blobs);
+    return blob;
+}
+
 breaker__blob_t *breaker__blobs_get(breaker__blobs_t *blobs, const uint8_t *digest, uint64_t len)
 {
     breaker__blob_t *blob;

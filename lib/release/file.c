@@ -18,6 +18,7 @@ int breaker__reader_init(breaker__reader_t *reader, const atomic_bool *stop)
     int err;
 
     reader->stop = stop;
+    reader->looks_first = false;
     if ((err = breaker__hasher_init(&reader->hasher)) != 0)
         return err;
     if ((reader->piece = malloc(BREAKER_FILE_PIECE)) != NULL)
@@ -136,46 +137,76 @@ static int stay_on_disk(const breaker__tree_t *tree, const char *path, int fd,
 }
 
 /**
- * Reads or hashes an open file, and sees that it stayed the same. Returns like `read_to_memory`.
- * Closes the file unless the body has it.
+ * Hashes a file whose content may be here already, so that no memory is made for nothing: a memory
+ * file cannot give back what was written to it. Returns like `read_to_memory`; `content->known` is
+ * NULL where the content is new.
  */
-static int take_content(breaker__reader_t *reader, const breaker__tree_t *tree, const char *path,
-                        int fd, const breaker__stamp_t *stamp, breaker_store_t *store,
-                        breaker__content_t *content)
+static int look_first(breaker__reader_t *reader, int fd, uint64_t len, breaker_store_t *store,
+                      breaker__content_t *content)
 {
-    breaker__body_t *body = content->body;
-    bool in_memory = belongs_in_memory(store, body->bytes.len);
-    int failure = in_memory ? read_to_memory(reader, fd, store, body, content->digest)
-                            : read_on_disk(reader, fd, body->bytes.len, content->digest);
+    int failure;
 
-    if (failure == 0 && !is_unchanged(fd, stamp))
-        failure = -1;
-    if (failure == 0 && !in_memory)
-        failure = stay_on_disk(tree, path, fd, stamp, body);
-    if (failure != 0 || in_memory)
-        close(fd);
-    return failure;
+    if (!reader->looks_first || len < BREAKER_SENDFILE_MIN)
+        return 0;
+    if ((failure = read_on_disk(reader, fd, len, content->digest)) != 0)
+        return failure;
+    content->known = breaker__store_find_blob(store, content->digest, len);
+    return content->known != NULL || lseek(fd, 0, SEEK_SET) == 0 ? 0 : errno;
+}
+
+/** Reads an open file into memory. Returns like `read_to_memory`. */
+static int take_to_memory(breaker__reader_t *reader, int fd, uint64_t len, breaker_store_t *store,
+                          breaker__content_t *content)
+{
+    int failure;
+
+    if ((failure = look_first(reader, fd, len, store, content)) != 0 || content->known != NULL)
+        return failure;
+    if ((content->body = breaker__body_create(BREAKER_ENCODING_IDENTITY, len)) == NULL)
+        return ENOMEM;
+    return read_to_memory(reader, fd, store, content->body, content->digest);
+}
+
+/** Hashes an open file, which stays open as the body. Returns like `read_to_memory`. */
+static int take_file(breaker__reader_t *reader, const breaker__tree_t *tree, const char *path,
+                     int fd, const breaker__stamp_t *stamp, breaker__content_t *content)
+{
+    uint64_t len = (uint64_t)stamp->size;
+    int failure;
+
+    if ((failure = read_on_disk(reader, fd, len, content->digest)) != 0)
+        return failure;
+    if ((content->body = breaker__body_create(BREAKER_ENCODING_IDENTITY, len)) == NULL)
+        return ENOMEM;
+    return stay_on_disk(tree, path, fd, stamp, content->body);
+}
+
+static void drop_content(breaker__content_t *content)
+{
+    breaker__blob_unref(content->known);
+    breaker__body_free(content->body);
 }
 
 /** One attempt; `*ret_content` is filled on success only. */
 static int try_read(breaker__reader_t *reader, const breaker__tree_t *tree, breaker_store_t *store,
                     const char *path, breaker__content_t *ret_content, breaker_error_t *error)
 {
-    breaker__content_t content;
+    breaker__content_t content = {.known = NULL};
     breaker__stamp_t stamp;
     int fd, err, failure;
 
     if ((err = breaker__tree_open_file(tree, path, &fd, &stamp, error)) != 0)
         return err;
     content.modified_s = stamp.mtime.tv_sec;
-    content.body = breaker__body_create(BREAKER_ENCODING_IDENTITY, (uint64_t)stamp.size);
-    if (content.body == NULL) {
+    failure = belongs_in_memory(store, (uint64_t)stamp.size)
+                  ? take_to_memory(reader, fd, (uint64_t)stamp.size, store, &content)
+                  : take_file(reader, tree, path, fd, &stamp, &content);
+    if (failure == 0 && !is_unchanged(fd, &stamp))
+        failure = -1;
+    if (content.body == NULL || content.body->bytes.fd < 0)
         close(fd);
-        return fail(tree, path, ENOMEM, error);
-    }
-    failure = take_content(reader, tree, path, fd, &stamp, store, &content);
     if (failure != 0) {
-        breaker__body_free(content.body);
+        drop_content(&content);
         return fail(tree, path, failure, error);
     }
     *ret_content = content;

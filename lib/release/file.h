@@ -2,6 +2,7 @@
 #define BREAKER_RELEASE_FILE_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <breaker/error.h>
 #include <breaker/store.h>
 #include "release/digest.h"
@@ -16,6 +17,8 @@ typedef struct st_breaker__reader_t {
     breaker__hasher_t hasher; /* owned */
     char *piece;              /* owned: BREAKER_FILE_PIECE bytes */
     const atomic_bool *stop;  /* borrowed: outlives us, or NULL */
+    /** large contents may be here already: they are hashed before memory is made for them */
+    bool looks_first;
 } breaker__reader_t;
 
 /**
@@ -31,7 +34,9 @@ int breaker__read_fully(int fd, char *dst, size_t len);
 
 /** What a file was read as. */
 typedef struct st_breaker__content_t {
-    /** owned, until somebody takes it: begun in memory and not kept yet, or the open file */
+    /** owned reference, until somebody takes it: the blob that it is, or NULL */
+    breaker__blob_t *known;
+    /** else owned, until somebody takes it: begun in memory and not kept yet, or the open file */
     breaker__body_t *body;
     uint8_t digest[BREAKER_DIGEST_LEN];
     int64_t modified_s;

@@ -9,6 +9,9 @@
 #include <breaker/error.h>
 #include "release/blob.h"
 #include "release/kind.h"
+#include "release/manifest_read.h"
+
+static const char default_type[] = "application/octet-stream";
 
 /* ---- what a view says ---- */
 
@@ -64,6 +67,35 @@ void breaker__saying_dispose(breaker__saying_t *saying)
 bool breaker__saying_equal(const breaker__saying_t *a, const breaker__saying_t *b)
 {
     return a->len == b->len && memcmp(a->base, b->base, a->len) == 0;
+}
+
+/* ---- media types ---- */
+
+/** Whether a manifest can carry a media type, so that peers can read it. */
+static bool is_type(const char *type)
+{
+    size_t len = 0;
+
+    for (; type[len] != '\0'; ++len)
+        if ((unsigned char)type[len] < 0x20 || type[len] == 0x7f)
+            return false;
+    return len != 0 && len <= BREAKER__MANIFEST_TYPE_MAX;
+}
+
+const char *breaker__type_of(const breaker_release_hooks_t *hooks, const breaker_view_t *view,
+                             const char *path, bool *ret_compressible)
+{
+    const char *type = NULL;
+    bool compressible = false;
+
+    if (hooks->type_of != NULL)
+        type = hooks->type_of(hooks->data, view, path, &compressible);
+    if (type == NULL || !is_type(type)) {
+        *ret_compressible = false;
+        return default_type;
+    }
+    *ret_compressible = compressible;
+    return type;
 }
 
 /* ---- kinds ---- */

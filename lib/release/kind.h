@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <breaker/release.h>
 #include <breaker/view.h>
 #include "release/blobs.h"
 
@@ -37,6 +38,14 @@ typedef struct st_breaker__kind_t {
     /** the saying, then the type */
     char texts[];
 } breaker__kind_t;
+
+/**
+ * The media type of a path, and whether it is worth compressing, as the host says; where it says
+ * nothing, or what no manifest can carry, application/octet-stream, not compressible. Good until
+ * the host is asked again.
+ */
+const char *breaker__type_of(const breaker_release_hooks_t *hooks, const breaker_view_t *view,
+                             const char *path, bool *ret_compressible);
 
 /** Finds or makes one. The caller owns a reference. Returns NULL without memory. Any thread. */
 breaker__kind_t *breaker__kind_get(breaker__blobs_t *blobs, const breaker_view_t *view,

@@ -13,15 +13,13 @@
 #include "release/digest.h"
 #include "release/file.h"
 #include "release/manifest.h"
-#include "release/manifest_read.h"
 #include "release/notices.h"
 #include "release/release.h"
 #include "encoding/siblings.h"
 #include "release/release_id.h"
 #include "release/store.h"
 #include "release/tree.h"
-
-static const char default_type[] = "application/octet-stream";
+#include "view/view.h"
 
 /** What loading the views has in common. */
 typedef struct st_loader_t {
@@ -43,28 +41,12 @@ static int fail_memory(const loader_t *loader, const breaker_view_t *view)
     return fail(loader, BREAKER_ERR_NO_MEMORY, view);
 }
 
-/** Whether a manifest can carry a media type, so that peers can read it. */
-static bool is_type(const char *type)
-{
-    size_t len = 0;
-
-    for (; type[len] != '\0'; ++len)
-        if ((unsigned char)type[len] < 0x20 || type[len] == 0x7f)
-            return false;
-    return len != 0 && len <= BREAKER__MANIFEST_TYPE_MAX;
-}
-
 /** The kind of a file; NULL without memory. */
 static breaker__kind_t *kind_of(breaker_store_t *store, const char *path)
 {
-    const breaker_release_hooks_t *hooks = &store->blobs->hooks;
-    const char *type = NULL;
-    bool compressible = false;
+    bool compressible;
+    const char *type = breaker__type_of(&store->blobs->hooks, store->view, path, &compressible);
 
-    if (hooks->type_of != NULL)
-        type = hooks->type_of(hooks->data, store->view, path, &compressible);
-    if (type == NULL || !is_type(type))
-        return breaker__store_kind(store, default_type, false);
     return breaker__store_kind(store, type, compressible);
 }
 
@@ -81,7 +63,8 @@ static int load_asset(loader_t *loader, const breaker__tree_t *tree, breaker_sto
     if ((err = breaker__read_file(&loader->reader, tree, store, path, &content, loader->error)) !=
         0)
         return err;
-    if (breaker__store_bring(store, content.digest, content.body, &blob) != 0)
+    if ((blob = content.known) == NULL &&
+        breaker__store_bring(store, content.digest, content.body, &blob) != 0)
         return fail_memory(loader, store->view);
     if (content.modified_s > loader->now_s)
         content.modified_s = loader->now_s;
@@ -222,6 +205,7 @@ int breaker__release_load(const breaker__release_config_t *config, const breaker
         return breaker_error_set(error, BREAKER_ERR_NO_MEMORY, "%s",
                                  breaker_err_message(BREAKER_ERR_NO_MEMORY));
     }
+    loader.reader.looks_first = breaker__blobs_num(loader.release->blobs) != 0;
     err = load_views(&loader, config);
     breaker__reader_dispose(&loader.reader);
     if (err != 0) {
@@ -253,6 +237,9 @@ void breaker_release_unref(breaker_release_t *release)
     for (size_t i = 0; i != release->num_stores; ++i)
         breaker__store_free(release->stores[i]);
     free(release->stores);
+    for (size_t i = 0; i != release->num_views; ++i)
+        breaker__view_free(release->views[i]);
+    free(release->views);
     breaker__blobs_unref(release->blobs);
     free(release);
 }

@@ -17,6 +17,9 @@ struct st_breaker_release_t {
     /** owned, by the index of the view; of a held release those of other views follow */
     breaker_store_t **stores;
     size_t num_stores;
+    /** owned: of a held release, those that answer otherwise than the node's views; else NULL */
+    breaker_view_t **views;
+    size_t num_views;
 };
 
 /**

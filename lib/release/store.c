@@ -303,6 +303,17 @@ static bool is_good(breaker__blob_t *blob)
     return body != NULL && body->bytes.base != NULL && !breaker__body_is_sparse(body);
 }
 
+breaker__blob_t *breaker__store_find_blob(const breaker_store_t *store, const uint8_t *digest,
+                                          uint64_t len)
+{
+    breaker__blob_t *blob = breaker__blobs_find_len(store->blobs, digest, len);
+
+    if (blob == NULL || is_good(blob))
+        return blob;
+    breaker__blob_unref(blob);
+    return NULL;
+}
+
 /* an encoding that goes with a body out of its sparse file; without memory it is made again */
 static void copy_encoding(breaker_store_t *store, const breaker__body_t *body,
                           breaker__blob_t *renewed)

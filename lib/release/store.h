@@ -95,8 +95,14 @@ void breaker__store_add_body(breaker_store_t *store, uint64_t len);
 char *breaker__store_begin_body(breaker_store_t *store, breaker__body_t *body);
 
 /**
- * Finds the blob with this digest and the length of `body`, HERE: the one that there is, if its
- * bytes are in memory and not among many dead ones; or with `body`, begun or of a file, which is
+ * Finds the blob with this digest and length if its bytes are in memory and not among many dead
+ * ones. The caller owns a reference. NULL when there is none such.
+ */
+breaker__blob_t *breaker__store_find_blob(const breaker_store_t *store, const uint8_t *digest,
+                                          uint64_t len);
+/**
+ * Finds the blob with this digest and the length of `body`, HERE: the one that the function above
+ * finds, or one with `body`, begun or of a file, which is
  * kept. Takes the body over in any case. The caller owns a reference. Fails with
  * BREAKER_ERR_NO_MEMORY.
  */

@@ -1,0 +1,256 @@
+/*
+ * A release made from its manifest, without a tree: its files are blobs that the node has, or that
+ * it knows the names of and gets from elsewhere. What it answers is what the manifest says, not how
+ * this node is configured; where the two say the same, the node's view is used, and otherwise a
+ * view of the release's own that is like the manifest's lines in what a client sees, and like the
+ * node's view of that name in what none does.
+ */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include "release/blob.h"
+#include "release/manifest_read.h"
+#include "release/release.h"
+#include "release/store.h"
+#include "view/view.h"
+
+/* SHA-256 of no bytes: nobody has to be asked for them */
+static const uint8_t digest_of_nothing[BREAKER_DIGEST_LEN] = {
+    0xe3, 0xb0, 0xc4, 0x42, 0x98, 0xfc, 0x1c, 0x14, 0x9a, 0xfb, 0xf4, 0xc8, 0x99, 0x6f, 0xb9, 0x24,
+    0x27, 0xae, 0x41, 0xe4, 0x64, 0x9b, 0x93, 0x4c, 0xa4, 0x95, 0x99, 0x1b, 0x78, 0x52, 0xb8, 0x55};
+
+/** What one call shares. */
+typedef struct st_holder_t {
+    const breaker__hold_config_t *config; /* borrowed */
+    breaker_release_t *release;           /* borrowed: in the making */
+    int64_t now_s;
+    breaker_error_t *error;
+} holder_t;
+
+static int fail(const holder_t *holder, int err, const char *name)
+{
+    return breaker_error_set(holder->error, err, "a held release, view \"%s\": %s", name,
+                             breaker_err_message(err));
+}
+
+/* ---- views ---- */
+
+/** The node's view of this name, or NULL. */
+static const breaker_view_t *own_view(const breaker__hold_config_t *config, const char *name)
+{
+    for (size_t i = 0; i != config->num_views; ++i)
+        if (strcmp(breaker_view_name(config->views[i]), name) == 0)
+            return config->views[i];
+    return NULL;
+}
+
+/** What no client sees of a view that the manifest describes: as the node's view has it. */
+static void complete_config(breaker_view_config_t *config, const breaker_view_t *own)
+{
+    const breaker_view_config_t *other = own != NULL ? breaker_view_config(own) : NULL;
+
+    config->directory = other != NULL ? other->directory : "/";
+    if (other == NULL)
+        return;
+    config->redirect_max_age_s = other->redirect_max_age_s;
+    config->retry_after_s = other->retry_after_s;
+    config->memory_file_limit = other->memory_file_limit;
+    config->memory_limit = other->memory_limit;
+    config->data = other->data;
+}
+
+static bool same_index(const breaker_view_t *a, const breaker_view_t *b)
+{
+    const char *x = breaker_view_config(a)->index, *y = breaker_view_config(b)->index;
+
+    return x == NULL || y == NULL ? x == y : strcmp(x, y) == 0;
+}
+
+/** Whether two views answer alike, paths of directories included. False without memory. */
+static bool answers_alike(const breaker_view_t *a, const breaker_view_t *b)
+{
+    breaker__saying_t x, y;
+    bool alike;
+
+    if (!same_index(a, b) || breaker__saying_init(&x, a) != 0)
+        return false;
+    alike = breaker__saying_init(&y, b) == 0;
+    if (alike) {
+        alike = breaker__saying_equal(&x, &y);
+        breaker__saying_dispose(&y);
+    }
+    breaker__saying_dispose(&x);
+    return alike;
+}
+
+/** The view that number `at` of the manifest is answered by: the node's, or the release's own. */
+static int take_view(holder_t *holder, size_t at, const breaker_view_t **ret_view)
+{
+    breaker_release_t *release = holder->release;
+    breaker_view_config_t config = holder->config->manifest->views[at].config;
+    const breaker_view_t *own = own_view(holder->config, config.name);
+    breaker_view_t *view;
+    int err;
+
+    complete_config(&config, own);
+    if ((err = breaker__view_create(&config, own != NULL ? breaker_view_index(own) : at, &view)) !=
+        0)
+        return fail(holder, err, config.name);
+    if (own != NULL && answers_alike(own, view)) {
+        breaker__view_free(view);
+        *ret_view = own;
+        return 0;
+    }
+    release->views[release->num_views++] = view;
+    *ret_view = view;
+    return 0;
+}
+
+/* ---- files ---- */
+
+static int make_listing(const breaker__manifest_view_t *described, breaker__listing_t *ret_listing)
+{
+    size_t num = described->num_files;
+    breaker__path_t *paths = malloc((num + 1) * sizeof(*paths));
+
+    if (paths == NULL)
+        return BREAKER_ERR_NO_MEMORY;
+    for (size_t i = 0; i != num; ++i)
+        paths[i] = (breaker__path_t){described->files[i].path, described->files[i].path_len};
+    *ret_listing = (breaker__listing_t){.paths = paths, .num = num, .capacity = num};
+    return 0;
+}
+
+/** The blob of a file, with a reference. NULL without memory. */
+static breaker__blob_t *blob_of(const holder_t *holder, const breaker__manifest_file_t *file)
+{
+    breaker__blob_t *blob = breaker__blobs_get(holder->release->blobs, file->digest, file->size);
+
+    if (blob == NULL || file->size != 0 ||
+        memcmp(file->digest, digest_of_nothing, sizeof(digest_of_nothing)) != 0)
+        return blob;
+    if (breaker__blob_fill(blob, "") == 0)
+        return blob;
+    breaker__blob_unref(blob);
+    return NULL;
+}
+
+static int hold_file(const holder_t *holder, breaker_store_t *store, size_t at,
+                     const breaker__manifest_file_t *file)
+{
+    int64_t modified_s =
+        file->last_modified_s < holder->now_s ? file->last_modified_s : holder->now_s;
+    breaker__kind_t *kind;
+    breaker__blob_t *blob;
+    breaker_asset_t *asset;
+    bool compressible;
+    int err;
+
+    /* the manifest says the type; whether it is worth compressing is asked of the path */
+    breaker__type_of(&store->blobs->hooks, store->view, file->path, &compressible);
+    if ((kind = breaker__store_kind(store, file->type, compressible)) == NULL ||
+        (blob = blob_of(holder, file)) == NULL)
+        return BREAKER_ERR_NO_MEMORY;
+    err = breaker__asset_get(blob, kind, store->view, modified_s, &asset);
+    breaker__blob_unref(blob);
+    if (err == 0)
+        breaker__store_set(store, at, asset);
+    return err;
+}
+
+static int hold_files(const holder_t *holder, const breaker__manifest_view_t *described,
+                      breaker_store_t *store)
+{
+    int err;
+
+    for (size_t i = 0; i != described->num_files; ++i)
+        if ((err = hold_file(holder, store, i, described->files + i)) != 0)
+            return err;
+    breaker__store_count_encodings(store);
+    return breaker__store_index(store);
+}
+
+static int make_store(const holder_t *holder, const breaker__manifest_view_t *described,
+                      const breaker_view_t *view, breaker_store_t **ret_store)
+{
+    breaker__listing_t listing;
+    breaker_store_t *store;
+    int err;
+
+    if ((err = make_listing(described, &listing)) != 0)
+        return err;
+    err = breaker__store_create(view, holder->release->blobs, &listing, &store);
+    breaker__listing_dispose(&listing);
+    if (err != 0)
+        return err;
+    if ((err = hold_files(holder, described, store)) != 0) {
+        breaker__store_free(store);
+        return err;
+    }
+    *ret_store = store;
+    return 0;
+}
+
+/* ---- the release ---- */
+
+/** Where the store of a view goes: at the index of the node's view, or after those. */
+static breaker_store_t **place_of(const holder_t *holder, const char *name)
+{
+    const breaker_view_t *own = own_view(holder->config, name);
+    breaker_release_t *release = holder->release;
+
+    if (own == NULL)
+        return release->stores + release->num_stores++;
+    assert(breaker_view_index(own) < holder->config->num_views);
+    assert(release->stores[breaker_view_index(own)] == NULL);
+    return release->stores + breaker_view_index(own);
+}
+
+static int hold_views(holder_t *holder)
+{
+    const breaker__manifest_t *manifest = holder->config->manifest;
+
+    for (size_t i = 0; i != manifest->num_views; ++i) {
+        const breaker__manifest_view_t *described = manifest->views + i;
+        const breaker_view_t *view = NULL;
+        breaker_store_t *store;
+        int err;
+
+        if ((err = take_view(holder, i, &view)) != 0)
+            return err;
+        if ((err = make_store(holder, described, view, &store)) != 0)
+            return fail(holder, err, described->config.name);
+        *place_of(holder, described->config.name) = store;
+    }
+    return 0;
+}
+
+int breaker__release_hold(const breaker__hold_config_t *config, breaker_release_t **ret_release,
+                          breaker_error_t *error)
+{
+    const breaker__manifest_t *manifest = config->manifest;
+    holder_t holder = {.config = config, .now_s = time(NULL), .error = error};
+    int err = BREAKER_ERR_NO_MEMORY;
+
+    assert(config->blobs != NULL);
+    assert(config->num_views <= BREAKER_VIEWS_MAX);
+    assert(manifest->num_views <= BREAKER_VIEWS_MAX);
+    holder.release = breaker__release_create(config->blobs, &config->hooks, config->suspects,
+                                             config->num_views + manifest->num_views);
+    if (holder.release != NULL)
+        holder.release->views = calloc(manifest->num_views + 1, sizeof(*holder.release->views));
+    if (holder.release == NULL || holder.release->views == NULL) {
+        breaker_release_unref(holder.release);
+        return breaker_error_set(error, err, "%s", breaker_err_message(err));
+    }
+    holder.release->id = config->id;
+    memcpy(holder.release->digest, manifest->digest, sizeof(manifest->digest));
+    holder.release->num_stores = config->num_views;
+    if ((err = hold_views(&holder)) != 0) {
+        breaker_release_unref(holder.release);
+        return err;
+    }
+    *ret_release = holder.release;
+    return 0;
+}
