@@ -55,11 +55,27 @@ static server_t server = {.serves_fd = -1, .signal_fd = -1, .pid_fd = -1, .error
 
 /* ---- before serving ---- */
 
+static void on_log(void *data, breaker_log_level_t level, const char *line)
+{
+    (void)data, (void)level;
+    fprintf(stderr, "%s\n", line);
+}
+
+static void listen_to_holding(breaker_node_t *node)
+{
+    breaker_holding_config_t config = *breaker_node_holding(node);
+
+    config.on_log = on_log;
+    if (breaker_node_set_holding(node, &config, NULL) != 0)
+        h2o_fatal("no memory");
+}
+
 static int load_release(server_t *self)
 {
     breaker_error_t error = {0};
     char user[64];
 
+    listen_to_holding(self->config.node);
     if (breaker_node_load(self->config.node, &error) == 0)
         return 0;
     breaker__process_user(user, sizeof(user));
@@ -240,12 +256,6 @@ static void redirect_log(server_t *self)
 
 /* ---- the cluster ---- */
 
-static void on_cluster_log(void *data, breaker_log_level_t level, const char *line)
-{
-    (void)data, (void)level;
-    fprintf(stderr, "%s\n", line);
-}
-
 static void on_cluster_ready(void *data)
 {
     if (eventfd_write(*(const int *)data, 1) != 0)
@@ -266,7 +276,7 @@ static int join_cluster(server_t *self)
     }
     config = *said;
     config.data = &self->serves_fd;
-    config.on_log = on_cluster_log;
+    config.on_log = on_log;
     config.on_ready = on_cluster_ready;
     if (breaker_cluster_start(self->config.node, &config, &self->cluster, &error) == 0)
         return 0;

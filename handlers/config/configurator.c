@@ -120,5 +120,6 @@ void breaker_h2o_register_configurator(h2o_globalconf_t *globalconf, breaker_nod
     breaker__static_register_configurator(globalconf, node, &self->token);
     breaker__encoding_register_configurator(globalconf, node);
     breaker__health_register_configurator(globalconf, node);
+    breaker__holding_register_configurator(globalconf, node);
     breaker__cluster_register_configurator(globalconf, node);
 }

@@ -20,6 +20,9 @@ void breaker__encoding_register_configurator(h2o_globalconf_t *globalconf, break
 /** Defines `breaker.health`. */
 void breaker__health_register_configurator(h2o_globalconf_t *globalconf, breaker_node_t *node);
 
+/** Defines `breaker.archive`, `breaker.keep`, `breaker.fetch` and `breaker.ready-timeout`. */
+void breaker__holding_register_configurator(h2o_globalconf_t *globalconf, breaker_node_t *node);
+
 /** Defines `breaker.cluster` and `breaker.state-file`. */
 void breaker__cluster_register_configurator(h2o_globalconf_t *globalconf, breaker_node_t *node);
 

@@ -221,6 +221,11 @@ int breaker__option_number(const breaker__option_t *option, const char *unit, ui
     return 0;
 }
 
+typedef struct st_unit_t {
+    const char *name;
+    uint64_t value;
+} unit_t;
+
 int breaker__option_span(const breaker__option_t *option, uint32_t *ret_ms)
 {
     static const char accepted[] = "seconds, as 30, 30s or 1500ms, at most a day";
@@ -240,4 +245,56 @@ int breaker__option_span(const breaker__option_t *option, uint32_t *ret_ms)
         return breaker__option_refuse(option, accepted);
     *ret_ms = (uint32_t)value * unit_ms;
     return 0;
+}
+
+/* a number and what stands after it, one of `units`; what it comes to is at most `max` */
+static bool read_quantity(const breaker__option_t *option, const unit_t *units, size_t num_units,
+                          uint64_t max, uint64_t *ret_value)
+{
+    uint64_t value;
+    const char *end;
+
+    if (!parse_number(text_of(option), &value, &end))
+        return false;
+    for (size_t i = 0; i != num_units; ++i) {
+        if (strcmp(end, units[i].name) != 0)
+            continue;
+        assert(units[i].value != 0);
+        if (value > max / units[i].value)
+            return false;
+        *ret_value = value * units[i].value;
+        return true;
+    }
+    return false;
+}
+
+int breaker__option_size(const breaker__option_t *option, uint64_t min, uint64_t max,
+                         uint64_t *ret_size)
+{
+    static const unit_t units[] = {{"", 1},
+                                   {"KiB", UINT64_C(1) << 10},
+                                   {"MiB", UINT64_C(1) << 20},
+                                   {"GiB", UINT64_C(1) << 30}};
+    uint64_t size;
+
+    if (!read_quantity(option, units, sizeof(units) / sizeof(units[0]), max, &size) || size < min)
+        return breaker__option_fail(
+            option,
+            "got `%s`; accepted: bytes, as 1048576, 1024KiB, 1MiB or 1GiB, from %llu to %llu",
+            breaker__option_describe(option->node), (unsigned long long)min,
+            (unsigned long long)max);
+    *ret_size = size;
+    return 0;
+}
+
+int breaker__option_age(const breaker__option_t *option, uint64_t max_ms, uint64_t *ret_ms)
+{
+    static const unit_t units[] = {
+        {"", 1000}, {"ms", 1}, {"s", 1000}, {"m", 60 * 1000}, {"h", 60 * 60 * 1000}, {"d", DAY_MS}};
+
+    if (read_quantity(option, units, sizeof(units) / sizeof(units[0]), max_ms, ret_ms))
+        return 0;
+    return breaker__option_fail(
+        option, "got `%s`; accepted: a time, as 90s, 30m, 12h or 7d, at most %llud",
+        breaker__option_describe(option->node), (unsigned long long)(max_ms / DAY_MS));
 }

@@ -80,4 +80,12 @@ int breaker__option_number(const breaker__option_t *option, const char *unit, ui
  */
 int breaker__option_span(const breaker__option_t *option, uint32_t *ret_ms);
 
+/** Bytes of `min` to `max`, without a unit or in KiB, MiB or GiB. */
+int breaker__option_size(const breaker__option_t *option, uint64_t min, uint64_t max,
+                         uint64_t *ret_size);
+
+/** A span of time that may be long, in milliseconds: seconds without a unit, or with ms, s, m, h or
+ * d. */
+int breaker__option_age(const breaker__option_t *option, uint64_t max_ms, uint64_t *ret_ms);
+
 #endif

@@ -12,7 +12,6 @@
 #include "node/next.h"
 #include "node/node.h"
 #include "release/release.h"
-#include "serving/publisher.h"
 
 /* ---- what is asked for ---- */
 
@@ -133,6 +132,7 @@ static int load(breaker__next_t *next, const atomic_bool *stop, breaker_release_
         .directories = next->directories,
         .label = next->label,
         .hooks = node->hooks,
+        .blobs = node->blobs,
     };
     const breaker__load_t how = {breaker__loader_suspects(node->loader), stop};
 
@@ -145,19 +145,21 @@ static int load(breaker__next_t *next, const atomic_bool *stop, breaker_release_
 static int publish_alone(breaker__next_t *next, breaker_release_t *release)
 {
     breaker_node_t *node = next->node;
+    breaker__issue_t issue = {.release = release, .has_ledger = true};
     breaker__proposal_t proposal;
-    breaker_snapshot_t *snapshot;
     int err;
 
     assert(next->release == NULL);
     assert(!breaker__mailbox_is_open(&node->mailbox));
     if ((err = breaker__alone_propose(node, breaker_release_id(release), &next->token,
-                                      &proposal)) != 0 ||
-        (err = breaker__node_snapshot(node, release, proposal.alone.tokens, &proposal.alone.memory,
-                                      false, &snapshot)) != 0)
+                                      &proposal)) != 0)
+        return err;
+    memcpy(issue.tokens, proposal.alone.tokens, sizeof(issue.tokens));
+    issue.ledger = proposal.alone.memory;
+    if ((err = breaker__published_prepare(node, &issue)) != 0)
         return err;
     breaker__alone_hand_out(node, &proposal);
-    breaker__publisher_publish(node->publisher, snapshot);
+    breaker__published_commit(node);
     return 0;
 }
 

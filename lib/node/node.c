@@ -11,7 +11,6 @@
 #include "node/node.h"
 #include "release/release.h"
 #include "serving/publisher.h"
-#include "serving/snapshot.h"
 #include "view/view.h"
 
 void breaker__node_lock(breaker_node_t *node)
@@ -38,6 +37,18 @@ static uint64_t now_ms(void)
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
+static int init_locks(breaker_node_t *node)
+{
+    int err = breaker__published_init(&node->published);
+
+    if (err != 0)
+        return err;
+    if (pthread_mutex_init(&node->lock, NULL) == 0)
+        return 0;
+    breaker__published_dispose(&node->published);
+    return BREAKER_ERR_NO_MEMORY;
+}
+
 void breaker_node_config_init(breaker_node_config_t *config)
 {
     memset(config, 0, sizeof(*config));
@@ -56,15 +67,17 @@ int breaker_node_create(const breaker_node_config_t *config, breaker_node_t **re
     if ((node = aligned_alloc(_Alignof(breaker_node_t), sizeof(*node))) == NULL)
         return BREAKER_ERR_NO_MEMORY;
     memset(node, 0, sizeof(*node));
-    if (pthread_mutex_init(&node->lock, NULL) != 0) {
+    if ((err = init_locks(node)) != 0) {
         free(node);
-        return BREAKER_ERR_NO_MEMORY;
+        return err;
     }
     breaker__mailbox_init(&node->mailbox);
+    breaker_holding_config_init(&node->holding_config);
     node->minted = node->token = minted;
     if (config != NULL)
         node->hooks = config->hooks;
-    if ((err = breaker__publisher_create(&node->publisher)) != 0 ||
+    if ((err = breaker__blobs_create(&node->blobs)) != 0 ||
+        (err = breaker__publisher_create(&node->publisher)) != 0 ||
         (err = breaker__loader_create(&node->encoding, &node->loader)) != 0 ||
         (config != NULL && (err = breaker_node_set_encoding(node, &config->encoding)) != 0)) {
         breaker_node_free(node);
@@ -84,14 +97,19 @@ void breaker_node_free(breaker_node_t *node)
     assert(!node->is_ending);
     node->is_ending = true;
     breaker__node_unlock(node);
+    breaker__holding_free(node->holding);
+    node->holding = NULL;
     breaker__loader_free(node->loader);
     breaker__next_abandon(node);
     breaker__mailbox_dispose(&node->mailbox);
     breaker__publisher_free(node->publisher);
+    breaker__published_dispose(&node->published);
     breaker_release_unref(node->release);
+    breaker__blobs_unref(node->blobs);
     for (size_t i = 0; i != node->num_views; ++i)
         breaker__view_free(node->views[i]);
     pthread_mutex_destroy(&node->lock);
+    breaker__holding_config_dispose(&node->holding_config);
     free((void *)(uintptr_t)node->encoding.cache_directory);
     free(node->state_path);
     free(node);
@@ -235,6 +253,7 @@ static int load_release(const breaker_node_t *node, breaker_release_t **ret_rele
         .num_views = node->num_views,
         .label = node->label,
         .hooks = node->hooks,
+        .blobs = node->blobs,
     };
     const breaker__load_t load = {.suspects = breaker__loader_suspects(node->loader)};
 
@@ -248,36 +267,19 @@ static bool is_minted(const breaker_node_t *node, size_t index)
     return breaker_token_equal(node->tokens + index, &node->minted);
 }
 
-int breaker__node_snapshot(const breaker_node_t *node, breaker_release_t *release,
-                           const breaker_token_t *tokens, const breaker_ledger_t *ledger,
-                           bool older_alive, breaker_snapshot_t **ret_snapshot)
+/* nothing for a node of a cluster, which has no token yet */
+static int prepare_first(breaker_node_t *node, breaker_release_t *release)
 {
-    const breaker__snapshot_config_t config = {
-        .views = (const breaker_view_t *const *)node->views,
-        .tokens = tokens,
-        .num_views = node->num_views,
-        .release = release,
-        .ledger = ledger,
-        .is_alone = !breaker__mailbox_is_open(&node->mailbox),
-        .older_alive = older_alive,
-    };
+    breaker__issue_t issue = {.release = release};
 
-    assert(release != NULL);
-    return breaker__snapshot_create(&config, ret_snapshot);
-}
-
-/* NULL for a node of a cluster, which has no token yet */
-static int make_first_snapshot(breaker_node_t *node, breaker_release_t *release,
-                               breaker_snapshot_t **ret_snapshot)
-{
     assert(!node->is_loaded);
-    *ret_snapshot = NULL;
     if (breaker__mailbox_is_open(&node->mailbox))
         return 0;
     breaker__alone_begin(node, breaker_release_id(release));
-    return breaker__node_snapshot(node, release, node->tokens,
-                                  node->state_path != NULL ? &node->alone.memory : NULL, false,
-                                  ret_snapshot);
+    memcpy(issue.tokens, node->tokens, sizeof(issue.tokens));
+    issue.has_ledger = node->state_path != NULL || node->holding != NULL;
+    issue.ledger = node->alone.memory;
+    return breaker__published_prepare(node, &issue);
 }
 
 static int fail(breaker_error_t *error, int err)
@@ -286,25 +288,25 @@ static int fail(breaker_error_t *error, int err)
     return breaker_error_set(error, err, "%s", breaker_err_message(err));
 }
 
-int breaker_node_load(breaker_node_t *node, breaker_error_t *error)
+/* the threads that a loaded node has: both or none */
+static int start_threads(breaker_node_t *node, breaker_error_t *error)
 {
-    breaker_release_t *release;
-    breaker_snapshot_t *snapshot;
-    int err;
+    if (node->holding != NULL && breaker__holding_start(node->holding, error) != 0)
+        return BREAKER_ERR_THREAD;
+    return breaker__loader_start(node->loader, error);
+}
 
-    if (is_loaded(node))
-        return fail(error, BREAKER_ERR_STATE);
-    if ((err = load_release(node, &release, error)) != 0)
-        return err;
-    if ((err = make_first_snapshot(node, release, &snapshot)) != 0) {
-        breaker_release_unref(release);
-        return fail(error, err);
-    }
-    if ((err = breaker__loader_start(node->loader, error)) != 0) {
-        breaker_snapshot_unref(snapshot);
-        breaker_release_unref(release);
-        return err;
-    }
+static void cancel_first(breaker_node_t *node, breaker_release_t *release)
+{
+    if (!breaker__mailbox_is_open(&node->mailbox))
+        breaker__published_cancel(node);
+    breaker__holding_free(node->holding);
+    node->holding = NULL;
+    breaker_release_unref(release);
+}
+
+static void serve_first(breaker_node_t *node, breaker_release_t *release)
+{
     breaker__node_lock(node);
     assert(node->release == NULL);
     assert(node->next == NULL);
@@ -312,8 +314,32 @@ int breaker_node_load(breaker_node_t *node, breaker_error_t *error)
     node->is_loaded = true;
     breaker__node_unlock(node);
     breaker__loader_encode(node->loader, release);
-    if (snapshot != NULL)
-        breaker__publisher_publish(node->publisher, snapshot);
+}
+
+int breaker_node_load(breaker_node_t *node, breaker_error_t *error)
+{
+    breaker_release_t *release;
+    int err;
+
+    if (is_loaded(node))
+        return fail(error, BREAKER_ERR_STATE);
+    if ((err = load_release(node, &release, error)) != 0)
+        return err;
+    if ((breaker__node_holds(node) && node->holding == NULL &&
+         (err = breaker__holding_create(node, &node->holding)) != 0) ||
+        (err = prepare_first(node, release)) != 0) {
+        breaker_release_unref(release);
+        return fail(error, err);
+    }
+    if ((err = start_threads(node, error)) != 0) {
+        cancel_first(node, release);
+        return err;
+    }
+    serve_first(node, release);
+    if (!breaker__mailbox_is_open(&node->mailbox))
+        breaker__published_commit(node);
+    else if (node->holding != NULL)
+        breaker__holding_on_published(node->holding);
     return 0;
 }
 
@@ -367,8 +393,8 @@ int breaker_node_publish(breaker_node_t *node, breaker_release_t *release,
                          const breaker_token_t *token, const breaker_ledger_t *ledger,
                          bool older_alive)
 {
-    breaker_token_t tokens[BREAKER_VIEWS_MAX];
-    breaker_snapshot_t *snapshot;
+    breaker__issue_t issue = {
+        .release = release, .has_ledger = ledger != NULL, .older_alive = older_alive};
     int err;
 
     assert(breaker__mailbox_is_open(&node->mailbox));
@@ -376,10 +402,12 @@ int breaker_node_publish(breaker_node_t *node, breaker_release_t *release,
     if (!is_publishable(node, release))
         return BREAKER_ERR_STATE;
     for (size_t i = 0; i != node->num_views; ++i)
-        tokens[i] = *token;
-    if ((err = breaker__node_snapshot(node, release, tokens, ledger, older_alive, &snapshot)) != 0)
+        issue.tokens[i] = *token;
+    if (ledger != NULL)
+        issue.ledger = *ledger;
+    if ((err = breaker__published_prepare(node, &issue)) != 0)
         return err;
-    breaker__publisher_publish(node->publisher, snapshot);
+    breaker__published_commit(node);
     breaker__next_published(node, release);
     return 0;
 }

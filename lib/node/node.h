@@ -4,10 +4,15 @@
 /* What the files of this room share. Not installed. */
 #include <pthread.h>
 #include <breaker/node.h>
+#include <breaker/holding.h>
+#include "holding/holding.h"
 #include "node/alone.h"
 #include "node/loader.h"
 #include "node/mailbox.h"
 #include "node/next.h"
+#include "node/published.h"
+#include "peers/auth.h"
+#include "release/blobs.h"
 
 struct st_breaker_node_t {
     /* between the cluster's thread and the server's */
@@ -19,6 +24,7 @@ struct st_breaker_node_t {
     breaker_token_t label; /* of the release; `len` 0: none */
     breaker_release_hooks_t hooks;
     breaker_encoding_config_t encoding;       /* its directory is owned */
+    breaker_holding_config_t holding_config;  /* its texts are owned */
     breaker_view_t *views[BREAKER_VIEWS_MAX]; /* owned */
     breaker_token_t tokens[BREAKER_VIEWS_MAX];
     size_t num_views;
@@ -28,8 +34,15 @@ struct st_breaker_node_t {
     /* of a node by itself, from the load the loader's alone */
     breaker__alone_t alone;
 
+    breaker__blobs_t *blobs;        /* owned reference: of all releases */
     breaker_publisher_t *publisher; /* owned */
     breaker__loader_t *loader;      /* owned; its thread runs from the load on */
+    breaker__holding_t *holding;    /* owned; the same; NULL on a node that does not hold */
+    breaker__published_t published;
+
+    /* when the node is ready at the latest, in ms of CLOCK_MONOTONIC; 0: nothing is published */
+    _Atomic uint64_t ready_by_ms;
+    atomic_bool is_ready;
 
     pthread_mutex_t lock;       /* of what follows */
     breaker_release_t *release; /* owned reference: what is served; NULL until loaded */
@@ -41,31 +54,26 @@ struct st_breaker_node_t {
 void breaker__node_lock(breaker_node_t *node);
 void breaker__node_unlock(breaker_node_t *node);
 
-/**
- * Makes a snapshot of a release under one token a view; `ledger` and `older_alive` as in
- * snapshot.h. The caller owns the reference. Fails with BREAKER_ERR_NO_MEMORY.
- */
-int breaker__node_snapshot(const breaker_node_t *node, breaker_release_t *release,
-                           const breaker_token_t *tokens, const breaker_ledger_t *ledger,
-                           bool older_alive, breaker_snapshot_t **ret_snapshot);
+/** Whether releases of others are held, by what was configured. */
+bool breaker__node_holds(const breaker_node_t *node);
+/** The first snapshot was published: from now on the node may be ready. */
+void breaker__node_note_published(breaker_node_t *node);
+/** All that a ready node has to wait for is here. The holding's thread. */
+void breaker__node_set_ready(breaker_node_t *node);
 
 /** The token that the view at an index was configured with; what is served is in the snapshot. */
 const breaker_token_t *breaker__node_token(const breaker_node_t *node, size_t index);
 
 /** The blobs of all releases of a node; lives as long as the node. Any thread. */
-struct st_breaker__blobs_t *breaker__node_blobs(const breaker_node_t *node);
+breaker__blobs_t *breaker__node_blobs(const breaker_node_t *node);
 
-/** What peers know each other by. Plain value; a zeroed one knows nobody. */
-typedef struct st_breaker__peer_keys_t {
-    /** the newest first; 0: nobody is a peer yet */
-    size_t num;
-    uint8_t keys[BREAKER_PEER_KEYS_MAX][BREAKER_PEER_KEY_LEN];
-    /** added to this machine's clock, it makes the cluster's */
-    int64_t clock_offset_ms;
-} breaker__peer_keys_t;
-
-/** Copies what `breaker_node_set_peers` told last. A lock for a moment. Any thread. */
-void breaker__node_peer_keys(const breaker_node_t *node, breaker__peer_keys_t *ret_keys);
+/**
+ * Copies the keys that `breaker_node_set_peers` told last and returns true, where they are others
+ * than at `*generation`, which is 0 at first and brought up to date. One acquire-load where nothing
+ * changed, else a lock for a moment. Any thread, each with a generation of its own.
+ */
+bool breaker__node_peer_keys(breaker_node_t *node, uint64_t *generation,
+                             breaker__peer_keys_t *ret_keys);
 
 /** How many of the BREAKER_PARKED_MAX places are taken. Any thread. */
 size_t breaker__node_num_parked(const breaker_node_t *node);
