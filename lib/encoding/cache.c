@@ -326,7 +326,7 @@ static int write_file(const breaker__cache_t *cache, const char *name, const cha
     breaker__temporary_t temporary;
     int errnum;
 
-    if ((errnum = breaker__temporary_create(cache->fd, temporary_stem, &temporary)) != 0)
+    if ((errnum = breaker__temporary_create(cache->fd, temporary_stem, 0644, &temporary)) != 0)
         return errnum;
     if ((errnum = breaker__temporary_write(&temporary, base, len)) == 0 &&
         (errnum = breaker__temporary_rename(&temporary, name)) == 0)

@@ -73,7 +73,8 @@ static int write_and_rename(const place_t *place, const char *base, size_t len,
     breaker__temporary_t temporary;
     int errnum, err = 0;
 
-    if ((errnum = breaker__temporary_create(place->directory_fd, place->name, &temporary)) != 0)
+    if ((errnum = breaker__temporary_create(place->directory_fd, place->name, 0644, &temporary)) !=
+        0)
         return fail_io(error, "cannot create a file beside", place->path, errnum);
     errnum = breaker__temporary_write(&temporary, base, len);
     if (errnum == 0 && fsync(temporary.fd) != 0)

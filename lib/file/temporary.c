@@ -37,7 +37,7 @@ static bool is_ours(int fd)
 }
 
 /* -1 with errno, which is EEXIST where another name is to be tried */
-static int try_create(breaker__temporary_t *temporary, const char *stem)
+static int try_create(breaker__temporary_t *temporary, const char *stem, mode_t mode)
 {
     uint64_t number;
     int fd;
@@ -46,7 +46,7 @@ static int try_create(breaker__temporary_t *temporary, const char *stem)
         return -1;
     snprintf(temporary->name, sizeof(temporary->name), "%s" MARK "%016" PRIx64, stem, number);
     fd = openat(temporary->directory_fd, temporary->name,
-                O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+                O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
     if (fd == -1 || is_ours(fd))
         return fd;
     close(fd);
@@ -54,7 +54,7 @@ static int try_create(breaker__temporary_t *temporary, const char *stem)
     return -1;
 }
 
-int breaker__temporary_create(int directory_fd, const char *stem,
+int breaker__temporary_create(int directory_fd, const char *stem, mode_t mode,
                               breaker__temporary_t *ret_temporary)
 {
     breaker__temporary_t temporary = {.directory_fd = directory_fd, .fd = -1};
@@ -63,7 +63,7 @@ int breaker__temporary_create(int directory_fd, const char *stem,
     if (strlen(stem) + strlen(MARK) + DIGITS >= sizeof(temporary.name))
         return ENAMETOOLONG;
     for (unsigned i = 0; i != TRIES; ++i) {
-        if ((temporary.fd = try_create(&temporary, stem)) != -1) {
+        if ((temporary.fd = try_create(&temporary, stem, mode)) != -1) {
             *ret_temporary = temporary;
             return 0;
         }

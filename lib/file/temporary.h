@@ -4,6 +4,7 @@
 /* A file on its way to its name, in a directory that others write into as well. Not installed. */
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 /** bytes of a name in a directory, NUL included (NAME_MAX) */
 #define BREAKER_TEMPORARY_NAME_MAX 256
@@ -17,10 +18,11 @@ typedef struct st_breaker__temporary_t {
 
 /**
  * Makes an empty file in a directory, "state.new-0123456789abcdef" for the stem "state", with
- * permission 0644 less the umask, and locks it. `directory_fd` stays open until the file is renamed
- * or discarded. Returns 0 or a number of errno.
+ * the permissions `mode` less the umask, and locks it. Whatever they are, it can be written through
+ * this. `directory_fd` stays open until the file is renamed or discarded. Returns 0 or a number of
+ * errno.
  */
-int breaker__temporary_create(int directory_fd, const char *stem,
+int breaker__temporary_create(int directory_fd, const char *stem, mode_t mode,
                               breaker__temporary_t *ret_temporary);
 
 /** Writes bytes at its end. Returns 0 or a number of errno; blocking. */
