@@ -111,6 +111,12 @@ int breaker__archive_get(breaker__archive_t *archive, const uint8_t *digest, uin
                          int *ret_fd);
 
 /**
+ * Tells whether there is a file that may be the blob of `len` bytes: by its name and size alone.
+ * Costs no reading; says nothing of the content.
+ */
+bool breaker__archive_has(breaker__archive_t *archive, const uint8_t *digest, uint64_t len);
+
+/**
  * Reads a blob of `len` bytes into `dst` and checks the very bytes that stand there then. Fails
  * like `breaker__archive_get`; `dst` is then undefined and not to be used.
  */
