@@ -1,35 +1,129 @@
 /*
- * The thread that holds. It is woken for whatever other threads leave, and looks at everything
- * then. No other thread waits for this one but its end.
+ * The thread that holds. It is woken for whatever other threads leave, looks at everything then,
+ * and does what takes long in pieces of a few milliseconds, so that what a request waits for never
+ * waits for what nobody waits for. Kept always: nothing is held whose manifest has not the digest
+ * of its id; nothing is filled with bytes that were not checked; no other thread waits for this
+ * one but its end, and that waits for no peer.
  */
 #include <assert.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
-#include <uv.h>
-#include "holding/holding.h"
-#include "holding/inbox.h"
+#include <string.h>
+#include <time.h>
+#include "cluster/ledger.h"
+#include "holding/parts.h"
 #include "node/node.h"
+#include "release/release.h"
 #include "thread.h"
 
-struct st_breaker__holding_t {
-    breaker_node_t *node; /* borrowed: outlives us */
-    breaker__inbox_t inbox;
-    atomic_bool stop;
-    pthread_t thread;
-    bool is_started;
-    uv_loop_t loop;
-    uv_async_t wake;
+enum {
+    /* how often it is looked whether something is due: while something is lacking, and else */
+    BUSY_EVERY_MS = 100,
+    IDLE_EVERY_MS = 2000,
 };
+
+static uint64_t clock_ms(clockid_t id)
+{
+    struct timespec now;
+    int err = clock_gettime(id, &now);
+
+    assert(err == 0);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+breaker__moment_t breaker__holding_now(void)
+{
+    return (breaker__moment_t){clock_ms(CLOCK_REALTIME), clock_ms(CLOCK_MONOTONIC)};
+}
 
 static bool is_stopped(const breaker__holding_t *holding)
 {
     return atomic_load_explicit(&holding->stop, memory_order_relaxed);
 }
 
+/* ---- the loop ---- */
+
 static void close_handles(breaker__holding_t *holding)
 {
     uv_close((uv_handle_t *)&holding->wake, NULL);
+    uv_close((uv_handle_t *)&holding->timer, NULL);
+    uv_close((uv_handle_t *)&holding->work, NULL);
+}
+
+static void end(breaker__holding_t *holding)
+{
+    assert(is_stopped(holding));
+    breaker__peers_free(holding->client, NULL, NULL);
+    holding->client = NULL;
+    close_handles(holding);
+}
+
+/* releases that requests wait for; what is no more in the ledger is nobody's wish */
+static void take_wanted(breaker__holding_t *holding)
+{
+    breaker_release_id_t wanted[BREAKER__WANTED_MAX];
+    size_t num = breaker__inbox_take_wanted(&holding->inbox, wanted);
+
+    for (size_t i = 0; i != num; ++i) {
+        breaker__tracked_t *known = breaker__catalog_find(&holding->catalog, wanted + i);
+        if (known == NULL || known->release != NULL || known->is_wanted)
+            continue;
+        known->is_wanted = true;
+        if (known->ask != 0 && holding->client != NULL)
+            breaker__peers_hurry(holding->client, known->ask);
+    }
+}
+
+static bool is_lacking(const breaker__holding_t *holding)
+{
+    for (size_t i = 0; i != holding->catalog.num; ++i) {
+        const breaker__tracked_t *known = holding->catalog.list[i];
+        if (known->stays && !known->is_complete)
+            return true;
+    }
+    return holding->source.num_asks != 0;
+}
+
+static void look_around(breaker__holding_t *holding)
+{
+    /* first, and often: a request waits */
+    breaker__source_serve(holding);
+    breaker__asking_update(holding);
+    take_wanted(holding);
+    breaker__held_update(holding);
+    if (breaker__held_is_ready(holding))
+        breaker__node_set_ready(holding->node);
+}
+
+static void on_work(uv_idle_t *work)
+{
+    breaker__holding_t *holding = work->data;
+    bool is_more;
+
+    if (is_stopped(holding))
+        return;
+    breaker__source_serve(holding);
+    is_more = breaker__held_step(holding);
+    is_more |= breaker__source_step(holding);
+    /* what is kept for later comes after what is lacking now */
+    is_more = is_more || breaker__archiving_step(holding);
+    if (breaker__held_is_ready(holding))
+        breaker__node_set_ready(holding->node);
+    if (!is_more)
+        uv_idle_stop(work);
+}
+
+void breaker__holding_go_on(breaker__holding_t *holding)
+{
+    uv_idle_start(&holding->work, on_work);
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    breaker__holding_t *holding = timer->data;
+
+    look_around(holding);
+    uv_timer_start(timer, on_timer, is_lacking(holding) ? BUSY_EVERY_MS : IDLE_EVERY_MS, 0);
+    breaker__holding_go_on(holding);
 }
 
 static void on_wake(uv_async_t *wake)
@@ -37,9 +131,9 @@ static void on_wake(uv_async_t *wake)
     breaker__holding_t *holding = wake->data;
 
     if (is_stopped(holding))
-        close_handles(holding);
+        end(holding);
     else
-        breaker__node_set_ready(holding->node);
+        on_timer(&holding->timer);
 }
 
 static void *run(void *data)
@@ -62,13 +156,18 @@ static void wake(breaker__holding_t *holding)
 
 static int init_loop(breaker__holding_t *holding)
 {
+    int err;
+
     if (uv_loop_init(&holding->loop) != 0)
         return BREAKER_ERR_IO;
     if (uv_async_init(&holding->loop, &holding->wake, on_wake) != 0) {
         uv_loop_close(&holding->loop);
         return BREAKER_ERR_IO;
     }
-    holding->wake.data = holding;
+    err = uv_timer_init(&holding->loop, &holding->timer);
+    err |= uv_idle_init(&holding->loop, &holding->work);
+    assert(err == 0);
+    holding->wake.data = holding->timer.data = holding->work.data = holding;
     return 0;
 }
 
@@ -90,6 +189,10 @@ int breaker__holding_create(breaker_node_t *node, breaker__holding_t **ret_holdi
     }
     atomic_init(&holding->stop, false);
     holding->node = node;
+    holding->config = breaker_node_holding(node);
+    holding->log.data = holding->config->log_data;
+    holding->log.on_log = holding->config->on_log;
+    breaker__archiving_open(holding);
     *ret_holding = holding;
     return 0;
 }
@@ -142,8 +245,22 @@ void breaker__holding_free(breaker__holding_t *holding)
         stop_thread(holding);
     breaker__blobs_listen(breaker__node_blobs(holding->node), NULL, NULL);
     close_loop(holding);
+    breaker__source_dispose(&holding->source);
+    breaker__archiving_close(holding);
+    breaker__catalog_dispose(&holding->catalog);
     breaker__inbox_dispose(&holding->inbox);
     free(holding);
+}
+
+void breaker__holding_remember(const breaker__holding_t *holding, breaker_ledger_t *memory)
+{
+    const breaker__catalog_t *catalog = &holding->catalog;
+
+    assert(!holding->is_started);
+    for (size_t i = 0; i != catalog->num; ++i)
+        for (size_t j = 0; j != catalog->list[i]->about.num_tokens; ++j)
+            if (breaker_ledger_size(memory) != BREAKER_LEDGER_MAX)
+                breaker__ledger_add(memory, catalog->list[i]->about.tokens + j);
 }
 
 /* ---- from other threads ---- */

@@ -27,6 +27,9 @@ void breaker__holding_config_dispose(breaker_holding_config_t *config);
  * BREAKER_ERR_NO_MEMORY or BREAKER_ERR_IO (no descriptor left).
  */
 int breaker__holding_create(breaker_node_t *node, breaker__holding_t **ret_holding);
+/** Adds the tokens of the archive's releases to a memory, as far as it has room. Before the start.
+ */
+void breaker__holding_remember(const breaker__holding_t *holding, breaker_ledger_t *memory);
 /** Starts the thread. Once; fails like `breaker__thread_start`. */
 int breaker__holding_start(breaker__holding_t *holding, breaker_error_t *error);
 /**

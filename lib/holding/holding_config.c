@@ -40,6 +40,22 @@ static int refuse(breaker_error_t *error, const char *name, uint64_t min, uint64
                              (unsigned long long)min, (unsigned long long)max);
 }
 
+static int check_networks(const breaker_holding_config_t *config, breaker_error_t *error)
+{
+    breaker__cidr_t cidr;
+
+    if (config->num_networks > BREAKER_PEER_NETWORKS_MAX)
+        return refuse(error, "the number of networks", 0, BREAKER_PEER_NETWORKS_MAX);
+    for (size_t i = 0; i != config->num_networks; ++i) {
+        const char *network = config->networks[i];
+        if (breaker__cidr_parse(network, strlen(network), &cidr) != 0)
+            return breaker_error_set(error, BREAKER_ERR_RANGE,
+                                     "network %s: accepted: 10.0.0.0/8, fd00::/8, an address",
+                                     network);
+    }
+    return 0;
+}
+
 static int check(const breaker_holding_config_t *config, breaker_error_t *error)
 {
     const struct {
@@ -64,9 +80,7 @@ static int check(const breaker_holding_config_t *config, breaker_error_t *error)
                       UINT64_MAX);
     if (config->archive != NULL && config->archive[0] == '\0')
         return breaker_error_set(error, BREAKER_ERR_RANGE, "archive: accepted: a directory");
-    if (config->num_networks > BREAKER_PEER_NETWORKS_MAX)
-        return refuse(error, "the number of networks", 0, BREAKER_PEER_NETWORKS_MAX);
-    return 0;
+    return check_networks(config, error);
 }
 
 /* ---- copies ---- */

@@ -28,6 +28,8 @@ static void read_memory(const breaker_node_t *node, breaker_ledger_t *memory)
     assert(err == 0);
     if (node->state_path != NULL && breaker__state_load(node->state_path, memory, &error) != 0)
         breaker__tell(node, &error);
+    if (node->holding != NULL)
+        breaker__holding_remember(node->holding, memory);
 }
 
 static void write_memory(const breaker_node_t *node, const breaker_ledger_entry_t *own,

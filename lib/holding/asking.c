@@ -1,0 +1,244 @@
+/*
+ * Peers: who they are, as the coordinator tells it, and what the client says of them. The client is
+ * made when it is known for the first time that there are some; it never asks anybody that it was
+ * not told of. An ask that ends badly is tried again when its time comes, by whoever needs it then.
+ */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include "holding/parts.h"
+#include "node/node.h"
+#include "peers/client.h"
+
+enum { WANT_EVERY_MS = 1000 };
+
+/* ---- answers ---- */
+
+static breaker__tracked_t *take_manifest_ask(breaker__holding_t *holding, uint64_t ask)
+{
+    for (size_t i = 0; i != holding->catalog.num; ++i) {
+        breaker__tracked_t *known = holding->catalog.list[i];
+        if (known->ask != ask)
+            continue;
+        known->ask = 0;
+        return known;
+    }
+    return NULL;
+}
+
+static void on_manifest(void *data, uint64_t ask, const breaker_release_id_t *id, const char *text,
+                        size_t len, breaker__manifest_t *manifest)
+{
+    breaker__holding_t *holding = data;
+    breaker__tracked_t *known = take_manifest_ask(holding, ask);
+
+    /* meanwhile it may have become the own one, or be kept no longer */
+    if (known != NULL && known->release == NULL && known->stays &&
+        breaker_release_id_equal(&known->about.id, id) && breaker__manifest_is_of(manifest, id) &&
+        breaker__held_take(holding, known, manifest, "peer") == 0)
+        breaker__archiving_put_manifest(holding, known, text, len);
+    breaker__manifest_free(manifest);
+    breaker__holding_go_on(holding);
+}
+
+static void on_blob(void *data, uint64_t ask, const uint8_t *digest, const char *base, uint64_t len)
+{
+    breaker__holding_t *holding = data;
+    (void)digest;
+
+    breaker__source_on_blob(holding, ask, base, len);
+    breaker__holding_go_on(holding);
+}
+
+/* of what peers hold only that matters here which a token leads to */
+static void on_held(void *data, uint64_t ask, const breaker__peers_held_t *list, size_t num)
+{
+    breaker__holding_t *holding = data;
+
+    if (ask == holding->held_ask)
+        holding->held_ask = 0;
+    holding->was_offered = true;
+    for (size_t i = 0; i != num; ++i) {
+        breaker__tracked_t *known = breaker__catalog_find(&holding->catalog, &list[i].id);
+        if (known == NULL || known->is_own)
+            continue;
+        known->is_offered = true;
+        if (known->release == NULL && known->ask == 0)
+            known->num_failures = 0;
+    }
+    breaker__held_update(holding);
+    breaker__holding_go_on(holding);
+}
+
+static void on_nobody(void *data, uint64_t ask, breaker__peers_nobody_t why, uint64_t retry_in_ms)
+{
+    breaker__holding_t *holding = data;
+    bool has_it_nobody = why == BREAKER__NOBODY_HAS_IT;
+    breaker__tracked_t *known;
+    (void)retry_in_ms;
+
+    breaker__holding_go_on(holding);
+    if (ask == holding->held_ask) {
+        holding->held_ask = 0;
+        holding->was_offered = has_it_nobody;
+        return;
+    }
+    if (breaker__source_on_nobody(holding, ask, why) ||
+        (known = take_manifest_ask(holding, ask)) == NULL)
+        return;
+    if (known->release == NULL) {
+        breaker__held_fail(holding, known,
+                           has_it_nobody ? "no peer has it" : "no peer that has it answers");
+        breaker__asking_want_peers(holding);
+        breaker__held_update(holding);
+    }
+}
+
+static void on_notice(void *data, const char *notice)
+{
+    breaker__holding_say((breaker__holding_t *)data, BREAKER_LOG_WARNING,
+                         "trouble=peer reason=\"%s\"", notice);
+}
+
+/* ---- the client ---- */
+
+static void create_client(breaker__holding_t *holding)
+{
+    const breaker_holding_config_t *config = holding->config;
+    const breaker__peers_config_t peers = {
+        .connections = config->fetch_connections,
+        .rate = config->fetch_rate,
+        .timeout_ms = config->fetch_timeout_ms,
+        .cidrs = config->networks,
+        .num_cidrs = config->num_networks,
+        .ca_file = config->peers_ca_file,
+    };
+    const breaker__peers_callbacks_t callbacks = {
+        .data = holding,
+        .on_manifest = on_manifest,
+        .on_blob = on_blob,
+        .on_held = on_held,
+        .on_nobody = on_nobody,
+        .on_notice = on_notice,
+    };
+    breaker_error_t error = {0};
+
+    assert(holding->client == NULL);
+    if (breaker__peers_create(&holding->loop, &peers, &callbacks, &holding->client, &error) != 0)
+        breaker__holding_say(holding, BREAKER_LOG_WARNING, "trouble=client reason=\"%s\"",
+                             error.message);
+}
+
+static void set_peers(breaker__holding_t *holding, const breaker_peers_t *told)
+{
+    breaker__peer_t *list = calloc(told->num_peers + 1, sizeof(*list));
+    breaker__peer_keys_t keys;
+
+    if (list == NULL)
+        return;
+    for (size_t i = 0; i != told->num_peers; ++i) {
+        strcpy(list[i].address, told->peers[i].address);
+        list[i].release = told->peers[i].release;
+    }
+    if (breaker__inbox_keys(&holding->inbox, &holding->keys_generation, &keys))
+        breaker__peers_set_keys(holding->client, &keys);
+    breaker__peers_set(holding->client, told->address, list, told->num_peers);
+    free(list);
+}
+
+/* ---- what the coordinator told ---- */
+
+static bool is_among(const breaker_peers_t *told, const breaker_release_id_t *id)
+{
+    for (size_t i = 0; i != told->num_alive; ++i)
+        if (breaker_release_id_equal(told->alive + i, id))
+            return true;
+    return false;
+}
+
+/* what is alive is known, whatever the ledger says; what was in vain may be no more */
+static void note_alive(breaker__holding_t *holding, const breaker_peers_t *told)
+{
+    uint64_t wall_ms = breaker__holding_now().wall_ms;
+
+    for (size_t i = 0; i != told->num_alive; ++i)
+        breaker__catalog_add(&holding->catalog, told->alive + i, wall_ms);
+    for (size_t i = 0; i != holding->catalog.num; ++i) {
+        breaker__tracked_t *known = holding->catalog.list[i];
+        known->is_alive = is_among(told, &known->about.id);
+    }
+    for (size_t i = 0; i != told->num_peers; ++i) {
+        breaker__tracked_t *known =
+            breaker__catalog_find(&holding->catalog, &told->peers[i].release);
+        if (known == NULL || known->release != NULL || known->num_failures == 0)
+            continue;
+        known->num_failures = 1;
+        known->due_ms = 0;
+    }
+}
+
+static void ask_held(breaker__holding_t *holding)
+{
+    if (holding->held_ask != 0 || holding->was_offered || holding->num_peers == 0)
+        return;
+    if (breaker__peers_ask_held(holding->client, &holding->held_ask) != 0)
+        holding->held_ask = 0;
+}
+
+static void take_told(breaker__holding_t *holding, const breaker_peers_t *told)
+{
+    holding->is_current = told->is_current;
+    holding->num_nodes = told->num_nodes;
+    /* what the first ones hold is asked, however often they go and come */
+    if (holding->num_peers == 0)
+        holding->was_offered = false;
+    holding->num_peers = told->num_peers;
+    note_alive(holding, told);
+    if (holding->client == NULL && told->num_peers != 0)
+        create_client(holding);
+    if (holding->client != NULL)
+        set_peers(holding, told);
+}
+
+void breaker__asking_update(breaker__holding_t *holding)
+{
+    breaker_peers_t told;
+
+    if (!holding->config->has_peers || !breaker_node_is_joined(holding->node))
+        return;
+    if (breaker__inbox_take_peers(&holding->inbox, &told)) {
+        holding->was_told = true;
+        take_told(holding, &told);
+        breaker__peers_told_dispose(&told);
+    }
+    if (!holding->was_told)
+        breaker__asking_want_peers(holding);
+    if (holding->client != NULL)
+        ask_held(holding);
+}
+
+void breaker__asking_want_peers(breaker__holding_t *holding)
+{
+    uint64_t now_ms = breaker__holding_now().mono_ms;
+
+    if (!holding->config->has_peers || !breaker_node_is_joined(holding->node) ||
+        (holding->wanted_peers_ms != 0 && now_ms - holding->wanted_peers_ms < WANT_EVERY_MS))
+        return;
+    holding->wanted_peers_ms = now_ms;
+    atomic_store_explicit(&holding->inbox.wants_peers, true, memory_order_relaxed);
+    breaker__mailbox_knock(&holding->node->mailbox);
+}
+
+void breaker__asking_ask_manifest(breaker__holding_t *holding, breaker__tracked_t *known)
+{
+    breaker__peers_priority_t priority =
+        known->is_wanted ? BREAKER__PEERS_URGENT : BREAKER__PEERS_AHEAD;
+
+    assert(holding->client != NULL);
+    assert(known->ask == 0);
+    if (breaker__peers_ask_manifest(holding->client, &known->about.id, priority, &known->ask) !=
+        0) {
+        known->ask = 0;
+        breaker__held_fail(holding, known, "too much is asked for already");
+    }
+}

@@ -1,0 +1,157 @@
+#ifndef BREAKER_HOLDING_PARTS_H
+#define BREAKER_HOLDING_PARTS_H
+
+/* What the files of this room share: all of it is the holding's thread's, but for the inbox. */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+#include "archive/archive.h"
+#include "cluster/log.h"
+#include "holding/blob_list.h"
+#include "holding/holding.h"
+#include "holding/inbox.h"
+#include "holding/tracked.h"
+#include "node/published.h"
+#include "peers/client.h"
+#include "release/manifest_read.h"
+
+/** how many blobs peers are asked for at once: ahead, and in all; the client takes more */
+#define BREAKER__ASKS_AHEAD_MAX 256
+#define BREAKER__ASKS_MAX 512
+
+/** A blob that peers are asked for. */
+typedef struct st_breaker__blob_ask_t {
+    uint64_t ask;
+    breaker__blob_t *blob;     /* owned reference */
+    breaker__tracked_t *known; /* whose round it belongs to; NULL: none's, a request waits for it */
+} breaker__blob_ask_t;
+
+/** Where the bytes are that releases name and nobody has read yet. */
+typedef struct st_breaker__source_t {
+    size_t num_asks;
+    breaker__blob_ask_t asks[BREAKER__ASKS_MAX];
+    /** beyond the own release: bytes in memory, and open files of the archive */
+    uint64_t memory;
+    size_t num_files;
+} breaker__source_t;
+
+/** The release that is being put into the archive. */
+typedef struct st_breaker__archiving_t {
+    breaker_release_id_t id;
+    breaker_release_t *release; /* owned reference; NULL: none is */
+    breaker__blob_list_t blobs;
+    bool is_whole;
+    /** of CLOCK_MONOTONIC: none before, because a disk refused; and when it is swept next */
+    uint64_t due_ms, sweep_due_ms;
+} breaker__archiving_t;
+
+struct st_breaker__holding_t {
+    breaker_node_t *node;                   /* borrowed: outlives us */
+    const breaker_holding_config_t *config; /* borrowed: the node's */
+    breaker__inbox_t inbox;
+    atomic_bool stop;
+
+    pthread_t thread;
+    bool is_started;
+    uv_loop_t loop;
+    uv_async_t wake;
+    uv_timer_t timer;
+    uv_idle_t work; /* active while there is something to do at once */
+
+    breaker__log_t log;
+    breaker__archive_t *archive; /* owned; NULL: none is configured, or it cannot be opened */
+    breaker__peers_t *client;    /* owned; NULL: no peers */
+    breaker__catalog_t catalog;
+    breaker__source_t source;
+    breaker__archiving_t archiving;
+
+    /* what was published last of what is held, to publish only what is news */
+    breaker__held_set_t said;
+    uint64_t said_changes;
+    /* releases have come or gone since the memory was counted */
+    bool is_uncounted;
+
+    /* what the coordinator told last */
+    bool was_told, is_current;
+    size_t num_peers;
+    uint32_t num_nodes;
+    uint64_t keys_generation;
+    /* what peers hold was asked (0: no ask under way), and has been answered since there are some
+     */
+    uint64_t held_ask;
+    bool was_offered;
+    uint64_t wanted_peers_ms;
+};
+
+/** There may be something to do at once. */
+void breaker__holding_go_on(breaker__holding_t *holding);
+/** What time it is: of CLOCK_MONOTONIC and of the epoch, in milliseconds. */
+breaker__moment_t breaker__holding_now(void);
+/** A line for the log: what follows "breaker: holding ". */
+#define breaker__holding_say(holding, level, ...)                                                  \
+    breaker__log(&(holding)->log, breaker__holding_now(), level, "breaker: holding " __VA_ARGS__)
+
+/* ---- held.c: the set, and its publication ---- */
+
+/**
+ * Brings together what the node serves, what is known and what is to be kept, and publishes what is
+ * held if that is news. Before the thread starts as well.
+ */
+void breaker__held_update(breaker__holding_t *holding);
+/** Makes a release held that is not: of its manifest, which stays the caller's. */
+int breaker__held_take(breaker__holding_t *holding, breaker__tracked_t *known,
+                       const breaker__manifest_t *manifest, const char *source);
+/** It could not be made held, or nobody gave its manifest: it is tried again later. */
+void breaker__held_fail(breaker__holding_t *holding, breaker__tracked_t *known, const char *why);
+/**
+ * Takes the next step towards releases that are to be held and are not: reads one from the archive,
+ * or has peers asked. True when there may be another one to take at once.
+ */
+bool breaker__held_step(breaker__holding_t *holding);
+/** Everything that was asked of a release is here: says so once. */
+void breaker__held_complete(breaker__holding_t *holding, breaker__tracked_t *known);
+/** Whether what live nodes serve is here, as far as it is to be held. */
+bool breaker__held_is_ready(const breaker__holding_t *holding);
+
+/* ---- source.c: bytes, from the archive and from peers ---- */
+
+void breaker__source_dispose(breaker__source_t *source);
+/** Blobs that requests wait for, all that there are. */
+void breaker__source_serve(breaker__holding_t *holding);
+/** Works through what releases lack, for a few milliseconds; true when there is more to do now. */
+bool breaker__source_step(breaker__holding_t *holding);
+/** A release is let go: its asks are nobody's any more. */
+void breaker__source_forget(breaker__source_t *source, const breaker__tracked_t *known);
+/** Counts anew what is in memory beyond the own release. */
+void breaker__source_count(breaker__holding_t *holding);
+/** What the client answers. */
+void breaker__source_on_blob(breaker__holding_t *holding, uint64_t ask, const char *base,
+                             uint64_t len);
+/** False when this is no ask for a blob. */
+bool breaker__source_on_nobody(breaker__holding_t *holding, uint64_t ask,
+                               breaker__peers_nobody_t why);
+
+/* ---- archiving.c: what is kept for the next start ---- */
+
+/** Opens the archive and takes in what it lists. Trouble is told; then there is none. */
+void breaker__archiving_open(breaker__holding_t *holding);
+void breaker__archiving_close(breaker__holding_t *holding);
+/** Puts something there for a few milliseconds; true when there is more to do now. */
+bool breaker__archiving_step(breaker__holding_t *holding);
+/** Keeps a manifest as soon as it is known to be one. */
+void breaker__archiving_put_manifest(breaker__holding_t *holding, breaker__tracked_t *known,
+                                     const char *text, size_t len);
+
+/* ---- asking.c: peers ---- */
+
+/** Takes what the coordinator told, and makes the client when there is somebody to ask. */
+void breaker__asking_update(breaker__holding_t *holding);
+/** The coordinator is to tell of peers, at most once a second. */
+void breaker__asking_want_peers(breaker__holding_t *holding);
+/** Asks for the manifest of a release. */
+void breaker__asking_ask_manifest(breaker__holding_t *holding, breaker__tracked_t *known);
+
+#endif

@@ -1,0 +1,279 @@
+"""Releases that outlive their nodes: a node by itself that is started with other files answers the
+old URLs with the old bytes from its archive, whatever is done to it and to the archive; nodes of
+different releases answer each other's URLs through a real redis-server. Every body that is read
+here is compared with the file that the URL's release has, byte by byte."""
+
+import os
+import shutil
+import signal
+import subprocess
+
+import client
+import cluster
+import harness
+from harness import FlavourCase, Scratch, Server, expand, quoted, wait_until
+
+CONFIG = """
+listen: {host: 127.0.0.1, port: @port@}
+breaker.archive: @archive@
+@lines@
+hosts:
+  default:
+    paths:
+      "/":
+        breaker.static: {name: "static/{breaker}", path: @site@, memory-file-limit: 20000}
+"""
+
+CLUSTERED = """
+listen: {host: 127.0.0.1, port: @port@}
+@lines@
+breaker.cluster:
+  app: shop
+  redis: "redis://127.0.0.1:@redis@"
+  advertise: "127.0.0.1:@port@"
+hosts:
+  default:
+    paths:
+      "/":
+        breaker.static: {name: "static/{breaker}", path: @site@, memory-file-limit: 20000}
+"""
+
+
+def files_of(release):
+    """Some that all releases share, some that each has of its own, one that is sent from disk."""
+    files = {"css/shared-%d.css" % i: b"shared %d" % i * 50 for i in range(20)}
+    files.update({"js/%s.js" % name: ("%s of %s " % (name, release)).encode() * 100
+                  for name in ("main", "cart", "empty-%s" % release)})
+    files["img/large.bin"] = (release.encode() * 64)[:64] * 1000
+    files["none"] = b""
+    return files
+
+
+class HoldingCase(FlavourCase):
+    def setUp(self):
+        self.scratch = Scratch()
+        self.addCleanup(self.scratch.remove)
+        self.archive = self.scratch("archive")
+        os.makedirs(self.archive)
+        # servers that root starts serve as somebody else
+        os.chmod(self.archive, 0o777)
+
+    def start(self, release, *lines, config=CONFIG, **values):
+        site = self.scratch("site-" + release)
+        shutil.rmtree(site, ignore_errors=True)
+        self.scratch.tree("site-" + release, files_of(release))
+        port = harness.free_port()
+        server = Server(self.flavour, expand(config, port=port, site=quoted(site),
+                                             archive=quoted(self.archive),
+                                             lines="\n".join(lines), **values))
+        server.port = port
+        self.addCleanup(server.kill)
+        return server
+
+    def current(self, server):
+        """What the node hands out: zeros are older than everything."""
+        return client.get(server.port, "/static/0/none").get("location").split("/")[2]
+
+    def get(self, server, token, path):
+        return client.get(server.port, "/static/%s/%s" % (token, path))
+
+    def is_right(self, server, token, path, release):
+        response = self.get(server, token, path)
+        if response.status == 200:
+            self.assertEqual(response.body, files_of(release)[path], path)
+            self.assertIn("max-age=31536000", response.get("cache-control"))
+        return response.status == 200
+
+    def assert_right(self, server, token, release):
+        """Every file of the release; and what it has not is none of its."""
+        for path in files_of(release):
+            self.assertTrue(self.is_right(server, token, path, release),
+                            "%s: %s" % (path, self.get(server, token, path).status))
+        self.assertEqual(self.get(server, token, "js/nobody.js").status, 404)
+
+    def wait_archived(self, num):
+        """Until so many releases lie in the archive whole."""
+        def count():
+            found = 0
+            for name in os.listdir(os.path.join(self.archive, "releases")):
+                seen = os.path.join(self.archive, "releases", name, "seen")
+                try:
+                    with open(seen, "rb") as file:
+                        found += b"whole" in file.read().split()
+                except OSError:
+                    continue
+            return found >= num
+        wait_until(lambda: os.path.isdir(os.path.join(self.archive, "releases")) and count(),
+                   "%d releases in the archive" % num)
+
+
+class Alone(HoldingCase):
+    def test_old_urls_have_the_old_bytes_after_restarts_with_other_files(self):
+        tokens = {}
+        for release in ("a", "b", "c"):
+            server = self.start(release)
+            tokens[release] = self.current(server)
+            for known, token in tokens.items():
+                self.assert_right(server, token, known)
+            self.wait_archived(len(tokens))
+            server.stop()
+        self.assertEqual(len(set(tokens.values())), 3)
+        self.assertEqual(sorted(tokens.values()), list(tokens.values()))
+
+    def test_the_same_files_keep_their_token_without_a_state_file(self):
+        server = self.start("a")
+        token = self.current(server)
+        self.wait_archived(1)
+        server.stop()
+        self.assertEqual(self.current(self.start("a")), token)
+
+    def test_a_rollback_by_restart_serves_what_was_held(self):
+        tokens = {}
+        for release in ("a", "b", "a", "b"):
+            server = self.start(release)
+            tokens[release] = self.current(server)
+            for known, token in tokens.items():
+                self.assert_right(server, token, known)
+            self.wait_archived(len(tokens))
+            server.stop()
+
+    def test_killed_at_any_time_it_serves_nothing_wrong(self):
+        token = None
+        for turn in range(8):
+            server = self.start("a" if turn % 2 == 0 else "b")
+            if token is not None:
+                # there or not, by how far the archive was; never other bytes
+                for path in files_of(was):
+                    if path != "none":
+                        self.is_right(server, token, path, was)
+            token, was = self.current(server), "a" if turn % 2 == 0 else "b"
+            server.signal(signal.SIGKILL)
+            server.process.wait()
+
+    def test_a_damaged_archive_gives_nothing_wrong(self):
+        server = self.start("a")
+        token = self.current(server)
+        self.wait_archived(1)
+        server.stop()
+        for directory, _, names in os.walk(os.path.join(self.archive, "blobs")):
+            for name in names:
+                path = os.path.join(directory, name)
+                os.chmod(path, 0o644)
+                with open(path, "r+b") as file:
+                    file.write(b"X")
+        server = self.start("b")
+        own = self.current(server)
+        self.assert_right(server, own, "b")
+        for path in files_of("a"):
+            if path not in files_of("b"):
+                self.assertNotEqual(self.get(server, token, path).status, 200)
+            else:
+                self.is_right(server, token, path, "a")
+
+    def test_without_its_archive_it_goes_on(self):
+        server = self.start("a")
+        token = self.current(server)
+        self.wait_archived(1)
+        server.stop()
+        server = self.start("b")
+        self.assert_right(server, token, "a")
+        shutil.rmtree(self.archive)
+        self.assert_right(server, token, "a")
+        self.assert_right(server, self.current(server), "b")
+        server.stop()
+        # neither can it be made again
+        os.makedirs(os.path.dirname(self.archive), exist_ok=True)
+        self.scratch.write("archive", "a file")
+        server = self.start("b")
+        self.assert_right(server, self.current(server), "b")
+        self.assertIn(b"trouble=archive", server.stderr())
+
+    def test_an_archive_that_cannot_be_written_to_is_read(self):
+        server = self.start("a")
+        token = self.current(server)
+        self.wait_archived(1)
+        server.stop()
+        subprocess.run(["chmod", "-R", "a-w", self.archive], check=True)
+        self.addCleanup(subprocess.run, ["chmod", "-R", "u+w", self.archive])
+        server = self.start("b")
+        self.assert_right(server, token, "a")
+        self.assert_right(server, self.current(server), "b")
+
+    def test_two_processes_have_one_archive(self):
+        first, second = self.start("a"), self.start("b")
+        tokens = {"a": self.current(first), "b": self.current(second)}
+        self.wait_archived(2)
+        first.stop()
+        second.stop()
+        server = self.start("c")
+        for release, token in tokens.items():
+            self.assert_right(server, token, release)
+
+    def test_what_memory_has_no_room_for_is_sent_from_the_archive(self):
+        server = self.start("a")
+        token = self.current(server)
+        self.wait_archived(1)
+        server.stop()
+        server = self.start("b", "breaker.keep: {memory: 0}")
+        self.assert_right(server, token, "a")
+
+    def test_no_more_is_kept_than_the_file_says(self):
+        tokens = {}
+        for release in ("a", "b", "c"):
+            server = self.start(release, "breaker.keep: {releases: 1, age: 0s}")
+            tokens[release] = self.current(server)
+            self.wait_archived(len(tokens))
+            server.stop()
+        server = self.start("d", "breaker.keep: {releases: 1, age: 0s}")
+        self.assert_right(server, tokens["c"], "c")
+        # what is not held any more is older
+        self.assertEqual(self.get(server, tokens["a"], "none").status, 301)
+
+
+class Clustered(HoldingCase):
+    def setUp(self):
+        super().setUp()
+        self.redis = cluster.Redis()
+        self.addCleanup(self.redis.kill)
+        self.redis.start()
+
+    def join(self, release, *lines):
+        return self.start(release, *lines, config=CLUSTERED, redis=self.redis.port)
+
+    def assert_held(self, server, token, release):
+        """As soon as the node has heard of the release: its bytes, and none of another's."""
+        wait_until(lambda: self.is_right(server, token, "none", release),
+                   "release " + release)
+        self.assert_right(server, token, release)
+
+    def test_nodes_of_two_releases_answer_each_others_urls(self):
+        first, second = self.join("a"), self.join("b")
+        tokens = {"a": self.current(first), "b": self.current(second)}
+        for server in (first, second):
+            for release, token in tokens.items():
+                self.assert_held(server, token, release)
+
+    def test_a_release_lives_on_when_its_last_node_is_gone(self):
+        first = self.join("a")
+        token = self.current(first)
+        second = self.join("b")
+        wait_until(lambda: b"event=complete" in second.stderr(), "release a on node b")
+        first.stop()
+        self.assert_right(second, token, "a")
+        third = self.join("c")
+        self.assert_held(third, token, "a")
+        second.kill()
+        self.assert_right(third, token, "a")
+
+    def test_a_peer_that_is_killed_in_the_middle_costs_no_wrong_byte(self):
+        first = self.join("a")
+        token = self.current(first)
+        second = self.join("b")
+        first.kill()
+        for path in files_of("a"):
+            self.is_right(second, token, path, "a")
+        self.assert_right(second, self.current(second), "b")
+
+
+if __name__ == "__main__":
+    harness.main()
