@@ -4,8 +4,6 @@
  * not told of. An ask that ends badly is tried again when its time comes, by whoever needs it then.
  */
 #include <assert.h>
-#include <stdlib.h>
-#include <string.h>
 #include "holding/parts.h"
 #include "node/node.h"
 #include "peers/client.h"
@@ -131,19 +129,11 @@ static void create_client(breaker__holding_t *holding)
 
 static void set_peers(breaker__holding_t *holding, const breaker_peers_t *told)
 {
-    breaker__peer_t *list = calloc(told->num_peers + 1, sizeof(*list));
     breaker__peer_keys_t keys;
 
-    if (list == NULL)
-        return;
-    for (size_t i = 0; i != told->num_peers; ++i) {
-        strcpy(list[i].address, told->peers[i].address);
-        list[i].release = told->peers[i].release;
-    }
     if (breaker__inbox_keys(&holding->inbox, &holding->keys_generation, &keys))
         breaker__peers_set_keys(holding->client, &keys);
-    breaker__peers_set(holding->client, told->address, list, told->num_peers);
-    free(list);
+    breaker__peers_set(holding->client, told->address, told->peers, told->num_peers);
 }
 
 /* ---- what the coordinator told ---- */

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
-#include <breaker/script.h>
+#include <breaker/peer.h>
 
 /** the most ranges of addresses of one configuration */
 #define BREAKER__CIDRS_MAX 64

@@ -72,8 +72,8 @@ static int make_mac(const uint8_t *key, const char *text, size_t text_len, char 
     uint8_t mac[EVP_MAX_MD_SIZE];
     unsigned len;
 
-    if (HMAC(EVP_sha256(), key, BREAKER__PEER_KEY_LEN, (const uint8_t *)text, text_len, mac,
-             &len) == NULL)
+    if (HMAC(EVP_sha256(), key, BREAKER_PEER_KEY_LEN, (const uint8_t *)text, text_len, mac, &len) ==
+        NULL)
         return BREAKER_ERR_NO_MEMORY;
     assert(len == MAC_LEN);
     for (size_t i = 0; i != MAC_LEN; ++i) {
@@ -92,7 +92,7 @@ int breaker__auth_sign(const breaker__peer_keys_t *keys, size_t at, const char *
     int err;
 
     assert(at < keys->num);
-    assert(keys->num <= BREAKER__PEER_KEYS_MAX);
+    assert(keys->num <= BREAKER_PEER_KEYS_MAX);
     if (path_len > BREAKER__AUTH_PATH_MAX)
         return BREAKER_ERR_TOO_LONG;
     len = put_text(text, path, path_len, now_s);
@@ -156,7 +156,7 @@ bool breaker__auth_verify(const breaker__peer_keys_t *keys, const char *path, si
     size_t len;
     bool is_member = false;
 
-    assert(keys->num <= BREAKER__PEER_KEYS_MAX);
+    assert(keys->num <= BREAKER_PEER_KEYS_MAX);
     if (path_len > BREAKER__AUTH_PATH_MAX || !parse(value, value_len, &seconds, &given) ||
         !is_near(seconds, now_s))
         return false;

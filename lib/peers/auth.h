@@ -13,27 +13,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <breaker/peer.h>
+#include <breaker/peer_answer.h>
 
-/** bytes of a key */
-#define BREAKER__PEER_KEY_LEN 32
-/** the present key and the one before it */
-#define BREAKER__PEER_KEYS_MAX 2
 /** how far the time of a request may be from the verifier's, in seconds, either way */
 #define BREAKER__AUTH_WINDOW_S 30
-/** the longest path that is signed, in bytes: the longest below BREAKER__PEERS_PREFIX fits */
+/** the longest path that is signed, in bytes: the longest below BREAKER_PEER_PREFIX fits */
 #define BREAKER__AUTH_PATH_MAX 255
 /** the longest value of the header, its NUL left out: 20 digits, a space, 64 digits */
 #define BREAKER__AUTH_MAX 85
-
-/** the header, in small letters as HTTP/2 and libh2o compare it */
-#define BREAKER__AUTH_HEADER "x-breaker-auth"
-/** what all paths between nodes begin with */
-#define BREAKER__PEERS_PREFIX "/.well-known/h2o-breaker/"
-/**
- * Stands in every answer to a member, "1", whatever its status. An answer without it is from
- * somebody who does not know us: a node with other keys, or no node at all.
- */
-#define BREAKER__MEMBER_HEADER "x-breaker-member"
 
 /**
  * The keys of a cluster, and how far Redis's clock is ahead of this machine's in milliseconds
@@ -42,7 +30,7 @@
  */
 typedef struct st_breaker__peer_keys_t {
     size_t num;
-    uint8_t keys[BREAKER__PEER_KEYS_MAX][BREAKER__PEER_KEY_LEN];
+    uint8_t keys[BREAKER_PEER_KEYS_MAX][BREAKER_PEER_KEY_LEN];
     int64_t clock_offset_ms;
 } breaker__peer_keys_t;
 

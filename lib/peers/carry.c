@@ -136,10 +136,10 @@ static void make_path(const breaker__ask_t *ask, char *dst)
 
     assert(ask->kind != BREAKER__ASK_HELD);
     if (ask->kind == BREAKER__ASK_MANIFEST) {
-        snprintf(dst, PATH_MAX_BYTES + 1, BREAKER__PEERS_PREFIX "manifest/%s", ask->release.text);
+        snprintf(dst, PATH_MAX_BYTES + 1, BREAKER_PEER_PREFIX "manifest/%s", ask->release.text);
     } else {
         breaker__digest_format(ask->digest, digest);
-        snprintf(dst, PATH_MAX_BYTES + 1, BREAKER__PEERS_PREFIX "blob/%s", digest);
+        snprintf(dst, PATH_MAX_BYTES + 1, BREAKER_PEER_PREFIX "blob/%s", digest);
     }
 }
 
@@ -173,7 +173,7 @@ static unsigned begin_held(breaker__peers_t *peers, breaker__ask_t *ask)
            ask->num_held_asked < BREAKER__PEERS_HELD_ASKS_MAX &&
            (slot = free_slot(peers)) != NULL &&
            (peer = breaker__roster_unknown(&peers->roster, uv_now(peers->loop))) != NULL) {
-        if (begin(peers, slot, peer, BREAKER__PEERS_PREFIX "held", BREAKER__PEERS_HELD_LEN_MAX,
+        if (begin(peers, slot, peer, BREAKER_PEER_PREFIX "held", BREAKER__PEERS_HELD_LEN_MAX,
                   false) != 0)
             break;
         slot->cargo = BREAKER__CARGO_HELD;

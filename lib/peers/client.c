@@ -189,7 +189,7 @@ static void drop_departed(breaker__peers_t *peers)
 }
 
 void breaker__peers_set(breaker__peers_t *peers, const char *own_address,
-                        const breaker__peer_t *list, size_t num)
+                        const breaker_peer_t *list, size_t num)
 {
     assert(!peers->is_closed);
     if (breaker__roster_set(&peers->roster, own_address, list, num) != 0)
@@ -201,7 +201,7 @@ void breaker__peers_set(breaker__peers_t *peers, const char *own_address,
 
 void breaker__peers_set_keys(breaker__peers_t *peers, const breaker__peer_keys_t *keys)
 {
-    assert(keys->num <= BREAKER__PEER_KEYS_MAX);
+    assert(keys->num <= BREAKER_PEER_KEYS_MAX);
     peers->keys = *keys;
     breaker__carry_soon(peers);
 }

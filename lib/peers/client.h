@@ -22,7 +22,7 @@
 #include <uv.h>
 #include <breaker/error.h>
 #include <breaker/release_id.h>
-#include <breaker/script.h>
+#include <breaker/peer.h>
 #include "peers/address.h"
 #include "peers/auth.h"
 #include "peers/held.h"
@@ -139,7 +139,7 @@ void breaker__peers_free(breaker__peers_t *peers, void (*on_gone)(void *data), v
  * is not asked any more, even where something is under way from it.
  */
 void breaker__peers_set(breaker__peers_t *peers, const char *own_address,
-                        const breaker__peer_t *list, size_t num);
+                        const breaker_peer_t *list, size_t num);
 
 /** The keys that requests are signed with from now on; copied. */
 void breaker__peers_set_keys(breaker__peers_t *peers, const breaker__peer_keys_t *keys);

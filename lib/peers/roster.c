@@ -46,7 +46,7 @@ static void make_url(const char *address, char *dst)
 
 /* Puts a peer at the end of the new list, with what the old one knows of it. */
 static void add(breaker__roster_t *roster, breaker__known_t *peers, size_t *num,
-                const breaker__peer_t *told, const char *url)
+                const breaker_peer_t *told, const char *url)
 {
     breaker__known_t *known = find_url(roster->peers, roster->num, url);
     breaker__known_t *peer = peers + (*num)++;
@@ -63,9 +63,9 @@ static void add(breaker__roster_t *roster, breaker__known_t *peers, size_t *num,
 }
 
 int breaker__roster_set(breaker__roster_t *roster, const char *own_address,
-                        const breaker__peer_t *list, size_t num)
+                        const breaker_peer_t *list, size_t num)
 {
-    size_t max = num < BREAKER__PEERS_MAX ? num : BREAKER__PEERS_MAX, num_kept = 0;
+    size_t max = num < BREAKER_PEERS_MAX ? num : BREAKER_PEERS_MAX, num_kept = 0;
     breaker__known_t *peers = malloc(sizeof(*peers) * (max != 0 ? max : 1));
     char own[BREAKER__PEER_URL_MAX + 1], url[BREAKER__PEER_URL_MAX + 1];
 

@@ -9,12 +9,10 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <breaker/release_id.h>
-#include <breaker/script.h>
+#include <breaker/peer.h>
 #include "peers/address.h"
 #include "peers/held.h"
 
-/** the most peers that are kept; of more, the first ones are */
-#define BREAKER__PEERS_MAX 512
 /** how long a peer that broke a rule is not asked, in milliseconds: at first, and at most */
 #define BREAKER__PEERS_ASIDE_MIN_MS 1000
 #define BREAKER__PEERS_ASIDE_MAX_MS 60000
@@ -27,17 +25,11 @@
 /** the most peers that one ask remembers as asked in vain */
 #define BREAKER__PEERS_TRIES_MAX 16
 
-/** A node that may be asked: what it advertises, and the release that it serves as its own. */
-typedef struct st_breaker__peer_t {
-    char address[BREAKER_ADVERTISE_MAX + 1];
-    breaker_release_id_t release;
-} breaker__peer_t;
-
 /** What is known of one peer. Times are of the caller's clock, in milliseconds; 0: long ago. */
 typedef struct st_breaker__known_t {
     /** names it for as long as it is in the list; never given twice */
     uint64_t number;
-    breaker__peer_t told;
+    breaker_peer_t told;
     char url[BREAKER__PEER_URL_MAX + 1];
     uint64_t aside_until_ms, busy_until_ms, warm_until_ms;
     uint32_t aside_ms; /* how long it was set aside last; 0: it has answered since */
@@ -74,7 +66,7 @@ void breaker__roster_dispose(breaker__roster_t *roster);
  * list is as before.
  */
 int breaker__roster_set(breaker__roster_t *roster, const char *own_address,
-                        const breaker__peer_t *list, size_t num);
+                        const breaker_peer_t *list, size_t num);
 
 /** The peer of a number, or NULL when it is in the list no more. Good until the list is set. */
 breaker__known_t *breaker__roster_find(breaker__roster_t *roster, uint64_t number);

@@ -44,7 +44,7 @@ static bool begins_with(const char *base, size_t len, const char *name)
 /* an interim answer says nothing about the one that follows */
 static size_t on_header(char *base, size_t size, size_t num, void *data)
 {
-    static const char member[] = BREAKER__MEMBER_HEADER ":";
+    static const char member[] = BREAKER_PEER_MEMBER_HEADER ":";
     breaker__transfer_t *transfer = data;
     size_t len = size * num;
 
@@ -223,10 +223,10 @@ void breaker__transfer_dispose(breaker__transfer_t *transfer)
 
 static bool set_headers(breaker__transfer_t *transfer, const char *auth)
 {
-    char line[sizeof(BREAKER__AUTH_HEADER) + 2 + BREAKER__AUTH_MAX];
+    char line[sizeof(BREAKER_PEER_AUTH_HEADER) + 2 + BREAKER__AUTH_MAX];
     struct curl_slist *headers;
 
-    snprintf(line, sizeof(line), "%s: %s", BREAKER__AUTH_HEADER, auth);
+    snprintf(line, sizeof(line), "%s: %s", BREAKER_PEER_AUTH_HEADER, auth);
     if ((headers = curl_slist_append(NULL, line)) == NULL)
         return false;
     curl_easy_setopt(transfer->easy, CURLOPT_HTTPHEADER, headers);

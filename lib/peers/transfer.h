@@ -73,7 +73,7 @@ typedef struct st_breaker__transfer_config_t {
 typedef struct st_breaker__transfer_ask_t {
     /** absolute, http or https */
     const char *url;
-    /** the value of BREAKER__AUTH_HEADER */
+    /** the value of BREAKER_PEER_AUTH_HEADER */
     const char *auth;
     /** the longest body that is taken; where it `is_exact`, the only length */
     uint64_t len;

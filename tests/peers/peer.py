@@ -167,6 +167,7 @@ class Probe:
         os.set_blocking(self.process.stdout.fileno(), False)
         self.rest = b""
         self.notices = []
+        self.waiting = []
 
     def say(self, *words):
         self.process.stdin.write("\t".join(str(word) for word in words).encode() + b"\n")
@@ -178,6 +179,9 @@ class Probe:
 
     def next(self, deadline_s=DEADLINE_S):
         """The next event that is no notice, or None when the process ended before it."""
+        return self.waiting.pop(0) if self.waiting else self.read(deadline_s)
+
+    def read(self, deadline_s):
         end = time.monotonic() + deadline_s
         while True:
             while b"\n" not in self.rest:
@@ -200,6 +204,14 @@ class Probe:
                                                                   self.said()))
         return got[1:]
 
+    def asked(self):
+        """The number of the ask that was just made; what comes of others may be told before it."""
+        while (event := self.read(DEADLINE_S)) is not None and event[0] != "asked":
+            self.waiting.append(event)
+        if event is None:
+            raise AssertionError("no ask was taken\n" + self.said())
+        return event[1]
+
     def know(self, *peers, own="127.0.0.1:1", keys=(KEY,), offset_ms=0):
         """Names peers, (address, release) each, and keys."""
         self.say("keys", offset_ms, *(key.hex() for key in keys))
@@ -208,11 +220,11 @@ class Probe:
     def ask_blob(self, data, release, priority="ahead", length=None):
         digest = data if isinstance(data, str) else sha256(data)
         self.say("blob", digest, len(data) if length is None else length, release, priority)
-        return self.expect("asked")[0]
+        return self.asked()
 
     def ask_manifest(self, release, priority="ahead"):
         self.say("manifest", release, priority)
-        return self.expect("asked")[0]
+        return self.asked()
 
     def blob(self, data, release, **options):
         """Asks for a blob and returns the event that comes of it, without the ask's number."""
@@ -231,7 +243,7 @@ class Probe:
 
     def held(self):
         self.say("held")
-        ask = self.expect("asked")[0]
+        ask = self.asked()
         got = self.expect("held")
         assert got[0] == ask
         return got[1]

@@ -21,7 +21,7 @@
 #include "peers/client.h"
 #include "release/digest.h"
 
-enum { WORDS_MAX = 2 + 2 * BREAKER__PEERS_MAX, ASKS_MAX = 1 << 17, LINE_BYTES_MAX = 1 << 20 };
+enum { WORDS_MAX = 2 + 2 * BREAKER_PEERS_MAX, ASKS_MAX = 1 << 17, LINE_BYTES_MAX = 1 << 20 };
 
 typedef struct st_probe_t {
     uv_loop_t loop;
@@ -170,7 +170,7 @@ static breaker__peers_priority_t priority_of(const char *word)
 
 static void set_peers(probe_t *probe, char **words, size_t num)
 {
-    breaker__peer_t *list = calloc(num + 1, sizeof(*list));
+    breaker_peer_t *list = calloc(num + 1, sizeof(*list));
     size_t num_peers = 0;
 
     assert(list != NULL);
@@ -187,7 +187,7 @@ static void set_keys(probe_t *probe, char **words, size_t num)
     breaker__peer_keys_t keys = {.num = num - 2, .clock_offset_ms = strtoll(words[1], NULL, 10)};
 
     for (size_t i = 2; i != num; ++i)
-        read_hex(words[i], keys.keys[i - 2], BREAKER__PEER_KEY_LEN);
+        read_hex(words[i], keys.keys[i - 2], BREAKER_PEER_KEY_LEN);
     breaker__peers_set_keys(probe->peers, &keys);
 }
 

@@ -14,7 +14,7 @@
 #include "peers/held.h"
 
 #define STRLIT(s) (s), sizeof(s) - 1
-#define PATH BREAKER__PEERS_PREFIX "held"
+#define PATH BREAKER_PEER_PREFIX "held"
 #define NOW UINT64_C(1700000000)
 /* printf 'GET\n/.well-known/h2o-breaker/held\n1700000000\n' |
    openssl dgst -sha256 -mac HMAC -macopt hexkey:1111… */
@@ -24,8 +24,8 @@ static breaker__peer_keys_t two_keys(void)
 {
     breaker__peer_keys_t keys = {.num = 2};
 
-    memset(keys.keys[0], 0x11, BREAKER__PEER_KEY_LEN);
-    memset(keys.keys[1], 0x22, BREAKER__PEER_KEY_LEN);
+    memset(keys.keys[0], 0x11, BREAKER_PEER_KEY_LEN);
+    memset(keys.keys[1], 0x22, BREAKER_PEER_KEY_LEN);
     return keys;
 }
 

@@ -14,6 +14,7 @@
 #include <breaker/log.h>
 #include <breaker/node.h>
 #include <breaker/peer.h>
+#include <breaker/peer_answer.h>
 #include <breaker/release.h>
 #include <breaker/release_id.h>
 #include <breaker/snapshot.h>
