@@ -1,0 +1,556 @@
+/*
+ * Releases that are held from their manifests: what they answer before and after their bytes are
+ * here, as which views, and what they share with the release that the node loaded itself.
+ */
+#include <pthread.h>
+#include <time.h>
+#include "held.h"
+#include "encoding/encodings.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/** Two nodes, each with a table and views; the first one's tree is what is held by the second. */
+typedef struct st_world_t {
+    scratch_t scratch;
+    breaker__blobs_t *theirs, *ours;
+    breaker_view_t *views[4];
+    size_t num_views;
+    breaker_release_t *original, *held;
+    breaker_release_hooks_t hooks;
+    size_t num_prepared, num_unprepared;
+    atomic_bool stop;
+} world_t;
+
+static const char *type_of(void *data, const breaker_view_t *view, const char *path,
+                           bool *ret_compressible)
+{
+    (void)data, (void)view;
+    *ret_compressible = strstr(path, ".css") != NULL;
+    return *ret_compressible ? "text/css" : NULL;
+}
+
+/* what a view says and the answer depends on, as a text */
+static void *prepare(void *data, const breaker_view_t *view, const breaker_asset_t *asset,
+                     const breaker_variant_t *variant)
+{
+    const breaker_view_config_t *config = breaker_view_config(view);
+    world_t *world = data;
+    char *prepared;
+
+    ++world->num_prepared;
+    assert_true(asprintf(&prepared, "%llu %s %s %llu", (unsigned long long)config->cache_max_age_s,
+                         config->allow_origin != NULL ? config->allow_origin : "-", asset->type,
+                         (unsigned long long)variant->len) > 0);
+    return prepared;
+}
+
+static void unprepare(void *data, void *prepared)
+{
+    world_t *world = data;
+
+    ++world->num_unprepared;
+    free(prepared);
+}
+
+static int setup(void **state)
+{
+    world_t *world = calloc(1, sizeof(*world));
+
+    if (world == NULL || breaker__blobs_create(&world->theirs) != 0 ||
+        breaker__blobs_create(&world->ours) != 0)
+        return -1;
+    world->hooks = (breaker_release_hooks_t){
+        .data = world, .type_of = type_of, .prepare = prepare, .unprepare = unprepare};
+    scratch_create(&world->scratch);
+    *state = world;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    world_t *world = *state;
+    int ret;
+
+    breaker_release_unref(world->held);
+    breaker_release_unref(world->original);
+    ret = world->num_prepared == world->num_unprepared && breaker__blobs_num(world->ours) == 0 &&
+                  breaker__blobs_num(world->theirs) == 0
+              ? 0
+              : -1;
+    breaker__blobs_unref(world->theirs);
+    breaker__blobs_unref(world->ours);
+    for (size_t i = 0; i != world->num_views; ++i)
+        breaker__view_free(world->views[i]);
+    scratch_remove(&world->scratch);
+    free(world);
+    return ret;
+}
+
+static breaker_view_config_t config_of(const char *name, const char *directory)
+{
+    breaker_view_config_t config;
+
+    breaker_view_config_init(&config);
+    config.name = name;
+    config.directory = directory;
+    return config;
+}
+
+static breaker_view_t *add_view(world_t *world, size_t index, breaker_view_config_t config)
+{
+    breaker_view_t *view;
+
+    assert_int_equal(breaker__view_create(&config, index, &view), 0);
+    world->views[world->num_views++] = view;
+    return view;
+}
+
+static void load(world_t *world, const breaker_view_t *const *views, size_t num_views)
+{
+    world->original = held_load(views, num_views, &world->hooks, world->theirs);
+}
+
+static void hold(world_t *world, const breaker_view_t *const *views, size_t num_views)
+{
+    world->held = held_hold(world->original, views, num_views, &world->hooks, world->ours);
+}
+
+static void assert_same_manifest(const breaker_release_t *a, const breaker_release_t *b)
+{
+    held_text_t x = held_text(a), y = held_text(b);
+
+    assert_string_equal(x.base, y.base);
+    assert_memory_equal(breaker__release_digest(a), breaker__release_digest(b), BREAKER_DIGEST_LEN);
+    free(x.base);
+    free(y.base);
+}
+
+/* ---- one view ---- */
+
+static void a_held_release_answers_everything_but_bytes_at_once(void **state)
+{
+    world_t *world = *state;
+    const breaker_view_t *view;
+    const breaker_variant_t *ghost, *identity;
+
+    scratch_text(&world->scratch, "a.css", "body{}");
+    scratch_text(&world->scratch, "docs/index.html", "hello");
+    scratch_text(&world->scratch, "empty.css", "");
+    breaker_view_config_t config = config_of("static/{breaker}", world->scratch.path);
+    config.index = "index.html";
+    view = add_view(world, 0, config);
+    load(world, &view, 1);
+    hold(world, &view, 1);
+    assert_true(breaker_release_id_equal(breaker_release_id(world->held),
+                                         breaker_release_id(world->original)));
+    assert_same_manifest(world->held, world->original);
+    assert_false(breaker__release_is_complete(world->held));
+    assert_ptr_equal(breaker__store_view(breaker_release_store(world->held, 0)), view);
+
+    ghost = held_identity(world->held, 0, "a.css");
+    identity = held_identity(world->original, 0, "a.css");
+    assert_null(ghost->base);
+    assert_int_equal(ghost->fd, -1);
+    assert_int_equal(ghost->len, identity->len);
+    assert_string_equal(ghost->etag, identity->etag);
+    assert_string_equal(ghost->prepared, identity->prepared);
+    assert_string_equal(held_asset(world->held, 0, "a.css")->last_modified,
+                        held_asset(world->original, 0, "a.css")->last_modified);
+    assert_ptr_equal(held_asset(world->held, 0, "docs/"),
+                     held_asset(world->held, 0, "docs/index.html"));
+    assert_null(breaker_store_find(breaker_release_store(world->held, 0), "b.css", 5));
+    /* of nothing there is nothing to wait for */
+    assert_non_null(held_identity(world->held, 0, "empty.css")->base);
+
+    held_fill(world->held, world->theirs);
+    assert_true(breaker__release_is_complete(world->held));
+    assert_memory_equal(held_identity(world->held, 0, "a.css")->base, "body{}", 6);
+    assert_ptr_equal(held_identity(world->held, 0, "a.css")->prepared, ghost->prepared);
+    assert_memory_equal(held_identity(world->held, 0, "docs/")->base, "hello", 5);
+}
+
+static void a_time_in_the_future_is_not_believed(void **state)
+{
+    world_t *world = *state;
+    breaker__manifest_file_t file = {.path = "a.css",
+                                     .type = "text/css",
+                                     .size = 6,
+                                     .last_modified_s = INT64_MAX,
+                                     .path_len = 5};
+    breaker__manifest_view_t described = {.files = &file, .num_files = 1};
+    breaker__manifest_t manifest = {.views = &described, .num_views = 1};
+    breaker__hold_config_t config = {
+        .manifest = &manifest, .hooks = world->hooks, .blobs = world->ours};
+    int64_t before = time(NULL);
+
+    breaker_view_config_init(&described.config);
+    described.config.name = "static/{breaker}";
+    assert_int_equal(breaker__release_hold(&config, &world->held, NULL), 0);
+    assert_in_range(held_asset(world->held, 0, "a.css")->last_modified_s, before, time(NULL));
+}
+
+/* ---- several views ---- */
+
+static void a_view_that_the_node_has_otherwise_answers_as_the_manifest_says(void **state)
+{
+    world_t *world = *state;
+    breaker_view_config_t config = config_of("static/{breaker}", world->scratch.path);
+    const breaker_view_t *theirs, *ours;
+    const breaker_store_t *store;
+
+    scratch_text(&world->scratch, "a.css", "body{}");
+    config.cache_max_age_s = 60;
+    config.allow_origin = "https://example.org";
+    theirs = add_view(world, 0, config);
+    config.cache_max_age_s = 120;
+    config.redirect_max_age_s = 5;
+    config.data = world;
+    ours = add_view(world, 0, config);
+    load(world, &theirs, 1);
+    hold(world, &ours, 1);
+    store = breaker_release_store(world->held, 0);
+    assert_ptr_not_equal(breaker__store_view(store), ours);
+    assert_int_equal(breaker_view_config(breaker__store_view(store))->cache_max_age_s, 60);
+    /* what no client sees is the node's own */
+    assert_int_equal(breaker_view_config(breaker__store_view(store))->redirect_max_age_s, 5);
+    assert_ptr_equal(breaker_view_data(breaker__store_view(store)), world);
+    assert_string_equal(held_identity(world->held, 0, "a.css")->prepared,
+                        "60 https://example.org text/css 6");
+    assert_same_manifest(world->held, world->original);
+}
+
+static void an_index_of_its_own_is_another_view(void **state)
+{
+    world_t *world = *state;
+    breaker_view_config_t config = config_of("static/{breaker}", world->scratch.path);
+    const breaker_view_t *theirs, *ours;
+
+    scratch_text(&world->scratch, "index.html", "hello");
+    config.index = "index.html";
+    theirs = add_view(world, 0, config);
+    config.index = NULL;
+    ours = add_view(world, 0, config);
+    load(world, &theirs, 1);
+    hold(world, &ours, 1);
+    assert_ptr_equal(held_asset(world->held, 0, ""), held_asset(world->held, 0, "index.html"));
+}
+
+static void views_that_only_one_side_has_are_passed_on_or_have_no_store(void **state)
+{
+    world_t *world = *state;
+    const breaker_view_t *theirs[2], *ours[2];
+
+    scratch_text(&world->scratch, "a.css", "body{}");
+    theirs[0] = add_view(world, 0, config_of("old/{breaker}", world->scratch.path));
+    theirs[1] = add_view(world, 1, config_of("static/{breaker}", world->scratch.path));
+    ours[0] = add_view(world, 0, config_of("new/{breaker}", world->scratch.path));
+    ours[1] = add_view(world, 1, config_of("static/{breaker}", world->scratch.path));
+    load(world, theirs, 2);
+    hold(world, ours, 2);
+    assert_null(breaker_release_store(world->held, 0));
+    assert_non_null(held_asset(world->held, 1, "a.css"));
+    assert_ptr_equal(breaker__store_view(breaker_release_store(world->held, 1)), ours[1]);
+    assert_same_manifest(world->held, world->original);
+    assert_false(breaker__release_is_complete(world->held));
+    held_fill(world->held, world->theirs);
+    assert_true(breaker__release_is_complete(world->held));
+    assert_memory_equal(held_identity(world->held, 1, "a.css")->base, "body{}", 6);
+}
+
+/* ---- beside the own release ---- */
+
+static void what_the_node_has_is_here_at_once_and_shared(void **state)
+{
+    world_t *world = *state;
+    const breaker_view_t *theirs, *ours;
+    breaker_release_t *own;
+    scratch_t scratch;
+    uint64_t memory;
+
+    scratch_create(&scratch);
+    scratch_text(&world->scratch, "same.css", "body{}");
+    scratch_text(&world->scratch, "other.css", "body{color:red}");
+    scratch_text(&scratch, "same.css", "body{}");
+    scratch_text(&scratch, "moved/same.css", "body{}");
+    scratch_text(&scratch, "other.css", "body{color:blue}");
+    theirs = add_view(world, 0, config_of("static/{breaker}", world->scratch.path));
+    ours = add_view(world, 0, config_of("static/{breaker}", scratch.path));
+    load(world, &theirs, 1);
+    own = held_load(&ours, 1, &world->hooks, world->ours);
+    memory = breaker__blobs_memory(world->ours);
+    hold(world, &ours, 1);
+    assert_ptr_equal(held_asset(world->held, 0, "same.css"), held_asset(own, 0, "same.css"));
+    assert_ptr_equal(held_asset(own, 0, "moved/same.css"), held_asset(own, 0, "same.css"));
+    assert_memory_equal(held_identity(world->held, 0, "same.css")->base, "body{}", 6);
+    assert_null(held_identity(world->held, 0, "other.css")->base);
+    assert_string_equal(held_identity(own, 0, "other.css")->prepared, "31536000 * text/css 16");
+    assert_int_equal(breaker__blobs_num(world->ours), 3);
+    assert_int_equal(breaker__blobs_memory(world->ours),
+                     memory + sizeof(breaker__blob_t) + sizeof(breaker__shared_asset_t));
+
+    /* and the other way: what is only held is read once, however the own release comes by it */
+    breaker_release_unref(own);
+    assert_memory_equal(held_identity(world->held, 0, "same.css")->base, "body{}", 6);
+    scratch_text(&scratch, "other.css", "body{color:red}");
+    own = held_load(&ours, 1, &world->hooks, world->ours);
+    assert_ptr_equal(held_asset(world->held, 0, "other.css"), held_asset(own, 0, "other.css"));
+    assert_memory_equal(held_identity(world->held, 0, "other.css")->base, "body{color:red}", 15);
+    assert_true(breaker__release_is_complete(world->held));
+    breaker_release_unref(own);
+    scratch_remove(&scratch);
+}
+
+/* a text that every encoding makes smaller */
+static void write_text(const scratch_t *scratch, const char *path, char mark)
+{
+    char text[2001];
+
+    for (size_t i = 0; i != 2000; ++i)
+        text[i] = "body{margin:0}\n"[i % 15];
+    text[2000] = '\0';
+    text[0] = mark;
+    scratch_text(scratch, path, text);
+}
+
+static void encodings_are_made_once_and_of_what_is_here(void **state)
+{
+    world_t *world = *state;
+    const breaker_view_t *theirs, *ours;
+    breaker_release_t *own;
+    scratch_t scratch;
+    size_t num_prepared;
+
+    scratch_create(&scratch);
+    write_text(&world->scratch, "same.css", 'a');
+    write_text(&world->scratch, "other.css", 'b');
+    write_text(&scratch, "same.css", 'a');
+    theirs = add_view(world, 0, config_of("static/{breaker}", world->scratch.path));
+    ours = add_view(world, 0, config_of("static/{breaker}", scratch.path));
+    load(world, &theirs, 1);
+    own = held_load(&ours, 1, &world->hooks, world->ours);
+    hold(world, &ours, 1);
+    breaker__release_encode(own, NULL, &world->stop);
+    for (int e = 0; e != BREAKER_ENCODING_IDENTITY; ++e) {
+        assert_non_null(
+            breaker_asset_variant(held_asset(world->held, 0, "same.css"), (breaker_encoding_t)e));
+        assert_null(
+            breaker_asset_variant(held_asset(world->held, 0, "other.css"), (breaker_encoding_t)e));
+    }
+    num_prepared = world->num_prepared;
+    breaker__release_encode(world->held, NULL, &world->stop);
+    assert_int_equal(world->num_prepared, num_prepared);
+    held_fill(world->held, world->theirs);
+    breaker__release_encode(world->held, NULL, &world->stop);
+    assert_int_equal(world->num_prepared, num_prepared + BREAKER_ENCODING_IDENTITY);
+    for (int e = 0; e != BREAKER_ENCODING_IDENTITY; ++e)
+        assert_non_null(
+            breaker_asset_variant(held_asset(world->held, 0, "other.css"), (breaker_encoding_t)e));
+    breaker_release_unref(own);
+    scratch_remove(&scratch);
+}
+
+static void an_asset_that_comes_later_has_the_encodings_that_there_are(void **state)
+{
+    world_t *world = *state;
+    breaker_view_config_t config = config_of("static/{breaker}", world->scratch.path);
+    const breaker_view_t *theirs, *ours;
+    breaker_release_t *own;
+
+    write_text(&world->scratch, "a.css", 'a');
+    ours = add_view(world, 0, config);
+    config.cache_max_age_s = 60;
+    theirs = add_view(world, 0, config);
+    load(world, &theirs, 1);
+    own = held_load(&ours, 1, &world->hooks, world->ours);
+    breaker__release_encode(own, NULL, &world->stop);
+    hold(world, &ours, 1);
+    assert_ptr_not_equal(held_asset(own, 0, "a.css"), held_asset(world->held, 0, "a.css"));
+    for (int e = 0; e != BREAKER_ENCODING_IDENTITY; ++e) {
+        const breaker_variant_t *x =
+            breaker_asset_variant(held_asset(own, 0, "a.css"), (breaker_encoding_t)e);
+        const breaker_variant_t *y =
+            breaker_asset_variant(held_asset(world->held, 0, "a.css"), (breaker_encoding_t)e);
+
+        assert_ptr_equal(x->base, y->base);
+        assert_true(strncmp(x->prepared, "31536000 ", 9) == 0);
+        assert_true(strncmp(y->prepared, "60 ", 3) == 0);
+    }
+    breaker_release_unref(own);
+}
+
+/* ---- threads ---- */
+
+enum { FILES = 12, ROUNDS = 20, READERS = 2 };
+
+/** What two threads that make releases hand to those that serve. */
+typedef struct st_stage_t {
+    breaker_release_hooks_t hooks;
+    breaker__blobs_t *theirs, *ours;
+    const breaker_view_t *their_view, *our_view;
+    const scratch_t *scratch;
+    const breaker_release_t *original;
+    pthread_mutex_t lock;
+    breaker_release_t *releases[2]; /* owned references, under the lock */
+    atomic_size_t num_working;
+    atomic_bool stop;
+} stage_t;
+
+static void put_on(stage_t *stage, size_t at, breaker_release_t *release)
+{
+    breaker_release_t *before;
+
+    pthread_mutex_lock(&stage->lock);
+    before = stage->releases[at];
+    stage->releases[at] = release;
+    pthread_mutex_unlock(&stage->lock);
+    breaker_release_unref(before);
+}
+
+static breaker_release_t *take(stage_t *stage, size_t at)
+{
+    breaker_release_t *release;
+
+    pthread_mutex_lock(&stage->lock);
+    release = stage->releases[at];
+    if (release != NULL)
+        breaker__release_ref(release);
+    pthread_mutex_unlock(&stage->lock);
+    return release;
+}
+
+static void path_of(size_t i, char *dst, size_t size)
+{
+    snprintf(dst, size, "%02zu.css", i);
+}
+
+/* as the holding's thread: from the manifest, then the bytes */
+static void *keep_holding(void *data)
+{
+    stage_t *stage = data;
+
+    for (size_t round = 0; round != ROUNDS; ++round) {
+        breaker_release_t *held =
+            held_hold(stage->original, &stage->our_view, 1, &stage->hooks, stage->ours);
+
+        put_on(stage, 0, breaker__release_ref(held));
+        held_fill(held, stage->theirs);
+        breaker_release_unref(held);
+        if (round % 3 == 0)
+            put_on(stage, 0, NULL);
+    }
+    atomic_fetch_sub(&stage->num_working, 1);
+    return NULL;
+}
+
+/* as the loader's thread: other files, then the encodings of both */
+static void *keep_loading(void *data)
+{
+    stage_t *stage = data;
+    char path[16];
+
+    for (size_t round = 0; round != ROUNDS; ++round) {
+        breaker_release_t *own, *held;
+
+        path_of(round % FILES, path, sizeof(path));
+        write_text(stage->scratch, path, (char)('A' + round % 5));
+        own = held_load(&stage->our_view, 1, &stage->hooks, stage->ours);
+        put_on(stage, 1, breaker__release_ref(own));
+        breaker__release_encode(own, NULL, &stage->stop);
+        breaker_release_unref(own);
+        if ((held = take(stage, 0)) != NULL)
+            breaker__release_encode(held, NULL, &stage->stop);
+        breaker_release_unref(held);
+    }
+    atomic_fetch_sub(&stage->num_working, 1);
+    return NULL;
+}
+
+static uint64_t read_all(const breaker_release_t *release)
+{
+    const breaker_store_t *store = breaker_release_store(release, 0);
+    uint64_t sum = 0;
+
+    for (size_t i = 0; i != breaker_store_size(store); ++i)
+        for (int e = 0; e != BREAKER_ENCODINGS; ++e) {
+            const breaker_asset_t *asset = breaker_store_at(store, i);
+            const breaker_variant_t *variant = breaker_asset_variant(asset, (breaker_encoding_t)e);
+
+            if (variant == NULL)
+                continue;
+            if (breaker_variant_probe(variant) == BREAKER_FILE_ABSENT)
+                breaker__blob_want(breaker__asset_blob(asset));
+            for (uint64_t at = 0; variant->base != NULL && at < variant->len; at += 64)
+                sum += (unsigned char)variant->base[at];
+        }
+    return sum;
+}
+
+static void *keep_serving(void *data)
+{
+    stage_t *stage = data;
+    uint64_t sum = 0;
+
+    while (atomic_load(&stage->num_working) != 0)
+        for (size_t at = 0; at != 2; ++at) {
+            breaker_release_t *release = take(stage, at);
+
+            if (release != NULL)
+                sum += read_all(release);
+            breaker_release_unref(release);
+        }
+    return (void *)(uintptr_t)sum;
+}
+
+static void releases_come_and_go_while_others_serve_them(void **state)
+{
+    world_t *world = *state;
+    stage_t stage = {.theirs = world->theirs, .ours = world->ours, .num_working = 2};
+    pthread_t threads[READERS + 2];
+    scratch_t scratch;
+    char path[16];
+
+    scratch_create(&scratch);
+    for (size_t i = 0; i != FILES; ++i) {
+        path_of(i, path, sizeof(path));
+        write_text(&world->scratch, path, (char)('A' + i));
+        write_text(&scratch, path, (char)('A' + i));
+    }
+    /* the hooks of this test count, and are not for two threads */
+    stage.hooks.type_of = type_of;
+    stage.scratch = &scratch;
+    stage.their_view = add_view(world, 0, config_of("static/{breaker}", world->scratch.path));
+    stage.our_view = add_view(world, 0, config_of("static/{breaker}", scratch.path));
+    world->original = held_load(&stage.their_view, 1, &stage.hooks, world->theirs);
+    stage.original = world->original;
+    assert_int_equal(pthread_mutex_init(&stage.lock, NULL), 0);
+    assert_int_equal(pthread_create(&threads[0], NULL, keep_holding, &stage), 0);
+    assert_int_equal(pthread_create(&threads[1], NULL, keep_loading, &stage), 0);
+    for (size_t i = 0; i != READERS; ++i)
+        assert_int_equal(pthread_create(&threads[2 + i], NULL, keep_serving, &stage), 0);
+    for (size_t i = 0; i != READERS + 2; ++i)
+        pthread_join(threads[i], NULL);
+    put_on(&stage, 0, NULL);
+    put_on(&stage, 1, NULL);
+    assert_int_equal(breaker__blobs_num(world->ours), 0);
+    pthread_mutex_destroy(&stage.lock);
+    scratch_remove(&scratch);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(a_held_release_answers_everything_but_bytes_at_once),
+        CASE(a_time_in_the_future_is_not_believed),
+        CASE(a_view_that_the_node_has_otherwise_answers_as_the_manifest_says),
+        CASE(an_index_of_its_own_is_another_view),
+        CASE(views_that_only_one_side_has_are_passed_on_or_have_no_store),
+        CASE(what_the_node_has_is_here_at_once_and_shared),
+        CASE(encodings_are_made_once_and_of_what_is_here),
+        CASE(an_asset_that_comes_later_has_the_encodings_that_there_are),
+        CASE(releases_come_and_go_while_others_serve_them),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
