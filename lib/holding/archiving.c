@@ -220,6 +220,7 @@ static void finish(breaker__holding_t *holding)
     }
     known->about.is_whole = true;
     known->is_to_note = true;
+    archiving->sweep_due_ms = breaker__holding_now().mono_ms + SWEEP_FIRST_MS;
 }
 
 /* goes on with the release at hand; true while there is more of it */

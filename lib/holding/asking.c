@@ -131,6 +131,7 @@ static void set_peers(breaker__holding_t *holding, const breaker_peers_t *told)
 {
     breaker__peer_keys_t keys;
 
+    assert(holding->client != NULL);
     if (breaker__inbox_keys(&holding->inbox, &holding->keys_generation, &keys))
         breaker__peers_set_keys(holding->client, &keys);
     breaker__peers_set(holding->client, told->address, told->peers, told->num_peers);

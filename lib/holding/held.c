@@ -18,6 +18,8 @@ enum {
     RETRY_MIN_MS = 1000,
     RETRY_MAX_MS = 10 * 60 * 1000,
     RETRY_DOUBLINGS = 10,
+    /* one that a request waits for is not asked for more often than that */
+    WANTED_EVERY_MS = 50,
     /* a node more is a ms more over which the asks for a new release are spread, up to this */
     SPREAD_MAX_MS = 5000,
     /* the node may change what it holds while we think; then once more */
@@ -306,7 +308,8 @@ void breaker__held_fail(breaker__holding_t *holding, breaker__tracked_t *known, 
     breaker_release_id_t shown = breaker_release_id_shorten(&known->about.id);
 
     assert(known->release == NULL);
-    known->due_ms = breaker__holding_now().mono_ms + retry_ms(known->num_failures);
+    known->failed_ms = breaker__holding_now().mono_ms;
+    known->due_ms = known->failed_ms + retry_ms(known->num_failures);
     ++known->num_failures;
     known->is_wanted = false;
     breaker__holding_say(holding, known->is_alive ? BREAKER_LOG_WARNING : BREAKER_LOG_INFO,
@@ -386,7 +389,10 @@ static bool is_due(const breaker__holding_t *holding, const breaker__tracked_t *
         return false;
     if (known->is_archived && !known->is_barred)
         return true;
-    return holding->client != NULL && (known->is_wanted || known->due_ms <= mono_ms);
+    /* a request asks again and again */
+    if (known->is_wanted && mono_ms - known->failed_ms >= WANTED_EVERY_MS)
+        return holding->client != NULL;
+    return holding->client != NULL && known->due_ms <= mono_ms;
 }
 
 static bool comes_before(const breaker__tracked_t *a, const breaker__tracked_t *b)

@@ -44,6 +44,10 @@ static bool is_stopped(const breaker__holding_t *holding)
 
 static void close_handles(breaker__holding_t *holding)
 {
+    pthread_mutex_lock(&holding->wake_lock);
+    assert(!holding->is_closed);
+    holding->is_closed = true;
+    pthread_mutex_unlock(&holding->wake_lock);
     uv_close((uv_handle_t *)&holding->wake, NULL);
     uv_close((uv_handle_t *)&holding->timer, NULL);
     uv_close((uv_handle_t *)&holding->work, NULL);
@@ -126,14 +130,17 @@ static void on_timer(uv_timer_t *timer)
     breaker__holding_go_on(holding);
 }
 
+/* mostly it is a blob that a request waits for */
 static void on_wake(uv_async_t *wake)
 {
     breaker__holding_t *holding = wake->data;
 
     if (is_stopped(holding))
         end(holding);
-    else
+    else if (atomic_exchange(&holding->has_news, false))
         on_timer(&holding->timer);
+    else
+        breaker__source_serve(holding);
 }
 
 static void *run(void *data)
@@ -145,11 +152,16 @@ static void *run(void *data)
     return NULL;
 }
 
+/* until the loop ends, which other threads cannot know */
 static void wake(breaker__holding_t *holding)
 {
-    int err = uv_async_send(&holding->wake);
+    int err = pthread_mutex_lock(&holding->wake_lock);
 
     assert(err == 0);
+    if (!holding->is_closed)
+        err = uv_async_send(&holding->wake);
+    assert(err == 0);
+    pthread_mutex_unlock(&holding->wake_lock);
 }
 
 /* ---- its life ---- */
@@ -158,6 +170,8 @@ static int init_loop(breaker__holding_t *holding)
 {
     int err;
 
+    if (pthread_mutex_init(&holding->wake_lock, NULL) != 0)
+        return BREAKER_ERR_NO_MEMORY;
     if (uv_loop_init(&holding->loop) != 0)
         return BREAKER_ERR_IO;
     if (uv_async_init(&holding->loop, &holding->wake, on_wake) != 0) {
@@ -188,6 +202,7 @@ int breaker__holding_create(breaker_node_t *node, breaker__holding_t **ret_holdi
         return err;
     }
     atomic_init(&holding->stop, false);
+    atomic_init(&holding->has_news, false);
     holding->node = node;
     holding->config = breaker_node_holding(node);
     holding->log.data = holding->config->log_data;
@@ -208,6 +223,7 @@ int breaker__holding_start(breaker__holding_t *holding, breaker_error_t *error)
 
     assert(!holding->is_started);
     breaker__blobs_listen(breaker__node_blobs(holding->node), on_wanted, holding);
+    atomic_store(&holding->has_news, true);
     wake(holding);
     err = breaker__thread_start("breaker-holding", run, holding, &holding->thread, error);
     holding->is_started = err == 0;
@@ -237,7 +253,7 @@ static void close_loop(breaker__holding_t *holding)
     assert(err == 0);
 }
 
-void breaker__holding_free(breaker__holding_t *holding)
+void breaker__holding_stop(breaker__holding_t *holding)
 {
     if (holding == NULL)
         return;
@@ -245,10 +261,18 @@ void breaker__holding_free(breaker__holding_t *holding)
         stop_thread(holding);
     breaker__blobs_listen(breaker__node_blobs(holding->node), NULL, NULL);
     close_loop(holding);
+}
+
+void breaker__holding_free(breaker__holding_t *holding)
+{
+    if (holding == NULL)
+        return;
+    assert(holding->is_closed);
     breaker__source_dispose(&holding->source);
     breaker__archiving_close(holding);
     breaker__catalog_dispose(&holding->catalog);
     breaker__inbox_dispose(&holding->inbox);
+    pthread_mutex_destroy(&holding->wake_lock);
     free(holding);
 }
 
@@ -265,9 +289,15 @@ void breaker__holding_remember(const breaker__holding_t *holding, breaker_ledger
 
 /* ---- from other threads ---- */
 
+static void tell(breaker__holding_t *holding)
+{
+    atomic_store(&holding->has_news, true);
+    wake(holding);
+}
+
 void breaker__holding_on_published(breaker__holding_t *holding)
 {
-    wake(holding);
+    tell(holding);
 }
 
 int breaker__holding_set_peers(breaker__holding_t *holding, const breaker_peers_t *peers)
@@ -275,7 +305,7 @@ int breaker__holding_set_peers(breaker__holding_t *holding, const breaker_peers_
     int err = breaker__inbox_put_peers(&holding->inbox, peers);
 
     if (err == 0)
-        wake(holding);
+        tell(holding);
     return err;
 }
 
@@ -287,7 +317,7 @@ bool breaker__holding_take_wants_peers(breaker__holding_t *holding)
 void breaker__holding_want(breaker__holding_t *holding, const breaker_release_id_t *release)
 {
     if (breaker__inbox_put_wanted(&holding->inbox, release))
-        wake(holding);
+        tell(holding);
 }
 
 bool breaker__holding_keys(breaker__holding_t *holding, uint64_t *generation,

@@ -33,9 +33,11 @@ void breaker__holding_remember(const breaker__holding_t *holding, breaker_ledger
 /** Starts the thread. Once; fails like `breaker__thread_start`. */
 int breaker__holding_start(breaker__holding_t *holding, breaker_error_t *error);
 /**
- * Ends the thread, which waits for no peer and gives up what it does with the disk, and frees;
- * takes NULL. What was published stays published.
+ * Ends the thread, which waits for no peer and gives up what it does with the disk; takes NULL.
+ * What was published stays published. Other threads may go on calling what follows, to no effect.
  */
+void breaker__holding_stop(breaker__holding_t *holding);
+/** Frees what was stopped, when no other thread calls it any more; takes NULL. */
 void breaker__holding_free(breaker__holding_t *holding);
 
 /** Something was published, or the node has a release. Only wakes. Any thread. */

@@ -58,6 +58,10 @@ struct st_breaker__holding_t {
     bool is_started;
     uv_loop_t loop;
     uv_async_t wake;
+    pthread_mutex_t wake_lock; /* of `is_closed` */
+    bool is_closed;            /* the loop has ended, or is about to */
+    /* somebody left something that is more than a wanted blob */
+    atomic_bool has_news;
     uv_timer_t timer;
     uv_idle_t work; /* active while there is something to do at once */
 

@@ -54,8 +54,9 @@ typedef struct st_breaker__tracked_t {
     bool is_timed;
     /** the ask for its manifest; 0: none */
     uint64_t ask;
-    /** nobody gave its manifest the last so many times */
+    /** nobody gave its manifest the last so many times, and last at this moment of due_ms' clock */
     unsigned num_failures;
+    uint64_t failed_ms;
 } breaker__tracked_t;
 
 /** All of them. Zeroed, it is empty. The holding's thread, or before it starts. */

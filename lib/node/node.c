@@ -97,10 +97,11 @@ void breaker_node_free(breaker_node_t *node)
     assert(!node->is_ending);
     node->is_ending = true;
     breaker__node_unlock(node);
-    breaker__holding_free(node->holding);
-    node->holding = NULL;
+    /* it uses the loader, whose last jobs may publish and wake it */
+    breaker__holding_stop(node->holding);
     breaker__loader_free(node->loader);
     breaker__next_abandon(node);
+    breaker__holding_free(node->holding);
     breaker__mailbox_dispose(&node->mailbox);
     breaker__publisher_free(node->publisher);
     breaker__published_dispose(&node->published);
@@ -300,6 +301,7 @@ static void cancel_first(breaker_node_t *node, breaker_release_t *release)
 {
     if (!breaker__mailbox_is_open(&node->mailbox))
         breaker__published_cancel(node);
+    breaker__holding_stop(node->holding);
     breaker__holding_free(node->holding);
     node->holding = NULL;
     breaker_release_unref(release);
