@@ -138,19 +138,26 @@ static void answer_asset(breaker__answer_t *answer, context_t *ctx,
     assert(!"a judgement outside its enum");
 }
 
+static bool has_no_body(const breaker__answer_t *answer)
+{
+    return answer->body_len == 0 && !answer->is_in_parts;
+}
+
 /*
- * Something may have happened to a file on disk since it was loaded. What is not known to have its
- * bytes is answered before the head: a year of caching and a length, and then nothing, would be the
- * worst of all.
+ * Something may have happened to a file on disk since it was loaded, and the bytes of a held
+ * release may be elsewhere yet. What is not known to have its bytes is answered before the head: a
+ * year of caching and a length, and then nothing, would be the worst of all. Returns false where
+ * the bytes may still come.
  */
-static void answer_by_file(breaker__answer_t *answer, const breaker__fixed_t *fixed,
+static bool answer_by_file(breaker__answer_t *answer, const breaker__fixed_t *fixed,
                            const breaker__request_t *request)
 {
     switch (breaker_variant_probe(answer->variant)) {
     case BREAKER_FILE_SOUND:
-        return;
-    case BREAKER_FILE_SUSPECT:
+        return true;
     case BREAKER_FILE_ABSENT:
+        return has_no_body(answer);
+    case BREAKER_FILE_SUSPECT:
         breaker__answer_fixed(answer, fixed, BREAKER__STATUS_503, request->is_head);
         break;
     case BREAKER_FILE_CHANGED:
@@ -159,6 +166,7 @@ static void answer_by_file(breaker__answer_t *answer, const breaker__fixed_t *fi
         break;
     }
     answer->ends_connection = request->has_body;
+    return true;
 }
 
 /* ---- without one ---- */
@@ -249,8 +257,9 @@ bool breaker__answer(context_t *ctx, const breaker_verdict_t *verdict,
     answer->ends_connection = request->has_body;
     if (!breaker__can_write(pen, answer))
         return false;
-    if (answer->variant != NULL && answer->variant->base == NULL)
-        answer_by_file(answer, fixed, request);
+    if (answer->variant != NULL && answer->variant->base == NULL &&
+        !answer_by_file(answer, fixed, request))
+        return false;
     breaker__counters_add(ctx->counters, view, answer->status);
     return true;
 }

@@ -73,9 +73,9 @@ struct st_breaker__static_context_t;
  * Makes the answer to a request by the verdict on its path, by the snapshot that the thread's lease
  * has now, and counts it. Returns false, and counts nothing, when there is none now: for a request
  * that is somebody else's (DECLINE), that may be answered better when it has waited (REFRESH,
- * RELAY), or whose answer the pen cannot write. No lock, no
- * allocation, and no system call but one fstat(2) for a body from disk. On the thread of the
- * context.
+ * RELAY, and SERVE with a body whose bytes are not here), or whose answer the pen cannot write. No
+ * lock, no allocation, and no system call but one fstat(2) for a body from disk. On the thread of
+ * the context.
  */
 bool breaker__answer(struct st_breaker__static_context_t *ctx, const breaker_verdict_t *verdict,
                      const breaker__request_t *request, breaker__pen_t pen,

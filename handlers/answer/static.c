@@ -29,8 +29,9 @@ static breaker_verdict_t classify(static_context_t *ctx, const h2o_req_t *req, b
                                     refreshed);
 }
 
-/* returns false when it is worth waiting for a better verdict */
-static bool answer(static_context_t *ctx, h2o_req_t *req, const breaker_verdict_t *verdict)
+/* Returns false when it is worth waiting. `parked` is the request's if it waits already, or NULL */
+static bool answer(static_context_t *ctx, h2o_req_t *req, const breaker_verdict_t *verdict,
+                   breaker__parked_t *parked)
 {
     bool with_fields = verdict->kind == BREAKER_VERDICT_SERVE;
     breaker__request_t request;
@@ -39,25 +40,60 @@ static bool answer(static_context_t *ctx, h2o_req_t *req, const breaker_verdict_
     breaker__request_read(&request, req, with_fields);
     if (!breaker__answer(ctx, verdict, &request, BREAKER__PEN_H2O, &value))
         return false;
+    if (parked != NULL)
+        breaker__lot_leave(parked);
     breaker__pen_h2o_write(req, &value);
     return true;
 }
 
+/* what a request without an answer has to wait for */
+static breaker__wait_t wait_of(const breaker_verdict_t *verdict)
+{
+    assert(verdict->kind == BREAKER_VERDICT_REFRESH || verdict->kind == BREAKER_VERDICT_RELAY ||
+           verdict->kind == BREAKER_VERDICT_SERVE);
+    return verdict->kind == BREAKER_VERDICT_REFRESH ? BREAKER__WAIT_NEWS : BREAKER__WAIT_BYTES;
+}
+
+/* asking again costs next to nothing: whoever was asked may have failed meanwhile */
+static void ask(static_context_t *ctx, const breaker_verdict_t *verdict)
+{
+    if (verdict->kind == BREAKER_VERDICT_REFRESH)
+        breaker_node_want_refresh(ctx->handler->node);
+    else if (verdict->kind == BREAKER_VERDICT_RELAY)
+        breaker_node_want_release(ctx->handler->node, &verdict->entry->release);
+    else
+        breaker_asset_want(verdict->asset);
+}
+
+static void count_wait(static_context_t *ctx, const breaker_verdict_t *verdict)
+{
+    size_t view = breaker_view_index(verdict->match.view);
+
+    if (wait_of(verdict) == BREAKER__WAIT_NEWS)
+        breaker__counters_add_parked(ctx->counters, view);
+    else
+        breaker__counters_add_fetched(ctx->counters, view);
+}
+
 static bool park(static_context_t *ctx, h2o_req_t *req, const breaker_verdict_t *verdict)
 {
-    if (verdict->kind != BREAKER_VERDICT_REFRESH || !breaker__lot_park(&ctx->lot, req))
+    if (!ctx->may_wait || !breaker__lot_park(&ctx->lot, req, wait_of(verdict)))
         return false;
-    breaker__counters_add_parked(ctx->counters, breaker_view_index(verdict->match.view));
+    count_wait(ctx, verdict);
+    ask(ctx, verdict);
     return true;
 }
 
 /* answers for good: nothing better is to come, and the verdict says what counts then */
-static void settle(static_context_t *ctx, h2o_req_t *req, breaker_verdict_t *verdict)
+static void settle(static_context_t *ctx, h2o_req_t *req, breaker_verdict_t *verdict,
+                   breaker__parked_t *parked)
 {
     bool is_answered;
 
-    verdict->kind = verdict->otherwise;
-    is_answered = answer(ctx, req, verdict);
+    /* of an asset the bytes are missing: no other answer is as good */
+    verdict->kind =
+        verdict->kind == BREAKER_VERDICT_SERVE ? BREAKER_VERDICT_RETRY : verdict->otherwise;
+    is_answered = answer(ctx, req, verdict, parked);
     assert(is_answered);
     (void)is_answered;
 }
@@ -71,27 +107,35 @@ static int on_req(h2o_handler_t *_self, h2o_req_t *req)
 
     if (verdict.kind == BREAKER_VERDICT_DECLINE)
         return -1;
-    if (!answer(ctx, req, &verdict) && !park(ctx, req, &verdict))
-        settle(ctx, req, &verdict);
+    if (!answer(ctx, req, &verdict, NULL) && !park(ctx, req, &verdict))
+        settle(ctx, req, &verdict, NULL);
     return 0;
 }
 
 /* ---- requests that wait ---- */
 
-static bool must_wait(void *data, h2o_req_t *req)
-{
-    return classify(data, req, false).kind == BREAKER_VERDICT_REFRESH;
-}
-
-static void answer_parked(void *data, h2o_req_t *req, bool refreshed)
+static breaker__wait_t answer_parked(void *data, breaker__parked_t *parked, bool refreshed)
 {
     static_context_t *ctx = data;
-    breaker_verdict_t verdict = classify(ctx, req, refreshed);
+    breaker_verdict_t verdict = classify(ctx, parked->req, refreshed);
 
     /* the path is in a view, and that never changes */
     assert(verdict.kind != BREAKER_VERDICT_DECLINE);
-    if (!answer(ctx, req, &verdict))
-        settle(ctx, req, &verdict);
+    if (answer(ctx, parked->req, &verdict, parked))
+        return BREAKER__WAIT_NONE;
+    if (wait_of(&verdict) != parked->wait)
+        count_wait(ctx, &verdict);
+    if (wait_of(&verdict) == BREAKER__WAIT_BYTES)
+        ask(ctx, &verdict);
+    return wait_of(&verdict);
+}
+
+static void settle_parked(void *data, breaker__parked_t *parked, bool refreshed)
+{
+    static_context_t *ctx = data;
+    breaker_verdict_t verdict = classify(ctx, parked->req, refreshed);
+
+    settle(ctx, parked->req, &verdict, parked);
 }
 
 /* ---- the handler ---- */
@@ -123,11 +167,12 @@ static void on_context_init(h2o_handler_t *_self, h2o_context_t *h2o_ctx)
     ctx->handler = self;
     init_fixed(ctx, h2o_ctx->globalconf);
     ctx->counters = breaker__counters_create(&self->count);
-    if (breaker_node_is_joined(self->node)) {
+    ctx->may_wait = breaker__may_wait(self->node);
+    if (ctx->may_wait) {
         breaker__lot_init(&ctx->lot, self->node, h2o_ctx->loop);
         ctx->lot.data = ctx;
-        ctx->lot.must_wait = must_wait;
         ctx->lot.answer = answer_parked;
+        ctx->lot.settle = settle_parked;
     }
     breaker__lease_init(&ctx->lease, breaker_node_publisher(self->node));
     h2o_context_set_handler_context(h2o_ctx, &self->super, ctx);
@@ -140,7 +185,7 @@ static void on_context_dispose(h2o_handler_t *_self, h2o_context_t *h2o_ctx)
 
     if (ctx == NULL)
         return;
-    if (breaker_node_is_joined(self->node))
+    if (ctx->may_wait)
         breaker__lot_dispose(&ctx->lot);
     breaker__lease_dispose(&ctx->lease);
     breaker__counters_free(&self->count, ctx->counters);

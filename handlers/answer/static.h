@@ -27,7 +27,8 @@ typedef struct st_breaker__static_context_t {
     breaker__negotiated_t negotiated;
     breaker__fixed_t *fixed;       /* owned; by the views' indexes in the node */
     breaker__counters_t *counters; /* owned */
-    breaker__lot_t lot;            /* of a node of a cluster */
+    bool may_wait;                 /* see thread/park.h */
+    breaker__lot_t lot;            /* unset where nothing may wait */
 } breaker__static_context_t;
 
 /** The verdict on a path while nothing is published: in a view it is to come back later. */

@@ -57,6 +57,7 @@ void breaker__counters_free(breaker__count_t *count, breaker__counters_t *counte
         for (size_t j = 0; j != BREAKER__NUM_STATUSES; ++j)
             move(&count->gone.answers[i][j], &counters->answers[i][j]);
         move(&count->gone.parked[i], &counters->parked[i]);
+        move(&count->gone.fetched[i], &counters->fetched[i]);
     }
     h2o_linklist_unlink(&counters->link);
     pthread_mutex_unlock(&count->lock);
@@ -97,6 +98,7 @@ static void add(const breaker__counters_t *counters, size_t view, breaker_h2o_co
     for (breaker__status_t i = 0; i != BREAKER__NUM_STATUSES; ++i)
         *sum_of(sum, i) += get(&counters->answers[view][i]);
     sum->parked += get(&counters->parked[view]);
+    sum->fetched += get(&counters->fetched[view]);
 }
 
 void breaker__count_read(breaker__count_t *count, size_t view, breaker_h2o_counters_t *sum)

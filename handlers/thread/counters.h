@@ -17,6 +17,7 @@ typedef struct st_breaker__counters_t {
     h2o_linklist_t link;
     _Atomic uint64_t answers[BREAKER_VIEWS_MAX][BREAKER__NUM_STATUSES];
     _Atomic uint64_t parked[BREAKER_VIEWS_MAX];
+    _Atomic uint64_t fetched[BREAKER_VIEWS_MAX];
 } breaker__counters_t;
 
 /** The counters of one handler on all threads. */
@@ -49,11 +50,18 @@ static inline void breaker__counters_add(breaker__counters_t *counters, size_t v
     breaker__counters_bump(&counters->answers[view][status]);
 }
 
-/** Counts a request that begins to wait. On the thread of the counters. */
+/** Counts a request that begins to wait for news. On the thread of the counters. */
 static inline void breaker__counters_add_parked(breaker__counters_t *counters, size_t view)
 {
     assert(view < BREAKER_VIEWS_MAX);
     breaker__counters_bump(&counters->parked[view]);
+}
+
+/** Counts a request that begins to wait for bytes. On the thread of the counters. */
+static inline void breaker__counters_add_fetched(breaker__counters_t *counters, size_t view)
+{
+    assert(view < BREAKER_VIEWS_MAX);
+    breaker__counters_bump(&counters->fetched[view]);
 }
 
 /** Adds what a view's threads have counted so far to `*sum`. Any thread. */

@@ -1,8 +1,9 @@
 /*
- * Requests that wait for news. A token that nobody here knows may be a minute old deploy on a peer:
- * instead of a 503 its request waits for one refresh of the ledger, at most PARK_MS. Waiting ones
- * are looked at from one timer a thread, which runs only while there are any, so that news need no
- * message between threads. A parked request hangs on its own pool: when the client goes away, on
+ * Requests that wait. A token that nobody here knows may be a minute old deploy on a peer: instead
+ * of a 503 its request waits for one refresh of the ledger. A release that is held, or about to be,
+ * may have its bytes elsewhere yet: its request waits until they are here. Waiting ones are looked
+ * at from one timer a thread, which runs only while there are any, so that nothing that comes needs
+ * a message between threads. A parked request hangs on its own pool: when the client goes away, on
  * whatever protocol and for whatever reason, libh2o clears the pool and the place is free again.
  */
 #include <assert.h>
@@ -12,13 +13,7 @@
 
 enum { PARK_MS = 300, LOOK_EVERY_MS = 10 };
 
-/* in the request's pool; linked as long as it waits */
-typedef struct st_parked_t {
-    h2o_linklist_t link;
-    breaker__lot_t *lot; /* borrowed: outlives the connections of its thread */
-    h2o_req_t *req;
-    uint64_t since_ms;
-} parked_t;
+typedef breaker__parked_t parked_t;
 
 static uint64_t now_ms(void)
 {
@@ -28,7 +23,7 @@ static uint64_t now_ms(void)
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-static void let_go(parked_t *parked)
+void breaker__lot_leave(parked_t *parked)
 {
     if (!h2o_linklist_is_linked(&parked->link))
         return;
@@ -40,22 +35,29 @@ static void let_go(parked_t *parked)
 
 static void on_pool_dispose(void *parked)
 {
-    let_go(parked);
+    breaker__lot_leave(parked);
+}
+
+/* how long a request may wait in all for what it waits for now */
+static uint64_t span_ms(const parked_t *parked)
+{
+    assert(parked->wait != BREAKER__WAIT_NONE);
+    return parked->wait == BREAKER__WAIT_NEWS ? PARK_MS
+                                              : breaker_node_fetch_timeout_ms(parked->lot->node);
 }
 
 static void look_at(parked_t *parked)
 {
     breaker__lot_t *lot = parked->lot;
-    breaker_freshness_t freshness = breaker_node_freshness(lot->node);
-    bool is_fresh = freshness.answered_ms >= parked->since_ms;
-    bool is_last = now_ms() - parked->since_ms >= PARK_MS;
-    h2o_req_t *req = parked->req;
+    bool refreshed = breaker_node_freshness(lot->node).answered_ms >= parked->since_ms;
+    breaker__wait_t wait = lot->answer(lot->data, parked, refreshed);
 
-    if (!is_fresh && !is_last && lot->must_wait(lot->data, req))
+    /* the answer may have ended the request, and with it the memory that we stand on */
+    if (wait == BREAKER__WAIT_NONE)
         return;
-    /* the answer may end the request, and with it the memory that we stand on */
-    let_go(parked);
-    lot->answer(lot->data, req, is_fresh);
+    parked->wait = wait;
+    if (now_ms() - parked->since_ms >= span_ms(parked))
+        lot->settle(lot->data, parked, refreshed);
 }
 
 /*
@@ -95,17 +97,29 @@ void breaker__lot_dispose(breaker__lot_t *lot)
     breaker__timeout_free(lot->loop, lot->timeout);
 }
 
-bool breaker__lot_park(breaker__lot_t *lot, h2o_req_t *req)
+bool breaker__may_wait(const breaker_node_t *node)
+{
+    return breaker_node_is_joined(node) || breaker_node_fetch_timeout_ms(node) != 0;
+}
+
+/* whether what is waited for may come */
+static bool may_come(const breaker_node_t *node, breaker__wait_t wait)
+{
+    assert(wait != BREAKER__WAIT_NONE);
+    return wait == BREAKER__WAIT_NEWS ? breaker_node_freshness(node).reachable
+                                      : breaker_node_fetch_timeout_ms(node) != 0;
+}
+
+bool breaker__lot_park(breaker__lot_t *lot, h2o_req_t *req, breaker__wait_t wait)
 {
     parked_t *parked;
 
-    if (!breaker_node_freshness(lot->node).reachable || !breaker_node_reserve_place(lot->node))
+    if (!may_come(lot->node, wait) || !breaker_node_reserve_place(lot->node))
         return false;
     parked = h2o_mem_alloc_shared(&req->pool, sizeof(*parked), on_pool_dispose);
-    *parked = (parked_t){.lot = lot, .req = req, .since_ms = now_ms()};
+    *parked = (parked_t){.lot = lot, .req = req, .since_ms = now_ms(), .wait = wait};
     h2o_linklist_insert(&lot->waiting, &parked->link);
     if (!h2o_timeout_is_linked(&lot->look))
         h2o_timeout_link(lot->loop, lot->timeout, &lot->look);
-    breaker_node_want_refresh(lot->node);
     return true;
 }

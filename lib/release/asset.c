@@ -25,6 +25,11 @@ breaker__blob_t *breaker__asset_blob(const breaker_asset_t *asset)
     return shared_of(asset)->blob;
 }
 
+void breaker_asset_want(const breaker_asset_t *asset)
+{
+    breaker__blob_want(breaker__asset_blob(asset));
+}
+
 const breaker__kind_t *breaker__asset_kind(const breaker_asset_t *asset)
 {
     return shared_of(asset)->kind;

@@ -76,6 +76,9 @@ typedef struct st_breaker_h2o_counters_t {
     uint64_t refused;
     /** waited for news of the cluster first; what they got then is counted above */
     uint64_t parked;
+    /** waited for bytes, or the list of files, of a release that the node holds or was about to;
+     * what they got then is counted above */
+    uint64_t fetched;
 } breaker_h2o_counters_t;
 
 /**

@@ -122,6 +122,13 @@ BREAKER_EXPORT const breaker_variant_t *breaker_asset_variant(const breaker_asse
 BREAKER_EXPORT const breaker_variant_t *
 breaker_asset_choose(const breaker_asset_t *asset, const breaker_acceptable_t *acceptable);
 
+/**
+ * Asks for the bytes of an asset that are not here (BREAKER_FILE_ABSENT): they are fetched before
+ * all that nobody waits for. Asking again changes nothing; for bytes that are here, and on a node
+ * that holds nothing, nothing happens. No lock, no allocation; any thread that holds the release.
+ */
+BREAKER_EXPORT void breaker_asset_want(const breaker_asset_t *asset);
+
 /** What is known of the file of a variant on disk. */
 typedef enum en_breaker_file_state_t {
     /** it has the bytes that were loaded */
