@@ -262,6 +262,19 @@ static void on_cluster_ready(void *data)
         h2o_fatal("an eventfd does not count");
 }
 
+/* where peers reach a node that says so by itself: the first port that speaks HTTP to anybody */
+static void set_port(const breaker__listeners_t *listeners, breaker_cluster_config_t *config)
+{
+    for (size_t i = 0; i != listeners->size && config->advertise_port == 0; ++i) {
+        breaker__listener_t *listener = listeners->entries[i];
+        if (listener->addr.ss_family == AF_UNIX || listener->proxy_protocol)
+            continue;
+        config->advertise_port =
+            (uint16_t)h2o_socket_getport((struct sockaddr *)(void *)&listener->addr);
+        config->advertise_tls = listener->certificates != NULL;
+    }
+}
+
 static int join_cluster(server_t *self)
 {
     const breaker_cluster_config_t *said = breaker_h2o_cluster_config(&self->config.globalconf);
@@ -278,6 +291,7 @@ static int join_cluster(server_t *self)
     config.data = &self->serves_fd;
     config.on_log = on_log;
     config.on_ready = on_cluster_ready;
+    set_port(&self->config.listeners, &config);
     if (breaker_cluster_start(self->config.node, &config, &self->cluster, &error) == 0)
         return 0;
     fprintf(stderr, "h2o-breaker: breaker.cluster: %s\n", error.message);

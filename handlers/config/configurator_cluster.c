@@ -7,11 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <option.h>
+#include <breaker/holding.h>
 #include "config/configurator.h"
 
 #define KEYS                                                                                       \
-    "app, redis, sentinel, user, password-file, password-env, ca-file, advertise, start, "         \
-    "start-timeout, poll, dead-after, adopt, token-suffix"
+    "app, redis, sentinel, user, password-file, password-env, ca-file, advertise, peers, "         \
+    "peers-ca-file, start, start-timeout, poll, dead-after, adopt, token-suffix"
 
 typedef struct st_cluster_configurator_t {
     h2o_configurator_t super;
@@ -23,6 +24,9 @@ typedef struct st_cluster_configurator_t {
     /* what the configuration points at */
     char *app, *sentinel, *user, *password, *ca_file, *advertise, *state_path; /* owned */
     char *urls[BREAKER_REDIS_URLS_MAX];                                        /* owned */
+    /* what the node's holding is told; borrowed from the file's tree, good until that is applied */
+    const char *networks[BREAKER_PEER_NETWORKS_MAX], *peers_ca_file;
+    size_t num_networks;
 } cluster_configurator_t;
 
 static void set_text(char **slot, const char *text)
@@ -80,6 +84,28 @@ static int read_password(cluster_configurator_t *self, const breaker__option_t *
 
 /* ---- how the node takes part ---- */
 
+static int read_network(cluster_configurator_t *self, const breaker__option_t *option)
+{
+    if (self->num_networks == BREAKER_PEER_NETWORKS_MAX)
+        return breaker__option_fail(option, "accepted: at most %d networks",
+                                    BREAKER_PEER_NETWORKS_MAX);
+    return breaker__option_text(option, self->networks + self->num_networks++);
+}
+
+static int read_networks(cluster_configurator_t *self, const breaker__option_t *option)
+{
+    breaker__option_t element = *option;
+
+    if (option->node->type != YOML_TYPE_SEQUENCE)
+        return read_network(self, option);
+    for (size_t i = 0; i != option->node->data.sequence.size; ++i) {
+        element.node = option->node->data.sequence.elements[i];
+        if (read_network(self, &element) != 0)
+            return -1;
+    }
+    return 0;
+}
+
 static int read_start(const breaker__option_t *option, breaker_start_policy_t *ret_start)
 {
     static const char *const names[] = {
@@ -128,6 +154,10 @@ static int read_option(const breaker__option_t *option, void *data)
         return breaker__option_copy(option, &self->ca_file);
     if (strcmp(key, "advertise") == 0)
         return breaker__option_copy(option, &self->advertise);
+    if (strcmp(key, "peers") == 0)
+        return read_networks(self, option);
+    if (strcmp(key, "peers-ca-file") == 0)
+        return breaker__option_text(option, &self->peers_ca_file);
     if (strcmp(key, "start") == 0)
         return read_start(option, &config->agreement.start);
     if (strcmp(key, "start-timeout") == 0)
@@ -186,14 +216,31 @@ static int on_config_state_file(h2o_configurator_command_t *cmd, h2o_configurato
     return breaker__option_copy(&option, &self->state_path);
 }
 
+/* whoever says where it is reached has peers */
+static int set_holding(cluster_configurator_t *self, breaker_error_t *error)
+{
+    breaker_holding_config_t holding = *breaker_node_holding(self->node);
+
+    holding.is_shared = self->config.adopt_any;
+    holding.has_peers = self->advertise != NULL;
+    holding.networks = self->networks;
+    holding.num_networks = self->num_networks;
+    holding.peers_ca_file = self->peers_ca_file;
+    return breaker_node_set_holding(self->node, &holding, error);
+}
+
 static int join(cluster_configurator_t *self)
 {
     breaker_error_t error = {0};
     int err;
 
     point_at_texts(self);
+    if (self->advertise == NULL && (self->num_networks != 0 || self->peers_ca_file != NULL))
+        return breaker__option_fail(&self->directive,
+                                    "peers and peers-ca-file belong to `advertise`: nodes that do "
+                                    "not say where they are reached have no peers");
     if ((err = breaker_cluster_check(self->node, &self->config, &error)) == 0 &&
-        (err = breaker_node_join(self->node)) != 0)
+        (err = set_holding(self, &error)) == 0 && (err = breaker_node_join(self->node)) != 0)
         breaker_error_set(&error, err, "%s", breaker_err_message(err));
     if (err != 0)
         return breaker__option_fail(&self->directive, "%s", error.message);

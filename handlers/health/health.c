@@ -8,6 +8,7 @@
  * held, once it has what the others serve; when it is to stop it is not ready any more, and goes on
  * answering until the balancers have seen that.
  */
+#include <assert.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -24,6 +25,7 @@ typedef enum en_state_t {
     STATE_OK,
     STATE_DRAINING,
     STATE_NO_TOKEN,
+    STATE_FETCHING,
     NUM_STATES,
 } state_t;
 
@@ -40,22 +42,22 @@ typedef struct st_health_t {
 
 /* ---- the state ---- */
 
-static bool has_token(const health_t *self)
-{
-    breaker_snapshot_t *snapshot = NULL;
-    bool has = breaker_publisher_refresh(breaker_node_publisher(self->node), &snapshot);
-
-    breaker_snapshot_unref(snapshot);
-    return has;
-}
-
 static state_t state_of(const health_t *self)
 {
     if (!self->is_readiness)
         return STATE_OK;
     if (atomic_load(&self->is_draining))
         return STATE_DRAINING;
-    return has_token(self) ? STATE_OK : STATE_NO_TOKEN;
+    switch (breaker_node_readiness(self->node)) {
+    case BREAKER_READY:
+        return STATE_OK;
+    case BREAKER_NOT_READY_NO_TOKEN:
+        return STATE_NO_TOKEN;
+    case BREAKER_NOT_READY_FETCHING:
+        return STATE_FETCHING;
+    }
+    assert(!"a readiness outside its enum");
+    return STATE_NO_TOKEN;
 }
 
 /* ---- answers ---- */
@@ -127,6 +129,7 @@ static void add(h2o_hostconf_t *hostconf, const char *path, const char *question
         [STATE_OK] = "ok\n",
         [STATE_DRAINING] = "draining\n",
         [STATE_NO_TOKEN] = "no-token\n",
+        [STATE_FETCHING] = "fetching\n",
     };
     char whole[PATH_SIZE + sizeof("/readyz")];
     h2o_pathconf_t *pathconf;

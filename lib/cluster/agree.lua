@@ -45,8 +45,9 @@
 --        when ARGV[9] is the digest. The last three words say why the entry was minted ("join",
 --        "operator", "conflict", "promote", "silence", "return"), the release that was overtaken or
 --        conflicted with ("-": none) and Redis's ms; "- - 0" where that is not known any more
---   [6]  releases that were seen, an array of "<release> <silent> <dead-after>", ms of service time
---        since a node of it polled last, and what its nodes have as dead-after; nil if not wanted
+--   [6]  releases that were seen, an array of "<release> <silent> <dead-after> <address>", ms of
+--        service time since a node of it polled last, what its nodes have as dead-after, and where
+--        peers reach one of those that polled lately ("-": not known); nil if not wanted
 --   [7]  the page, an array of at most 100 "<last seen> <id> <release> <address> <token> <since>";
 --        nil if not wanted
 --   [8]  the id after which the next page begins, "" when this one was the last
@@ -84,6 +85,7 @@ end
 -- u:<release>            S until which it need not be looked whether that one has
 -- r:<release>            S when a node of it polled last
 -- d:<release>            its nodes' dead-after
+-- a:<release>            the address of one of them
 -- w:<token>              "<why> <what> <when>"
 
 local FIELDS = {
@@ -203,6 +205,7 @@ local function note_release()
     local seen = tonumber(remembered[field])
     if not seen or seen > served or served - seen >= GRAIN_MS then
         remember(field, decimal(served))
+        if address ~= '-' then remember('a:' .. release, address) end
     end
     remember('d:' .. release, decimal(dead_ms))
 end
@@ -237,7 +240,7 @@ local function tell_releases()
         local other = string.match(field, '^r:(.+)$')
         if other and remembered[field] and silent_ms(other) <= FORGET_MS and #lines < PAGE then
             table.insert(lines, other .. ' ' .. decimal(silent_ms(other)) .. ' ' ..
-                decimal(number('d:' .. other)))
+                decimal(number('d:' .. other)) .. ' ' .. (remembered['a:' .. other] or '-'))
         end
     end
     table.sort(lines)
@@ -458,7 +461,7 @@ end
 local function clean()
     write_news()
     for field in pairs(remembered) do
-        local kind, name = string.match(field, '^([dqruw]):(.+)$')
+        local kind, name = string.match(field, '^([adqruw]):(.+)$')
         local is_gone = kind == 'w' and not known.owner[name] or
             kind and kind ~= 'w' and not known.newest[name] and silent_ms(name) > FORGET_MS
         if is_gone then redis.call('HDEL', state, field) end

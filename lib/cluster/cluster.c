@@ -15,13 +15,14 @@
 #include <time.h>
 #include <breaker/cluster.h>
 #include "cluster/agreement.h"
+#include "cluster/caller.h"
 #include "cluster/cluster_config.h"
 #include "cluster/exchange.h"
 #include "cluster/log.h"
+#include "cluster/members.h"
 #include "cluster/publication.h"
 #include "cluster/saver.h"
 #include "cluster/script.h"
-#include "release/digest.h"
 #include "thread.h"
 
 enum {
@@ -58,6 +59,9 @@ struct st_breaker_cluster_t {
     /* the last one */
     breaker_script_answer_t answer;
 
+    breaker__members_t members;
+    /* what is under way is a question of the members'; a poll has to wait until it is answered */
+    bool is_asking_members, owes_poll;
     breaker__alive_t alive;
     uint64_t releases_due_ms;
     unsigned polls_until_releases;
@@ -125,6 +129,13 @@ static void update_freshness(breaker_cluster_t *cluster)
 
 /* ---- actions ---- */
 
+/* with the next poll */
+static void want_releases(breaker_cluster_t *cluster)
+{
+    cluster->releases_due_ms = 0;
+    cluster->polls_until_releases = 0;
+}
+
 static void send_poll(breaker_cluster_t *cluster, breaker__moment_t now)
 {
     bool with_releases =
@@ -141,6 +152,40 @@ static void send_poll(breaker_cluster_t *cluster, breaker__moment_t now)
         cluster->polls_until_releases = RELEASES_EVERY_POLLS - 1;
     }
     breaker__exchange_send(&cluster->exchange);
+}
+
+static void poll_when_free(breaker_cluster_t *cluster, breaker__moment_t now)
+{
+    assert(!cluster->owes_poll);
+    if (cluster->is_asking_members)
+        cluster->owes_poll = true;
+    else
+        send_poll(cluster, now);
+}
+
+static void ask_members(breaker_cluster_t *cluster, breaker__moment_t now)
+{
+    if (!cluster->exchange.is_up || cluster->exchange.is_under_way ||
+        !breaker__members_must_ask(&cluster->members, now.mono_ms))
+        return;
+    breaker__members_ask(&cluster->members, now.mono_ms, &cluster->exchange.command);
+    cluster->is_asking_members = true;
+    breaker__exchange_send(&cluster->exchange);
+}
+
+static void tell_members(breaker_cluster_t *cluster)
+{
+    int err = breaker__members_tell(&cluster->members);
+
+    if (err != 0)
+        log_trouble(cluster, "peers", breaker_err_message(err));
+}
+
+/* the connection is gone, and what was under way on it */
+static void forget_members(breaker_cluster_t *cluster)
+{
+    cluster->is_asking_members = cluster->owes_poll = false;
+    breaker__members_on_down(&cluster->members);
 }
 
 static void on_timer(uv_timer_t *timer);
@@ -164,8 +209,10 @@ static void carry_out(breaker_cluster_t *cluster, breaker__moment_t now, breaker
     /* nothing happens any more once it is left */
     assert(!cluster->is_leaving);
     assert(cluster->num_handles == NUM_HANDLES);
-    if (actions.hang_up)
+    if (actions.hang_up) {
         breaker__exchange_hang_up(&cluster->exchange);
+        forget_members(cluster);
+    }
     if (actions.save)
         breaker__saver_want(&cluster->saver);
     save(cluster);
@@ -182,7 +229,8 @@ static void carry_out(breaker_cluster_t *cluster, breaker__moment_t now, breaker
     if (actions.dial)
         breaker__exchange_dial(&cluster->exchange);
     if (actions.poll)
-        send_poll(cluster, now);
+        poll_when_free(cluster, now);
+    tell_members(cluster);
     cluster->wake_ms = actions.wake_ms;
     arm(cluster, now.mono_ms);
 }
@@ -225,6 +273,15 @@ static void look_for_next(breaker_cluster_t *cluster, breaker__moment_t now)
     carry_out(cluster, now, actions);
 }
 
+/* which releases live, and where, a poll tells; the list of nodes is a question of its own */
+static void look_for_peers(breaker_cluster_t *cluster, breaker__moment_t now)
+{
+    breaker__members_want(&cluster->members, now.mono_ms);
+    want_releases(cluster);
+    carry_out(cluster, now, breaker__agreement_on_wanted(cluster->agreement, now));
+    ask_members(cluster, now);
+}
+
 static void on_wanted(uv_poll_t *wanted, int status, int events)
 {
     breaker_cluster_t *cluster = wanted->data;
@@ -235,6 +292,8 @@ static void on_wanted(uv_poll_t *wanted, int status, int events)
     assert(!cluster->is_leaving);
     if (breaker_node_take_wanted(cluster->node))
         carry_out(cluster, now, breaker__agreement_on_wanted(cluster->agreement, now));
+    if (breaker_node_wants_peers(cluster->node))
+        look_for_peers(cluster, now);
     look_for_next(cluster, now);
 }
 
@@ -245,8 +304,10 @@ static void on_up(void *data)
 
     assert(!cluster->is_leaving);
     breaker__exchange_on_up(&cluster->exchange);
-    cluster->releases_due_ms = 0;
-    cluster->polls_until_releases = 0;
+    want_releases(cluster);
+    breaker__members_on_up(&cluster->members, now.mono_ms);
+    if (!breaker__caller_on_up(&cluster->caller, cluster->exchange.redis))
+        log_trouble(cluster, "advertise", "auto: Redis is reached by no address of this machine");
     carry_out(cluster, now, breaker__agreement_on_up(cluster->agreement, now));
 }
 
@@ -258,6 +319,7 @@ static void on_down(void *data, const char *reason)
     breaker__moment_t now = moment();
 
     breaker__exchange_on_down(&cluster->exchange);
+    forget_members(cluster);
     if (cluster->is_leaving) {
         end_leave(cluster);
         return;
@@ -277,8 +339,12 @@ static void take_answer(breaker_cluster_t *cluster, breaker__moment_t now,
     breaker_ledger_entry_t before = own_entry(cluster);
     breaker__actions_t actions = breaker__agreement_on_answer(cluster->agreement, now, answer);
 
-    if (actions.publish)
+    if (actions.publish) {
         breaker__log_news(&cluster->log, now, cluster->agreement, &before);
+        /* of a release that is new it is soon asked where it is */
+        if (cluster->members.is_on)
+            want_releases(cluster);
+    }
     carry_out(cluster, now, actions);
 }
 
@@ -302,7 +368,26 @@ static void take_reply(breaker_cluster_t *cluster, const breaker_reply_t *reply)
     }
     if (cluster->answer.has_releases)
         note_releases(cluster, now);
+    breaker__members_on_poll(&cluster->members, now.mono_ms, now.wall_ms, &cluster->answer,
+                             &cluster->alive);
     take_answer(cluster, now, &cluster->answer.ledger);
+}
+
+static void take_members(breaker_cluster_t *cluster, const breaker_reply_t *reply)
+{
+    char reason[BREAKER_REDIS_REASON_MAX];
+    breaker__moment_t now = moment();
+
+    cluster->is_asking_members = false;
+    if (!breaker__members_on_reply(&cluster->members, now.mono_ms, reply)) {
+        breaker_redis_refusal(reply, reason, sizeof(reason));
+        log_trouble(cluster, "peers", reason);
+    }
+    tell_members(cluster);
+    if (cluster->owes_poll) {
+        cluster->owes_poll = false;
+        send_poll(cluster, now);
+    }
 }
 
 static void go_on_leaving(breaker_cluster_t *cluster);
@@ -313,10 +398,15 @@ static void on_reply(void *data, const breaker_reply_t *reply)
 
     if (!breaker__exchange_on_reply(&cluster->exchange, reply))
         return;
-    if (cluster->is_leaving)
+    if (cluster->is_leaving) {
         go_on_leaving(cluster);
+        return;
+    }
+    if (cluster->is_asking_members)
+        take_members(cluster, reply);
     else
         take_reply(cluster, reply);
+    ask_members(cluster, moment());
 }
 
 /*
@@ -387,6 +477,8 @@ static void leave(breaker_cluster_t *cluster)
     breaker__saver_hasten(&cluster->saver);
     save(cluster);
     breaker_node_set_freshness(cluster->node, (breaker_freshness_t){.reachable = false});
+    forget_members(cluster);
+    tell_members(cluster);
     breaker__log_leave(&cluster->log, moment(), breaker_redis_peer(cluster->exchange.redis),
                        cluster->agreement, cluster->exchange.is_up);
     cluster->is_leaving = true;
@@ -456,41 +548,6 @@ static void make_random(void *dst, size_t len)
     assert(got == (ssize_t)len);
 }
 
-static int hash(const char *text, uint8_t ret_digest[BREAKER_DIGEST_LEN])
-{
-    breaker__hasher_t hasher = {.algorithm = NULL};
-    int err = breaker__hasher_init(&hasher);
-
-    if (err == 0)
-        err = breaker__hash(&hasher, text, strlen(text), ret_digest);
-    breaker__hasher_dispose(&hasher);
-    return err;
-}
-
-static int init_caller(breaker__script_caller_t *caller, const breaker_cluster_config_t *config,
-                       const breaker__agreement_t *agreement)
-{
-    uint8_t digest[BREAKER_DIGEST_LEN];
-    uint64_t id;
-    int err;
-
-    /* both were checked with the rest of the configuration */
-    assert(strlen(config->app) <= BREAKER_APP_MAX);
-    assert(config->advertise == NULL || strlen(config->advertise) <= BREAKER_ADVERTISE_MAX);
-    make_random(&id, sizeof(id));
-    strcpy(caller->app, config->app);
-    if (config->advertise != NULL) {
-        strcpy(caller->address, config->advertise);
-        /* one address is one node, whatever lives it has */
-        if ((err = hash(config->advertise, digest)) != 0)
-            return err;
-        memcpy(&id, digest, sizeof(id));
-    }
-    snprintf(caller->id, sizeof(caller->id), "%016" PRIx64, id);
-    caller->agreement = breaker__agreement_config(agreement);
-    return 0;
-}
-
 static void init_handles(breaker_cluster_t *cluster)
 {
     int err = uv_timer_init(cluster->loop, &cluster->timer);
@@ -519,7 +576,8 @@ static int init(breaker_cluster_t *cluster, const breaker_cluster_config_t *conf
     cluster->log.app = cluster->caller.app;
     if ((err = breaker__saver_init(&cluster->saver, config->state_path)) != 0 ||
         (err = breaker__agreement_create(agreement, &cluster->agreement)) != 0 ||
-        (err = init_caller(&cluster->caller, config, cluster->agreement)) != 0)
+        (err = breaker__caller_init(&cluster->caller, config,
+                                    breaker__agreement_config(cluster->agreement))) != 0)
         return breaker_error_set(error, err, "%s", breaker_err_message(err));
     cluster->loop = config->loop != NULL ? config->loop : &cluster->own_loop;
     if (config->loop == NULL && uv_loop_init(&cluster->own_loop) != 0)
@@ -577,6 +635,8 @@ static int start(breaker_node_t *node, breaker_release_t *release,
         free_cluster(cluster);
         return err;
     }
+    /* no generator begins with 0 */
+    breaker__members_init(&cluster->members, node, &cluster->caller, agreement->seed | 1);
     init_handles(cluster);
     begin(cluster);
     if (config->loop == NULL && (err = start_thread(cluster, error)) != 0) {

@@ -9,11 +9,10 @@
 #include <string.h>
 #include "cluster/agreement.h"
 #include "cluster/agreement_config.h"
+#include "cluster/caller.h"
 #include "cluster/cluster_config.h"
 #include "release/release_id.h"
 #include "token/token.h"
-
-enum { PORT_DIGITS_MAX = 5 };
 
 void breaker_cluster_config_init(breaker_cluster_config_t *config)
 {
@@ -23,38 +22,29 @@ void breaker_cluster_config_init(breaker_cluster_config_t *config)
     assert(breaker__agreement_check_timers(&config->agreement, NULL) == 0);
 }
 
-static bool is_printable(const char *text)
-{
-    for (; *text != '\0'; ++text)
-        if (*text <= ' ' || *text > '~')
-            return false;
-    return true;
-}
-
-static bool is_address(const char *text)
-{
-    const char *colon = strrchr(text, ':');
-    size_t len = strlen(text), digits;
-
-    if (colon == NULL || colon == text || len > BREAKER_ADVERTISE_MAX || !is_printable(text))
-        return false;
-    digits = strlen(colon + 1);
-    if (digits > PORT_DIGITS_MAX || !breaker__token_is_decimal(colon + 1, digits))
-        return false;
-    return atoi(colon + 1) >= 1 && atoi(colon + 1) <= 65535;
-}
-
 static int check_names(const breaker_cluster_config_t *config, breaker_error_t *error)
 {
     if (config->app == NULL || !breaker_token_is_valid(config->app, strlen(config->app)))
         return breaker_error_set(error, BREAKER_ERR_TOKEN_SYNTAX,
                                  "app: accepted: 1 to %d characters of A-Z a-z 0-9 . _ ~ -",
                                  BREAKER_APP_MAX);
-    if (config->advertise != NULL && !is_address(config->advertise))
-        return breaker_error_set(error, BREAKER_ERR_RANGE,
-                                 "advertise: accepted: host:port, at most %d characters",
-                                 BREAKER_ADVERTISE_MAX);
+    if (config->advertise != NULL && !breaker__caller_is_address(config->advertise))
+        return breaker_error_set(
+            error, BREAKER_ERR_RANGE,
+            "advertise: accepted: auto, host:port, [IPv6]:port, or one of these "
+            "after https://, at most %d characters",
+            BREAKER_ADVERTISE_MAX);
     return 0;
+}
+
+/* known only to a server that has bound its addresses */
+static int check_port(const breaker_cluster_config_t *config, breaker_error_t *error)
+{
+    if (config->advertise == NULL || strcmp(config->advertise, BREAKER__ADVERTISE_AUTO) != 0 ||
+        config->advertise_port != 0)
+        return 0;
+    return breaker_error_set(error, BREAKER_ERR_RANGE,
+                             "advertise: auto: there is no TCP port that peers could reach");
 }
 
 static int read_operator_token(const breaker_node_t *node, breaker_token_t *ret_token,
@@ -97,7 +87,8 @@ int breaker__cluster_configure(const breaker_node_t *node, const breaker_release
     breaker_agreement_config_t agreement = config->agreement;
     int err;
 
-    if ((err = check(node, config, &agreement.fixed, error)) != 0)
+    if ((err = check(node, config, &agreement.fixed, error)) != 0 ||
+        (err = check_port(config, error)) != 0)
         return err;
     agreement.release = *breaker_release_id(release);
     if (config->adopt_any) {

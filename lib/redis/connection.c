@@ -313,6 +313,13 @@ static void on_timer_closed(uv_handle_t *handle)
     unref(handle->data);
 }
 
+bool breaker__connection_local(const breaker__connection_t *connection,
+                               struct sockaddr_storage *ret_address)
+{
+    assert(connection->state != STATE_CLOSED);
+    return breaker__transport_local(connection->transport, ret_address);
+}
+
 void breaker__connection_close(breaker__connection_t *connection)
 {
     assert(connection->state != STATE_CLOSED);

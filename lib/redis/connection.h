@@ -2,6 +2,7 @@
 #define BREAKER_REDIS_CONNECTION_H
 
 /* One conversation with one server: who we are first, then question and answer. Not installed. */
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <uv.h>
@@ -44,6 +45,9 @@ breaker__connection_t *breaker__connection_open(uv_loop_t *loop,
                                                 const breaker__connection_callbacks_t *callbacks);
 /** Sends a command as `breaker__command_format` made it; when ready, and one at a time. */
 void breaker__connection_ask(breaker__connection_t *connection, const char *base, size_t len);
+/** As `breaker__transport_local`; when ready. */
+bool breaker__connection_local(const breaker__connection_t *connection,
+                               struct sockaddr_storage *ret_address);
 /** Ends it; of the callbacks only on_gone follows. */
 void breaker__connection_close(breaker__connection_t *connection);
 

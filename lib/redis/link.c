@@ -168,6 +168,12 @@ const char *breaker_redis_peer(const breaker_redis_t *redis)
     return redis->peer;
 }
 
+bool breaker__redis_local(const breaker_redis_t *redis, struct sockaddr_storage *ret_address)
+{
+    assert(redis->state == STATE_UP);
+    return redis->connection != NULL && breaker__connection_local(redis->connection, ret_address);
+}
+
 /* ---- going down ---- */
 
 static void forget_command(breaker_redis_t *redis)

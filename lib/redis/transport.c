@@ -461,6 +461,18 @@ static void on_timer_closed(uv_handle_t *handle)
     unref(handle->data);
 }
 
+bool breaker__transport_local(const breaker__transport_t *transport,
+                              struct sockaddr_storage *ret_address)
+{
+    int len = sizeof(*ret_address);
+
+    assert(transport->open);
+    if (transport->stream == NULL || transport->endpoint.path[0] != '\0')
+        return false;
+    return uv_tcp_getsockname(&transport->stream->as.tcp, (struct sockaddr *)ret_address, &len) ==
+           0;
+}
+
 void breaker__transport_close(breaker__transport_t *transport)
 {
     assert(!transport->closed);

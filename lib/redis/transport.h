@@ -2,6 +2,7 @@
 #define BREAKER_REDIS_TRANSPORT_H
 
 /* Bytes to and from one server, over TCP, TLS or a Unix socket. Not installed. */
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <uv.h>
@@ -42,6 +43,12 @@ breaker__transport_t *breaker__transport_open(uv_loop_t *loop, const breaker__en
                                               const breaker__transport_callbacks_t *callbacks);
 /** Writes a copy, after `on_open` only. What goes wrong is told by `on_failed`. */
 void breaker__transport_write(breaker__transport_t *transport, const char *base, size_t len);
+/**
+ * Tells the address that the connection has on this machine; after `on_open` only. False for a Unix
+ * socket.
+ */
+bool breaker__transport_local(const breaker__transport_t *transport,
+                              struct sockaddr_storage *ret_address);
 /** Ends it; of the callbacks only `on_gone` follows. */
 void breaker__transport_close(breaker__transport_t *transport);
 

@@ -286,7 +286,7 @@ static void a_configuration_out_of_bounds_is_refused(void **state)
 {
     world_t *world = *state;
     const breaker_cluster_config_t good = world->config;
-    breaker_cluster_config_t bad[10];
+    breaker_cluster_config_t bad[13];
     char long_app[BREAKER_APP_MAX + 2];
     const char *const no_urls[] = {"http://h"};
     size_t num = COUNT(bad);
@@ -305,6 +305,9 @@ static void a_configuration_out_of_bounds_is_refused(void **state)
     bad[7].agreement.poll_ms = 99;
     bad[8].agreement.dead_after_ms = 299;
     bad[9].redis.urls = no_urls;
+    bad[10].advertise = "fd00::7:8080";
+    bad[11].advertise = "https://host:80/path";
+    bad[12].advertise = "user@host:80";
     assert_int_equal(breaker_cluster_check(world->node, &good, NULL), 0);
     for (size_t i = 0; i != num; ++i) {
         breaker_cluster_t *cluster = NULL;
@@ -314,6 +317,32 @@ static void a_configuration_out_of_bounds_is_refused(void **state)
         assert_true(error.message[0] != '\0');
         assert_null(cluster);
     }
+}
+
+static void what_peers_may_be_told_is_accepted(void **state)
+{
+    static const char *const texts[] = {"host:1", "10.0.0.7:65535", "[fd00::7]:8080",
+                                        "https://host:443", "http://[::1]:80"};
+    world_t *world = *state;
+    breaker_cluster_config_t config = world->config;
+
+    for (size_t i = 0; i != COUNT(texts); ++i) {
+        config.advertise = texts[i];
+        assert_int_equal(breaker_cluster_check(world->node, &config, NULL), 0);
+    }
+}
+
+static void an_automatic_address_needs_a_port_only_at_the_start(void **state)
+{
+    world_t *world = *state;
+    breaker_cluster_config_t config = world->config;
+    breaker_cluster_t *cluster = NULL;
+
+    config.advertise = "auto";
+    assert_int_equal(breaker_cluster_check(world->node, &config, NULL), 0);
+    assert_int_equal(breaker_cluster_start(world->node, &config, &cluster, NULL),
+                     BREAKER_ERR_RANGE);
+    assert_null(cluster);
 }
 
 static void no_servers_and_too_many_are_out_of_bounds(void **state)
@@ -454,9 +483,9 @@ static void an_entry_of_the_release_becomes_the_token_of_all_views(void **state)
     snprintf(answer, sizeof(answer),
              BEFORE_LEDGER "*2\r\n$14\r\n40 v0 r0" NO_ORIGIN
                            "\r\n$%zu\r\n50 v1 %s join - 999000\r\n"
-                           "*2\r\n$10\r\nr0 0 30000\r\n$%zu\r\n%s 0 30000\r\n"
+                           "*2\r\n$12\r\nr0 0 30000 -\r\n$%zu\r\n%s 0 30000 -\r\n"
                            "$-1\r\n$0\r\n\r\n",
-             20 + id->len, id->text, 8 + id->len, id->text);
+             20 + id->len, id->text, 10 + id->len, id->text);
     start_server(&server, answer);
     use_server(world, &server);
     world->config.agreement.start = BREAKER_START_STRICT;
@@ -979,6 +1008,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_configuration_out_of_bounds_is_refused),
+        TEST(what_peers_may_be_told_is_accepted),
+        TEST(an_automatic_address_needs_a_port_only_at_the_start),
         TEST(no_servers_and_too_many_are_out_of_bounds),
         TEST(a_timer_out_of_its_bounds_is_refused_by_its_name),
         TEST(a_node_that_did_not_join_or_is_not_loaded_cannot_start),

@@ -170,7 +170,7 @@ static void numbers_are_as_large_as_they_may_be(void **state)
 
     assert_true(parse("[\"" DIGEST "\" #9223372036854775807 #4294967295 #4294967295 "
                       "[\"9007199254740991 v1 r1 join - 9007199254740991\"] "
-                      "[\"r1 9007199254740991 9007199254740991\"] _ \"\"]",
+                      "[\"r1 9007199254740991 9007199254740991 -\"] _ \"\"]",
                       answer));
     assert_true(answer->ledger.now_ms == INT64_MAX);
     assert_true(answer->ledger.fleet == UINT32_MAX);
@@ -222,7 +222,7 @@ static void releases_are_read_with_their_silence(void **state)
     const breaker_script_release_t *releases = answer->releases;
     (void)state;
 
-    assert_true(parse(RELEASES("\"r1 0 30000\" \"r2~x 31000 0\""), answer));
+    assert_true(parse(RELEASES("\"r1 0 30000 -\" \"r2~x 31000 0 h:1\""), answer));
     assert_true(answer->has_releases);
     assert_int_equal(answer->num_releases, 2);
     assert_string_equal(releases[0].id.text, "r1");
@@ -231,6 +231,8 @@ static void releases_are_read_with_their_silence(void **state)
     assert_string_equal(releases[1].id.text, "r2~x");
     assert_int_equal(releases[1].silent_ms, 31000);
     assert_int_equal(releases[1].dead_after_ms, 0);
+    assert_string_equal(releases[0].address, "");
+    assert_string_equal(releases[1].address, "h:1");
     free(answer);
 }
 
@@ -363,27 +365,30 @@ static void releases_that_none_of_ours_wrote_are_passed_by(void **state)
         "r1 5",
         "r1 5 ",
         "r1  5",
-        "r1 5 6 7",
+        "r1 5 6",
         "r1 5 6 ",
-        " r1 5 6",
-        "5 r1 6",
-        "r/1 5 6",
-        ".. 5 6",
-        "r1 -5 6",
-        "r1 5 -6",
-        "r1 x 6",
-        "r1 5 x",
-        "- - -",
-        "r1 9007199254740992 6",
-        "r1 5 9007199254740992",
-        "r\xc3\xa4 5 6",
+        "r1 5 6 h:1 7",
+        "r1 5 6 h:1 ",
+        "r1 5 6 \x1b",
+        " r1 5 6 -",
+        "5 r1 6 -",
+        "r/1 5 6 -",
+        ".. 5 6 -",
+        "r1 -5 6 -",
+        "r1 5 -6 -",
+        "r1 x 6 -",
+        "r1 5 x -",
+        "- - - -",
+        "r1 9007199254740992 6 -",
+        "r1 5 9007199254740992 -",
+        "r\xc3\xa4 5 6 -",
     };
     breaker_script_answer_t *answer = make_answer();
     char text[256];
     (void)state;
 
     for (size_t i = 0; i != COUNT(releases); ++i) {
-        snprintf(text, sizeof(text), RELEASES("\"%s\" #5 _ \"r9 5 6\""), releases[i]);
+        snprintf(text, sizeof(text), RELEASES("\"%s\" #5 _ \"r9 5 6 -\""), releases[i]);
         assert_true(parse(text, answer));
         if (answer->num_releases != 1)
             fail_msg("taken: %s", releases[i]);
@@ -511,7 +516,7 @@ static void more_than_the_script_tells_of_is_refused(void **state)
 {
     (void)state;
     check_most("", " _ _ \"\"", "1 v r - - 0", BREAKER_LEDGER_MAX);
-    check_most("_ ", " _ \"\"", "r 1 2", BREAKER_SCRIPT_PAGE_MAX);
+    check_most("_ ", " _ \"\"", "r 1 2 -", BREAKER_SCRIPT_PAGE_MAX);
     check_most("_ _ ", " \"\"", "1 id r - - 0", BREAKER_SCRIPT_PAGE_MAX);
 }
 
@@ -528,7 +533,8 @@ static breaker_agreement_config_t make_agreement(uint32_t dead_after_ms)
 static void releases_that_are_not_silent_are_noticed(void **state)
 {
     static const char releases[] =
-        RELEASES("\"r0 30001 30000\" \"r1 30000 30000\" \"r2 0 30000\" \"r3 0 30000\"");
+        RELEASES("\"r0 30001 30000 -\" \"r1 30000 30000 -\" \"r2 0 30000 -\" "
+                 "\"r3 0 30000 -\"");
     breaker_agreement_config_t agreement = make_agreement(30000);
     breaker_script_answer_t *answer = make_answer();
     breaker__alive_t alive = {.num = 7};
@@ -559,7 +565,7 @@ static void no_more_living_releases_are_noticed_than_there_is_room_for(void **st
     (void)state;
 
     for (int i = 0; i != BREAKER__ALIVE_MAX + 1; ++i)
-        len += (size_t)snprintf(text + len, sizeof(text) - len, "\"x%d 0 30000\" ", i);
+        len += (size_t)snprintf(text + len, sizeof(text) - len, "\"x%d 0 30000 -\" ", i);
     strcpy(text + len, "] _ \"\"]");
     assert_true(parse(text, answer));
     assert_int_equal(answer->num_releases, BREAKER__ALIVE_MAX + 1);
@@ -567,6 +573,67 @@ static void no_more_living_releases_are_noticed_than_there_is_room_for(void **st
     assert_int_equal(alive.num, BREAKER__ALIVE_MAX);
     assert_string_equal(alive.releases[BREAKER__ALIVE_MAX - 1].text, "x63");
     free(answer);
+}
+
+/* ---- keys and pages ---- */
+
+#define KEY "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define OTHER "fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210"
+
+static bool parse_members(const char *text, breaker__script_members_t *members)
+{
+    breaker_reply_t *reply = read_reply(&text);
+    bool is_taken = breaker__script_parse_members(reply, members);
+
+    free_reply(reply);
+    return is_taken;
+}
+
+static void keys_are_read_and_the_nodes_with_them(void **state)
+{
+    static breaker__script_members_t members;
+    (void)state;
+
+    assert_true(parse_members("[#5 \"" KEY "\" \"\" _ \"\"]", &members));
+    assert_int_equal(members.now_ms, 5);
+    assert_string_equal(members.keys.key, KEY);
+    assert_string_equal(members.keys.before, "");
+    assert_int_equal(members.num_nodes, 0);
+    assert_true(parse_members("[#6 \"" KEY "\" \"" OTHER "\" [\"7 id r1 h:1 v1 3\" \"spoilt\"] "
+                              "\"id\"]",
+                              &members));
+    assert_string_equal(members.keys.before, OTHER);
+    assert_int_equal(members.num_nodes, 1);
+    assert_int_equal(members.nodes[0].seen_ms, 7);
+    assert_string_equal(members.nodes[0].address, "h:1");
+    assert_string_equal(members.next, "id");
+}
+
+static void keys_that_are_none_are_refused(void **state)
+{
+    static const char *const replies[] = {
+        "_",
+        "[#5 \"" KEY "\" \"\" _]",
+        "[#5 \"" KEY "\" \"\" _ \"\" _]",
+        "[_ \"" KEY "\" \"\" _ \"\"]",
+        "[#-1 \"" KEY "\" \"\" _ \"\"]",
+        "[#5 \"\" \"\" _ \"\"]",
+        "[#5 _ \"\" _ \"\"]",
+        "[#5 \"" KEY "0\" \"\" _ \"\"]",
+        "[#5 \"0123456789ABCDEF0123456789abcdef0123456789abcdef0123456789abcdef\" \"\" _ \"\"]",
+        "[#5 \"" KEY "\" \"0\" _ \"\"]",
+        "[#5 \"" KEY "\" _ _ \"\"]",
+        "[#5 \"" KEY "\" \"\" \"7 id r1 h:1 v1 3\" \"\"]",
+        "[#5 \"" KEY "\" \"\" _ \"a b\"]",
+    };
+    static breaker__script_members_t members, untouched;
+    (void)state;
+
+    memset(&members, 0, sizeof(members));
+    for (size_t i = 0; i != COUNT(replies); ++i)
+        if (parse_members(replies[i], &members))
+            fail_msg("taken: %s", replies[i]);
+    assert_memory_equal(&members, &untouched, sizeof(members));
 }
 
 static void a_node_is_live_until_dead_after_is_over(void **state)
@@ -599,6 +666,8 @@ int main(void)
         cmocka_unit_test(more_than_the_script_tells_of_is_refused),
         cmocka_unit_test(releases_that_are_not_silent_are_noticed),
         cmocka_unit_test(no_more_living_releases_are_noticed_than_there_is_room_for),
+        cmocka_unit_test(keys_are_read_and_the_nodes_with_them),
+        cmocka_unit_test(keys_that_are_none_are_refused),
         cmocka_unit_test(a_node_is_live_until_dead_after_is_over),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

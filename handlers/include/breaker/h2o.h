@@ -111,7 +111,8 @@ BREAKER_EXPORT int breaker_h2o_rewrite_register(h2o_pathconf_t *pathconf, breake
  * Registers what balancers and orchestrators ask at a host: below `path`, "/breaker" say, `/livez`,
  * which answers 200 as long as there is anybody to answer, and `/readyz`, which answers 200 when
  * the server may be sent requests and else 503 with the reason, one word: `no-token` before the
- * first snapshot of the node, `draining` after `breaker_h2o_health_drain`. The two come in front of
+ * first snapshot of the node, `fetching` while it has not all that the others serve
+ * (`breaker_node_readiness`), `draining` after `breaker_h2o_health_drain`. The two come in front of
  * whatever else is registered at the host from now on, without its filters and logs; all other
  * paths below `path` are left alone. Several nodes or paths may be registered. The node outlives
  * the h2o configuration. Returns 0, or BREAKER_ERR_RANGE for a path that is not of one or more

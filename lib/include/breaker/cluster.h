@@ -34,8 +34,15 @@ typedef struct st_breaker_cluster_config_t {
     /** which nodes belong together: 1 to BREAKER_APP_MAX characters of a token's alphabet */
     const char *app;
     breaker_redis_config_t redis;
-    /** "host:port" where peers reach this node, or NULL */
+    /**
+     * Where peers reach this node: "host:port", "[v6]:port", either of them after "https://" where
+     * TLS is spoken there; NULL: nowhere. "auto": at `advertise_port`, of the address that the
+     * connection to Redis has on this machine, which is another one whenever that is.
+     */
     const char *advertise;
+    /** for "auto" */
+    uint16_t advertise_port;
+    bool advertise_tls;
     /**
      * all nodes of the application agree on one token whatever their files are. Right only where
      * all of them serve the same shared volume: it puts different bytes under one URL otherwise

@@ -52,7 +52,9 @@ typedef struct st_breaker_script_command_t {
     size_t argc;
     const char *argv[BREAKER_SCRIPT_WORDS_MAX];
     size_t argv_len[BREAKER_SCRIPT_WORDS_MAX];
-    /** private: the texts */
+    /** private: the script that is named, and the texts of the other words */
+    const char *_script;
+    size_t _script_len;
     size_t _len;
     char _text[BREAKER_SCRIPT_TEXT_SIZE];
 } breaker_script_command_t;
@@ -81,6 +83,8 @@ typedef struct st_breaker_script_release_t {
     uint64_t silent_ms;
     /** its nodes' dead-after in ms; 0: it is never overtaken */
     uint64_t dead_after_ms;
+    /** where peers reach a node of it that polled lately, or "" */
+    char address[BREAKER_ADVERTISE_MAX + 1];
 } breaker_script_release_t;
 
 /** What the script answered: the cluster at one moment. Plain value, a quarter of a MiB at most. */
