@@ -82,7 +82,8 @@ static inline void blob_path(const blob_t *blob, char dst[96])
     snprintf(dst, 96, "blobs/%.2s/%s", hex, hex);
 }
 
-/** Makes the release of the blobs `first`, `first` + 1, …, each a little longer than `len`. */
+/** Makes the release of the blobs `first`, `first` + 1, …, each up to six bytes longer than `len`.
+ */
 static inline parcel_t parcel_make(const char *label, uint64_t first, size_t num, uint64_t len)
 {
     parcel_t parcel = {.num_blobs = num};
@@ -94,7 +95,7 @@ static inline parcel_t parcel_make(const char *label, uint64_t first, size_t num
     fputs("h2o-breaker manifest 1\nview static/{breaker}\nmax-age 60\nencodings on\n", file);
     for (size_t i = 0; i != num; ++i) {
         char hex[2 * BREAKER_DIGEST_LEN + 1];
-        parcel.blobs[i] = blob_make(first + i, len + i);
+        parcel.blobs[i] = blob_make(first + i, len + (first + i) % 7);
         breaker__digest_format(parcel.blobs[i].digest, hex);
         fprintf(file, "file %08zu.css %s %zu text/css 1718539201\n", i, hex,
                 (size_t)parcel.blobs[i].len);

@@ -498,7 +498,7 @@ static void blobs_that_no_release_needs_go_when_they_are_old(void **state)
     uint64_t now_ms = (uint64_t)time(NULL) * 1000;
     world_t *world = *state;
     /* "new" has the blobs 2 and 3 of "old" as well */
-    parcel_t old = parcel_make("old", 1, 3, 5000), new = parcel_make("new", 2, 2, 5001);
+    parcel_t old = parcel_make("old", 1, 3, 5000), new = parcel_make("new", 2, 2, 5000);
     breaker__archive_keep_t keep = {
         .now_ms = now_ms, .ids = &new.archived.id, .num_ids = 1, .size_max = UINT64_MAX};
 
