@@ -1,10 +1,12 @@
 /*
  * An archive in a process of its own, to be killed, starved of disk, or run beside others.
  *
+ *     archive_probe write DIRECTORY 0         puts a release that is to be kept from now on
  *     archive_probe write DIRECTORY ROUNDS    works on it, and kills itself before the system call
  *                                             number PROBE_KILL_AT; a write is half done then
- *     archive_probe check DIRECTORY           everything that is given out has to be right, and
- *                                             nothing be told; what was left is gone after a sweep
+ *     archive_probe check DIRECTORY           everything that is given out has to be right, what
+ *                                             is kept be there, and nothing be told; what was left
+ *                                             is gone after a sweep
  *     archive_probe share DIRECTORY SEED ROUNDS
  *                                             the same work in another order, beside others; what
  *                                             must not be lost is not lost
@@ -45,6 +47,7 @@ static unsigned long num_calls, kill_at;
 
 ssize_t __real_write(int fd, const void *base, size_t len);
 int __real_openat(int fd, const char *path, int flags, ...);
+int __real_openat64(int fd, const char *path, int flags, ...);
 int __real_renameat(int from_fd, const char *from, int to_fd, const char *to);
 int __real_unlinkat(int fd, const char *path, int flags);
 int __real_mkdirat(int fd, const char *path, mode_t mode);
@@ -53,6 +56,7 @@ int __real_syncfs(int fd);
 int __real_flock(int fd, int operation);
 ssize_t __wrap_write(int fd, const void *base, size_t len);
 int __wrap_openat(int fd, const char *path, int flags, ...);
+int __wrap_openat64(int fd, const char *path, int flags, ...);
 int __wrap_renameat(int from_fd, const char *from, int to_fd, const char *to);
 int __wrap_unlinkat(int fd, const char *path, int flags);
 int __wrap_mkdirat(int fd, const char *path, mode_t mode);
@@ -78,6 +82,21 @@ ssize_t __wrap_write(int fd, const void *base, size_t len)
         kill(getpid(), SIGKILL);
     }
     return __real_write(fd, base, len);
+}
+
+/* by either name that it goes by */
+int __wrap_openat64(int fd, const char *path, int flags, ...)
+{
+    mode_t mode = 0;
+    va_list args;
+
+    if ((flags & O_CREAT) != 0) {
+        va_start(args, flags);
+        mode = va_arg(args, mode_t);
+        va_end(args);
+    }
+    die_here();
+    return __real_openat64(fd, path, flags, mode);
 }
 
 int __wrap_openat(int fd, const char *path, int flags, ...)
@@ -191,6 +210,15 @@ static parcel_t release_of(unsigned number)
     return parcel;
 }
 
+static breaker_release_id_t id_of(unsigned number)
+{
+    parcel_t parcel = release_of(number);
+    breaker_release_id_t id = parcel.archived.id;
+
+    parcel_free(&parcel);
+    return id;
+}
+
 /* whether a blob is there; if so it is right */
 static bool is_right(breaker__archive_t *archive, const blob_t *blob)
 {
@@ -227,13 +255,30 @@ static void put_large(breaker__archive_t *archive, const char *directory)
 
 /* ---- write ---- */
 
+/* the release 0 is noted again and again, and never removed */
+static void note_kept(breaker__archive_t *archive, unsigned round)
+{
+    parcel_t parcel = release_of(0);
+    char token[32];
+
+    snprintf(token, sizeof(token), "round%u", round);
+    parcel_add_token(&parcel, token, 2000 + round);
+    parcel.archived.last_seen_ms = now_ms() + round;
+    EXPECT(breaker__archive_note(archive, &parcel.archived) == 0);
+    parcel_free(&parcel);
+}
+
 static void work(breaker__archive_t *archive, const char *directory, unsigned round)
 {
-    parcel_t parcel = release_of(round % RELEASES);
-    breaker__archive_keep_t keep = {
-        .now_ms = now_ms() + 3600000, .num_newest = 3, .size_max = UINT64_MAX};
-    breaker_release_id_t id;
+    parcel_t parcel = release_of(1 + round % (RELEASES - 1));
+    breaker_release_id_t id, kept = id_of(0);
+    breaker__archive_keep_t keep = {.now_ms = now_ms() + 3600000,
+                                    .ids = &kept,
+                                    .num_ids = 1,
+                                    .num_newest = 3,
+                                    .size_max = UINT64_MAX};
 
+    note_kept(archive, round);
     EXPECT(parcel_put(&parcel, archive) == 0);
     if (round % 4 == 1)
         put_large(archive, directory);
@@ -248,12 +293,22 @@ static void work(breaker__archive_t *archive, const char *directory, unsigned ro
         EXPECT(breaker__archive_drop(archive, &id) == 0);
 }
 
+static void put_kept(breaker__archive_t *archive)
+{
+    parcel_t parcel = release_of(0);
+
+    EXPECT(parcel_put(&parcel, archive) == 0);
+    parcel_free(&parcel);
+}
+
 static void run_write(const char *directory, unsigned rounds)
 {
     breaker__archive_t *archive;
 
     kill_at = getenv("PROBE_KILL_AT") != NULL ? strtoul(getenv("PROBE_KILL_AT"), NULL, 10) : 0;
     archive = open_archive(directory);
+    if (rounds == 0)
+        put_kept(archive);
     for (unsigned round = 0; round != rounds; ++round)
         work(archive, directory, round);
     EXPECT(num_notices == 0);
@@ -296,14 +351,20 @@ static void check_release(breaker__archive_t *archive, const breaker__archived_t
 
 static void check_all(breaker__archive_t *archive)
 {
+    breaker_release_id_t kept = id_of(0);
     breaker__archived_t *list;
+    bool has_kept = false;
     size_t num;
 
     EXPECT(breaker__archive_list(archive, &list, &num) == 0);
     EXPECT(num <= RELEASES);
-    for (size_t i = 0; i != num; ++i)
+    for (size_t i = 0; i != num; ++i) {
         check_release(archive, list + i);
+        if (breaker_release_id_equal(&list[i].id, &kept))
+            has_kept = list[i].is_whole;
+    }
     free(list);
+    EXPECT(has_kept);
 }
 
 static void run_check(const char *directory)
@@ -330,15 +391,6 @@ static uint64_t draw(uint64_t *state, uint64_t below)
     *state ^= *state >> 7;
     *state ^= *state << 17;
     return *state % below;
-}
-
-static breaker_release_id_t id_of(unsigned number)
-{
-    parcel_t parcel = release_of(number);
-    breaker_release_id_t id = parcel.archived.id;
-
-    parcel_free(&parcel);
-    return id;
 }
 
 /* the release that all processes keep */
@@ -405,16 +457,14 @@ static void share_once(breaker__archive_t *archive, uint64_t *state)
 static void run_share(const char *directory, uint64_t seed, unsigned rounds)
 {
     breaker__archive_t *archive = open_archive(directory);
-    parcel_t parcel = release_of(0);
     uint64_t state = seed + 1;
 
-    EXPECT(parcel_put(&parcel, archive) == 0);
+    put_kept(archive);
     for (unsigned round = 0; round != rounds; ++round)
         share_once(archive, &state);
     expect_kept(archive);
     EXPECT(num_notices == 0);
     breaker__archive_close(archive);
-    parcel_free(&parcel);
 }
 
 /* ---- disks that refuse ---- */
