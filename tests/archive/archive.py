@@ -50,9 +50,9 @@ class ArchiveTest(unittest.TestCase):
 
 
 class Kills(ArchiveTest):
-    def test_a_process_may_be_killed_before_any_system_call_and_within_any_write(self):
-        """What is left is taken over by the next one. --kills of as many as there are calls, some
-        two thousand, meets each of them."""
+    def test_a_process_may_be_killed_before_any_change_and_within_any_write(self):
+        """What is left is taken over by the next one. --kills of as many as there are changes, some
+        five hundred, meets each of them."""
         self.expect(probe("write", self.archive, "0"))
         said = self.expect(probe("write", self.archive, str(ROUNDS)))
         num_calls = int(said.split("calls ")[1])

@@ -2,8 +2,9 @@
  * An archive in a process of its own, to be killed, starved of disk, or run beside others.
  *
  *     archive_probe write DIRECTORY 0         puts a release that is to be kept from now on
- *     archive_probe write DIRECTORY ROUNDS    works on it, and kills itself before the system call
- *                                             number PROBE_KILL_AT; a write is half done then
+ *     archive_probe write DIRECTORY ROUNDS    works on it, and kills itself before the call number
+ *                                             PROBE_KILL_AT of those that change something; a write
+ *                                             is half done then
  *     archive_probe check DIRECTORY           everything that is given out has to be right, what
  *                                             is kept be there, and nothing be told; what was left
  *                                             is gone after a sweep
@@ -24,7 +25,6 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <stdarg.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -43,6 +43,7 @@ enum {
 
 /* ---- death ---- */
 
+/* calls that change something; after any other one death is what it was before */
 static unsigned long num_calls, kill_at;
 
 ssize_t __real_write(int fd, const void *base, size_t len);
@@ -53,7 +54,6 @@ int __real_unlinkat(int fd, const char *path, int flags);
 int __real_mkdirat(int fd, const char *path, mode_t mode);
 int __real_fsync(int fd);
 int __real_syncfs(int fd);
-int __real_flock(int fd, int operation);
 ssize_t __wrap_write(int fd, const void *base, size_t len);
 int __wrap_openat(int fd, const char *path, int flags, ...);
 int __wrap_openat64(int fd, const char *path, int flags, ...);
@@ -62,7 +62,6 @@ int __wrap_unlinkat(int fd, const char *path, int flags);
 int __wrap_mkdirat(int fd, const char *path, mode_t mode);
 int __wrap_fsync(int fd);
 int __wrap_syncfs(int fd);
-int __wrap_flock(int fd, int operation);
 
 static bool is_last_call(void)
 {
@@ -94,8 +93,8 @@ int __wrap_openat64(int fd, const char *path, int flags, ...)
         va_start(args, flags);
         mode = va_arg(args, mode_t);
         va_end(args);
+        die_here();
     }
-    die_here();
     return __real_openat64(fd, path, flags, mode);
 }
 
@@ -108,8 +107,8 @@ int __wrap_openat(int fd, const char *path, int flags, ...)
         va_start(args, flags);
         mode = va_arg(args, mode_t);
         va_end(args);
+        die_here();
     }
-    die_here();
     return __real_openat(fd, path, flags, mode);
 }
 
@@ -142,12 +141,6 @@ int __wrap_syncfs(int fd)
 {
     die_here();
     return getenv("PROBE_SYNC") != NULL ? __real_syncfs(fd) : 0;
-}
-
-int __wrap_flock(int fd, int operation)
-{
-    die_here();
-    return __real_flock(fd, operation);
 }
 
 /* ---- what is common ---- */
