@@ -239,6 +239,9 @@ static int apply(breaker__config_t *config, const char *path, yoml_t *root, bool
             &whole, "the key `listen` is missing, at the top level and in every host");
     /* h2o's own measure: open files are kept for one turn of the loop */
     globalconf->filecache.capacity = globalconf->http2.max_concurrent_requests_per_connection * 2;
+    if (breaker_h2o_cluster_config(globalconf) != NULL &&
+        breaker_h2o_peers_register(globalconf, config->node) != 0)
+        return breaker__option_fail(&whole, "%s", breaker_err_message(BREAKER_ERR_NO_MEMORY));
     return choose_user(config, path);
 }
 

@@ -18,7 +18,7 @@
 #include "release/release.h"
 #include "tree.h"
 
-enum { NUM_FILES = 1500, DISK_LEN = 200000, MEMORY_LEN = 150000 };
+enum { NUM_FILES = 1000, DISK_LEN = 200000, MEMORY_LEN = 150000 };
 
 typedef struct st_fixture_t {
     tree_t tree;
@@ -244,6 +244,14 @@ static void a_manifest_comes_in_pieces(void **state)
     loopback_close(exchange);
 }
 
+static bool has_pattern(const char *base, size_t len, size_t offset)
+{
+    for (size_t i = 0; i != len; ++i)
+        if (base[i] != (char)('a' + (i + offset) % 23))
+            return false;
+    return true;
+}
+
 static void check_blob(fixture_t *fixture, const char *name, size_t len)
 {
     char path[128];
@@ -257,8 +265,7 @@ static void check_blob(fixture_t *fixture, const char *name, size_t len)
     assert_int_equal(exchange->content_length, len);
     assert_int_equal(exchange->body->size, len);
     assert_true(exchange->largest_send <= BREAKER_PEER_PIECE_MAX);
-    for (size_t i = 0; i != len && len > 100; ++i)
-        assert_int_equal(exchange->body->bytes[i], 'a' + i % 23);
+    assert_true(len <= 100 || has_pattern(exchange->body->bytes, len, 0));
     loopback_close(exchange);
 }
 
@@ -289,8 +296,7 @@ static void a_part_of_a_blob_can_be_had(void **state)
                         "bytes 70000-170000/200000");
     assert_int_equal(exchange->content_length, 100001);
     assert_int_equal(exchange->body->size, 100001);
-    for (size_t i = 0; i != 100001; ++i)
-        assert_int_equal(exchange->body->bytes[i], 'a' + (i + 70000) % 23);
+    assert_true(has_pattern(exchange->body->bytes, 100001, 70000));
     loopback_close(exchange);
 }
 
@@ -479,26 +485,26 @@ static void keys_change_while_it_runs(void **state)
     exchange = loopback_open(&fixture->server, "GET", path);
     sign(exchange, &one, path);
     check_stranger(fixture, exchange, "GET");
+    one = keys_of(0x11);
+    set_keys(fixture, &one);
 }
 
 int main(void)
 {
+    /* one node for all: the last test breaks one of its files */
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(a_member_is_told_what_is_held, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_manifest_comes_in_pieces, setup, teardown),
-        cmocka_unit_test_setup_teardown(blobs_come_from_memory_and_from_disk, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_part_of_a_blob_can_be_had, setup, teardown),
-        cmocka_unit_test_setup_teardown(what_is_not_here_is_said_to_a_member_as_such, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(more_blobs_at_a_time_than_there_are_places_are_put_off,
-                                        setup, teardown),
-        cmocka_unit_test_setup_teardown(a_file_that_changed_is_not_sent, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_stranger_gets_what_any_unknown_path_gets, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(only_a_signed_get_is_a_members, setup, teardown),
-        cmocka_unit_test_setup_teardown(the_path_is_taken_as_it_was_signed, setup, teardown),
-        cmocka_unit_test_setup_teardown(keys_change_while_it_runs, setup, teardown),
+        cmocka_unit_test(a_member_is_told_what_is_held),
+        cmocka_unit_test(a_manifest_comes_in_pieces),
+        cmocka_unit_test(blobs_come_from_memory_and_from_disk),
+        cmocka_unit_test(a_part_of_a_blob_can_be_had),
+        cmocka_unit_test(what_is_not_here_is_said_to_a_member_as_such),
+        cmocka_unit_test(more_blobs_at_a_time_than_there_are_places_are_put_off),
+        cmocka_unit_test(a_stranger_gets_what_any_unknown_path_gets),
+        cmocka_unit_test(only_a_signed_get_is_a_members),
+        cmocka_unit_test(the_path_is_taken_as_it_was_signed),
+        cmocka_unit_test(keys_change_while_it_runs),
+        cmocka_unit_test(a_file_that_changed_is_not_sent),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, setup, teardown);
 }
