@@ -101,8 +101,36 @@ int breaker__archive_open_file(int directory_fd, const char *name, struct stat *
     return -1;
 }
 
+/* 0 or a number of errno */
+static int open_itself(breaker__archive_t *archive)
+{
+    /* that it cannot be made is told by opening it */
+    (void)!mkdir(archive->directory, 0755);
+    /* here a symbolic link is the operator's choice */
+    archive->fd = open(archive->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return archive->fd != -1 ? 0 : errno;
+}
+
+/* closes a directory that somebody removed */
+static void forget_removed(int *fd)
+{
+    struct stat status;
+
+    if (*fd == -1 || fstat(*fd, &status) != 0 || status.st_nlink != 0)
+        return;
+    close(*fd);
+    *fd = -1;
+}
+
 int breaker__archive_make_rooms(breaker__archive_t *archive)
 {
+    int errnum;
+
+    forget_removed(&archive->blobs_fd);
+    forget_removed(&archive->releases_fd);
+    forget_removed(&archive->fd);
+    if (archive->fd == -1 && (errnum = open_itself(archive)) != 0)
+        return errnum;
     if (archive->blobs_fd == -1)
         archive->blobs_fd = breaker__archive_open_directory(archive->fd, "blobs", true);
     if (archive->blobs_fd == -1)
@@ -163,12 +191,8 @@ static int open_directories(breaker__archive_t *archive, breaker_error_t *error)
 {
     int errnum;
 
-    /* that it cannot be made is told by opening it */
-    (void)!mkdir(archive->directory, 0755);
-    /* here a symbolic link is the operator's choice */
-    archive->fd = open(archive->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (archive->fd == -1)
-        return fail_open(archive, "the directory", errno, error);
+    if ((errnum = open_itself(archive)) != 0)
+        return fail_open(archive, "the directory", errnum, error);
     if ((errnum = breaker__archive_make_rooms(archive)) == 0)
         return 0;
     if (!is_room_for_later(errnum))

@@ -84,6 +84,10 @@ static int enter(breaker__archive_t *archive, const uint8_t *digest, bool is_mad
     place->digest = digest;
     breaker__digest_format(digest, place->name);
     place->shard_fd = open_shard(archive, place->name, is_made);
+    /* somebody removed the whole archive under us */
+    if (place->shard_fd == -1 && errno == ENOENT && is_made &&
+        breaker__archive_make_rooms(archive) == 0)
+        place->shard_fd = open_shard(archive, place->name, true);
     return place->shard_fd != -1 ? 0 : errno;
 }
 

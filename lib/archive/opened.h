@@ -61,8 +61,8 @@ int breaker__archive_fail(breaker__archive_t *archive, breaker__archive_notice_t
 
 bool breaker__archive_is_stopped(const breaker__archive_t *archive);
 
-/** Opens "blobs" or "releases" where they are not open, and makes them if need be. Returns 0 or a
- * number of errno. */
+/** Opens the directory, "blobs" and "releases" where they are not open, or were removed by
+ * somebody, and makes them if need be. Returns 0 or a number of errno. */
 int breaker__archive_make_rooms(breaker__archive_t *archive);
 
 /**

@@ -33,10 +33,10 @@ static const char any_manifest[] = "h2o-breaker manifest ", our_manifest[] = "1\
 
 /*
  * Reads a whole file of at most `max` bytes. 0, a number of errno, ENOENT where there is none, or
- * EBADF where it cannot be one of ours.
+ * EBADF where it cannot be one of ours. `*ret_inode` is set but for files that cannot be opened.
  */
 static int read_file(int directory_fd, const char *name, uint64_t max, char **ret_base,
-                     size_t *ret_len)
+                     size_t *ret_len, ino_t *ret_inode)
 {
     struct stat status;
     int fd = breaker__archive_open_file(directory_fd, name, &status), errnum = 0;
@@ -45,6 +45,7 @@ static int read_file(int directory_fd, const char *name, uint64_t max, char **re
 
     if (fd == -1)
         return errno;
+    *ret_inode = status.st_ino;
     if ((uint64_t)status.st_size > max)
         errnum = EBADF;
     else if ((base = malloc((size_t)status.st_size + 1)) == NULL)
@@ -118,29 +119,47 @@ static int judge(const char *text, size_t len, const breaker_release_id_t *id,
     return 0;
 }
 
-/* reads what is there; BREAKER_ERR_DAMAGED for what is not the release's, which is still there */
+/* removes what is no manifest of the release, unless another process put another file there by now
+ */
+static void drop_manifest(breaker__archive_t *archive, int release_fd,
+                          const breaker_release_id_t *id, ino_t inode)
+{
+    struct stat now;
+
+    breaker__archive_tell(archive, BREAKER__ARCHIVE_MANIFEST, id->text);
+    if (fstatat(release_fd, manifest_name, &now, AT_SYMLINK_NOFOLLOW) == 0 &&
+        (inode == 0 || now.st_ino == inode))
+        unlinkat(release_fd, manifest_name, S_ISDIR(now.st_mode) ? AT_REMOVEDIR : 0);
+}
+
+/* what is there and is not the release's is removed; BREAKER_ERR_STATE for another version's */
 static int read_manifest(breaker__archive_t *archive, int release_fd,
                          const breaker_release_id_t *id, char **ret_text, size_t *ret_len,
                          breaker__manifest_t **ret_manifest)
 {
-    char *text;
+    ino_t inode = 0;
+    char *text = NULL;
     size_t len;
-    int errnum = read_file(release_fd, manifest_name, BREAKER__MANIFEST_MAX, &text, &len), err;
+    int errnum = read_file(release_fd, manifest_name, BREAKER__MANIFEST_MAX, &text, &len, &inode);
+    int err = BREAKER_ERR_DAMAGED;
 
     if (errnum == ENOENT)
         return BREAKER_ERR_NOT_FOUND;
-    if (errnum == EBADF)
-        return BREAKER_ERR_DAMAGED;
-    if (errnum != 0)
+    if (errnum != 0 && errnum != EBADF)
         return breaker__archive_fail(archive, BREAKER__ARCHIVE_READ, errnum);
-    err = is_of_another_version(text, len) ? BREAKER_ERR_STATE : judge(text, len, id, ret_manifest);
-    if (err != 0) {
-        free(text);
-        return err;
+    if (errnum == 0)
+        err = is_of_another_version(text, len) ? BREAKER_ERR_STATE
+                                               : judge(text, len, id, ret_manifest);
+    if (err == 0) {
+        *ret_text = text;
+        *ret_len = len;
+        return 0;
     }
-    *ret_text = text;
-    *ret_len = len;
-    return 0;
+    free(text);
+    if (err != BREAKER_ERR_DAMAGED)
+        return err;
+    drop_manifest(archive, release_fd, id, inode);
+    return BREAKER_ERR_NOT_FOUND;
 }
 
 /* 0, BREAKER_ERR_NOT_FOUND, or what the file system says */
@@ -160,14 +179,6 @@ static int open_release(breaker__archive_t *archive, const breaker_release_id_t 
     return 0;
 }
 
-static void drop_manifest(breaker__archive_t *archive, int release_fd,
-                          const breaker_release_id_t *id)
-{
-    breaker__archive_tell(archive, BREAKER__ARCHIVE_MANIFEST, id->text);
-    /* a directory of this name stays, empty or not: it is no manifest either */
-    unlinkat(release_fd, manifest_name, 0);
-}
-
 int breaker__archive_read_manifest(breaker__archive_t *archive, const breaker_release_id_t *id,
                                    char **ret_text, size_t *ret_len,
                                    breaker__manifest_t **ret_manifest)
@@ -177,10 +188,6 @@ int breaker__archive_read_manifest(breaker__archive_t *archive, const breaker_re
     if ((err = open_release(archive, id, &release_fd)) != 0)
         return err;
     err = read_manifest(archive, release_fd, id, ret_text, ret_len, ret_manifest);
-    if (err == BREAKER_ERR_DAMAGED) {
-        drop_manifest(archive, release_fd, id);
-        err = BREAKER_ERR_NOT_FOUND;
-    }
     close(release_fd);
     return err;
 }
@@ -204,7 +211,8 @@ static int read_seen(breaker__archive_t *archive, int release_fd, const breaker_
 {
     char *text;
     size_t len;
-    int errnum = read_file(release_fd, seen_name, BREAKER__SEEN_MAX, &text, &len);
+    ino_t inode;
+    int errnum = read_file(release_fd, seen_name, BREAKER__SEEN_MAX, &text, &len, &inode);
     bool is_read;
 
     *ret_archived = (breaker__archived_t){.id = *id};
@@ -306,9 +314,8 @@ static int put_manifest(breaker__archive_t *archive, int release_fd, const break
         breaker__manifest_free(manifest);
         return 0;
     }
-    if (err == BREAKER_ERR_DAMAGED || err == BREAKER_ERR_STATE)
-        drop_manifest(archive, release_fd, id);
-    else if (err != BREAKER_ERR_NOT_FOUND)
+    /* one of another version makes room for this one */
+    if (err != BREAKER_ERR_NOT_FOUND && err != BREAKER_ERR_STATE)
         return err;
     if ((err = write_file(archive, release_fd, manifest_name, base, len, false)) == 0)
         archive->size += breaker__archive_blocks(len) + BREAKER__ARCHIVE_BLOCK;

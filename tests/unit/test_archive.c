@@ -424,6 +424,28 @@ static void a_link_in_the_place_of_a_directory_leads_nowhere(void **state)
     blob_free(&blob);
 }
 
+static void an_archive_that_was_removed_is_made_again(void **state)
+{
+    world_t *world = *state;
+    blob_t blob = blob_make(1, 5000);
+    parcel_t parcel = parcel_make("one", 1, 2, 100);
+    char command[400];
+
+    for (int i = 0; i != 2; ++i) {
+        assert_int_equal(put(world, &blob), 0);
+        snprintf(command, sizeof(command), "rm -r '%s'%s", world->directory,
+                 i == 0 ? "" : "/blobs");
+        assert_int_equal(system(command), 0);
+        assert_int_equal(ask(world, &blob, blob.len), BREAKER_ERR_NOT_FOUND);
+        assert_int_equal(put(world, &blob), 0);
+        assert_int_equal(ask(world, &blob, blob.len), 0);
+        assert_int_equal(parcel_put(&parcel, world->archive), 0);
+    }
+    assert_int_equal(world->num_notices, 0);
+    blob_free(&blob);
+    parcel_free(&parcel);
+}
+
 /* ---- opening, and disks that refuse ---- */
 
 static void expect_no_archive(const world_t *world, const char *directory, const char *part)
@@ -571,6 +593,7 @@ int main(void)
         TEST(what_is_no_file_is_never_read_and_makes_room),
         TEST(a_directory_with_something_in_it_is_not_emptied),
         TEST(a_link_in_the_place_of_a_directory_leads_nowhere),
+        TEST(an_archive_that_was_removed_is_made_again),
         TEST(what_is_no_directory_is_no_archive),
         TEST(a_directory_that_cannot_be_written_to_is_told_once_and_read),
         TEST(an_empty_directory_that_cannot_be_written_to_is_an_empty_archive),

@@ -333,6 +333,33 @@ static void a_manifest_that_is_not_its_releases_is_removed_and_told(void **state
     parcel_free(&other);
 }
 
+static void what_is_no_file_makes_room_for_a_manifest(void **state)
+{
+    world_t *world = *state;
+    parcel_t parcel = parcel_make("one", 1, 2, 10);
+    char path[200], *text;
+    size_t len;
+
+    path_of(&parcel, "manifest", path);
+    for (int i = 0; i != 3; ++i) {
+        assert_int_equal(parcel_put(&parcel, world->archive), 0);
+        assert_int_equal(unlinkat(world->scratch.fd, path, 0), 0);
+        if (i == 0)
+            assert_int_equal(mkfifoat(world->scratch.fd, path, 0600), 0);
+        else if (i == 1)
+            assert_int_equal(mkdirat(world->scratch.fd, path, 0700), 0);
+        else
+            assert_int_equal(symlinkat("/dev/zero", world->scratch.fd, path), 0);
+        expect_list(world, "");
+        assert_int_equal(parcel_put(&parcel, world->archive), 0);
+        assert_int_equal(
+            breaker__archive_manifest(world->archive, &parcel.archived.id, &text, &len), 0);
+        free(text);
+    }
+    expect_notices(world, 1, "a manifest is not that of its release");
+    parcel_free(&parcel);
+}
+
 static void a_manifest_of_a_later_version_is_left_alone_and_so_are_all_blobs(void **state)
 {
     static const char later[] = "h2o-breaker manifest 2\nwhatever\n";
@@ -648,6 +675,7 @@ int main(void)
         TEST(what_is_not_there_is_not_noted),
         TEST(a_process_that_holds_the_lock_for_ever_stops_nobody),
         TEST(a_manifest_that_is_not_its_releases_is_removed_and_told),
+        TEST(what_is_no_file_makes_room_for_a_manifest),
         TEST(a_manifest_of_a_later_version_is_left_alone_and_so_are_all_blobs),
         TEST(what_was_seen_is_not_used_when_it_is_damaged),
         TEST(what_is_no_release_is_left_out_and_left_alone),
