@@ -8,7 +8,12 @@
 #include "node/node.h"
 #include "peers/client.h"
 
-enum { WANT_EVERY_MS = 1000 };
+enum { WANT_EVERY_MS = 200 };
+
+bool breaker__asking_has_peers(const breaker__holding_t *holding)
+{
+    return holding->config->has_peers && breaker_node_is_joined(holding->node);
+}
 
 /* ---- answers ---- */
 
@@ -195,7 +200,7 @@ void breaker__asking_update(breaker__holding_t *holding)
 {
     breaker_peers_t told;
 
-    if (!holding->config->has_peers || !breaker_node_is_joined(holding->node))
+    if (!breaker__asking_has_peers(holding))
         return;
     if (breaker__inbox_take_peers(&holding->inbox, &told)) {
         holding->was_told = true;
@@ -212,7 +217,7 @@ void breaker__asking_want_peers(breaker__holding_t *holding)
 {
     uint64_t now_ms = breaker__holding_now().mono_ms;
 
-    if (!holding->config->has_peers || !breaker_node_is_joined(holding->node) ||
+    if (!breaker__asking_has_peers(holding) ||
         (holding->wanted_peers_ms != 0 && now_ms - holding->wanted_peers_ms < WANT_EVERY_MS))
         return;
     holding->wanted_peers_ms = now_ms;

@@ -193,7 +193,7 @@ static void choose(breaker__holding_t *holding, breaker__moment_t now)
         .age_ms = holding->config->keep_age_ms,
         .num_max = BREAKER_HELD_MAX,
     };
-    bool has_peers = holding->config->has_peers && breaker_node_is_joined(holding->node);
+    bool has_peers = breaker__asking_has_peers(holding);
 
     breaker__catalog_choose(&holding->catalog, &keep, has_peers, now.wall_ms, now.mono_ms);
 }
@@ -406,6 +406,17 @@ static bool comes_before(const breaker__tracked_t *a, const breaker__tracked_t *
     return a->about.last_seen_ms > b->about.last_seen_ms;
 }
 
+bool breaker__held_lacks_manifest(const breaker__holding_t *holding)
+{
+    for (size_t i = 0; i != holding->catalog.num; ++i) {
+        const breaker__tracked_t *known = holding->catalog.list[i];
+        if (known->stays && known->release == NULL && known->ask == 0 &&
+            (!known->is_archived || known->is_barred))
+            return true;
+    }
+    return false;
+}
+
 bool breaker__held_step(breaker__holding_t *holding)
 {
     uint64_t mono_ms = breaker__holding_now().mono_ms;
@@ -444,7 +455,7 @@ void breaker__held_complete(breaker__holding_t *holding, breaker__tracked_t *kno
 
 bool breaker__held_is_ready(const breaker__holding_t *holding)
 {
-    bool has_peers = holding->config->has_peers && breaker_node_is_joined(holding->node);
+    bool has_peers = breaker__asking_has_peers(holding);
 
     if (has_peers && (!holding->is_current || (holding->num_peers != 0 && !holding->was_offered)))
         return false;

@@ -94,6 +94,8 @@ static void look_around(breaker__holding_t *holding)
     breaker__asking_update(holding);
     take_wanted(holding);
     breaker__held_update(holding);
+    if (breaker__held_lacks_manifest(holding))
+        breaker__asking_want_peers(holding);
     if (breaker__held_is_ready(holding))
         breaker__node_set_ready(holding->node);
 }

@@ -115,6 +115,8 @@ void breaker__held_fail(breaker__holding_t *holding, breaker__tracked_t *known, 
  * or has peers asked. True when there may be another one to take at once.
  */
 bool breaker__held_step(breaker__holding_t *holding);
+/** Whether a release is to be held whose manifest only peers can have, and none is asked. */
+bool breaker__held_lacks_manifest(const breaker__holding_t *holding);
 /** Everything that was asked of a release is here: says so once. */
 void breaker__held_complete(breaker__holding_t *holding, breaker__tracked_t *known);
 /** Whether what live nodes serve is here, as far as it is to be held. */
@@ -151,6 +153,8 @@ void breaker__archiving_put_manifest(breaker__holding_t *holding, breaker__track
 
 /* ---- asking.c: peers ---- */
 
+/** Whether there can be peers to be asked. */
+bool breaker__asking_has_peers(const breaker__holding_t *holding);
 /** Takes what the coordinator told, and makes the client when there is somebody to ask. */
 void breaker__asking_update(breaker__holding_t *holding);
 /** The coordinator is to tell of peers, at most once a second. */

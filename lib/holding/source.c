@@ -34,6 +34,8 @@ typedef enum en_found_t {
     FOUND_FILLED,
     /* it is in the archive, and stays there for now */
     FOUND_THERE,
+    /* a disk, or memory, refused: it may be found another time */
+    FOUND_TROUBLE,
     FOUND_NOWHERE,
 } found_t;
 
@@ -135,34 +137,42 @@ static int fill(breaker__holding_t *holding, breaker__blob_t *blob, const char *
     return 0;
 }
 
+static found_t found_by(int err)
+{
+    if (err == 0)
+        return FOUND_FILLED;
+    return err == BREAKER_ERR_NOT_FOUND ? FOUND_NOWHERE : FOUND_TROUBLE;
+}
+
 static found_t read_into_memory(breaker__holding_t *holding, breaker__blob_t *blob)
 {
     uint64_t len = breaker__blob_len(blob);
     char *buffer = malloc(len + 1);
-    found_t found = FOUND_NOWHERE;
+    int err;
 
     if (buffer == NULL)
-        return FOUND_NOWHERE;
-    if (breaker__archive_read(holding->archive, breaker__blob_digest(blob), len, buffer) == 0 &&
-        fill(holding, blob, buffer) == 0)
-        found = FOUND_FILLED;
+        return FOUND_TROUBLE;
+    err = breaker__archive_read(holding->archive, breaker__blob_digest(blob), len, buffer);
+    if (err == 0)
+        err = fill(holding, blob, buffer);
     free(buffer);
-    return found;
+    return found_by(err);
 }
 
 static found_t send_from_file(breaker__holding_t *holding, breaker__blob_t *blob, bool may_fill)
 {
-    int fd;
+    int fd, err;
 
-    if (breaker__archive_get(holding->archive, breaker__blob_digest(blob), breaker__blob_len(blob),
-                             &fd) != 0)
-        return FOUND_NOWHERE;
+    err = breaker__archive_get(holding->archive, breaker__blob_digest(blob),
+                               breaker__blob_len(blob), &fd);
+    if (err != 0)
+        return found_by(err);
     if (!may_fill) {
         close(fd);
         return FOUND_THERE;
     }
     if (breaker__blob_fill_from(blob, fd) != 0)
-        return FOUND_NOWHERE;
+        return FOUND_TROUBLE;
     ++holding->source.num_files;
     return FOUND_FILLED;
 }
@@ -276,7 +286,9 @@ static void say_too_large(breaker__holding_t *holding, breaker__blob_t *blob)
 static void serve(breaker__holding_t *holding, breaker__blob_t *blob)
 {
     breaker__blob_ask_t *ask = find_ask_of(&holding->source, blob);
+    uint64_t len = breaker__blob_len(blob);
     const breaker__tracked_t *namer;
+    found_t found;
 
     if (is_here(blob))
         return;
@@ -284,12 +296,16 @@ static void serve(breaker__holding_t *holding, breaker__blob_t *blob)
         breaker__peers_hurry(holding->client, ask->ask);
         return;
     }
-    if (look_in_archive(holding, blob, true) == FOUND_FILLED || holding->client == NULL)
+    found = look_in_archive(holding, blob, true);
+    /* there is nobody else who could have it */
+    if (found == FOUND_NOWHERE && !breaker__asking_has_peers(holding))
+        breaker__blob_set_lost(blob, true);
+    if (found == FOUND_FILLED || found == FOUND_THERE || holding->client == NULL)
         return;
     namer = find_namer(holding, blob);
-    if (breaker__blob_len(blob) > holding->config->fetch_file_limit)
+    if (len > holding->config->fetch_file_limit)
         say_too_large(holding, blob);
-    else if (namer != NULL && has_memory(holding, breaker__blob_len(blob), true))
+    else if (namer != NULL && has_memory(holding, len, true))
         ask_peers(holding, blob, &namer->about.id, NULL);
 }
 
@@ -313,15 +329,18 @@ static int take_bytes(breaker__holding_t *holding, const breaker__blob_ask_t *as
     breaker__blob_t *blob = ask->blob;
     uint64_t len = breaker__blob_len(blob);
 
-    if (holding->archive != NULL)
-        breaker__archive_put(holding->archive, breaker__blob_digest(blob), base, len);
-    if (has_memory(holding, len, ask->known == NULL))
-        return fill(holding, blob, base);
+    /* first, since a request may wait */
+    bool fits = has_memory(holding, len, ask->known == NULL);
+    int err = fits ? fill(holding, blob, base) : BREAKER_ERR_NO_MEMORY;
+    found_t found;
+
     if (holding->archive == NULL)
-        return BREAKER_ERR_NO_MEMORY;
-    return send_from_file(holding, blob, has_files(holding)) != FOUND_NOWHERE
-               ? 0
-               : BREAKER_ERR_NO_MEMORY;
+        return err;
+    breaker__archive_put(holding->archive, breaker__blob_digest(blob), base, len);
+    if (fits)
+        return err;
+    found = send_from_file(holding, blob, has_files(holding));
+    return found == FOUND_FILLED || found == FOUND_THERE ? 0 : BREAKER_ERR_NO_MEMORY;
 }
 
 static void count_fetched(breaker__tracked_t *known, uint64_t len)
@@ -367,8 +386,15 @@ static bool look_for(breaker__holding_t *holding, breaker__tracked_t *known, bre
 {
     uint64_t len = breaker__blob_len(blob);
 
-    if (is_here(blob) || look_in_archive(holding, blob, false) != FOUND_NOWHERE)
+    found_t found;
+
+    if (is_here(blob))
         return true;
+    found = look_in_archive(holding, blob, false);
+    if (found == FOUND_FILLED || found == FOUND_THERE)
+        return true;
+    if (found == FOUND_NOWHERE && !breaker__asking_has_peers(holding))
+        breaker__blob_set_lost(blob, true);
     /* what does not fit is fetched when it is asked for */
     if (holding->archive == NULL && !has_memory(holding, len, false))
         return true;
