@@ -47,7 +47,8 @@
 --        conflicted with ("-": none) and Redis's ms; "- - 0" where that is not known any more
 --   [6]  releases that were seen, an array of "<release> <silent> <dead-after> <address>", ms of
 --        service time since a node of it polled last, what its nodes have as dead-after, and where
---        peers reach one of those that polled lately ("-": not known); nil if not wanted
+--        peers reach one of those that polled lately ("-": not known); nil if not wanted, and where
+--        the ledger is not told: who hears of a release hears with it where it can be had
 --   [7]  the page, an array of at most 100 "<last seen> <id> <release> <address> <token> <since>";
 --        nil if not wanted
 --   [8]  the id after which the next page begins, "" when this one was the last
@@ -680,8 +681,8 @@ else
 end
 local page, cursor = false, ''
 if ARGV[13] ~= '-' then page, cursor = tell_page(ARGV[13]) end
+local is_news = known.digest ~= ARGV[9]
 return {
-    known.digest, now, fleet, interval_ms,
-    known.digest ~= ARGV[9] and tell_ledger(), ARGV[12] == 'releases' and tell_releases(), page,
-    cursor
+    known.digest, now, fleet, interval_ms, is_news and tell_ledger(),
+    (is_news or ARGV[12] == 'releases') and tell_releases(), page, cursor
 }

@@ -339,12 +339,8 @@ static void take_answer(breaker_cluster_t *cluster, breaker__moment_t now,
     breaker_ledger_entry_t before = own_entry(cluster);
     breaker__actions_t actions = breaker__agreement_on_answer(cluster->agreement, now, answer);
 
-    if (actions.publish) {
+    if (actions.publish)
         breaker__log_news(&cluster->log, now, cluster->agreement, &before);
-        /* of a release that is new it is soon asked where it is */
-        if (cluster->members.is_on)
-            want_releases(cluster);
-    }
     carry_out(cluster, now, actions);
 }
 
@@ -370,6 +366,8 @@ static void take_reply(breaker_cluster_t *cluster, const breaker_reply_t *reply)
         note_releases(cluster, now);
     breaker__members_on_poll(&cluster->members, now.mono_ms, now.wall_ms, &cluster->answer,
                              &cluster->alive);
+    /* before what is asked of them is published */
+    tell_members(cluster);
     take_answer(cluster, now, &cluster->answer.ledger);
 }
 

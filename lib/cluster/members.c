@@ -21,6 +21,8 @@ enum {
     KEYS_EVERY_MS = 5 * 60 * 1000,
     /* after trouble */
     KEYS_AGAIN_MS = 30 * 1000,
+    /* nodes of a page, as members.lua has it */
+    PAGE_MAX = 32,
     PAGE_EVERY_MS = 1000,
     PAGES_MAX = 5,
     /* between two searches, as long as one follows the other, and after how long none does */
@@ -130,7 +132,7 @@ static uint64_t search_due_ms(breaker__members_t *members, uint64_t now_ms)
 static void begin_search(breaker__members_t *members, uint64_t now_ms)
 {
     uint64_t due_ms = search_due_ms(members, now_ms);
-    bool is_large = members->fleet > BREAKER_SCRIPT_PAGE_MAX;
+    bool is_large = members->fleet > PAGE_MAX;
 
     if (members->page_due_ms < due_ms)
         members->page_due_ms = due_ms;

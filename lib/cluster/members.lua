@@ -16,12 +16,12 @@
 --   [1]  Redis's clock in ms, an integer
 --   [2]  the key
 --   [3]  the one before it, or ""
---   [4]  the page, an array of at most 100 "<last seen> <id> <release> <address> <token> <since>", of
+--   [4]  the page, an array of at most 32 "<last seen> <id> <release> <address> <token> <since>", of
 --        nodes that have an address; nil if not wanted
 --   [5]  the id after which the next page begins, "" when this one was the last
 -- Errors: WRONGTYPE as Redis says it, and ERR for arguments out of the layout.
 
-local ROTATE_MS, PAGE = 24 * 60 * 60 * 1000, 100
+local ROTATE_MS, PAGE = 24 * 60 * 60 * 1000, 32
 local keys, nodes, info = KEYS[1], KEYS[2], KEYS[3]
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)

@@ -480,6 +480,7 @@ static void releases_are_told_with_their_silence(void **state)
 {
     const bench_t *bench = *state;
     const resp_t *releases;
+    char digest[64];
     resp_t *reply;
 
     begin(bench);
@@ -491,9 +492,24 @@ static void releases_are_told_with_their_silence(void **state)
     assert_non_null(strstr(at(releases, 0)->text, "mine "));
     assert_non_null(strstr(at(releases, 1)->text, " 400000"));
     assert_true(strtoll(at(releases, 1)->text + strlen("top "), NULL, 10) >= MARGIN_MS);
+    strcpy(digest, at(reply, ANSWER_DIGEST)->text);
     resp_free(reply);
-    reply = poll(bench, ASK(.act = "read"));
+    reply = poll(bench, ASK(.act = "read", .digest = digest));
     assert_int_equal(at(reply, ANSWER_RELEASES)->type, RESP_NIL);
+    resp_free(reply);
+}
+
+/* who hears of a release hears where it can be had */
+static void a_new_ledger_comes_with_the_addresses_of_its_releases(void **state)
+{
+    const bench_t *bench = *state;
+    resp_t *reply;
+
+    flush(bench);
+    resp_free(poll(bench, ASK(.release = "mine", .address = "10.0.0.7:8080", .id = "n1")));
+    reply = poll(bench, ASK(.release = "next", .id = "n2"));
+    assert_non_null(strstr(at(at(reply, ANSWER_RELEASES), 0)->text, " 10.0.0.7:8080"));
+    assert_string_equal(strrchr(at(at(reply, ANSWER_RELEASES), 1)->text, ' '), " -");
     resp_free(reply);
 }
 
@@ -548,6 +564,7 @@ int main(void)
         cmocka_unit_test(the_pace_is_the_fleets),
         cmocka_unit_test(a_fleet_shrinks_by_an_eighth_at_once_at_most),
         cmocka_unit_test(releases_are_told_with_their_silence),
+        cmocka_unit_test(a_new_ledger_comes_with_the_addresses_of_its_releases),
         cmocka_unit_test(forty_living_releases_keep_their_entries_through_a_hundred_deploys),
     };
     return cmocka_run_group_tests(tests, bench_set_up, bench_tear_down);

@@ -110,7 +110,7 @@ class Members(LinkTest):
             sizes.append(len(nodes))
             if after == "":
                 break
-        self.assertEqual(sizes, [100, 100, 50])
+        self.assertEqual(sizes, [32] * 7 + [26])
 
     def test_the_users_of_the_recipe(self):
         """Nodes may ask, with what they may do anyway; who only looks does not come by the key."""
