@@ -82,6 +82,9 @@ static int write_file(breaker__archive_t *archive, int directory_fd, const char 
         errnum = errno;
     if (errnum == 0)
         errnum = breaker__temporary_rename(&temporary, name);
+    /* an empty directory in its place is nobody's */
+    if (errnum == EISDIR && unlinkat(directory_fd, name, AT_REMOVEDIR) == 0)
+        errnum = breaker__temporary_rename(&temporary, name);
     if (errnum != 0) {
         breaker__temporary_discard(&temporary);
         return breaker__archive_fail(archive, BREAKER__ARCHIVE_WRITE, errnum);
@@ -356,7 +359,9 @@ int breaker__archive_put_release(breaker__archive_t *archive, const breaker__arc
     int errnum, err;
 
     assert(breaker_release_id_digest(&archived->id) != NULL);
-    assert(len <= BREAKER__MANIFEST_MAX);
+    /* nobody could read it again */
+    if (len > BREAKER__MANIFEST_MAX)
+        return BREAKER_ERR_TOO_LONG;
     if (breaker__archive_is_stopped(archive))
         return BREAKER_ERR_CANCELLED;
     if ((errnum = breaker__archive_make_rooms(archive)) != 0)

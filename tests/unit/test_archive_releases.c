@@ -421,6 +421,43 @@ static void what_was_seen_is_not_used_when_it_is_damaged(void **state)
     parcel_free(&other);
 }
 
+static void what_is_no_file_makes_room_for_what_was_seen(void **state)
+{
+    world_t *world = *state;
+    parcel_t parcel = parcel_make("one", 1, 1, 10);
+    char path[200];
+
+    parcel_add_token(&parcel, "a", 1);
+    path_of(&parcel, "seen", path);
+    for (int i = 0; i != 3; ++i) {
+        assert_int_equal(parcel_put(&parcel, world->archive), 0);
+        assert_int_equal(unlinkat(world->scratch.fd, path, 0), 0);
+        if (i == 0)
+            assert_int_equal(mkfifoat(world->scratch.fd, path, 0600), 0);
+        else if (i == 1)
+            assert_int_equal(mkdirat(world->scratch.fd, path, 0700), 0);
+        else
+            assert_int_equal(symlinkat("manifest", world->scratch.fd, path), 0);
+        assert_int_equal(only_one(world).num_tokens, 0);
+        assert_int_equal(breaker__archive_note(world->archive, &parcel.archived), 0);
+        assert_int_equal(only_one(world).num_tokens, 1);
+    }
+    expect_notices(world, 1, "a file with the tokens of a release is damaged");
+    parcel_free(&parcel);
+}
+
+static void a_manifest_that_nobody_could_read_again_is_not_kept(void **state)
+{
+    world_t *world = *state;
+    parcel_t parcel = parcel_make("one", 1, 1, 10);
+
+    assert_int_equal(breaker__archive_put_release(world->archive, &parcel.archived, NULL,
+                                                  BREAKER__MANIFEST_MAX + 1),
+                     BREAKER_ERR_TOO_LONG);
+    expect_list(world, "");
+    parcel_free(&parcel);
+}
+
 static void what_is_no_release_is_left_out_and_left_alone(void **state)
 {
     world_t *world = *state;
@@ -678,6 +715,8 @@ int main(void)
         TEST(what_is_no_file_makes_room_for_a_manifest),
         TEST(a_manifest_of_a_later_version_is_left_alone_and_so_are_all_blobs),
         TEST(what_was_seen_is_not_used_when_it_is_damaged),
+        TEST(what_is_no_file_makes_room_for_what_was_seen),
+        TEST(a_manifest_that_nobody_could_read_again_is_not_kept),
         TEST(what_is_no_release_is_left_out_and_left_alone),
         TEST(releases_go_by_number_age_and_size),
         TEST(blobs_that_no_release_needs_go_when_they_are_old),
