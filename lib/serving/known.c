@@ -16,6 +16,8 @@
 enum {
     NUM_TOKENS_MAX = BREAKER_LEDGER_MAX + 1,
     SLOTS_PER_TOKEN = 2,
+    /* so that a token that is not known seldom meets T, and is not compared with it */
+    MIN_SLOT_BITS = 7,
     NUM_MULTIPLIERS = 32,
 };
 
@@ -121,7 +123,7 @@ int breaker__known_create(const breaker_snapshot_t *snapshot, const breaker_snap
 {
     breaker__known_token_t *tokens;
     breaker__known_t *known;
-    unsigned num_bits = 1;
+    unsigned num_bits = MIN_SLOT_BITS;
     found_t found;
 
     find(&found, snapshot, view);

@@ -25,7 +25,7 @@ typedef struct st_breaker__snapshot_config_t {
     const breaker_ledger_t *ledger;
     /** a single node: there is nobody whom a refresh would hear */
     bool is_alone;
-    /** releases of the ledger that a live peer holds and that relay may fetch */
+    /** releases of the ledger that are not held and may be had, so that a request waits for them */
     const breaker_release_id_t *relayable;
     size_t num_relayable;
     /** an older release still has live nodes: redirects must not be cached */

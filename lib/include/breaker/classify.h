@@ -16,11 +16,14 @@ extern "C" {
 typedef enum en_breaker_verdict_kind_t {
     /** the path is in no view: somebody else's request */
     BREAKER_VERDICT_DECLINE,
-    /** send `asset` */
+    /** send `asset`, whose bytes may have to come first: see `breaker_asset_want` */
     BREAKER_VERDICT_SERVE,
     /** 301 to the same asset path under the view's current token */
     BREAKER_VERDICT_REDIRECT,
-    /** ask a live peer for the bytes of `entry->release`; if that fails, do `otherwise` */
+    /**
+     * have the node hold `entry->release`, which others may have, and classify by the snapshot that
+     * holds it; if that fails or takes too long, do `otherwise`
+     */
     BREAKER_VERDICT_RELAY,
     /** refresh the ledger once and classify again; if that is not possible, do `otherwise` */
     BREAKER_VERDICT_REFRESH,
@@ -41,7 +44,7 @@ typedef struct st_breaker_verdict_t {
     breaker_view_match_t match;
     /** for SERVE */
     const breaker_asset_t *asset;
-    /** for RELAY: whose bytes; else NULL */
+    /** for RELAY: which release; else NULL */
     const breaker_ledger_entry_t *entry;
 } breaker_verdict_t;
 
@@ -57,9 +60,10 @@ typedef struct st_breaker_verdict_t {
  *   t = T                                      SERVE or NOT_FOUND
  *   t malformed, or the path is not clean      NOT_FOUND
  *   t is an older token of R                   REDIRECT
- *   t names a release that this node holds     SERVE or NOT_FOUND from that release
- *   t older, a live peer holds its release     RELAY, otherwise as without a peer
- *   t not older, a live peer holds its release RELAY, otherwise RETRY
+ *   t names a release that this node holds     SERVE or NOT_FOUND from that release; NOT_FOUND
+ *                                                where that one has nothing of the view
+ *   t older, its release may be had            RELAY, otherwise as without it
+ *   t not older, its release may be had        RELAY, otherwise RETRY
  *   t unknown to a cluster's ledger that was
  *     not refreshed, and not older             REFRESH, otherwise RETRY
  *   t unknown to a cluster's refreshed ledger,
