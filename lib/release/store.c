@@ -300,7 +300,12 @@ static bool is_good(breaker__blob_t *blob)
 {
     const breaker__body_t *body = breaker__blob_encoding(blob, BREAKER_ENCODING_IDENTITY);
 
-    return body != NULL && body->bytes.base != NULL && !breaker__body_is_sparse(body);
+    if (body == NULL || body->bytes.base == NULL)
+        return false;
+    for (size_t e = 0; e != BREAKER_ENCODINGS; ++e)
+        if ((body = breaker__blob_encoding(blob, e)) != NULL && breaker__body_is_sparse(body))
+            return false;
+    return true;
 }
 
 breaker__blob_t *breaker__store_find_blob(const breaker_store_t *store, const uint8_t *digest,
