@@ -3,9 +3,9 @@
  * the table's lock; it is made and prepared outside of it, and whoever comes second with the same
  * one drops his.
  *
- * A variant that can be seen is never taken back. The only one that is ever followed by another is
- * the identity variant of a blob that was ABSENT: it has no bytes, and the other has, with the same
- * head.
+ * A variant that can be seen stays for whoever holds it. The only one that is ever followed by
+ * another is the identity variant: by one with bytes where the blob was ABSENT, and by one without
+ * where its file was found to be changed. All of them have one head.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -35,17 +35,18 @@ const breaker__kind_t *breaker__asset_kind(const breaker_asset_t *asset)
     return shared_of(asset)->kind;
 }
 
+static size_t encodings_memory(const breaker_asset_t *asset)
+{
+    size_t memory = 0;
+
+    for (size_t e = 0; e != BREAKER_ENCODING_IDENTITY; ++e)
+        memory += breaker__asset_variant(asset, e) != NULL ? sizeof(breaker_variant_t) : 0;
+    return memory;
+}
+
 size_t breaker__asset_memory(const breaker_asset_t *asset)
 {
-    size_t memory = sizeof(breaker__shared_asset_t);
-
-    for (size_t e = 0; e != BREAKER_ENCODINGS; ++e) {
-        const breaker_variant_t *variant = breaker__asset_variant(asset, e);
-
-        if (variant != NULL && variant != &shared_of(asset)->identity)
-            memory += sizeof(*variant);
-    }
-    return memory;
+    return sizeof(breaker__shared_asset_t) + encodings_memory(asset);
 }
 
 static void count(breaker__blobs_t *blobs, size_t memory)
@@ -121,18 +122,37 @@ static breaker_variant_t without_bytes(breaker__blob_t *blob)
     return variant;
 }
 
-static void set_identity(breaker__shared_asset_t *shared)
+/** The identity variant that an asset of the blob is to have now. */
+static breaker_variant_t identity_now(breaker__blob_t *blob, void *prepared)
 {
-    const breaker__body_t *body = breaker__blob_encoding(shared->blob, BREAKER_ENCODING_IDENTITY);
-    void *prepared = shared->identity.prepared;
+    const breaker__body_t *body = breaker__blob_encoding(blob, BREAKER_ENCODING_IDENTITY);
+    breaker_variant_t variant = body != NULL ? body->bytes : without_bytes(blob);
 
-    shared->identity = body != NULL ? body->bytes : without_bytes(shared->blob);
-    shared->identity.prepared = prepared;
+    variant.prepared = prepared;
+    return variant;
 }
 
-static bool has_bytes(const breaker_variant_t *variant)
+bool breaker__assets_make_spares(breaker__blob_t *blob)
 {
-    return variant->base != NULL || variant->fd >= 0;
+    for (breaker__shared_asset_t *shared = blob->assets; shared != NULL; shared = shared->next)
+        if (shared->spare == NULL && (shared->spare = malloc(sizeof(*shared->spare))) == NULL)
+            return false;
+    return true;
+}
+
+void breaker__assets_follow(breaker__blob_t *blob)
+{
+    for (breaker__shared_asset_t *shared = blob->assets; shared != NULL; shared = shared->next) {
+        breaker__later_t *later = shared->spare;
+
+        assert(later != NULL);
+        later->variant = identity_now(blob, shared->identity.prepared);
+        later->next = shared->later;
+        shared->later = later;
+        shared->spare = NULL;
+        count(blob->blobs, sizeof(*later));
+        breaker__asset_set_variant(&shared->asset, &later->variant);
+    }
 }
 
 /* ---- finding and making ---- */
@@ -150,7 +170,7 @@ static breaker__shared_asset_t *find_locked(breaker__blob_t *blob, const breaker
 static void free_shared(breaker__shared_asset_t *shared)
 {
     breaker__blob_t *blob = shared->blob;
-    size_t memory = breaker__asset_memory(&shared->asset);
+    size_t memory = sizeof(*shared) + encodings_memory(&shared->asset);
 
     for (size_t e = 0; e != BREAKER_ENCODING_IDENTITY; ++e) {
         breaker_variant_t *variant = shared->asset._variants[e];
@@ -161,7 +181,12 @@ static void free_shared(breaker__shared_asset_t *shared)
         free(variant);
     }
     unprepare(shared, shared->identity.prepared);
-    free(shared->filled);
+    for (breaker__later_t *later = shared->later, *next; later != NULL; later = next) {
+        next = later->next;
+        memory += sizeof(*later);
+        free(later);
+    }
+    free(shared->spare);
     free(shared);
     atomic_fetch_sub_explicit(&blob->blobs->memory, memory, memory_order_relaxed);
     breaker__blob_unref(blob);
@@ -186,7 +211,7 @@ static breaker__shared_asset_t *create(breaker__blob_t *blob, breaker__kind_t *k
     breaker__http_date_format(last_modified_s, asset->last_modified);
     memcpy(asset->digest, blob->digest, sizeof(asset->digest));
     count(blob->blobs, sizeof(*shared));
-    set_identity(shared);
+    shared->identity = identity_now(blob, NULL);
     prepare(shared, view, &shared->identity);
     breaker__asset_set_variant(asset, &shared->identity);
     if (attach_all(shared, view) == 0)
@@ -203,9 +228,8 @@ static breaker__shared_asset_t *list(breaker__shared_asset_t *shared)
 
     breaker__blobs_lock(blob->blobs);
     if ((first = find_locked(blob, shared->kind)) == NULL) {
-        /* it may have been filled since */
-        if (!has_bytes(&shared->identity))
-            set_identity(shared);
+        /* bytes may have come or gone since */
+        shared->identity = identity_now(blob, shared->identity.prepared);
         ++shared->kind->refs;
         shared->next = blob->assets;
         blob->assets = shared;

@@ -2,10 +2,17 @@
 #define BREAKER_RELEASE_ASSET_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <breaker/store.h>
 #include "release/blobs.h"
 #include "release/body.h"
 #include "release/kind.h"
+
+/** An identity variant that followed another one; it stays for whoever holds it. */
+typedef struct st_breaker__later_t {
+    breaker_variant_t variant;
+    struct st_breaker__later_t *next; /* owned: the one before */
+} breaker__later_t;
 
 /**
  * An asset and what it shares: there is one for a blob and a kind, whichever releases, views and
@@ -20,10 +27,10 @@ typedef struct st_breaker__shared_asset_t {
     /** the identity bytes or, of a blob that was ABSENT when the asset was made, none */
     breaker_variant_t identity;
     /**
-     * owned: then the identity bytes, once there are some, with the same prepared answer; who holds
-     * the variant without bytes keeps it
+     * owned: what followed it, the newest first, each with the same prepared answer; and memory for
+     * the next one, or NULL; under the table's lock
      */
-    breaker_variant_t *filled;
+    breaker__later_t *later, *spare;
 } breaker__shared_asset_t;
 
 /**
@@ -47,8 +54,15 @@ const breaker__kind_t *breaker__asset_kind(const breaker_asset_t *asset);
 int breaker__asset_attach(breaker_asset_t *asset, const breaker_view_t *view,
                           const breaker__body_t *body);
 
-/** Bytes of memory that an asset takes with its variants, without bodies. */
+/** Bytes of memory that an asset takes with its variants, without bodies. Any thread. */
 size_t breaker__asset_memory(const breaker_asset_t *asset);
+
+/**
+ * For who holds the table's lock: lets all assets of a blob be seen with the bytes that it has now,
+ * or without any. `breaker__assets_make_spares` came before, and said that there is memory.
+ */
+void breaker__assets_follow(breaker__blob_t *blob);
+bool breaker__assets_make_spares(breaker__blob_t *blob);
 
 /** `breaker_asset_variant`, for loops: one acquire-load, paired with the one store below. */
 static inline const breaker_variant_t *breaker__asset_variant(const breaker_asset_t *asset,

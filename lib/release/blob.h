@@ -18,13 +18,14 @@ struct st_breaker__blob_t {
     _Atomic breaker__blob_state_t state;
     /** encodings that are not smaller, one bit each; the encoding thread's */
     unsigned not_smaller;
-    /** owned: each appears once and stays; identity is there when the state is HERE */
+    /** owned: encodings appear once and stay; identity is there when the state is HERE */
     _Atomic(breaker__body_t *) bodies[BREAKER_ENCODINGS];
 
     /* under the table's lock */
     bool is_listed;                  /* in the table; not any more when another took its place */
     struct st_breaker__blob_t *next; /* in its place of the table */
     breaker__shared_asset_t *assets; /* borrowed: they keep us */
+    breaker__body_t *spoilt;         /* owned: files that changed, for who holds them still */
 
     /* of the wanted ones */
     atomic_bool is_wanted;
@@ -93,6 +94,13 @@ int breaker__blob_take(breaker__blob_t *blob, breaker__body_t *body);
  * BREAKER_ERR_NO_MEMORY. Any thread.
  */
 int breaker__blob_renew(breaker__blob_t *blob, breaker__body_t *body, breaker__blob_t **ret_blob);
+
+/**
+ * Has a blob be ABSENT again whose file was found to have other bytes, where somebody listens who
+ * may get them from elsewhere. Returns whether it is: `disk` was what its identity bytes were read
+ * from. Any thread.
+ */
+bool breaker__blob_spoil(breaker__blob_t *blob, const breaker__disk_t *disk);
 
 /** The body in an encoding, or NULL. One acquire-load; any thread. */
 static inline breaker__body_t *breaker__blob_encoding(breaker__blob_t *blob, size_t encoding)

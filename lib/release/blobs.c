@@ -3,7 +3,8 @@
  * what it was the last one of leaves the table before the lock is given back: whoever finds
  * something under the lock finds it alive, and nothing that was given up comes back.
  *
- * A blob gets its bytes once and keeps them. Where better ones come by, another blob takes its
+ * A blob gets its bytes once and keeps them, but for those of a file that was found to be changed,
+ * when somebody can get them from elsewhere. Where better ones come by, another blob takes its
  * place in the table, and the first one lives on with whoever has it.
  */
 #include <assert.h>
@@ -279,6 +280,11 @@ static void free_blob(breaker__blob_t *blob)
         memory += body != NULL ? sizeof(*body) : 0;
         breaker__body_free(body);
     }
+    for (breaker__body_t *body = blob->spoilt, *next; body != NULL; body = next) {
+        next = body->next;
+        memory += sizeof(*body);
+        breaker__body_free(body);
+    }
     free(blob);
     atomic_fetch_sub_explicit(&blobs->memory, memory, memory_order_relaxed);
     breaker__blobs_unref(blobs);
@@ -360,39 +366,19 @@ static void set_identity(breaker__blob_t *blob, breaker__body_t *body)
     own(blob, body);
 }
 
-/* memory for what every asset gets, so that all of them get it or none */
-static bool make_filled(breaker__blob_t *blob)
-{
-    for (breaker__shared_asset_t *shared = blob->assets; shared != NULL; shared = shared->next) {
-        assert(shared->identity.base == NULL && shared->identity.fd < 0);
-        if (shared->filled == NULL && (shared->filled = malloc(sizeof(*shared->filled))) == NULL)
-            return false;
-    }
-    return true;
-}
-
-static void show_filled(breaker__blob_t *blob, const breaker__body_t *body)
-{
-    for (breaker__shared_asset_t *shared = blob->assets; shared != NULL; shared = shared->next) {
-        *shared->filled = body->bytes;
-        shared->filled->prepared = shared->identity.prepared;
-        count(blob->blobs, sizeof(*shared->filled));
-        breaker__asset_set_variant(&shared->asset, shared->filled);
-    }
-}
-
 static int take_locked(breaker__blob_t *blob, breaker__body_t *body)
 {
     if (breaker__blob_state(blob) == BREAKER__BLOB_HERE) {
         breaker__body_free(body);
         return 0;
     }
-    if (!make_filled(blob)) {
+    /* all assets get the bytes, or none does */
+    if (!breaker__assets_make_spares(blob)) {
         breaker__body_free(body);
         return BREAKER_ERR_NO_MEMORY;
     }
     set_identity(blob, body);
-    show_filled(blob, body);
+    breaker__assets_follow(blob);
     atomic_store_explicit(&blob->state, BREAKER__BLOB_HERE, memory_order_release);
     return 0;
 }
@@ -407,12 +393,38 @@ int breaker__blob_take(breaker__blob_t *blob, breaker__body_t *body)
     return err;
 }
 
+static bool spoil_locked(breaker__blob_t *blob, const breaker__disk_t *disk)
+{
+    breaker__body_t *body = breaker__blob_encoding(blob, BREAKER_ENCODING_IDENTITY);
+
+    if (body == NULL || body->disk != disk || !breaker__assets_make_spares(blob))
+        return false;
+    body->next = blob->spoilt;
+    blob->spoilt = body;
+    atomic_store_explicit(&blob->state, BREAKER__BLOB_ABSENT, memory_order_release);
+    atomic_store_explicit(&blob->bodies[BREAKER_ENCODING_IDENTITY], NULL, memory_order_release);
+    breaker__assets_follow(blob);
+    return true;
+}
+
+bool breaker__blob_spoil(breaker__blob_t *blob, const breaker__disk_t *disk)
+{
+    breaker__blobs_t *blobs = blob->blobs;
+    bool is_spoilt;
+
+    if (atomic_load_explicit(&blobs->on_wanted, memory_order_relaxed) == NULL)
+        return false;
+    breaker__blobs_lock(blobs);
+    is_spoilt = spoil_locked(blob, disk);
+    breaker__blobs_unlock(blobs);
+    return is_spoilt;
+}
+
 int breaker__blob_renew(breaker__blob_t *blob, breaker__body_t *body, breaker__blob_t **ret_blob)
 {
     breaker__blobs_t *blobs = blob->blobs;
     breaker__blob_t *renewed = create(blobs, blob->digest, blob->len);
 
-    assert(breaker__blob_state(blob) == BREAKER__BLOB_HERE);
     if (renewed == NULL) {
         breaker__body_free(body);
         return BREAKER_ERR_NO_MEMORY;

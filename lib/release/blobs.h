@@ -23,11 +23,14 @@ typedef struct st_breaker__blob_t breaker__blob_t;
 
 /**
  *   known from a manifest ─▶ ABSENT ──fill──▶ HERE ◀── read by a load
- *                             ▲  │             ▲
- *                             │  ▼ set_lost    │ fill
- *                             LOST ────────────┘
+ *                             ▲  │ ▲           │ ▲
+ *                    set_lost │  ▼ └───────────┘ │ fill
+ *                             LOST ──────────────┘
  *
- * A blob that is HERE stays so for as long as it lives.
+ * A blob that is HERE stays so for as long as it lives, but for one that is sent from a file: where
+ * that was found to have other bytes, and somebody listens who may get the right ones from
+ * elsewhere
+ * (`breaker__blobs_listen`), it is ABSENT again.
  */
 typedef enum en_breaker__blob_state_t {
     /** a manifest names it; its bytes are elsewhere */
@@ -126,7 +129,7 @@ void breaker__blob_set_lost(breaker__blob_t *blob, bool is_lost);
 /**
  * The identity bytes, without a prepared head: to be read at `base` or, where that is NULL, by
  * `breaker_variant_read` after `breaker_variant_probe`. NULL unless the blob is HERE. Any thread;
- * good for as long as the caller has a reference to the blob.
+ * good for as long as the caller has a reference to the blob, whatever becomes of its state.
  */
 const breaker_variant_t *breaker__blob_body(breaker__blob_t *blob);
 

@@ -22,6 +22,8 @@ typedef struct st_breaker__body_t {
     struct st_breaker__blob_t *lender;
     /** whether `bytes.base` is an allocation of its own */
     bool owns_base;
+    /** the next of those that their blob does not use any more */
+    struct st_breaker__body_t *next;
 } breaker__body_t;
 
 /** Makes one without bytes, which are `len` in the end. Returns NULL without memory. */

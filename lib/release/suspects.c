@@ -70,9 +70,8 @@ static breaker__disk_t *take_off(breaker__disk_t *disk, breaker__blob_t **ret_bl
     return next;
 }
 
-static void tell_of(const breaker__disk_t *disk, const breaker__blob_t *blob)
+static void tell_of(const breaker__disk_t *disk, const breaker__blob_t *blob, const char *text)
 {
-    static const char text[] = "no longer served: its bytes changed after it was loaded";
     const breaker_release_hooks_t *hooks = &blob->blobs->hooks;
     const breaker__place_t *place = disk->place;
     char digest[2 * BREAKER_DIGEST_LEN + 1];
@@ -87,14 +86,19 @@ static void tell_of(const breaker__disk_t *disk, const breaker__blob_t *blob)
     }
 }
 
-static void tell(breaker__disk_t *disk, const breaker__blob_t *blob, breaker_file_state_t state)
+static void note(breaker__disk_t *disk, breaker__blob_t *blob, breaker_file_state_t state)
 {
+    bool is_spoilt = state == BREAKER_FILE_CHANGED && breaker__blob_spoil(blob, disk);
     bool is_news = state == BREAKER_FILE_CHANGED && !disk->is_told;
 
     if (state != BREAKER_FILE_SUSPECT)
         disk->is_told = state == BREAKER_FILE_CHANGED;
     if (is_news)
-        tell_of(disk, blob);
+        tell_of(disk, blob,
+                is_spoilt
+                    ? "its bytes changed after it was loaded; they are got from the archive or "
+                      "from peers when they are asked for"
+                    : "no longer served: its bytes changed after it was loaded");
 }
 
 void breaker__suspects_check(breaker__suspects_t *suspects, const atomic_bool *stop)
@@ -103,7 +107,7 @@ void breaker__suspects_check(breaker__suspects_t *suspects, const atomic_bool *s
 
     for (breaker__disk_t *disk = take_all(suspects), *next; disk != NULL; disk = next) {
         next = take_off(disk, &blob);
-        tell(disk, blob, breaker__disk_check(disk, stop));
+        note(disk, blob, breaker__disk_check(disk, stop));
         breaker__blob_unref(blob);
     }
 }

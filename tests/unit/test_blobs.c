@@ -111,6 +111,13 @@ static const breaker_variant_t *identity_of(const breaker_asset_t *asset)
     return breaker_asset_variant(asset, BREAKER_ENCODING_IDENTITY);
 }
 
+static void on_wanted(void *data)
+{
+    world_t *world = data;
+
+    atomic_fetch_add(&world->num_wakes, 1);
+}
+
 /* ---- the table ---- */
 
 static void a_content_is_one_blob(void **state)
@@ -335,14 +342,60 @@ static void a_file_fills_a_blob_and_is_watched(void **state)
     scratch_remove(&scratch);
 }
 
-/* ---- wanted ---- */
-
-static void on_wanted(void *data)
+static void a_file_that_changed_is_absent_where_somebody_may_get_its_bytes(void **state)
 {
-    world_t *world = data;
+    world_t *world = *state;
+    breaker__blob_t *blob = blob_of(world, "some text"), *taken;
+    breaker_asset_t *asset = asset_of(world, blob, "text/a");
+    const breaker_variant_t *on_disk, *absent;
+    breaker__suspects_t suspects;
+    scratch_t scratch;
+    sem_t wake;
 
-    atomic_fetch_add(&world->num_wakes, 1);
+    assert_int_equal(sem_init(&wake, 0, 0), 0);
+    breaker__suspects_init(&suspects, &wake);
+    breaker__blobs_set_suspects(world->blobs, &suspects);
+    scratch_create(&scratch);
+    assert_int_equal(breaker__blob_fill_from(blob, open_text(&scratch, "some text")), 0);
+    on_disk = identity_of(asset);
+    do {
+        scratch_text(&scratch, "blob", "SOME TEXT");
+    } while (breaker_variant_probe(on_disk) == BREAKER_FILE_SOUND);
+    breaker__suspects_check(&suspects, NULL);
+    /* nobody listens */
+    assert_ptr_equal(identity_of(asset), on_disk);
+    assert_int_equal(breaker_variant_probe(on_disk), BREAKER_FILE_CHANGED);
+
+    breaker__blobs_listen(world->blobs, on_wanted, world);
+    do {
+        scratch_text(&scratch, "blob", "Some Text");
+    } while (breaker_variant_probe(on_disk) == BREAKER_FILE_CHANGED);
+    breaker__suspects_check(&suspects, NULL);
+    absent = identity_of(asset);
+    assert_ptr_not_equal(absent, on_disk);
+    assert_int_equal(breaker_variant_probe(absent), BREAKER_FILE_ABSENT);
+    assert_string_equal(absent->etag, on_disk->etag);
+    assert_ptr_equal(absent->prepared, on_disk->prepared);
+    assert_null(breaker__blob_body(blob));
+    /* an answer that is under way notices by itself */
+    assert_int_equal(breaker_variant_probe(on_disk), BREAKER_FILE_CHANGED);
+    breaker__blob_want(blob);
+    assert_ptr_equal(taken = breaker__blobs_take_wanted(world->blobs), blob);
+    assert_int_equal(breaker__blob_fill(taken, "some text"), 0);
+    breaker__blob_unref(taken);
+    assert_memory_equal(identity_of(asset)->base, "some text", 9);
+    assert_int_equal(world->num_prepared, 1);
+
+    breaker__blobs_listen(world->blobs, NULL, NULL);
+    breaker__asset_unref(asset);
+    breaker__blob_unref(blob);
+    assert_int_equal(breaker__blobs_memory(world->blobs), world->empty_memory);
+    breaker__suspects_dispose(&suspects);
+    sem_destroy(&wake);
+    scratch_remove(&scratch);
 }
+
+/* ---- wanted ---- */
 
 static void what_is_wanted_first_is_taken_first_and_once(void **state)
 {
@@ -488,6 +541,7 @@ int main(void)
         CASE(what_nobody_has_is_lost_until_somebody_has_it),
         CASE(large_fills_lie_in_sealed_memory),
         CASE(a_file_fills_a_blob_and_is_watched),
+        CASE(a_file_that_changed_is_absent_where_somebody_may_get_its_bytes),
         CASE(what_is_wanted_first_is_taken_first_and_once),
         CASE(another_blob_takes_the_place_of_one_with_worse_bytes),
         CASE(what_is_dropped_is_never_found_while_threads_come_and_go),

@@ -64,7 +64,8 @@ typedef struct st_breaker_variant_t {
  * An asset: a content as a view answers with it. Several paths, views and releases may have one:
  * the paths are the store's. Everything but its variants is immutable; a variant in another
  * encoding may appear, when the background has made it, and then stays; and an identity variant
- * whose bytes were not here is followed by one that has them.
+ * whose bytes were not here is followed by one that has them, or one whose file changed by one
+ * without; the first one lives on.
  */
 typedef struct st_breaker_asset_t {
     /** media type, NUL-ended */
@@ -135,7 +136,8 @@ typedef enum en_breaker_file_state_t {
     BREAKER_FILE_SOUND,
     /** it may have others: to be answered with 503 until the node's loader has read it again */
     BREAKER_FILE_SUSPECT,
-    /** it was read again and has others: to be answered with 404 */
+    /** it was read again and has others: to be answered with 404. Where releases are held, the
+     * asset has a variant that is absent instead from then on */
     BREAKER_FILE_CHANGED,
     /** its bytes are not here yet: only a held release has such variants. A head, a tag and a
      * length it has; `base` is NULL and `fd` -1 */
