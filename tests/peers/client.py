@@ -5,8 +5,8 @@ import os
 import threading
 import time
 
-from peer import (KEY, OTHER_KEY, PREFIX, PeersTest, answer, main, make_manifest, sha256,
-                  wait_until)
+from peer import (KEY, OTHER_KEY, PREFIX, Certificate, PeersTest, Scratch, answer, main,
+                  make_manifest, sha256, wait_until)
 
 FILES = {"a.css": b"a {}\n", "b.js": b"b()\n" * 1000, "empty.txt": b""}
 TEXT, RELEASE = make_manifest(FILES)
@@ -283,6 +283,19 @@ class Client(PeersTest):
             probe.expect("blob")
         # 400,000 bytes; what is begun while there is a rest of the budget comes on top
         self.assertGreater(time.monotonic() - begin, 0.7)
+
+    def test_peers_over_tls_prove_who_they_are(self):
+        scratch = Scratch()
+        self.addCleanup(scratch.remove)
+        good, bad = Certificate(scratch, "good"), Certificate(scratch, "bad")
+        node = self.node([BODY], certificate=good)
+        probe = self.probe("-a", good.cert)
+        probe.know(("https://" + node.address, RELEASE))
+        self.assertEqual(probe.blob(BODY, RELEASE)[0], "blob")
+        probe = self.probe("-a", bad.cert)
+        probe.know(("https://" + node.address, RELEASE))
+        self.assertEqual(probe.blob(BODY, RELEASE)[:2], ["nobody", "answers"])
+        self.assertIn("certificate", probe.notices[0])
 
     def test_a_configuration_outside_its_bounds_is_refused(self):
         for arguments, word in ((["-n", "65"], "connections"), (["-c", "10.0.0.1/8"], "10.0.0.1/8"),

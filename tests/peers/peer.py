@@ -11,6 +11,7 @@ import selectors
 import shlex
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -19,7 +20,8 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "integration"))
-from harness import BIN, DEADLINE_S, REPORTS, wait_until  # noqa: E402,F401
+from harness import (BIN, DEADLINE_S, REPORTS, Certificate, Scratch,  # noqa: E402,F401
+                     wait_until)
 
 WRAPPER = shlex.split(os.environ.get("BREAKER_PROBE_WRAPPER", ""))
 KEY, OTHER_KEY = b"\x11" * 32, b"\x22" * 32
@@ -34,8 +36,7 @@ def sha256(data):
 
 def make_manifest(files, view="static/{breaker}", time_s=1700000000):
     """The text of a release's manifest, its id and its bytes: {path: content}."""
-    head = "h2o-breaker manifest 1\nview %s\nmax-age 31536000\nindex index.html\nencodings on\n" % (
-        view.replace("{", "{").replace("}", "}"))
+    head = "h2o-breaker manifest 1\nview %s\nmax-age 31536000\nindex index.html\nencodings on\n" % view
     lines = ["file %s %s %d text/plain" % (path, sha256(data), len(data))
              for path, data in sorted(files.items())]
     text = head + "".join("%s %d\n" % (line, time_s) for line in lines)
@@ -65,8 +66,12 @@ class Server:
     """A server on loopback whose connections are served in a thread of their own each. Every request
     is handed to `act(connection, path, headers)`, which returns whether to go on."""
 
-    def __init__(self, act, address="127.0.0.1"):
+    def __init__(self, act, address="127.0.0.1", certificate=None):
         self.act = act
+        self.tls = None
+        if certificate is not None:
+            self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self.tls.load_cert_chain(certificate.cert, certificate.key)
         self.listener = socket.create_server((address, 0), backlog=64)
         self.port = self.listener.getsockname()[1]
         self.address = "%s:%d" % (address, self.port)
@@ -87,6 +92,8 @@ class Server:
     def serve(self, connection):
         try:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if self.tls is not None:
+                connection = self.tls.wrap_socket(connection, server_side=True)
             rest = b""
             while True:
                 while b"\r\n\r\n" not in rest:
@@ -124,13 +131,13 @@ class Server:
 class Node(Server):
     """A peer that behaves: `blobs` by their hash, `manifests` by their release, `held`."""
 
-    def __init__(self, blobs=(), manifests=(), held=(), keys=(KEY,)):
+    def __init__(self, blobs=(), manifests=(), held=(), keys=(KEY,), certificate=None):
         self.blobs = {sha256(blob): blob for blob in blobs}
         self.manifests = dict(manifests)
         self.held = dict(held)
         self.keys = keys
         self.busy = 0  # how many times it says so first
-        super().__init__(self.answer)
+        super().__init__(self.answer, certificate=certificate)
 
     def find(self, path):
         kind, _, rest = path[len(PREFIX):].partition("/")
