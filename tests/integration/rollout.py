@@ -3,8 +3,8 @@ nodes, a real redis-server, no archive. After every step every URL that was ever
 bytes of its release on every node that lives, at once: a request waits for what is still on its way,
 so nothing here waits for it."""
 
+import http.client
 import os
-import re
 import signal
 import subprocess
 
@@ -15,7 +15,7 @@ from harness import BIN, FlavourCase, Scratch, Server, expand, quoted, wait_unti
 
 # the time to fetch is no part of the verdict
 CONFIG = """
-listen: {host: 127.0.0.1, port: @port@}
+listen: {host: @host@, port: @port@@ssl@}
 num-threads: 1
 breaker.health: /breaker
 breaker.fetch: {timeout: 30s}
@@ -23,9 +23,10 @@ breaker.ready-timeout: 60s
 @lines@
 breaker.cluster:
   app: shop
-  redis: "redis://127.0.0.1:@redis@"
+  redis: "redis://@redis@"
   advertise: auto
-  peers: 127.0.0.0/8
+  peers: [127.0.0.0/8, "::1"]
+@options@
   poll: 200ms
   dead-after: @dead_after@
   start: strict
@@ -48,6 +49,7 @@ class RolloutCase(FlavourCase):
     flavours = ("evloop",)
     # longer than any test: nobody is overtaken by silence
     dead_after = "600s"
+    host, ssl, options = "127.0.0.1", "", ""
 
     def setUp(self):
         self.scratch = Scratch()
@@ -65,7 +67,8 @@ class RolloutCase(FlavourCase):
             self.scratch.tree("site-" + release, files_of(release))
         port = harness.free_port()
         node = Server(self.flavour, expand(CONFIG, port=port, site=quoted(site),
-                                           redis=self.redis.port, dead_after=self.dead_after,
+                                           redis=self.redis_address(), host=self.host, ssl=self.ssl,
+                                           dead_after=self.dead_after, options=self.options,
                                            lines="\n".join(lines)), ready=False)
         node.port, node.release, node.lines = port, release, lines
         self.addCleanup(node.kill)
@@ -74,9 +77,15 @@ class RolloutCase(FlavourCase):
             self.wait_ready(node)
         return node
 
+    def redis_address(self):
+        return "127.0.0.1:%d" % self.redis.port
+
+    def get(self, node, path):
+        return client.get(node.port, path)
+
     def wait_ready(self, node):
         node.wait_ready()
-        wait_until(lambda: client.get(node.port, "/breaker/readyz").status == 200, "readyz")
+        wait_until(lambda: self.get(node, "/breaker/readyz").status == 200, "readyz")
 
     def deploy(self, release, num, *lines):
         nodes = [self.start(release, *lines, ready=False) for _ in range(num)]
@@ -93,7 +102,7 @@ class RolloutCase(FlavourCase):
 
     def token(self, node):
         """What the node hands out."""
-        location = client.get(node.port, "/static/0/js/main.js").get("location")
+        location = self.get(node, "/static/0/js/main.js").get("location")
         token = location.split("/")[2]
         self.assertEqual(self.handed.setdefault(token, node.release), node.release)
         return token
@@ -101,7 +110,7 @@ class RolloutCase(FlavourCase):
     def fetch(self, node, path):
         """The answer, after redirects: those stay within a release."""
         for _ in range(3):
-            response = client.get(node.port, path)
+            response = self.get(node, path)
             if response.status != 301:
                 return response
             token = response.get("location").split("/")[2]
@@ -250,6 +259,61 @@ class SilentRollback(RolloutCase):
         newest = max(self.handed, key=int)
         wait_until(lambda: all(int(self.token(node)) > int(newest) for node in old),
                    "a token above the silent release's", 60)
+        self.end()
+
+
+class Secure(RolloutCase):
+    """Nodes whose one listener speaks TLS: they find out by themselves, and check certificates."""
+
+    ssl = ", ssl: {certificate-file: %s, key-file: %s}"
+
+    def setUp(self):
+        super().setUp()
+        self.certificate = harness.Certificate(self.scratch)
+        self.ssl = self.ssl % (self.certificate.cert, self.certificate.key)
+        self.options = "  peers-ca-file: " + self.certificate.cert
+
+    def get(self, node, path):
+        return client.get(node.port, path, client.tls_context(self.certificate.cert))
+
+    def test_releases_of_others_come_over_tls(self):
+        self.start("a")
+        self.start("b")
+        self.check()
+        self.assertRegex("\n".join(self.redis("ZRANGE", "{shop}:breaker:info", "0", "-1")),
+                         " https://127.0.0.1:%d " % self.nodes[0].port)
+        self.end()
+
+
+class OverIPv6(RolloutCase):
+    host = '"::1"'
+
+    def setUp(self):
+        super().setUp()
+        # Redis has both addresses; the tests' own commands go the other way
+        self.redis.kill()
+        self.redis.args = ("--bind", "127.0.0.1", "::1")
+        self.redis.start()
+
+    def redis_address(self):
+        return "[::1]:%d" % self.redis.port
+
+    def get(self, node, path):
+        connection = http.client.HTTPConnection("::1", node.port, timeout=harness.DEADLINE_S)
+        try:
+            connection.request("GET", path)
+            response = connection.getresponse()
+            headers = [(name.lower(), value) for name, value in response.getheaders()]
+            return client.Response(response.status, headers, response.read())
+        finally:
+            connection.close()
+
+    def test_the_address_is_that_of_the_connection_to_redis(self):
+        self.start("a")
+        self.start("b")
+        self.check()
+        self.assertRegex("\n".join(self.redis("ZRANGE", "{shop}:breaker:info", "0", "-1")),
+                         r" \[::1\]:%d " % self.nodes[0].port)
         self.end()
 
 
