@@ -66,7 +66,7 @@ class Audience:
             return {via: dict(counts) for via, counts in self._counts.items()}
 
     def seen(self) -> list[dict]:
-        """Every failure and wrong answer so far."""
+        """Every failure, and wrong or late answer so far."""
         with self._lock:
             return list(self._events)
 
@@ -88,9 +88,11 @@ class Audience:
             raise Failure(f"the crowd ended with {status}")
         for via, figures in self._figures.items():
             events = [event for event in self._events if event["via"] == via]
-            told = Counter(self._timeline.explain(event) for event in events)
+            lost = [event for event in events if event["event"] != "late"]
+            told = Counter(self._timeline.explain(event) for event in lost)
             figures["explained"] = dict(told.most_common())
-            figures["examples"] = events[:EXAMPLES]
+            figures["examples"] = lost[:EXAMPLES]
+            figures["late_examples"] = [e for e in events if e["event"] == "late"][:EXAMPLES]
         return self._figures
 
     def close(self) -> None:

@@ -72,7 +72,9 @@ class _Bytes:
     def __init__(self) -> None:
         self.bytes = 0
 
-    def answered(self, path: str, wire_bytes: int, hops: int, seconds: float) -> None:
+    def answered(
+        self, path: str, wire_bytes: int, hops: int, seconds: float, server: str
+    ) -> None:
         self.bytes += wire_bytes
 
     def failed(self, path: str, what: str, server: str, page: int) -> None:

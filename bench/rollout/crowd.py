@@ -47,13 +47,17 @@ class Figures:
     counts: Counts = field(default_factory=Counts)
     took_ms: array = field(default_factory=lambda: array("f"))
 
-    def answered(self, path: str, wire_bytes: int, hops: int, seconds: float) -> None:
+    def answered(
+        self, path: str, wire_bytes: int, hops: int, seconds: float, server: str
+    ) -> None:
         self.counts.bytes += wire_bytes
         self.counts.hops += hops
         if path:
             self.counts.assets += 1
             self.took_ms.append(seconds * 1000)
-            self.counts.late += seconds > LATE_S
+            if seconds > LATE_S:
+                self.counts.late += 1
+                self._tell("late", path, f"after {seconds:.1f} s", server, -1)
 
     def failed(self, path: str, what: str, server: str, page: int) -> None:
         if path:

@@ -7,6 +7,7 @@ see the same deploys.
 
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -224,6 +225,13 @@ class Fleet:
     def is_whole(self) -> bool:
         """Whether every node is ready."""
         return all(answers(node.url + node.health) for node in self.nodes)
+
+    def copy_logs(self, directory: Path) -> None:
+        """What nodes and balancer said."""
+        directory.mkdir(parents=True, exist_ok=True)
+        for log in [*self.directory.glob("*/output.log"), self.directory / "haproxy.log"]:
+            name = log.name if log.parent == self.directory else f"{log.parent.name}.log"
+            shutil.copy(log, directory / name)
 
     def close(self) -> None:
         if self._haproxy is not None:

@@ -75,14 +75,17 @@ def scale_of(arguments: argparse.Namespace) -> course.Scale:
     return scale.faster(arguments.faster)
 
 
-def measure(mode: Mode, program: Path, scale: course.Scale) -> dict:
+def measure(mode: Mode, program: Path, scale: course.Scale, logs: Path) -> dict:
     print(f"({mode.letter}) {mode.title}", flush=True)
     with Fleet(mode, program) as fleet:
         outcome = course.run(fleet, scale, tell)
+        fleet.copy_logs(logs / mode.letter)
     return {"letter": mode.letter, "title": mode.title, **asdict(outcome)}
 
 
-def measure_with_faults(mode: Mode, program: Path, scale: course.Scale, seed: int) -> dict:
+def measure_with_faults(
+    mode: Mode, program: Path, scale: course.Scale, logs: Path, seed: int
+) -> dict:
     """Root has nodes in network namespaces, between which packets can be dropped."""
     is_root = os.getuid() == 0
     if not is_root:
@@ -92,6 +95,7 @@ def measure_with_faults(mode: Mode, program: Path, scale: course.Scale, seed: in
     try:
         with Fleet(mode, program, network, has_small_archives=is_root) as fleet:
             outcome = course.run(fleet, scale, tell, Faults(fleet, seed))
+            fleet.copy_logs(logs / "faults")
     finally:
         network.close()
     title = f"{mode.title}, a fault every second"
@@ -115,9 +119,9 @@ def main() -> int:
         if arguments.faults:
             seed = int(time.time()) if arguments.seed is None else arguments.seed
             held = next(mode for mode in MODES if mode.is_held)
-            modes = [measure_with_faults(held, program, scale, seed)]
+            modes = [measure_with_faults(held, program, scale, directory, seed)]
         else:
-            modes = [measure(mode, program, scale) for mode in chosen]
+            modes = [measure(mode, program, scale, directory) for mode in chosen]
     except Failure as failure:
         print(f"rollout: {failure}", file=sys.stderr)
         return 1

@@ -30,7 +30,9 @@ HOPS = 5
 class Observer(Protocol):
     """Who counts. `path` is that below the prefix, empty for the page."""
 
-    def answered(self, path: str, wire_bytes: int, hops: int, seconds: float) -> None: ...
+    def answered(
+        self, path: str, wire_bytes: int, hops: int, seconds: float, server: str
+    ) -> None: ...
 
     def failed(self, path: str, what: str, server: str, page: int) -> None: ...
 
@@ -130,7 +132,7 @@ class Visit:
             self._fail("", "a page of nobody's", answer)
             return
         self._page = release(int(found[1]), self._is_hashed)
-        self._observer.answered("", answer.wire_bytes, hops, seconds)
+        self._observer.answered("", answer.wire_bytes, hops, seconds, _server(answer))
         references = [text.decode() for text in PAGE_REFERENCES.findall(answer.body)]
         await self._load_all([urljoin(url, text) for text in references])
 
@@ -153,7 +155,7 @@ class Visit:
         answer, final_url, hops, seconds = await self._fetch(url, path)
         if answer is None:
             return False
-        self._observer.answered(path, answer.wire_bytes, hops, seconds)
+        self._observer.answered(path, answer.wire_bytes, hops, seconds, _server(answer))
         assert self._page is not None
         expected = self._page.files.get(path)
         if answer.body == expected:
