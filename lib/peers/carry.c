@@ -34,10 +34,16 @@ static void notice(breaker__peers_t *peers, const breaker__known_t *peer, uint32
     peers->callbacks.on_notice(peers->callbacks.data, line.message);
 }
 
-static void set_aside(breaker__peers_t *peers, breaker__known_t *peer, const char *reason)
+static void set_aside_for(breaker__peers_t *peers, breaker__known_t *peer, uint32_t at_least_ms,
+                          const char *reason)
 {
     if (peer != NULL)
-        notice(peers, peer, breaker__known_aside(peer, uv_now(peers->loop)), reason);
+        notice(peers, peer, breaker__known_aside(peer, at_least_ms, uv_now(peers->loop)), reason);
+}
+
+static void set_aside(breaker__peers_t *peers, breaker__known_t *peer, const char *reason)
+{
+    set_aside_for(peers, peer, BREAKER__PEERS_ASIDE_MIN_MS, reason);
 }
 
 static void finish_nobody(breaker__peers_t *peers, breaker__ask_t *ask, breaker__peers_nobody_t why,
@@ -172,7 +178,9 @@ static unsigned begin_held(breaker__peers_t *peers, breaker__ask_t *ask)
     while (peers->num_held < BREAKER__PEERS_HELD_AT_ONCE && has_slot_for(peers, ask) &&
            ask->num_held_asked < BREAKER__PEERS_HELD_ASKS_MAX &&
            (slot = free_slot(peers)) != NULL &&
-           (peer = breaker__roster_unknown(&peers->roster, uv_now(peers->loop))) != NULL) {
+           (peer = breaker__roster_unknown(&peers->roster,
+                                           ask->kind != BREAKER__ASK_HELD ? &ask->release : NULL,
+                                           uv_now(peers->loop))) != NULL) {
         if (begin(peers, slot, peer, BREAKER_PEER_PREFIX "held", BREAKER__PEERS_HELD_LEN_MAX,
                   false) != 0)
             break;
@@ -411,6 +419,9 @@ static void take_result(breaker__peers_t *peers, const load_t *load,
         return;
     case BREAKER__TRANSFER_NOT_A_MEMBER:
         take_stranger(peers, load->peer);
+        return;
+    case BREAKER__TRANSFER_UNREACHED:
+        set_aside_for(peers, load->peer, BREAKER__PEERS_UNREACHED_MIN_MS, reason);
         return;
     case BREAKER__TRANSFER_BROKEN:
         set_aside(peers, load->peer, reason);

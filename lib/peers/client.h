@@ -12,7 +12,8 @@
  *
  * A peer that breaks a rule (a hash that does not fit, silence, too much, no HTTP, a redirect, an
  * error) is set aside for a second, the next time for two, up to a minute, and the next one is
- * asked. Who merely has not got a thing is not asked for that thing again. Only addresses that
+ * asked; one that cannot be reached for a tenth of a second at first, since it may be starting
+ * anew. Who merely has not got a thing is not asked for that thing again. Only addresses that
  * `breaker__peers_set` named and the reach allows are connected to; the address that counts is the
  * one of the socket, after names were looked up.
  */

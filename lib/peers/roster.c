@@ -51,7 +51,7 @@ static void add(breaker__roster_t *roster, breaker__known_t *peers, size_t *num,
     breaker__known_t *known = find_url(roster->peers, roster->num, url);
     breaker__known_t *peer = peers + (*num)++;
 
-    if (known != NULL) {
+    if (known != NULL && breaker_release_id_equal(&known->told.release, &told->release)) {
         *peer = *known;
         known->held = NULL; /* it has moved */
         known->num_held = 0;
@@ -113,7 +113,10 @@ static rank_t rank_of(const breaker__known_t *peer, const breaker_release_id_t *
     for (size_t i = 0; i != peer->num_held; ++i)
         if (breaker_release_id_equal(&peer->held[i].id, release))
             return peer->held[i].is_complete ? RANK_COMPLETE : RANK_PARTIAL;
-    return RANK_HAS_NOT;
+    /* what it lacks it may be fetching */
+    return peer->held_until_ms - BREAKER__PEERS_HELD_MS + BREAKER__PEERS_HELD_NOT_MS > now_ms
+               ? RANK_HAS_NOT
+               : RANK_UNKNOWN;
 }
 
 static bool is_tried(const breaker__tried_t *tried, uint64_t number)
@@ -212,14 +215,24 @@ breaker__choice_t breaker__roster_choose(breaker__roster_t *roster,
                                                         : BREAKER__CHOICE_NONE;
 }
 
-breaker__known_t *breaker__roster_unknown(breaker__roster_t *roster, uint64_t now_ms)
+static bool is_unknown(const breaker__known_t *peer, const breaker_release_id_t *release,
+                       uint64_t now_ms)
+{
+    if (release == NULL)
+        return peer->held_until_ms <= now_ms;
+    return rank_of(peer, release, now_ms) == RANK_UNKNOWN;
+}
+
+breaker__known_t *breaker__roster_unknown(breaker__roster_t *roster,
+                                          const breaker_release_id_t *release, uint64_t now_ms)
 {
     breaker__known_t *chosen = NULL;
     uint64_t num = 0;
 
     for (size_t i = 0; i != roster->num; ++i) {
         breaker__known_t *peer = roster->peers + i;
-        if (peer->is_asked_held || peer->held_until_ms > now_ms || peer->aside_until_ms > now_ms)
+        if (peer->is_asked_held || peer->aside_until_ms > now_ms ||
+            !is_unknown(peer, release, now_ms))
             continue;
         if (next_random(roster) % ++num == 0)
             chosen = peer;
@@ -251,14 +264,14 @@ void breaker__known_busy(breaker__known_t *peer, uint64_t now_ms)
     peer->busy_until_ms = now_ms + BREAKER__PEERS_BUSY_MS;
 }
 
-uint32_t breaker__known_aside(breaker__known_t *peer, uint64_t now_ms)
+uint32_t breaker__known_aside(breaker__known_t *peer, uint32_t at_least_ms, uint64_t now_ms)
 {
     uint32_t for_ms = peer->aside_ms * 2;
 
     if (peer->aside_until_ms > now_ms)
         return 0;
-    if (for_ms < BREAKER__PEERS_ASIDE_MIN_MS)
-        for_ms = BREAKER__PEERS_ASIDE_MIN_MS;
+    if (for_ms < at_least_ms)
+        for_ms = at_least_ms;
     if (for_ms > BREAKER__PEERS_ASIDE_MAX_MS)
         for_ms = BREAKER__PEERS_ASIDE_MAX_MS;
     peer->aside_ms = for_ms;

@@ -15,11 +15,15 @@
 
 /** how long a peer that broke a rule is not asked, in milliseconds: at first, and at most */
 #define BREAKER__PEERS_ASIDE_MIN_MS 1000
+/** the same at first for one that could not be reached: it may be starting anew */
+#define BREAKER__PEERS_UNREACHED_MIN_MS 100
 #define BREAKER__PEERS_ASIDE_MAX_MS 60000
 /** how long a peer that had too much to do (503) is not asked, in milliseconds */
 #define BREAKER__PEERS_BUSY_MS 50
-/** how long a peer's list of what it holds is believed, in milliseconds */
+/** how long a peer's list of what it holds is believed, in milliseconds, and that nothing else is
+ * held */
 #define BREAKER__PEERS_HELD_MS 10000
+#define BREAKER__PEERS_HELD_NOT_MS 1000
 /** how long a peer that answered is preferred, because a connection to it is likely open still */
 #define BREAKER__PEERS_WARM_MS 2000
 /** the most peers that one ask remembers as asked in vain */
@@ -61,9 +65,10 @@ typedef struct st_breaker__tried_t {
 void breaker__roster_dispose(breaker__roster_t *roster);
 
 /**
- * Replaces the list; what is known of an address stays. Left out are `own_address`, which may be
- * NULL, addresses that are none, and second mentions. Fails with BREAKER_ERR_NO_MEMORY, and the
- * list is as before.
+ * Replaces the list; what is known of an address stays, unless it serves another release than
+ * before: then it is another process, of which nothing is known. Left out are `own_address`, which
+ * may be NULL, addresses that are none, and second mentions. Fails with BREAKER_ERR_NO_MEMORY, and
+ * the list is as before.
  */
 int breaker__roster_set(breaker__roster_t *roster, const char *own_address,
                         const breaker_peer_t *list, size_t num);
@@ -96,8 +101,12 @@ breaker__choice_t breaker__roster_choose(breaker__roster_t *roster,
                                          const breaker__tried_t *tried, uint64_t now_ms,
                                          breaker__known_t **ret_peer, uint64_t *ret_at_ms);
 
-/** A peer of which it is not known what it holds, that may be asked, or NULL. At random. */
-breaker__known_t *breaker__roster_unknown(breaker__roster_t *roster, uint64_t now_ms);
+/**
+ * A peer that may be asked and of which it is not known whether it holds a release, or what it
+ * holds where that is NULL; NULL when there is none. At random.
+ */
+breaker__known_t *breaker__roster_unknown(breaker__roster_t *roster,
+                                          const breaker_release_id_t *release, uint64_t now_ms);
 
 /** Remembers that a peer was asked in vain; the oldest one is forgotten when there are too many. */
 void breaker__tried_add(breaker__tried_t *tried, const breaker__known_t *peer);
@@ -107,10 +116,11 @@ void breaker__known_answered(breaker__known_t *peer, uint64_t now_ms);
 /** It has too much to do. */
 void breaker__known_busy(breaker__known_t *peer, uint64_t now_ms);
 /**
- * It broke a rule: it is not asked for a while, twice as long as the last time. Returns for how
+ * It broke a rule or could not be reached: it is not asked for a while, twice as long as the last
+ * time, `at_least_ms` at first. Returns for how
  * long, in milliseconds; 0 when it is set aside already, for another attempt of the same time.
  */
-uint32_t breaker__known_aside(breaker__known_t *peer, uint64_t now_ms);
+uint32_t breaker__known_aside(breaker__known_t *peer, uint32_t at_least_ms, uint64_t now_ms);
 /** It said what it holds; copied. Out of memory it is as if it held nothing. */
 void breaker__known_holds(breaker__known_t *peer, const breaker__peers_held_t *list, size_t num,
                           uint64_t now_ms);

@@ -298,6 +298,12 @@ static breaker__transfer_result_t by_status(breaker__transfer_t *transfer)
     return BREAKER__TRANSFER_BODY;
 }
 
+static bool is_lost_connection(CURLcode result)
+{
+    return result == CURLE_COULDNT_CONNECT || result == CURLE_GOT_NOTHING ||
+           result == CURLE_SEND_ERROR || result == CURLE_RECV_ERROR || result == CURLE_PARTIAL_FILE;
+}
+
 breaker__transfer_result_t breaker__transfer_end(breaker__transfer_t *transfer, CURLcode result)
 {
     assert(transfer->is_running);
@@ -306,8 +312,9 @@ breaker__transfer_result_t breaker__transfer_end(breaker__transfer_t *transfer, 
         return broken(transfer, transfer->broken_rule);
     if (result == CURLE_OK || transfer->unwanted_len > BREAKER__TRANSFER_UNWANTED_MAX)
         return by_status(transfer);
-    return broken(transfer, transfer->curl_reason[0] != '\0' ? transfer->curl_reason
-                                                             : curl_easy_strerror(result));
+    broken(transfer,
+           transfer->curl_reason[0] != '\0' ? transfer->curl_reason : curl_easy_strerror(result));
+    return is_lost_connection(result) ? BREAKER__TRANSFER_UNREACHED : BREAKER__TRANSFER_BROKEN;
 }
 
 void breaker__transfer_abort(breaker__transfer_t *transfer)

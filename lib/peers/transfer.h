@@ -27,6 +27,8 @@ typedef enum en_breaker__transfer_result_t {
     BREAKER__TRANSFER_BUSY,
     /** an answer of somebody who does not know us */
     BREAKER__TRANSFER_NOT_A_MEMBER,
+    /** it could not be connected to, or its connection broke: it may be gone, or start anew */
+    BREAKER__TRANSFER_UNREACHED,
     /** no answer, or one that breaks a rule; `reason` says which */
     BREAKER__TRANSFER_BROKEN,
 } breaker__transfer_result_t;
