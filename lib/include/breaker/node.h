@@ -254,8 +254,9 @@ BREAKER_EXPORT breaker_publisher_t *breaker_node_publisher(breaker_node_t *node)
  * `breaker_node_set_freshness`; without that such requests get 503 at once.
  */
 
-/** the most requests of a process that wait for a refresh at the same time */
-#define BREAKER_PARKED_MAX 256
+/** the most requests of a process that wait at the same time, for a refresh, a release or its bytes
+ */
+#define BREAKER_PARKED_MAX 2048
 
 /**
  * Makes the node one of a cluster: loading publishes nothing, `breaker_node_publish` does. Fails
