@@ -181,6 +181,38 @@ static void ask_held(breaker__holding_t *holding)
         holding->held_ask = 0;
 }
 
+static uint64_t hash_text(uint64_t hash, const char *text)
+{
+    for (; *text != '\0'; ++text)
+        hash = (hash ^ (unsigned char)*text) * UINT64_C(0x100000001b3);
+    return hash;
+}
+
+static uint64_t hash_roster(const breaker_peers_t *told)
+{
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+
+    for (size_t i = 0; i != told->num_peers; ++i)
+        hash = hash_text(hash_text(hash, told->peers[i].address), told->peers[i].release.text);
+    return hash;
+}
+
+/* others may have what those before had not */
+static void try_again(breaker__holding_t *holding, const breaker_peers_t *told)
+{
+    uint64_t roster = hash_roster(told), now_ms = breaker__holding_now().mono_ms;
+
+    if (roster == holding->roster)
+        return;
+    holding->roster = roster;
+    for (size_t i = 0; i != holding->catalog.num; ++i) {
+        breaker__tracked_t *known = holding->catalog.list[i];
+        if (known->num_rounds != 0 && known->due_ms > now_ms)
+            known->due_ms = now_ms;
+        known->num_rounds = 0;
+    }
+}
+
 static void take_told(breaker__holding_t *holding, const breaker_peers_t *told)
 {
     holding->is_current = told->is_current;
@@ -194,6 +226,7 @@ static void take_told(breaker__holding_t *holding, const breaker_peers_t *told)
         create_client(holding);
     if (holding->client != NULL)
         set_peers(holding, told);
+    try_again(holding, told);
 }
 
 void breaker__asking_update(breaker__holding_t *holding)
@@ -203,11 +236,11 @@ void breaker__asking_update(breaker__holding_t *holding)
     if (!breaker__asking_has_peers(holding))
         return;
     if (breaker__inbox_take_peers(&holding->inbox, &told)) {
-        holding->was_told = true;
+        ++holding->num_told;
         take_told(holding, &told);
         breaker__peers_told_dispose(&told);
     }
-    if (!holding->was_told)
+    if (holding->num_told == 0)
         breaker__asking_want_peers(holding);
     if (holding->client != NULL)
         ask_held(holding);

@@ -20,6 +20,12 @@ enum {
     RETRY_DOUBLINGS = 10,
     /* one that a request waits for is not asked for more often than that */
     WANTED_EVERY_MS = 50,
+    /* what has just been heard of may be in no peer's word yet: asked for again after so long,
+     * twice that, … and in vain at last after the longest time that the coordinator may be silent
+     */
+    TRY_MIN_MS = 50,
+    TRY_DOUBLINGS = 3,
+    HEARSAY_MS = 5000,
     /* a node more is a ms more over which the asks for a new release are spread, up to this */
     SPREAD_MAX_MS = 5000,
     /* the node may change what it holds while we think; then once more */
@@ -210,6 +216,10 @@ static void time_new(breaker__holding_t *holding, uint64_t mono_ms)
         if (!known->stays || known->is_timed)
             continue;
         known->is_timed = true;
+        known->heard_ms = mono_ms;
+        known->heard_told = holding->num_told;
+        if (!known->is_archived)
+            breaker__asking_want_peers(holding);
         if (breaker_node_readiness(holding->node) != BREAKER_READY)
             continue;
         if (getrandom(&random, sizeof(random), GRND_NONBLOCK) == sizeof(random))
@@ -303,16 +313,43 @@ static uint64_t retry_ms(unsigned num_failures)
     return span_ms < RETRY_MAX_MS ? span_ms : RETRY_MAX_MS;
 }
 
+/*
+ * A node that has just come is in the ledger before it is among the peers, and may not listen yet.
+ * So it is in vain only once peers were told of after the release was heard of, and later than a
+ * request would wait; of one that lives it never is for long.
+ */
+static bool is_hearsay(const breaker__holding_t *holding, const breaker__tracked_t *known,
+                       uint64_t mono_ms)
+{
+    uint64_t age_ms = mono_ms - known->heard_ms;
+
+    assert(known->heard_ms <= mono_ms);
+    if (known->is_alive || age_ms < holding->config->fetch_timeout_ms)
+        return true;
+    return holding->num_told == known->heard_told && age_ms < HEARSAY_MS;
+}
+
 void breaker__held_fail(breaker__holding_t *holding, breaker__tracked_t *known, const char *why)
 {
     breaker_release_id_t shown = breaker_release_id_shorten(&known->about.id);
+    unsigned doublings = known->num_tries < TRY_DOUBLINGS ? known->num_tries : TRY_DOUBLINGS;
 
     assert(known->release == NULL);
     known->failed_ms = breaker__holding_now().mono_ms;
+    if (is_hearsay(holding, known, known->failed_ms)) {
+        if (known->failed_ms - known->heard_ms >= HEARSAY_MS)
+            breaker__holding_say(
+                holding, BREAKER_LOG_WARNING,
+                "trouble=release release=%s reason=\"a live node serves it, but %s\"", shown.text,
+                why);
+        known->due_ms = known->failed_ms + ((uint64_t)TRY_MIN_MS << doublings);
+        ++known->num_tries;
+        return;
+    }
     known->due_ms = known->failed_ms + retry_ms(known->num_failures);
     ++known->num_failures;
     known->is_wanted = false;
-    breaker__holding_say(holding, known->is_alive ? BREAKER_LOG_WARNING : BREAKER_LOG_INFO,
+    breaker__holding_say(holding, BREAKER_LOG_INFO,
                          "event=unavailable release=%s reason=\"%s\" since=%u", shown.text, why,
                          known->num_failures);
 }
@@ -345,7 +382,7 @@ int breaker__held_take(breaker__holding_t *holding, breaker__tracked_t *known,
         breaker__held_fail(holding, known, breaker_err_message(err));
         return err;
     }
-    known->num_failures = 0;
+    known->num_failures = known->num_tries = 0;
     known->is_wanted = false;
     holding->is_uncounted = true;
     breaker__holding_say(holding, BREAKER_LOG_INFO,

@@ -17,7 +17,7 @@
 
 enum {
     /* how often it is looked whether something is due: while something is lacking, and else */
-    BUSY_EVERY_MS = 100,
+    BUSY_EVERY_MS = 50,
     IDLE_EVERY_MS = 2000,
 };
 

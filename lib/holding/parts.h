@@ -79,7 +79,10 @@ struct st_breaker__holding_t {
     bool is_uncounted;
 
     /* what the coordinator told last */
-    bool was_told, is_current;
+    uint64_t num_told;
+    bool is_current;
+    /* of who the peers are and what they serve */
+    uint64_t roster;
     size_t num_peers;
     uint32_t num_nodes;
     uint64_t keys_generation;

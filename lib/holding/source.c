@@ -25,6 +25,8 @@ enum {
     /* the next round after one that left something lacking: after so long, twice that, … */
     ROUND_MIN_MS = 1000,
     ROUND_DOUBLINGS = 6,
+    /* after so many of them the coordinator is not asked for other peers any more */
+    WANTING_ROUNDS = 3,
     /* what requests have brought into memory beyond its limit is at most as much again, and this */
     GRACE_SIZE = 64 << 20,
 };
@@ -455,7 +457,9 @@ static void end_round(breaker__holding_t *holding, breaker__tracked_t *known)
         known->due_ms = breaker__holding_now().mono_ms + ((uint64_t)ROUND_MIN_MS << doublings);
         ++known->num_rounds;
         say_lacking(holding, known, num_lacking);
-        breaker__asking_want_peers(holding);
+        /* whoever comes is told of anyway */
+        if (known->num_rounds <= WANTING_ROUNDS)
+            breaker__asking_want_peers(holding);
     }
     known->num_lacking = known->num_come = 0;
 }

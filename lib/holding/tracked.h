@@ -54,6 +54,10 @@ typedef struct st_breaker__tracked_t {
     bool is_timed;
     /** the ask for its manifest; 0: none */
     uint64_t ask;
+    /** when it was heard of first, and how often the coordinator had told of peers by then */
+    uint64_t heard_ms, heard_told;
+    /** how often its manifest was asked for in vain before that counted */
+    unsigned num_tries;
     /** nobody gave its manifest the last so many times, and last at this moment of due_ms' clock */
     unsigned num_failures;
     uint64_t failed_ms;

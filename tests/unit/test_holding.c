@@ -461,6 +461,31 @@ static void news_of_the_ledger_is_waited_for_before_peers_are_known(void **state
     assert_int_equal(get(world, token), 'r');
 }
 
+/* the node that has it is in the ledger before it is among the peers */
+static void what_peers_of_before_had_not_is_waited_for(void **state)
+{
+    world_t *world = *state;
+    breaker_peer_t nobody = {.address = "127.0.0.1:1"};
+    breaker_peers_t peers = {.num_peers = 1,
+                             .peers = &nobody,
+                             .address = "127.0.0.1:2",
+                             .num_keys = 1,
+                             .is_current = true};
+    breaker_token_t token;
+
+    join(world, 0);
+    nobody.release = own_id(world);
+    assert_int_equal(breaker_node_set_peers(world->node, &peers), 0);
+    token = publish_other(world, other_id().text);
+    /* it is wanted when it is heard of, and again when nobody has it */
+    for (int i = 0; i != 3; ++i)
+        WAIT_UNTIL(breaker_node_wants_peers(world->node));
+    assert_int_equal(get(world, token), 'r');
+    /* they were told of, and nobody has it: in vain */
+    assert_int_equal(breaker_node_set_peers(world->node, &peers), 0);
+    WAIT_UNTIL(get(world, token) == '5');
+}
+
 /* nothing could be checked against it */
 static void a_release_without_a_digest_is_not_waited_for(void **state)
 {
@@ -566,6 +591,7 @@ int main(void)
         TEST(a_node_whose_cluster_has_no_other_release_is_ready_when_told),
         TEST(a_node_waits_for_a_live_release_and_not_for_ever),
         TEST(news_of_the_ledger_is_waited_for_before_peers_are_known),
+        TEST(what_peers_of_before_had_not_is_waited_for),
         TEST(a_release_without_a_digest_is_not_waited_for),
         TEST(keys_are_copied_when_they_are_others),
         TEST(too_many_peers_are_refused),
