@@ -173,14 +173,61 @@ static bool is_alive(const breaker__alive_t *alive, const breaker_release_id_t *
     return false;
 }
 
-static void drop_dead(breaker__members_t *members)
+static size_t drop_address(breaker_peer_t *peers, size_t num, const char *address)
+{
+    size_t left = 0;
+
+    for (size_t i = 0; i != num; ++i)
+        if (strcmp(peers[i].address, address) != 0)
+            peers[left++] = peers[i];
+    return left;
+}
+
+/* another release was heard from the same address later: a node that was restarted with it */
+static bool is_of_a_life_before(const breaker_script_answer_t *answer,
+                                const breaker_script_release_t *release)
+{
+    for (size_t i = 0; i != answer->num_releases; ++i) {
+        const breaker_script_release_t *other = answer->releases + i;
+        if (other->silent_ms < release->silent_ms && strcmp(other->address, release->address) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* the node that is known of a release serves another one by now */
+static bool has_moved(const breaker_script_answer_t *answer, const breaker_peer_t *peer)
+{
+    for (size_t i = 0; i != answer->num_releases; ++i)
+        if (breaker_release_id_equal(&answer->releases[i].id, &peer->release))
+            return strcmp(answer->releases[i].address, peer->address) == 0 &&
+                   is_of_a_life_before(answer, answer->releases + i);
+    return false;
+}
+
+static void drop_dead(breaker__members_t *members, const breaker_script_answer_t *answer)
 {
     size_t num = 0;
 
     for (size_t i = 0; i != members->num_ahead; ++i)
-        if (is_alive(&members->alive, &members->ahead[i].release))
+        if (is_alive(&members->alive, &members->ahead[i].release) &&
+            !has_moved(answer, members->ahead + i))
             members->ahead[num++] = members->ahead[i];
     members->num_ahead = num;
+}
+
+/* what was known of the address before is of another life */
+static void add_ahead(breaker__members_t *members, const breaker_script_release_t *release)
+{
+    breaker_peer_t *peer;
+
+    members->num_ahead = drop_address(members->ahead, members->num_ahead, release->address);
+    members->num_paged = drop_address(members->paged, members->num_paged, release->address);
+    assert(members->num_ahead < BREAKER__ALIVE_MAX);
+    peer = members->ahead + members->num_ahead++;
+    peer->release = release->id;
+    strcpy(peer->address, release->address);
+    members->is_due = true;
 }
 
 static void take_releases(breaker__members_t *members, const breaker_script_answer_t *answer,
@@ -193,18 +240,13 @@ static void take_releases(breaker__members_t *members, const breaker_script_answ
         members->search_after_ms = 0;
     members->has_alive = true;
     members->alive = *alive;
-    drop_dead(members);
+    drop_dead(members, answer);
     for (size_t i = 0; i != answer->num_releases; ++i) {
         const breaker_script_release_t *release = answer->releases + i;
-        breaker_peer_t *peer = members->ahead + members->num_ahead;
-        if (release->address[0] == '\0' || is_own(members, release->address) ||
-            !is_alive(alive, &release->id) || find_ahead(members, &release->id) != NULL)
-            continue;
-        assert(members->num_ahead < BREAKER__ALIVE_MAX);
-        peer->release = release->id;
-        strcpy(peer->address, release->address);
-        ++members->num_ahead;
-        members->is_due = true;
+        if (release->address[0] != '\0' && !is_own(members, release->address) &&
+            is_alive(alive, &release->id) && !is_of_a_life_before(answer, release) &&
+            find_ahead(members, &release->id) == NULL)
+            add_ahead(members, release);
     }
 }
 

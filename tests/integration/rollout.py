@@ -61,11 +61,11 @@ class RolloutCase(FlavourCase):
         # which files a token stands for, of all that were ever handed out
         self.handed = {}
 
-    def start(self, release, *lines, ready=True):
+    def start(self, release, *lines, ready=True, port=None):
         site = self.scratch("site-" + release)
         if not os.path.exists(site):
             self.scratch.tree("site-" + release, files_of(release))
-        port = harness.free_port()
+        port = port or harness.free_port()
         node = Server(self.flavour, expand(CONFIG, port=port, site=quoted(site),
                                            redis=self.redis_address(), host=self.host, ssl=self.ssl,
                                            dead_after=self.dead_after, options=self.options,
@@ -147,6 +147,17 @@ class Deploys(RolloutCase):
             self.check()
             self.stop(node)
             self.check()
+        self.end()
+
+    def test_a_rolling_restart_at_the_same_addresses(self):
+        self.deploy("a", 2)
+        self.check()
+        for release in ("b", "c"):
+            for node in list(self.nodes):
+                self.stop(node)
+                self.check()
+                self.start(release, port=node.port)
+                self.check()
         self.end()
 
     def test_an_abandoned_canary(self):

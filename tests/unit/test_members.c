@@ -248,6 +248,34 @@ static void a_node_of_a_new_release_is_told_of_by_the_polls_alone(void **state)
     assert_false(is_told_of("h:21"));
 }
 
+static void a_restart_with_another_release_is_not_two_nodes(void **state)
+{
+    (void)state;
+    begin();
+    add_release("r1", "h:10");
+    poll(3, 0);
+    assert_true(is_told_of("h:10"));
+    /* the same address serves another release, and the one before is not silent for long yet */
+    answer.releases[0].silent_ms = 150;
+    add_release("r2", "h:10");
+    for (int i = 0; i != 3; ++i) {
+        unsigned num_of_it = 0;
+        poll(3, 0);
+        for (size_t j = 0; j != node.told.num_peers; ++j)
+            if (strcmp(node.peers[j].address, "h:10") == 0) {
+                ++num_of_it;
+                assert_string_equal(node.peers[j].release.text, "r2");
+            }
+        assert_int_equal(num_of_it, 1);
+        answer.releases[0].silent_ms += 200;
+    }
+    /* another node of the release before is heard */
+    answer.releases[0].silent_ms = 0;
+    strcpy(answer.releases[0].address, "h:11");
+    poll(3, 0);
+    assert_true(is_told_of("h:11"));
+}
+
 static void a_search_ends_and_the_next_ones_are_rarer(void **state)
 {
     unsigned num_pages = 0;
@@ -427,6 +455,7 @@ int main(void)
         cmocka_unit_test_setup(the_first_question_brings_keys_and_nodes, setup),
         cmocka_unit_test_setup(where_nothing_is_lacking_only_the_keys_are_asked_for, setup),
         cmocka_unit_test_setup(a_node_of_a_new_release_is_told_of_by_the_polls_alone, setup),
+        cmocka_unit_test_setup(a_restart_with_another_release_is_not_two_nodes, setup),
         cmocka_unit_test_setup(a_search_ends_and_the_next_ones_are_rarer, setup),
         cmocka_unit_test_setup(pages_are_a_second_apart, setup),
         cmocka_unit_test_setup(a_search_from_the_middle_goes_round, setup),
