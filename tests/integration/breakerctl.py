@@ -299,7 +299,7 @@ class Trouble(CtlCase):
                 strings(releases) + strings(nodes) + b"$%d\r\n%s\r\n" % (len(next_id), next_id))
 
     def test_answers_that_the_script_does_not_give(self):
-        entry, release, node = b"1 000 r1 - - 0", b"r1 0 30000", b"1 a r1 - 000 1"
+        entry, release, node = b"1 000 r1 - - 0", b"r1 0 30000 -", b"1 a r1 - 000 1"
         good = self.make_answer([entry], [release], [node])
         status, stdout, stderr = self.answer(good)
         self.assertEqual((status, stderr), (OK, ""))
@@ -329,7 +329,7 @@ class Trouble(CtlCase):
             [b"1000 000000001000 r1 - - 0", b"2000 v2 " + one + b" join - 2500",
              b"3000 v2.3000 " + other + b" conflict " + one + b" 3000",
              b"4000 v4 r1 silence " + other + b" 4000"],
-            [b"r1 0 30000", one + b" 40000 10000", b"r5 100 0"],
+            [b"r1 0 30000 h:1", one + b" 40000 10000 -", b"r5 100 0 -"],
             [b"60000 e9dda1dd814aba39 r1 10.0.0.7:8080 v4 5000",
              b"99900 a40b0749e03a6214 r1 - 000000001000 6000",
              b"99800 b40b0749e03a6214 r1 - v4 0",
