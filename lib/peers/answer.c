@@ -86,7 +86,7 @@ static breaker_snapshot_t *take_snapshot(breaker_node_t *node)
     return snapshot;
 }
 
-static void list(breaker__peers_held_t *dst, const breaker_release_t *release)
+static void list(breaker__peers_held_t *dst, breaker_release_t *release)
 {
     dst->id = *breaker_release_id(release);
     dst->is_complete = breaker__release_is_complete(release);

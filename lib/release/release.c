@@ -285,15 +285,27 @@ void breaker__release_each_blob(const breaker_release_t *release,
     }
 }
 
-bool breaker__release_is_complete(const breaker_release_t *release)
+static bool is_here(const breaker_store_t *store, size_t at)
 {
-    for (size_t i = 0; i != release->num_stores; ++i) {
-        const breaker_store_t *store = release->stores[i];
+    return breaker__blob_state(breaker__asset_blob(store->entries[at].asset)) == BREAKER__BLOB_HERE;
+}
 
-        for (size_t at = 0; store != NULL && at != store->num; ++at)
-            if (breaker__blob_state(breaker__asset_blob(store->entries[at].asset)) !=
-                BREAKER__BLOB_HERE)
-                return false;
+bool breaker__release_is_complete(breaker_release_t *release)
+{
+    size_t before = 0, seen = atomic_load_explicit(&release->num_seen_here, memory_order_acquire);
+    bool is_complete = true;
+
+    for (size_t i = 0; is_complete && i != release->num_stores; ++i) {
+        const breaker_store_t *store = release->stores[i];
+        if (store == NULL)
+            continue;
+        while (seen - before < store->num && is_here(store, seen - before))
+            ++seen;
+        is_complete = seen - before >= store->num;
+        before += store->num;
+        assert(!is_complete || seen >= before);
     }
-    return true;
+    /* another thread may have seen more: then it is looked at once more */
+    atomic_store_explicit(&release->num_seen_here, seen, memory_order_release);
+    return is_complete;
 }

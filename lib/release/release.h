@@ -20,6 +20,9 @@ struct st_breaker_release_t {
     /** owned: of a held release, those that answer otherwise than the node's views; else NULL */
     breaker_view_t **views;
     size_t num_views;
+    /** of its files, those of all stores in a row, so many from the first on are known to be HERE
+     */
+    atomic_size_t num_seen_here;
 };
 
 /**
@@ -98,8 +101,11 @@ int breaker__release_hold(const breaker__hold_config_t *config, breaker_release_
  */
 void breaker__release_each_blob(const breaker_release_t *release,
                                 void (*on_blob)(void *data, breaker__blob_t *blob), void *data);
-/** Tells whether every blob is HERE, looking at each until one is not. Any thread. */
-bool breaker__release_is_complete(const breaker_release_t *release);
+/**
+ * Tells whether every blob is HERE. What is HERE stays, so each is looked at until it is, and then
+ * never again: a thread that serves may ask as often as it is asked. Any thread.
+ */
+bool breaker__release_is_complete(breaker_release_t *release);
 /** The table that its blobs are in. Borrowed: the release keeps it. */
 breaker__blobs_t *breaker__release_blobs(const breaker_release_t *release);
 /**

@@ -257,6 +257,32 @@ static void views_that_only_one_side_has_are_passed_on_or_have_no_store(void **s
     assert_memory_equal(held_identity(world->held, 1, "a.css")->base, "body{}", 6);
 }
 
+/* a server's thread is asked by peers, and a release may have 100,000 files */
+static void what_was_found_here_is_not_looked_at_again(void **state)
+{
+    world_t *world = *state;
+    const breaker_view_t *theirs[2], *ours[2];
+    scratch_t other;
+
+    scratch_create(&other);
+    scratch_text(&world->scratch, "a.css", "body{}");
+    scratch_text(&other, "b.css", "b{}");
+    scratch_text(&other, "c.css", "i{}");
+    theirs[0] = add_view(world, 0, config_of("{breaker}/first", world->scratch.path));
+    theirs[1] = add_view(world, 1, config_of("{breaker}/second", other.path));
+    ours[0] = add_view(world, 0, config_of("{breaker}/first", "/"));
+    ours[1] = add_view(world, 1, config_of("{breaker}/second", "/"));
+    load(world, theirs, 2);
+    hold(world, ours, 2);
+    assert_false(breaker__release_is_complete(world->held));
+    assert_int_equal(world->held->num_seen_here, 0);
+    held_fill(world->held, world->theirs);
+    assert_true(breaker__release_is_complete(world->held));
+    assert_int_equal(world->held->num_seen_here, 3);
+    assert_true(breaker__release_is_complete(world->held));
+    scratch_remove(&other);
+}
+
 /* ---- beside the own release ---- */
 
 static void what_the_node_has_is_here_at_once_and_shared(void **state)
@@ -546,6 +572,7 @@ int main(void)
         CASE(a_view_that_the_node_has_otherwise_answers_as_the_manifest_says),
         CASE(an_index_of_its_own_is_another_view),
         CASE(views_that_only_one_side_has_are_passed_on_or_have_no_store),
+        CASE(what_was_found_here_is_not_looked_at_again),
         CASE(what_the_node_has_is_here_at_once_and_shared),
         CASE(encodings_are_made_once_and_of_what_is_here),
         CASE(an_asset_that_comes_later_has_the_encodings_that_there_are),
