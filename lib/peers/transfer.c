@@ -111,16 +111,20 @@ static size_t on_body(char *base, size_t size, size_t num, void *data)
     return len;
 }
 
-/* The address that counts is this one: names were looked up, whatever Redis said. */
+/*
+ * The address that counts is this one: names were looked up, whatever Redis said. A name may have
+ * others beside it, IPv4 beside IPv6, which libcurl tries then.
+ */
 static curl_socket_t on_open_socket(void *data, curlsocktype purpose, struct curl_sockaddr *address)
 {
     breaker__transfer_t *transfer = data;
 
     if (purpose != CURLSOCKTYPE_IPCXN || !breaker__reach_allows(transfer->reach, &address->addr)) {
-        break_off(transfer, "its address is none that may be asked");
+        transfer->was_refused = true;
         return CURL_SOCKET_BAD;
     }
     hear(transfer);
+    transfer->was_opened = true;
     return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
@@ -240,7 +244,7 @@ static void forget_last(breaker__transfer_t *transfer)
     drop_body(transfer);
     transfer->num_headers = 0;
     transfer->headers_len = transfer->unwanted_len = 0;
-    transfer->is_member = false;
+    transfer->is_member = transfer->was_refused = transfer->was_opened = false;
     transfer->broken_rule = NULL;
     transfer->curl_reason[0] = transfer->reason[0] = '\0';
 }
@@ -312,6 +316,8 @@ breaker__transfer_result_t breaker__transfer_end(breaker__transfer_t *transfer, 
         return broken(transfer, transfer->broken_rule);
     if (result == CURLE_OK || transfer->unwanted_len > BREAKER__TRANSFER_UNWANTED_MAX)
         return by_status(transfer);
+    if (transfer->was_refused && !transfer->was_opened)
+        return broken(transfer, "its address is none that may be asked");
     broken(transfer,
            transfer->curl_reason[0] != '\0' ? transfer->curl_reason : curl_easy_strerror(result));
     return is_lost_connection(result) ? BREAKER__TRANSFER_UNREACHED : BREAKER__TRANSFER_BROKEN;

@@ -54,7 +54,8 @@ typedef struct st_breaker__transfer_t {
     size_t capacity, headers_len, unwanted_len;
     unsigned num_headers;
     bool is_running, is_member, is_exact;
-    const char *broken_rule; /* static text, or NULL */
+    bool was_refused, was_opened; /* an address of the peer's, by the reach */
+    const char *broken_rule;      /* static text, or NULL */
     char curl_reason[CURL_ERROR_SIZE];
 } breaker__transfer_t;
 

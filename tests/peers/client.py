@@ -181,6 +181,13 @@ class Client(PeersTest):
             probe.know((node.address, RELEASE), own=own)
             self.assertEqual(probe.blob(BODY, RELEASE)[0], "blob")
 
+    def test_a_name_with_several_addresses_is_asked_at_the_one_that_may_be(self):
+        node = self.node([BODY])
+        probe = self.probe("-c", "127.0.0.1")
+        probe.know(("two.test:%d" % node.port, RELEASE), own="10.0.0.7:80")
+        self.assertEqual(probe.blob(BODY, RELEASE)[0], "blob")
+        self.assertEqual(probe.notices, [])
+
     def test_texts_that_are_no_addresses_are_left_out(self):
         node = self.node([BODY])
         bad = ["", "127.0.0.1", ":80", "127.0.0.1:0", "127.0.0.1:65536", "a@127.0.0.1:80",
