@@ -8,6 +8,7 @@
 #include <string.h>
 #include "answer/static.h"
 #include "fastpath/routes.h"
+#include "peers/peers.h"
 
 typedef struct st_route_t {
     h2o_iovec_t path; /* borrowed: the configuration's */
@@ -21,6 +22,12 @@ struct st_breaker__routes_t {
     size_t num;
     route_t entries[];
 };
+
+/* no request that is plain is for it: its paths have a name that begins with a dot (plain.c) */
+static bool is_passed_over(const h2o_handler_t *handler)
+{
+    return breaker__is_peers(handler);
+}
 
 /* a path whose answers nothing but its handlers changes or hears of */
 static bool is_bare(const h2o_pathconf_t *path)
@@ -37,9 +44,14 @@ static void init_route(route_t *route, h2o_context_t *ctx, const h2o_pathconf_t 
     if (num == 0 || !is_bare(path))
         return;
     route->stages = h2o_mem_alloc(sizeof(route->stages[0]) * num);
-    for (size_t i = 0; i != num && breaker__is_static(path->handlers.entries[i]); ++i)
-        route->stages[route->num_stages++] =
-            h2o_context_get_handler_context(ctx, path->handlers.entries[i]);
+    for (size_t i = 0; i != num; ++i) {
+        h2o_handler_t *handler = path->handlers.entries[i];
+        if (is_passed_over(handler))
+            continue;
+        if (!breaker__is_static(handler))
+            return;
+        route->stages[route->num_stages++] = h2o_context_get_handler_context(ctx, handler);
+    }
 }
 
 breaker__routes_t *breaker__routes_create(h2o_context_t *ctx, h2o_hostconf_t *const *hosts)

@@ -15,6 +15,7 @@
 #include <breaker/h2o.h>
 #include <breaker/peer_answer.h>
 #include "answer/static.h"
+#include "peers/peers.h"
 
 enum { PREFIX_LEN = sizeof(BREAKER_PEER_PREFIX) - 1 };
 
@@ -262,6 +263,22 @@ static bool leads_there(const h2o_pathconf_t *pathconf)
     return len == 0 || memcmp(pathconf->path.base, BREAKER_PEER_PREFIX, len) == 0;
 }
 
+bool breaker__is_peers(const h2o_handler_t *handler)
+{
+    return handler->on_req == on_req;
+}
+
+/* In front of views, too: one whose name begins with the token has our paths among its own. */
+static void move_to_front(h2o_pathconf_t *pathconf)
+{
+    size_t last = pathconf->handlers.size - 1;
+    h2o_handler_t **entries = pathconf->handlers.entries, *moved = entries[last];
+
+    assert(breaker__is_peers(moved));
+    memmove(entries + 1, entries, last * sizeof(entries[0]));
+    entries[0] = moved;
+}
+
 static void add_handler(h2o_pathconf_t *pathconf, desk_t *desk)
 {
     peers_handler_t *self;
@@ -275,7 +292,7 @@ static void add_handler(h2o_pathconf_t *pathconf, desk_t *desk)
     self->super.on_req = on_req;
     self->desk = desk;
     ++desk->num_handlers;
-    breaker__handler_to_front(pathconf);
+    move_to_front(pathconf);
 }
 
 int breaker_h2o_peers_register(h2o_globalconf_t *globalconf, breaker_node_t *node)

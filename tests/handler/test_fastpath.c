@@ -538,6 +538,25 @@ static void what_is_behind_filters_loggers_and_hosts_is_libh2os(void **state)
     }
 }
 
+static void a_server_that_answers_its_peers_is_no_slower(void **state)
+{
+    fixture_t *fixture = prepare();
+    int fd;
+    (void)state;
+
+    assert_int_equal(breaker_h2o_peers_register(&fixture->server.config, fixture->node), 0);
+    start(fixture);
+    fd = dial(fixture);
+    say(fd, ASSET);
+    expect(fixture, fd, "HTTP/1.1 200 OK", CSS);
+    assert_false(libh2o_has_connections(fixture));
+    say(fd, GET("/.well-known/h2o-breaker/held"));
+    expect(fixture, fd, "HTTP/1.1 200 OK", "page");
+    assert_true(libh2o_has_connections(fixture));
+    hang_up(fixture, fd);
+    end_of(fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -559,6 +578,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(at_the_end_idle_connections_end_and_requests_are_answered,
                                         setup, teardown),
         cmocka_unit_test(what_is_behind_filters_loggers_and_hosts_is_libh2os),
+        cmocka_unit_test(a_server_that_answers_its_peers_is_no_slower),
     };
     /* as every server on libh2o does */
     signal(SIGPIPE, SIG_IGN);

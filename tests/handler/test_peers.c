@@ -21,6 +21,7 @@
 enum { NUM_FILES = 1000, DISK_LEN = 200000, MEMORY_LEN = 150000 };
 
 typedef struct st_fixture_t {
+    const char *view_name;
     tree_t tree;
     loopback_server_t server;
     breaker_node_t *node;
@@ -96,7 +97,7 @@ static void configure(fixture_t *fixture)
     breaker_h2o_node_config_init(&node_config, &fixture->server.config);
     assert_int_equal(breaker_node_create(&node_config, &fixture->node), 0);
     breaker_view_config_init(&view_config);
-    view_config.name = "static/{breaker}";
+    view_config.name = fixture->view_name;
     view_config.directory = fixture->tree.path;
     view_config.memory_file_limit = MEMORY_LEN;
     assert_int_equal(breaker_node_add_view(fixture->node, &view_config, &view), 0);
@@ -108,13 +109,14 @@ static void configure(fixture_t *fixture)
     assert_int_equal(breaker_h2o_static_register(fixture->server.path, fixture->node, &view, 1), 0);
 }
 
-static int setup(void **state)
+static int set_up_with(void **state, const char *view_name)
 {
     static fixture_t fixture;
     breaker__peer_keys_t keys = keys_of(0x11);
     breaker_error_t error;
 
     memset(&fixture, 0, sizeof(fixture));
+    fixture.view_name = view_name;
     write_files(&fixture);
     loopback_server_init(&fixture.server);
     configure(&fixture);
@@ -127,6 +129,16 @@ static int setup(void **state)
     loopback_server_start(&fixture.server);
     *state = &fixture;
     return 0;
+}
+
+static int setup(void **state)
+{
+    return set_up_with(state, "static/{breaker}");
+}
+
+static int set_up_at_root(void **state)
+{
+    return set_up_with(state, "{breaker}");
 }
 
 static int teardown(void **state)
@@ -212,6 +224,20 @@ static void a_member_is_told_what_is_held(void **state)
     assert_int_equal(exchange->content_length, strlen(expected));
     assert_int_equal(exchange->body->size, strlen(expected));
     assert_memory_equal(exchange->body->bytes, expected, strlen(expected));
+    loopback_close(exchange);
+}
+
+/* "/.well-known/…" is then a path of the view's, with a token that nobody has minted */
+static void a_member_is_answered_where_a_view_begins_with_the_token(void **state)
+{
+    fixture_t *fixture = *state;
+    loopback_t *exchange = ask(fixture, "held");
+
+    check_member(exchange, 200);
+    loopback_close(exchange);
+    exchange = loopback_open(&fixture->server, "GET", "/v1/empty.txt");
+    loopback_run(exchange);
+    assert_int_equal(exchange->status, 200);
     loopback_close(exchange);
 }
 
@@ -505,6 +531,10 @@ int main(void)
         cmocka_unit_test(keys_change_while_it_runs),
         cmocka_unit_test(a_file_that_changed_is_not_sent),
     };
+    const struct CMUnitTest tests_at_root[] = {
+        cmocka_unit_test(a_member_is_answered_where_a_view_begins_with_the_token),
+    };
+    int num_failed = cmocka_run_group_tests(tests, setup, teardown);
 
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return num_failed + cmocka_run_group_tests(tests_at_root, set_up_at_root, teardown);
 }
