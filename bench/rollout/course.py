@@ -144,9 +144,12 @@ def run(
                 _lose_redis(fleet)
             due_s = max(due_s + scale.cycle_s, time.monotonic())
             audience.check()
+            if faults is not None:
+                faults.check()
             time.sleep(max(0, due_s - time.monotonic()))
         if faults is not None:
             faults.end()
+            faults.check()
         figures = audience.finish()
     finally:
         if faults is not None:

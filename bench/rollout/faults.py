@@ -46,13 +46,16 @@ class Faults:
     def start(self) -> None:
         self._thread.start()
 
+    def check(self) -> None:
+        """Fails when a fault could not be done, or a node did not come back from one."""
+        if self._error is not None:
+            raise self._error
+
     def end(self) -> None:
         """Returns when the last fault is over. May be called again."""
         self._ended.set()
         if self._thread.ident is not None:
             self._thread.join()
-        if self._error is not None:
-            raise self._error
 
     def _run(self) -> None:
         while not self._ended.is_set():
