@@ -196,7 +196,7 @@ void breaker__published_commit(breaker_node_t *node)
     breaker__publisher_publish(node->publisher, published->next);
     breaker__node_note_published(node);
     published->next = NULL;
-    published->num_changes += before != NULL && before != published->next_issue.release;
+    published->num_changes += before != published->next_issue.release;
     replace(published, &published->next_issue, &published->next_held);
     unlock(published);
     if (node->holding != NULL)

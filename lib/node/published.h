@@ -40,7 +40,8 @@ typedef struct st_breaker__published_t {
      */
     breaker__issue_t issue;
     breaker__held_set_t held;
-    /* how often the node itself, by loading other files, has changed what is held */
+    /* how often the own release has become another one, the first one included: what is held beside
+     * it was chosen by the one before */
     uint64_t num_changes;
     /* between `prepare` and `commit`; references are not owned */
     breaker__issue_t next_issue;

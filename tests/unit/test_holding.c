@@ -7,10 +7,14 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 #include <breaker/classify.h>
 #include <breaker/holding.h>
 #include <breaker/node.h>
@@ -27,6 +31,8 @@ typedef struct st_world_t {
     /* of the last change: how many releases were held in it */
     atomic_size_t num_held;
     atomic_uint num_troubles;
+    /* files are sent from where they lie */
+    bool on_disk;
 } world_t;
 
 static uint64_t now_ms(void)
@@ -73,6 +79,8 @@ static void add_view(world_t *world, const char *tree)
     breaker_view_config_init(&config);
     config.name = "static/{breaker}";
     config.directory = path;
+    if (world->on_disk)
+        config.memory_file_limit = 0;
     assert_int_equal(breaker_node_add_view(world->node, &config, &view), 0);
 }
 
@@ -374,21 +382,30 @@ static void a_node_that_does_not_hold_holds_nothing(void **state)
 
 /* ---- peers ---- */
 
-static void join(world_t *world, uint32_t ready_timeout_ms)
+static void join_unpublished(world_t *world, uint32_t ready_timeout_ms)
 {
+    static const char *const loopback = "127.0.0.0/8";
     breaker_holding_config_t config;
-    breaker_release_t *release;
-    breaker_ledger_t ledger;
-    breaker_ledger_entry_t entry = {.order = 2};
 
     make(world, "a");
     config = *breaker_node_holding(world->node);
     config.has_peers = true;
+    config.networks = &loopback;
+    config.num_networks = 1;
     config.ready_timeout_ms = ready_timeout_ms;
     assert_int_equal(breaker_node_set_holding(world->node, &config, NULL), 0);
     assert_int_equal(breaker_node_join(world->node), 0);
     assert_int_equal(breaker_node_load(world->node, NULL), 0);
     assert_int_equal(breaker_node_readiness(world->node), BREAKER_NOT_READY_NO_TOKEN);
+}
+
+static void join(world_t *world, uint32_t ready_timeout_ms)
+{
+    breaker_release_t *release;
+    breaker_ledger_t ledger;
+    breaker_ledger_entry_t entry = {.order = 2};
+
+    join_unpublished(world, ready_timeout_ms);
     release = breaker_node_release(world->node);
     entry.release = *breaker_release_id(release);
     assert_int_equal(breaker_token_parse("t2", 2, &entry.token), 0);
@@ -495,6 +512,21 @@ static void a_release_without_a_digest_is_not_waited_for(void **state)
     assert_int_equal(get(world, publish_other(world, "v2")), '5');
 }
 
+/* the set was chosen beside what the node had until then */
+static void what_was_chosen_before_the_first_publication_is_refused_after_it(void **state)
+{
+    world_t *world = *state;
+    static breaker__held_set_t none, held;
+    breaker__issue_t issue;
+    uint64_t num_changes;
+
+    join_unpublished(world, 0);
+    breaker__published_read(world->node, &issue, &held, &num_changes);
+    breaker__published_drop(&issue, &held);
+    publish_other(world, other_id().text);
+    assert_int_equal(breaker__published_hold(world->node, &none, num_changes), BREAKER_ERR_BUSY);
+}
+
 static void keys_are_copied_when_they_are_others(void **state)
 {
     world_t *world = *state;
@@ -511,6 +543,73 @@ static void keys_are_copied_when_they_are_others(void **state)
     assert_int_equal(keys.keys[0][2], 3);
     assert_int_equal(breaker_node_set_peers(world->node, &peers), 0);
     assert_false(breaker__node_peer_keys(world->node, &generation, &keys));
+}
+
+/* ---- a peer, played ---- */
+
+static int listen_on_loopback(char *dst, size_t size)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof(address);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+    assert_int_not_equal(fd, -1);
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, len), 0);
+    assert_int_equal(listen(fd, 16), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &len), 0);
+    snprintf(dst, size, "127.0.0.1:%u", ntohs(address.sin_port));
+    return fd;
+}
+
+/* answers one request, if there is one, as a peer that holds nothing; whether it was for a blob */
+static bool is_asked_for_blob(int listener)
+{
+    static const char none[] = "HTTP/1.1 200 OK\r\nX-Breaker-Member: 1\r\nConnection: close\r\n"
+                               "Content-Length: 19\r\n\r\nh2o-breaker held 1\n";
+    struct timeval patience = {.tv_sec = 10};
+    char request[2048] = "";
+    int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+
+    if (fd == -1)
+        return false;
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)), 0);
+    assert_true(recv(fd, request, sizeof(request) - 1, 0) >= 0);
+    send(fd, none, sizeof(none) - 1, MSG_NOSIGNAL);
+    close(fd);
+    return strstr(request, "/blob/") != NULL;
+}
+
+static const breaker_asset_t *own_asset(breaker_release_t *own)
+{
+    return breaker_store_find(breaker_release_store(own, 0), "name", 4);
+}
+
+static bool is_absent(breaker_release_t *own)
+{
+    const breaker_variant_t *variant =
+        breaker_asset_variant(own_asset(own), BREAKER_ENCODING_IDENTITY);
+
+    return breaker_variant_probe(variant) == BREAKER_FILE_ABSENT;
+}
+
+static void an_own_file_that_changed_is_asked_of_peers_where_nothing_else_is_held(void **state)
+{
+    world_t *world = *state;
+    breaker_peer_t peer;
+    breaker_peers_t peers = {.num_peers = 1, .peers = &peer, .num_keys = 1, .is_current = true};
+    int listener = listen_on_loopback(peer.address, sizeof(peer.address));
+    breaker_release_t *own;
+
+    world->on_disk = true;
+    join(world, 0);
+    own = breaker_node_release(world->node);
+    peer.release = *breaker_release_id(own);
+    assert_int_equal(breaker_node_set_peers(world->node, &peers), 0);
+    tree_write(&world->tree, "a/name", "b");
+    WAIT_UNTIL(is_absent(own));
+    WAIT_UNTIL((breaker_asset_want(own_asset(own)), is_asked_for_blob(listener)));
+    breaker_release_unref(own);
+    close(listener);
 }
 
 static void too_many_peers_are_refused(void **state)
@@ -593,7 +692,9 @@ int main(void)
         TEST(news_of_the_ledger_is_waited_for_before_peers_are_known),
         TEST(what_peers_of_before_had_not_is_waited_for),
         TEST(a_release_without_a_digest_is_not_waited_for),
+        TEST(what_was_chosen_before_the_first_publication_is_refused_after_it),
         TEST(keys_are_copied_when_they_are_others),
+        TEST(an_own_file_that_changed_is_asked_of_peers_where_nothing_else_is_held),
         TEST(too_many_peers_are_refused),
         TEST(values_out_of_their_bounds_are_refused),
         TEST(nodes_that_share_all_files_hold_nothing),
