@@ -259,21 +259,51 @@ static bool ask_peers(breaker__holding_t *holding, breaker__blob_t *blob,
 
 /* ---- what requests wait for ---- */
 
-/* the release that names it, one that is held; any, where it has just gone */
-static const breaker__tracked_t *find_namer(const breaker__holding_t *holding,
-                                            const breaker__blob_t *blob)
+typedef struct st_search_t {
+    const breaker__blob_t *blob;
+    bool is_found;
+} search_t;
+
+static void compare(void *data, breaker__blob_t *blob)
+{
+    search_t *search = data;
+
+    search->is_found |= blob == search->blob;
+}
+
+static bool names(const breaker__tracked_t *known, const breaker__blob_t *blob)
+{
+    search_t search = {.blob = blob};
+
+    breaker__release_each_blob(known->release, compare, &search);
+    return search.is_found;
+}
+
+/* a release that was complete, the own one as well, may name a file that has changed since */
+static const breaker__tracked_t *find_complete_namer(const breaker__holding_t *holding,
+                                                     const breaker__blob_t *blob)
 {
     const breaker__tracked_t *any = NULL;
 
     for (size_t i = 0; i != holding->catalog.num; ++i) {
         const breaker__tracked_t *known = holding->catalog.list[i];
-        if (known->is_own || known->release == NULL)
+        if (known->release == NULL)
             continue;
-        if (breaker__blob_list_has(&known->missing, blob))
+        if (names(known, blob))
             return known;
         any = known;
     }
     return any;
+}
+
+/* the release that names it; any, where it has just gone */
+static const breaker__tracked_t *find_namer(const breaker__holding_t *holding,
+                                            const breaker__blob_t *blob)
+{
+    for (size_t i = 0; i != holding->catalog.num; ++i)
+        if (breaker__blob_list_has(&holding->catalog.list[i]->missing, blob))
+            return holding->catalog.list[i];
+    return find_complete_namer(holding, blob);
 }
 
 static void say_too_large(breaker__holding_t *holding, breaker__blob_t *blob)
@@ -440,14 +470,27 @@ static void say_lacking(breaker__holding_t *holding, const breaker__tracked_t *k
                          shown.text, num);
 }
 
+/* a request, or another release, has peers asked for a blob that this one lacks as well */
+static bool is_asked_by_others(const breaker__holding_t *holding, const breaker__tracked_t *known)
+{
+    for (size_t i = 0; i != holding->source.num_asks; ++i)
+        if (holding->source.asks[i].known != known &&
+            breaker__blob_list_has(&known->missing, holding->source.asks[i].blob))
+            return true;
+    return false;
+}
+
 static void end_round(breaker__holding_t *holding, breaker__tracked_t *known)
 {
-    size_t num_lacking = known->num_lacking - known->num_come;
+    size_t num_lacking = known->num_lacking - known->num_come, num_left;
     unsigned doublings;
 
     assert(known->num_asked == 0);
     assert(known->num_come <= known->num_lacking);
-    breaker__blob_list_rewind(&known->missing);
+    num_left = breaker__blob_list_rewind(&known->missing);
+    /* what others asked for has come as well */
+    if (num_left < num_lacking)
+        num_lacking = num_left;
     if (num_lacking == 0) {
         breaker__held_complete(holding, known);
         return;
@@ -482,7 +525,7 @@ static bool take_step(breaker__holding_t *holding, breaker__tracked_t *known, ui
     if (!go_on(holding, known, until_ms))
         return known->missing.at != before;
     /* the last answers are still to come */
-    if (known->num_asked != 0)
+    if (known->num_asked != 0 || is_asked_by_others(holding, known))
         return false;
     known->is_searched = true;
     end_round(holding, known);
