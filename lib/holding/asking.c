@@ -8,7 +8,11 @@
 #include "node/node.h"
 #include "peers/client.h"
 
-enum { WANT_EVERY_MS = 200 };
+enum {
+    WANT_EVERY_MS = 200,
+    /* a peer that is far away, or busy, is not silent, however short requests wait */
+    PEER_TIMEOUT_MIN_MS = 1000,
+};
 
 bool breaker__asking_has_peers(const breaker__holding_t *holding)
 {
@@ -111,7 +115,8 @@ static void create_client(breaker__holding_t *holding)
     const breaker__peers_config_t peers = {
         .connections = config->fetch_connections,
         .rate = config->fetch_rate,
-        .timeout_ms = config->fetch_timeout_ms,
+        .timeout_ms = config->fetch_timeout_ms > PEER_TIMEOUT_MIN_MS ? config->fetch_timeout_ms
+                                                                     : PEER_TIMEOUT_MIN_MS,
         .cidrs = config->networks,
         .num_cidrs = config->num_networks,
         .ca_file = config->peers_ca_file,

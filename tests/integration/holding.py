@@ -6,7 +6,10 @@ here is compared with the file that the URL's release has, byte by byte."""
 import os
 import shutil
 import signal
+import socket
 import subprocess
+import threading
+import time
 
 import client
 import cluster
@@ -47,6 +50,36 @@ def files_of(release):
     files["img/large.bin"] = (release.encode() * 64)[:64] * 1000
     files["none"] = b""
     return files
+
+
+class FarAway:
+    """A port from which a server is reached, but every piece takes its time."""
+
+    def __init__(self, delay_s):
+        self.delay_s = delay_s
+        self.server_port = None
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                near = self.listener.accept()[0]
+                far = socket.create_connection(("127.0.0.1", self.server_port))
+            except OSError:
+                return
+            for ends in ((near, far), (far, near)):
+                threading.Thread(target=self.carry, args=ends, daemon=True).start()
+
+    def carry(self, source, sink):
+        try:
+            while piece := source.recv(65536):
+                time.sleep(self.delay_s / 2)
+                sink.sendall(piece)
+            sink.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
 
 
 class HoldingCase(FlavourCase):
@@ -264,6 +297,18 @@ class Clustered(HoldingCase):
         self.assert_held(third, token, "a")
         second.kill()
         self.assert_right(third, token, "a")
+
+    def test_how_long_requests_wait_is_not_how_long_peers_have(self):
+        way = FarAway(0.2)
+        self.addCleanup(way.listener.close)
+        config = CLUSTERED.replace('advertise: "127.0.0.1:@port@"',
+                                   'advertise: "127.0.0.1:%d"' % way.port)
+        first = self.start("a", config=config, redis=self.redis.port)
+        way.server_port = first.port
+        token = self.current(first)
+        second = self.join("b", "breaker.fetch: {timeout: 20ms}")
+        wait_until(lambda: b"event=complete" in second.stderr(), "release a on node b")
+        self.assert_right(second, token, "a")
 
     def test_a_peer_that_is_killed_in_the_middle_costs_no_wrong_byte(self):
         first = self.join("a")
