@@ -9,6 +9,7 @@
  * ask, and its wait has an end: it listens first, and connections wait in the queue meanwhile.
  */
 #include <errno.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -262,17 +263,41 @@ static void on_cluster_ready(void *data)
         h2o_fatal("an eventfd does not count");
 }
 
-/* where peers reach a node that says so by itself: the first port that speaks HTTP to anybody */
-static void set_port(const breaker__listeners_t *listeners, breaker_cluster_config_t *config)
+static bool is_loopback(const struct sockaddr_storage *addr)
 {
-    for (size_t i = 0; i != listeners->size && config->advertise_port == 0; ++i) {
+    if (addr->ss_family == AF_INET6)
+        return IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)(const void *)addr)->sin6_addr);
+    return addr->ss_family == AF_INET &&
+           ntohl(((const struct sockaddr_in *)(const void *)addr)->sin_addr.s_addr) >> 24 == 127;
+}
+
+/* the first one that speaks HTTP to anybody; to this machine only, where there is no other */
+static breaker__listener_t *find_public(const breaker__listeners_t *listeners)
+{
+    breaker__listener_t *local = NULL;
+
+    for (size_t i = 0; i != listeners->size; ++i) {
         breaker__listener_t *listener = listeners->entries[i];
         if (listener->addr.ss_family == AF_UNIX || listener->proxy_protocol)
             continue;
-        config->advertise_port =
-            (uint16_t)h2o_socket_getport((struct sockaddr *)(void *)&listener->addr);
-        config->advertise_tls = listener->certificates != NULL;
+        if (!is_loopback(&listener->addr))
+            return listener;
+        if (local == NULL)
+            local = listener;
     }
+    return local;
+}
+
+/* where peers reach a node that says so by itself */
+static void set_port(const breaker__listeners_t *listeners, breaker_cluster_config_t *config)
+{
+    breaker__listener_t *listener = find_public(listeners);
+
+    if (listener == NULL)
+        return;
+    config->advertise_port =
+        (uint16_t)h2o_socket_getport((struct sockaddr *)(void *)&listener->addr);
+    config->advertise_tls = listener->certificates != NULL;
 }
 
 static int join_cluster(server_t *self)

@@ -310,6 +310,20 @@ class Clustered(HoldingCase):
         wait_until(lambda: b"event=complete" in second.stderr(), "release a on node b")
         self.assert_right(second, token, "a")
 
+    def test_a_port_of_this_machine_only_is_advertised_where_there_is_no_other(self):
+        local, public = harness.free_port(), harness.free_port()
+        config = CLUSTERED.replace('advertise: "127.0.0.1:@port@"', "advertise: auto")
+        for listen, advertised in (
+                ("{host: 127.0.0.1, port: %d}, {host: 0.0.0.0, port: %d}" % (local, public), public),
+                ("{host: 127.0.0.1, port: %d}" % local, local)):
+            self.redis("FLUSHALL")
+            server = self.start("a", config=config.replace(
+                "listen: {host: 127.0.0.1, port: @port@}", "listen: [%s]" % listen),
+                redis=self.redis.port)
+            nodes = str(self.redis("ZRANGE", "{shop}:breaker:nodes", "0", "-1"))
+            self.assertIn("127.0.0.1:%d" % advertised, nodes)
+            server.stop()
+
     def test_a_peer_that_is_killed_in_the_middle_costs_no_wrong_byte(self):
         first = self.join("a")
         token = self.current(first)
