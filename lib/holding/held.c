@@ -394,6 +394,13 @@ int breaker__held_take(breaker__holding_t *holding, breaker__tracked_t *known,
 
 /* ---- from the archive, or from peers ---- */
 
+/* trouble of the system, which says nothing of what lies there */
+static bool is_passing(int err)
+{
+    return err == BREAKER_ERR_IO || err == BREAKER_ERR_NO_MEMORY || err == BREAKER_ERR_BUSY ||
+           err == BREAKER_ERR_CANCELLED;
+}
+
 static void take_archived(breaker__holding_t *holding, breaker__tracked_t *known)
 {
     breaker__manifest_t *manifest = NULL;
@@ -414,9 +421,12 @@ static void take_archived(breaker__holding_t *holding, breaker__tracked_t *known
     if (err == 0)
         err = breaker__held_take(holding, known, manifest, "archive");
     breaker__manifest_free(manifest);
-    /* a later one may be whole again, but not before the next start, or from a peer */
-    if (err != 0)
-        known->is_barred = true;
+    if (err == 0)
+        return;
+    known->failed_ms = breaker__holding_now().mono_ms;
+    /* what is damaged may be whole again, but not before the next start, or from a peer; where
+     * there are peers, they are asked sooner than the disk again */
+    known->is_barred = !is_passing(err) || breaker__asking_has_peers(holding);
 }
 
 static bool is_due(const breaker__holding_t *holding, const breaker__tracked_t *known,
@@ -425,7 +435,7 @@ static bool is_due(const breaker__holding_t *holding, const breaker__tracked_t *
     if (!known->stays || known->release != NULL || known->ask != 0)
         return false;
     if (known->is_archived && !known->is_barred)
-        return true;
+        return known->failed_ms == 0 || mono_ms - known->failed_ms >= RETRY_MIN_MS;
     /* a request asks again and again */
     if (known->is_wanted && mono_ms - known->failed_ms >= WANTED_EVERY_MS)
         return holding->client != NULL;

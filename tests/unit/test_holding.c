@@ -116,6 +116,24 @@ static void load(world_t *world, const char *tree)
     assert_int_equal(breaker_node_load(world->node, NULL), 0);
 }
 
+/* how often the archive's disk refuses a manifest */
+static atomic_int num_refusals;
+
+int __wrap_breaker__archive_manifest(breaker__archive_t *archive, const breaker_release_id_t *id,
+                                     char **ret_text, size_t *ret_len);
+int __real_breaker__archive_manifest(breaker__archive_t *archive, const breaker_release_id_t *id,
+                                     char **ret_text, size_t *ret_len);
+
+int __wrap_breaker__archive_manifest(breaker__archive_t *archive, const breaker_release_id_t *id,
+                                     char **ret_text, size_t *ret_len)
+{
+    if (atomic_load(&num_refusals) > 0) {
+        atomic_fetch_sub(&num_refusals, 1);
+        return BREAKER_ERR_IO;
+    }
+    return __real_breaker__archive_manifest(archive, id, ret_text, ret_len);
+}
+
 static int setup(void **state)
 {
     static world_t world;
@@ -276,6 +294,22 @@ static void other_files_leave_old_urls_their_bytes_over_a_start(void **state)
     WAIT_UNTIL(get(world, token) == 'a');
     assert_int_equal(get(world, take_token(world)), 'b');
     assert_int_equal(num_held(world), 1);
+}
+
+static void a_release_that_a_disk_refuses_for_a_moment_is_read_again(void **state)
+{
+    world_t *world = *state;
+    breaker_release_id_t id;
+    breaker_token_t token;
+
+    load(world, "a");
+    token = take_token(world);
+    id = own_id(world);
+    WAIT_UNTIL(is_archived(world, &id));
+    atomic_store(&num_refusals, 1);
+    load(world, "b");
+    WAIT_UNTIL(get(world, token) == 'a');
+    assert_int_equal(atomic_load(&num_refusals), 0);
 }
 
 static void the_same_files_have_their_token_again(void **state)
@@ -681,6 +715,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(other_files_leave_old_urls_their_bytes_over_a_start),
+        TEST(a_release_that_a_disk_refuses_for_a_moment_is_read_again),
         TEST(the_same_files_have_their_token_again),
         TEST(what_nobody_keeps_is_not_waited_for),
         TEST(without_an_archive_the_node_goes_on),
