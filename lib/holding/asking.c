@@ -215,6 +215,11 @@ static void try_again(breaker__holding_t *holding, const breaker_peers_t *told)
         if (known->num_rounds != 0 && known->due_ms > now_ms)
             known->due_ms = now_ms;
         known->num_rounds = 0;
+        /* and is waited for as if it had just been heard of */
+        if (known->release == NULL && known->is_alive && known->num_failures != 0) {
+            known->num_failures = known->num_tries = 0;
+            known->heard_ms = known->due_ms = now_ms;
+        }
     }
 }
 

@@ -161,6 +161,13 @@ static void give_up(breaker__held_set_t *set, const breaker_release_id_t *id)
     set->given_up[set->num_given_up++] = *id;
 }
 
+/* it lives, but nobody who can be reached has it */
+static bool is_in_vain(const breaker__tracked_t *known)
+{
+    return known->release == NULL && known->num_failures != 0 &&
+           (!known->is_archived || known->is_barred);
+}
+
 /* of the ledger's releases those for which no request needs to wait */
 static void collect_given_up(const breaker__holding_t *holding, const breaker_ledger_t *ledger,
                              breaker__held_set_t *set)
@@ -169,7 +176,7 @@ static void collect_given_up(const breaker__holding_t *holding, const breaker_le
         const breaker_release_id_t *id = &breaker_ledger_at(ledger, i)->release;
         const breaker__tracked_t *known = breaker__catalog_find(&holding->catalog, id);
 
-        if (known == NULL || (!known->stays && !known->is_own))
+        if (known == NULL || (!known->stays && !known->is_own) || is_in_vain(known))
             give_up(set, id);
     }
 }
@@ -316,7 +323,7 @@ static uint64_t retry_ms(unsigned num_failures)
 /*
  * A node that has just come is in the ledger before it is among the peers, and may not listen yet.
  * So it is in vain only once peers were told of after the release was heard of, and later than a
- * request would wait; of one that lives it never is for long.
+ * request would wait; of one that lives after a while as well, since not every node can be reached.
  */
 static bool is_hearsay(const breaker__holding_t *holding, const breaker__tracked_t *known,
                        uint64_t mono_ms)
@@ -324,9 +331,9 @@ static bool is_hearsay(const breaker__holding_t *holding, const breaker__tracked
     uint64_t age_ms = mono_ms - known->heard_ms;
 
     assert(known->heard_ms <= mono_ms);
-    if (known->is_alive || age_ms < holding->config->fetch_timeout_ms)
+    if (age_ms < holding->config->fetch_timeout_ms)
         return true;
-    return holding->num_told == known->heard_told && age_ms < HEARSAY_MS;
+    return (known->is_alive || holding->num_told == known->heard_told) && age_ms < HEARSAY_MS;
 }
 
 void breaker__held_fail(breaker__holding_t *holding, breaker__tracked_t *known, const char *why)
@@ -337,11 +344,6 @@ void breaker__held_fail(breaker__holding_t *holding, breaker__tracked_t *known, 
     assert(known->release == NULL);
     known->failed_ms = breaker__holding_now().mono_ms;
     if (is_hearsay(holding, known, known->failed_ms)) {
-        if (known->failed_ms - known->heard_ms >= HEARSAY_MS)
-            breaker__holding_say(
-                holding, BREAKER_LOG_WARNING,
-                "trouble=release release=%s reason=\"a live node serves it, but %s\"", shown.text,
-                why);
         known->due_ms = known->failed_ms + ((uint64_t)TRY_MIN_MS << doublings);
         ++known->num_tries;
         return;
@@ -349,7 +351,7 @@ void breaker__held_fail(breaker__holding_t *holding, breaker__tracked_t *known, 
     known->due_ms = known->failed_ms + retry_ms(known->num_failures);
     ++known->num_failures;
     known->is_wanted = false;
-    breaker__holding_say(holding, BREAKER_LOG_INFO,
+    breaker__holding_say(holding, known->is_alive ? BREAKER_LOG_WARNING : BREAKER_LOG_INFO,
                          "event=unavailable release=%s reason=\"%s\" since=%u", shown.text, why,
                          known->num_failures);
 }

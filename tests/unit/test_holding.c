@@ -537,6 +537,29 @@ static void what_peers_of_before_had_not_is_waited_for(void **state)
     WAIT_UNTIL(get(world, token) == '5');
 }
 
+/* it advertises nothing, say */
+static void a_live_release_that_nobody_can_give_is_not_waited_for_for_ever(void **state)
+{
+    world_t *world = *state;
+    breaker_peer_t nobody = {.address = "127.0.0.1:1"};
+    breaker_release_id_t other = other_id();
+    breaker_peers_t peers = {.num_peers = 1,
+                             .peers = &nobody,
+                             .num_alive = 1,
+                             .alive = &other,
+                             .address = "127.0.0.1:2",
+                             .num_keys = 1,
+                             .is_current = true};
+    breaker_token_t token;
+
+    join(world, 0);
+    nobody.release = own_id(world);
+    assert_int_equal(breaker_node_set_peers(world->node, &peers), 0);
+    token = publish_other(world, other.text);
+    assert_int_equal(get(world, token), 'r');
+    WAIT_UNTIL(get(world, token) == '5');
+}
+
 /* nothing could be checked against it */
 static void a_release_without_a_digest_is_not_waited_for(void **state)
 {
@@ -726,6 +749,7 @@ int main(void)
         TEST(a_node_waits_for_a_live_release_and_not_for_ever),
         TEST(news_of_the_ledger_is_waited_for_before_peers_are_known),
         TEST(what_peers_of_before_had_not_is_waited_for),
+        TEST(a_live_release_that_nobody_can_give_is_not_waited_for_for_ever),
         TEST(a_release_without_a_digest_is_not_waited_for),
         TEST(what_was_chosen_before_the_first_publication_is_refused_after_it),
         TEST(keys_are_copied_when_they_are_others),
