@@ -157,6 +157,11 @@ static bool answer_by_file(breaker__answer_t *answer, const breaker__fixed_t *fi
         return true;
     case BREAKER_FILE_ABSENT:
         return has_no_body(answer);
+    case BREAKER_FILE_ELSEWHERE:
+        if (has_no_body(answer))
+            return true;
+        breaker__answer_fixed(answer, fixed, BREAKER__STATUS_503, request->is_head);
+        break;
     case BREAKER_FILE_SUSPECT:
         breaker__answer_fixed(answer, fixed, BREAKER__STATUS_503, request->is_head);
         break;

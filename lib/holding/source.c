@@ -306,13 +306,15 @@ static const breaker__tracked_t *find_namer(const breaker__holding_t *holding,
     return find_complete_namer(holding, blob);
 }
 
-static void say_too_large(breaker__holding_t *holding, breaker__blob_t *blob)
+static void leave_elsewhere(breaker__holding_t *holding, breaker__blob_t *blob)
 {
+    if (breaker__blob_state(blob) == BREAKER__BLOB_ELSEWHERE)
+        return;
     breaker__holding_say(holding, BREAKER_LOG_WARNING,
                          "trouble=file-limit bytes=%llu reason=\"a file is not fetched, because it "
                          "is larger than fetch-file-limit\"",
                          (unsigned long long)breaker__blob_len(blob));
-    breaker__blob_set_lost(blob, true);
+    breaker__blob_set_elsewhere(blob);
 }
 
 static void serve(breaker__holding_t *holding, breaker__blob_t *blob)
@@ -336,7 +338,7 @@ static void serve(breaker__holding_t *holding, breaker__blob_t *blob)
         return;
     namer = find_namer(holding, blob);
     if (len > holding->config->fetch_file_limit)
-        say_too_large(holding, blob);
+        leave_elsewhere(holding, blob);
     else if (namer != NULL && has_memory(holding, len, true))
         ask_peers(holding, blob, &namer->about.id, NULL);
 }
@@ -355,7 +357,11 @@ void breaker__source_serve(breaker__holding_t *holding)
 
 /* ---- what the client answers ---- */
 
-/* where memory is full it lies in the archive from then on; a request has it from memory anyway */
+/*
+ * Where memory is full it lies in the archive from then on; a request has it from memory anyway. A
+ * release that comes unasked is put there once it is complete: the disk must not hold up what peers
+ * give.
+ */
 static int take_bytes(breaker__holding_t *holding, const breaker__blob_ask_t *ask, const char *base)
 {
     breaker__blob_t *blob = ask->blob;
@@ -366,7 +372,7 @@ static int take_bytes(breaker__holding_t *holding, const breaker__blob_ask_t *as
     int err = fits ? fill(holding, blob, base) : BREAKER_ERR_NO_MEMORY;
     found_t found;
 
-    if (holding->archive == NULL)
+    if (holding->archive == NULL || (fits && ask->known != NULL))
         return err;
     breaker__archive_put(holding->archive, breaker__blob_digest(blob), base, len);
     if (fits)
@@ -431,7 +437,7 @@ static bool look_for(breaker__holding_t *holding, breaker__tracked_t *known, bre
     if (holding->archive == NULL && !has_memory(holding, len, false))
         return true;
     if (len > holding->config->fetch_file_limit) {
-        say_too_large(holding, blob);
+        leave_elsewhere(holding, blob);
         return true;
     }
     if (may_ask && find_ask_of(&holding->source, blob) == NULL) {

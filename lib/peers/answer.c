@@ -191,6 +191,7 @@ static breaker_peer_verdict_t judge_body(const breaker_variant_t *body)
     case BREAKER_FILE_CHANGED:
     case BREAKER_FILE_ABSENT:
     case BREAKER_FILE_LOST:
+    case BREAKER_FILE_ELSEWHERE:
         return BREAKER_PEER_NOT_HERE;
     }
     assert(!"a file's state outside its enum");

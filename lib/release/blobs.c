@@ -508,11 +508,22 @@ void breaker__blobs_settle(breaker__blobs_t *blobs)
     breaker__sealed_finish(&blobs->sealed);
 }
 
-void breaker__blob_set_lost(breaker__blob_t *blob, bool is_lost)
+/* of a blob without bytes */
+static void set_state(breaker__blob_t *blob, breaker__blob_state_t state)
 {
+    assert(state != BREAKER__BLOB_HERE);
     breaker__blobs_lock(blob->blobs);
     if (breaker__blob_state(blob) != BREAKER__BLOB_HERE)
-        atomic_store_explicit(&blob->state, is_lost ? BREAKER__BLOB_LOST : BREAKER__BLOB_ABSENT,
-                              memory_order_release);
+        atomic_store_explicit(&blob->state, state, memory_order_release);
     breaker__blobs_unlock(blob->blobs);
+}
+
+void breaker__blob_set_lost(breaker__blob_t *blob, bool is_lost)
+{
+    set_state(blob, is_lost ? BREAKER__BLOB_LOST : BREAKER__BLOB_ABSENT);
+}
+
+void breaker__blob_set_elsewhere(breaker__blob_t *blob)
+{
+    set_state(blob, BREAKER__BLOB_ELSEWHERE);
 }

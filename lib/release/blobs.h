@@ -39,6 +39,9 @@ typedef enum en_breaker__blob_state_t {
     BREAKER__BLOB_HERE,
     /** nobody has its bytes now: what asks for them gets 404 */
     BREAKER__BLOB_LOST,
+    /** others have its bytes, and it is not fetched: what asks for them gets 503, and may ask them
+     */
+    BREAKER__BLOB_ELSEWHERE,
 } breaker__blob_state_t;
 
 /** Makes an empty table, one reference to which is the caller's. Fails with BREAKER_ERR_NO_MEMORY.
@@ -125,6 +128,9 @@ int breaker__blob_fill_from(breaker__blob_t *blob, int fd);
 void breaker__blobs_settle(breaker__blobs_t *blobs);
 /** Says that nobody has its bytes now, or takes that back; nothing where it is HERE. Any thread. */
 void breaker__blob_set_lost(breaker__blob_t *blob, bool is_lost);
+/** Says that it is not to be fetched, though others have it; nothing where it is HERE. Any thread.
+ */
+void breaker__blob_set_elsewhere(breaker__blob_t *blob);
 
 /**
  * The identity bytes, without a prepared head: to be read at `base` or, where that is NULL, by

@@ -145,8 +145,17 @@ static breaker_file_state_t state_under(breaker__disk_t *disk, const breaker__st
 static breaker_file_state_t state_without_bytes(const breaker_variant_t *variant)
 {
     assert(variant->_blob != NULL);
-    return breaker__blob_state(variant->_blob) == BREAKER__BLOB_LOST ? BREAKER_FILE_LOST
-                                                                     : BREAKER_FILE_ABSENT;
+    switch (breaker__blob_state(variant->_blob)) {
+    case BREAKER__BLOB_ABSENT:
+    case BREAKER__BLOB_HERE:
+        return BREAKER_FILE_ABSENT;
+    case BREAKER__BLOB_LOST:
+        return BREAKER_FILE_LOST;
+    case BREAKER__BLOB_ELSEWHERE:
+        return BREAKER_FILE_ELSEWHERE;
+    }
+    assert(!"a blob's state outside its enum");
+    return BREAKER_FILE_ABSENT;
 }
 
 breaker_file_state_t breaker_variant_probe(const breaker_variant_t *variant)

@@ -434,6 +434,22 @@ static void lost_bytes_are_not_found_and_not_waited_for(void **state)
     check(fixture, exchange, 200, BYTES);
 }
 
+static void what_only_others_have_is_theirs_to_answer(void **state)
+{
+    fixture_t *fixture = *state;
+    loopback_t *exchange = get(fixture, "/static/" NEWER "/b.css");
+
+    assert_false(is_answered(exchange));
+    breaker__blob_set_elsewhere(blob_of(fixture, "b.css"));
+    wait_for(fixture, exchange);
+    assert_string_equal(loopback_response_header(exchange, "Retry-After"), "3");
+    check(fixture, exchange, 503, NULL);
+    fixture->num_wanted = 0;
+    check_at_once(fixture, get(fixture, "/static/" NEWER "/b.css"), 503, NULL);
+    check_at_once(fixture, start(fixture, "HEAD", "/static/" NEWER "/b.css", NULL, NULL), 200,
+                  NULL);
+}
+
 /* whoever was asked may have forgotten it */
 static void what_is_waited_for_is_asked_for_again(void **state)
 {
@@ -698,6 +714,7 @@ int main(void)
         TEST(a_range_waits_as_the_whole_does),
         cmocka_unit_test_setup_teardown(the_time_of_a_wait_is_bounded, setup_impatient, teardown),
         TEST(lost_bytes_are_not_found_and_not_waited_for),
+        TEST(what_only_others_have_is_theirs_to_answer),
         TEST(what_is_waited_for_is_asked_for_again),
         TEST(clients_that_go_away_give_their_places_back),
         TEST(without_room_the_answer_comes_at_once),

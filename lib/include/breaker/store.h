@@ -144,6 +144,9 @@ typedef enum en_breaker_file_state_t {
     BREAKER_FILE_ABSENT,
     /** the same, and nobody has its bytes: to be answered with 404 */
     BREAKER_FILE_LOST,
+    /** as absent, and its bytes will not come, though other nodes have them: to be answered with
+     * 503, so that one of these may be asked. A head needs no bytes */
+    BREAKER_FILE_ELSEWHERE,
 } breaker_file_state_t;
 
 /**
