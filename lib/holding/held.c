@@ -30,6 +30,8 @@ enum {
     SPREAD_MAX_MS = 5000,
     /* the node may change what it holds while we think; then once more */
     UPDATES_MAX = 8,
+    /* those that are here, and those that may take their places once they are */
+    STAYING_MAX = 2 * BREAKER_HELD_MAX,
 };
 
 /* ---- what is known ---- */
@@ -130,7 +132,7 @@ static size_t collect_staying(const breaker__holding_t *holding, breaker__tracke
     for (size_t i = 0; i != holding->catalog.num; ++i)
         if (holding->catalog.list[i]->stays)
             dst[num++] = holding->catalog.list[i];
-    assert(num <= BREAKER_HELD_MAX);
+    assert(num <= STAYING_MAX);
     if (num != 0)
         qsort(dst, num, sizeof(*dst), compare_seen);
     return num;
@@ -140,7 +142,7 @@ static size_t collect_staying(const breaker__holding_t *holding, breaker__tracke
 static void collect_entries(breaker__tracked_t *const *staying, size_t num,
                             breaker__held_set_t *set)
 {
-    breaker_ledger_entry_t entries[BREAKER_HELD_MAX * BREAKER__ARCHIVE_TOKENS_MAX];
+    breaker_ledger_entry_t entries[STAYING_MAX * BREAKER__ARCHIVE_TOKENS_MAX];
     size_t num_entries = 0;
 
     for (size_t i = 0; i != num; ++i)
@@ -184,7 +186,7 @@ static void collect_given_up(const breaker__holding_t *holding, const breaker_le
 static void make_set(const breaker__holding_t *holding, const breaker__issue_t *issue,
                      breaker__held_set_t *ret_set)
 {
-    breaker__tracked_t *staying[BREAKER_HELD_MAX];
+    breaker__tracked_t *staying[STAYING_MAX];
     size_t num = collect_staying(holding, staying);
 
     /* all bytes of it: it is compared */

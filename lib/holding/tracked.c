@@ -123,19 +123,25 @@ bool breaker__tracked_add_token(breaker__tracked_t *known, const breaker_ledger_
     return known->is_to_note = true;
 }
 
+static bool is_here(const breaker__tracked_t *known)
+{
+    return known->release != NULL || (known->is_archived && !known->is_barred);
+}
+
 /* what may be held: not the own one, and what is here or may be had */
 static bool is_candidate(const breaker__tracked_t *known, bool has_peers, uint64_t mono_ms)
 {
     if (known->is_own)
         return false;
-    if (known->release != NULL || (known->is_archived && !known->is_barred))
+    if (is_here(known))
         return true;
     return has_peers && (known->is_alive || known->is_wanted || known->num_failures == 0 ||
                          known->due_ms <= mono_ms);
 }
 
-void breaker__catalog_choose(breaker__catalog_t *catalog, const breaker__keep_t *keep,
-                             bool has_peers, uint64_t wall_ms, uint64_t mono_ms)
+/* which of the candidates stay, those that are not here yet among them or not */
+static void choose_among(breaker__catalog_t *catalog, const breaker__keep_t *keep,
+                         const bool *is_among, uint64_t wall_ms)
 {
     breaker__candidate_t candidates[BREAKER__CANDIDATES_MAX];
     breaker__tracked_t *chosen[BREAKER__CANDIDATES_MAX];
@@ -144,8 +150,7 @@ void breaker__catalog_choose(breaker__catalog_t *catalog, const breaker__keep_t 
     assert(catalog->num <= BREAKER__CANDIDATES_MAX);
     for (size_t i = 0; i != catalog->num; ++i) {
         breaker__tracked_t *known = catalog->list[i];
-        known->stays = false;
-        if (!is_candidate(known, has_peers, mono_ms))
+        if (!is_among[i])
             continue;
         candidates[num] = (breaker__candidate_t){.last_seen_ms = known->about.last_seen_ms,
                                                  .is_alive = known->is_alive};
@@ -154,4 +159,24 @@ void breaker__catalog_choose(breaker__catalog_t *catalog, const breaker__keep_t 
     breaker__keep_choose(keep, wall_ms, candidates, num);
     for (size_t i = 0; i != num; ++i)
         chosen[i]->stays = candidates[i].stays;
+}
+
+/*
+ * What may perhaps be had must not take the place of what is here: it is tried, and has its place
+ * once its manifest has come.
+ */
+void breaker__catalog_choose(breaker__catalog_t *catalog, const breaker__keep_t *keep,
+                             bool has_peers, uint64_t wall_ms, uint64_t mono_ms)
+{
+    bool may_come[BREAKER__CANDIDATES_MAX], are_here[BREAKER__CANDIDATES_MAX];
+
+    assert(catalog->num <= BREAKER__CANDIDATES_MAX);
+    for (size_t i = 0; i != catalog->num; ++i) {
+        breaker__tracked_t *known = catalog->list[i];
+        known->stays = false;
+        may_come[i] = is_candidate(known, has_peers, mono_ms);
+        are_here[i] = may_come[i] && is_here(known);
+    }
+    choose_among(catalog, keep, may_come, wall_ms);
+    choose_among(catalog, keep, are_here, wall_ms);
 }

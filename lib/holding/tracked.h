@@ -91,8 +91,9 @@ bool breaker__tracked_add_token(breaker__tracked_t *known, const breaker_ledger_
 void breaker__tracked_let_go(breaker__tracked_t *known);
 
 /**
- * Decides `stays` of all. What nobody can give now has no place: what is neither held nor in the
- * archive where there are no peers, or where these had not got it until `due_ms`.
+ * Decides `stays` of all: at most the keep's number of what is here, held or in the archive, and as
+ * many of what peers may give, which take a place only when they are here. What nobody can give now
+ * is not among them: where there are no peers, or where these had not got it until `due_ms`.
  */
 void breaker__catalog_choose(breaker__catalog_t *catalog, const breaker__keep_t *keep,
                              bool has_peers, uint64_t wall_ms, uint64_t mono_ms);

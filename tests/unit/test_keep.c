@@ -75,6 +75,17 @@ static void a_moment_to_come_is_now(void **state)
     assert_true(candidate.stays);
 }
 
+static void a_moment_to_come_is_not_newer_than_now(void **state)
+{
+    breaker__candidate_t candidates[] = {{.last_seen_ms = NOW}, {.last_seen_ms = NOW + 1000}};
+    const breaker__keep_t keep = {.num_newest = 1, .age_ms = 0, .num_max = 1};
+
+    (void)state;
+    breaker__keep_choose(&keep, NOW, candidates, 2);
+    assert_true(candidates[0].stays);
+    assert_false(candidates[1].stays);
+}
+
 static void as_many_as_there_may_be_are_decided_on(void **state)
 {
     breaker__candidate_t candidates[BREAKER__CANDIDATES_MAX];
@@ -100,6 +111,7 @@ int main(void)
         cmocka_unit_test(the_newest_stay_and_what_is_young_and_all_that_live),
         cmocka_unit_test(beyond_the_most_the_ones_that_were_seen_longest_ago_go),
         cmocka_unit_test(a_moment_to_come_is_now),
+        cmocka_unit_test(a_moment_to_come_is_not_newer_than_now),
         cmocka_unit_test(as_many_as_there_may_be_are_decided_on),
     };
 

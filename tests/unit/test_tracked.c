@@ -133,6 +133,24 @@ static void what_nobody_can_give_takes_no_place(void **state)
     assert_int_equal(choose(false, 0), 0);
 }
 
+static void what_may_come_displaces_nothing_before_it_is_here(void **state)
+{
+    breaker__tracked_t *oldest = add(0, 9001), *newer;
+
+    (void)state;
+    oldest->is_archived = true;
+    for (unsigned i = 1; i != BREAKER_HELD_MAX; ++i)
+        add(i, 9001 + i)->is_archived = true;
+    newer = add(1000, 9900);
+    assert_int_equal(choose(true, 0), BREAKER_HELD_MAX + 1);
+    assert_true(oldest->stays);
+    assert_true(newer->stays);
+    newer->is_archived = true;
+    assert_int_equal(choose(true, 0), BREAKER_HELD_MAX);
+    assert_false(oldest->stays);
+    assert_true(newer->stays);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -143,6 +161,7 @@ int main(void)
         cmocka_unit_test_teardown(the_one_seen_longest_ago_makes_room_unless_it_is_needed,
                                   teardown),
         cmocka_unit_test_teardown(what_nobody_can_give_takes_no_place, teardown),
+        cmocka_unit_test_teardown(what_may_come_displaces_nothing_before_it_is_here, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
