@@ -30,7 +30,7 @@ static void print_help(void)
            "      --version     print versions and exit\n"
            "  -h, --help        print this and exit\n"
            "\n"
-           "SIGTERM and SIGINT let requests in flight finish; a second one ends at once.\n");
+           "SIGTERM and SIGINT let requests in flight finish; repeated, they cut what is left.\n");
 }
 
 static void refuse_usage(const char *what, const char *option)

@@ -77,11 +77,16 @@ static void count_wait(static_context_t *ctx, const breaker_verdict_t *verdict)
 
 static bool park(static_context_t *ctx, h2o_req_t *req, const breaker_verdict_t *verdict)
 {
-    if (!ctx->may_wait || !breaker__lot_park(&ctx->lot, req, wait_of(verdict)))
-        return false;
-    count_wait(ctx, verdict);
-    ask(ctx, verdict);
-    return true;
+    breaker__wait_t wait = wait_of(verdict);
+    bool is_parked = ctx->may_wait && breaker__lot_park(&ctx->lot, req, wait);
+
+    if (is_parked)
+        count_wait(ctx, verdict);
+    /* without a place as well, so that whoever comes next finds the bytes here */
+    if (is_parked ||
+        (wait == BREAKER__WAIT_BYTES && breaker_node_fetch_timeout_ms(ctx->handler->node) != 0))
+        ask(ctx, verdict);
+    return is_parked;
 }
 
 /* answers for good: nothing better is to come, and the verdict says what counts then */

@@ -488,13 +488,18 @@ static void clients_that_go_away_give_their_places_back(void **state)
     assert_int_equal(count(fixture).served, COUNT(exchanges) / 2);
 }
 
-static void without_room_the_answer_comes_at_once(void **state)
+static void without_room_the_answer_comes_at_once_and_the_bytes_are_wanted(void **state)
 {
     fixture_t *fixture = *state;
+    loopback_t *exchange;
 
     for (size_t i = 0; i != BREAKER_PARKED_MAX; ++i)
         assert_true(breaker_node_reserve_place(fixture->node));
-    check_at_once(fixture, get(fixture, "/static/" NEWER "/b.css"), 503, NULL);
+    exchange = get(fixture, "/static/" NEWER "/b.css");
+    assert_true(is_answered(exchange));
+    check(fixture, exchange, 503, NULL);
+    /* whoever comes next finds it here */
+    assert_int_equal(fixture->num_wanted, 1);
     for (size_t i = 0; i != BREAKER_PARKED_MAX; ++i)
         breaker_node_return_place(fixture->node);
 }
@@ -717,7 +722,7 @@ int main(void)
         TEST(what_only_others_have_is_theirs_to_answer),
         TEST(what_is_waited_for_is_asked_for_again),
         TEST(clients_that_go_away_give_their_places_back),
-        TEST(without_room_the_answer_comes_at_once),
+        TEST(without_room_the_answer_comes_at_once_and_the_bytes_are_wanted),
         cmocka_unit_test_setup_teardown(a_node_that_does_not_hold_waits_for_nothing,
                                         setup_without_holding, teardown),
         cmocka_unit_test_setup_teardown(a_node_by_itself_waits_for_its_archive, setup_alone,
