@@ -1,26 +1,23 @@
 /*
  * What goes into the archive: the own release and every other one that is complete, one after the
- * other, in pieces, when nothing is lacking; then what is no longer to be kept goes. A release is
- * said to be whole only after every blob of it was put there. A disk that refuses is left alone for
- * a while; nothing else depends on it.
+ * other, when nothing is lacking; then what is no longer to be kept goes. A release is said to be
+ * whole only after every blob of it was put there. All of it is done by errands (errand.h), one at
+ * a time, so that no request waits for a disk that is written to; one that refuses is left alone
+ * for a while, and nothing else depends on it.
  */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include "holding/parts.h"
 #include "node/node.h"
-#include "release/manifest.h"
 #include "release/release.h"
 
 enum {
-    PIECE_MS = 5,
     RETRY_MS = 60 * 1000,
     /* how old may be what stands there of when a release was seen */
     NOTE_EVERY_MS = 10 * 60 * 1000,
     SWEEP_FIRST_MS = 20 * 1000,
     SWEEP_EVERY_MS = 60 * 60 * 1000,
-    /* how much of the manifest's room is taken at first */
-    TEXT_MIN = 1 << 16,
 };
 
 /* ---- opening ---- */
@@ -73,8 +70,11 @@ void breaker__archiving_open(breaker__holding_t *holding)
     assert(holding->archive == NULL);
     if (config.directory == NULL)
         return;
-    if (breaker__archive_open(&config, &holding->archive, &error) != 0) {
+    if (breaker__archive_open(&config, &holding->archive, &error) != 0 ||
+        breaker__errand_open(&holding->archiving.errand, &config, &error) != 0) {
         on_notice(holding, error.message);
+        breaker__archive_close(holding->archive);
+        holding->archive = NULL;
         return;
     }
     holding->archiving.sweep_due_ms = breaker__holding_now().mono_ms + SWEEP_FIRST_MS;
@@ -91,6 +91,7 @@ static void drop_work(breaker__archiving_t *archiving)
 void breaker__archiving_close(breaker__holding_t *holding)
 {
     drop_work(&holding->archiving);
+    breaker__errand_dispose(&holding->archiving.errand);
     breaker__archive_close(holding->archive);
     holding->archive = NULL;
 }
@@ -103,51 +104,47 @@ static void refuse(breaker__holding_t *holding)
     holding->archiving.due_ms = breaker__holding_now().mono_ms + RETRY_MS;
 }
 
-void breaker__archiving_put_manifest(breaker__holding_t *holding, breaker__tracked_t *known,
-                                     const char *text, size_t len)
+/* its end goes on */
+static void send_errand(breaker__holding_t *holding, breaker__errand_kind_t kind)
 {
-    assert(!known->is_archived || known->is_barred);
-    if (holding->archive == NULL)
-        return;
-    if (breaker__archive_put_release(holding->archive, &known->about, text, len) != 0) {
+    holding->archiving.errand.kind = kind;
+    breaker__errand_send(&holding->archiving.errand, &holding->loop);
+}
+
+static bool send_manifest(breaker__holding_t *holding)
+{
+    breaker__errand_t *errand = &holding->archiving.errand;
+
+    for (size_t i = 0; i != holding->catalog.num; ++i) {
+        breaker__tracked_t *known = holding->catalog.list[i];
+        if (!known->is_manifest_due)
+            continue;
+        known->is_manifest_due = false;
+        if (known->release == NULL)
+            continue;
+        known->is_to_note = false;
+        errand->about = known->about;
+        errand->release = breaker__release_ref(known->release);
+        send_errand(holding, BREAKER__ERRAND_MANIFEST);
+        return true;
+    }
+    return false;
+}
+
+static void take_manifest(breaker__holding_t *holding, const breaker__errand_t *errand)
+{
+    breaker__tracked_t *known = breaker__catalog_find(&holding->catalog, &errand->about.id);
+
+    if (errand->err != 0) {
         refuse(holding);
         return;
     }
+    if (known == NULL)
+        return;
     known->is_archived = true;
-    known->is_to_note = false;
-    known->noted_ms = known->about.last_seen_ms;
-}
-
-typedef struct st_text_t {
-    char *base;
-    size_t len, size;
-} text_t;
-
-static int append(void *data, const char *base, size_t len)
-{
-    text_t *text = data;
-    char *grown;
-
-    if (len > text->size - text->len) {
-        size_t size = text->size != 0 ? 2 * text->size : TEXT_MIN;
-        assert(len <= TEXT_MIN);
-        if ((grown = realloc(text->base, size)) == NULL)
-            return BREAKER_ERR_NO_MEMORY;
-        text->base = grown;
-        text->size = size;
-    }
-    memcpy(text->base + text->len, base, len);
-    text->len += len;
-    return 0;
-}
-
-static void put_own_manifest(breaker__holding_t *holding, breaker__tracked_t *known)
-{
-    text_t text = {.base = NULL};
-
-    if (breaker__manifest_write(known->release, append, &text) == 0)
-        breaker__archiving_put_manifest(holding, known, text.base, text.len);
-    free(text.base);
+    /* what was unreadable there is not any more */
+    known->is_barred &= !known->is_own;
+    known->noted_ms = errand->about.last_seen_ms;
 }
 
 /* whole releases stay so; one that the archive threw out is not brought there again */
@@ -169,6 +166,7 @@ static breaker__tracked_t *choose(const breaker__holding_t *holding)
     return chosen;
 }
 
+/* true when there is something to do of a release */
 static bool begin(breaker__holding_t *holding)
 {
     breaker__archiving_t *archiving = &holding->archiving;
@@ -177,9 +175,11 @@ static bool begin(breaker__holding_t *holding)
     assert(archiving->release == NULL);
     if (known == NULL)
         return false;
-    if (!known->is_archived || known->is_barred)
-        put_own_manifest(holding, known);
-    if (!known->is_archived || breaker__blob_list_init(&archiving->blobs, known->release, false)) {
+    if (!known->is_archived || known->is_barred) {
+        known->is_manifest_due = true;
+        return send_manifest(holding);
+    }
+    if (breaker__blob_list_init(&archiving->blobs, known->release, false) != 0) {
         refuse(holding);
         return false;
     }
@@ -187,22 +187,6 @@ static bool begin(breaker__holding_t *holding)
     archiving->release = breaker__release_ref(known->release);
     archiving->is_whole = true;
     return true;
-}
-
-/* a blob that is not HERE lies in the archive already, or is left to whoever asks for it */
-static int put(breaker__holding_t *holding, breaker__blob_t *blob)
-{
-    const breaker_variant_t *body = breaker__blob_body(blob);
-    const uint8_t *digest = breaker__blob_digest(blob);
-    int fd, err;
-
-    if (body != NULL && body->base != NULL)
-        return breaker__archive_put(holding->archive, digest, body->base, body->len);
-    if (body != NULL)
-        return breaker__archive_put_file(holding->archive, digest, body->fd, body->len);
-    if ((err = breaker__archive_get(holding->archive, digest, breaker__blob_len(blob), &fd)) == 0)
-        close(fd);
-    return err;
 }
 
 static void finish(breaker__holding_t *holding)
@@ -223,25 +207,36 @@ static void finish(breaker__holding_t *holding)
     archiving->sweep_due_ms = breaker__holding_now().mono_ms + SWEEP_FIRST_MS;
 }
 
-/* goes on with the release at hand; true while there is more of it */
-static bool go_on(breaker__holding_t *holding, uint64_t until_ms)
+/* goes on with the release at hand; false when that was all of it */
+static bool send_blobs(breaker__holding_t *holding)
 {
     breaker__archiving_t *archiving = &holding->archiving;
+    breaker__errand_t *errand = &archiving->errand;
     breaker__blob_t *blob;
-    int err;
+    uint64_t bytes = 0;
 
-    while (breaker__holding_now().mono_ms < until_ms) {
-        if ((blob = breaker__blob_list_next(&archiving->blobs)) == NULL) {
-            finish(holding);
-            return true;
-        }
-        if ((err = put(holding, blob)) == BREAKER_ERR_IO || err == BREAKER_ERR_NO_MEMORY) {
-            refuse(holding);
-            return false;
-        }
-        archiving->is_whole &= err == 0;
+    assert(errand->num_blobs == 0);
+    while (errand->num_blobs != BREAKER__ERRAND_BLOBS_MAX && bytes < BREAKER__ERRAND_BYTES &&
+           (blob = breaker__blob_list_next(&archiving->blobs)) != NULL) {
+        errand->blobs[errand->num_blobs++] = blob;
+        bytes += breaker__blob_len(blob);
     }
+    if (errand->num_blobs == 0) {
+        finish(holding);
+        return false;
+    }
+    errand->about.id = archiving->id;
+    errand->release = breaker__release_ref(archiving->release);
+    send_errand(holding, BREAKER__ERRAND_BLOBS);
     return true;
+}
+
+static void take_blobs(breaker__holding_t *holding, const breaker__errand_t *errand)
+{
+    if (errand->err != 0)
+        refuse(holding);
+    else
+        holding->archiving.is_whole &= errand->is_whole;
 }
 
 /* ---- what stands there of releases ---- */
@@ -252,27 +247,33 @@ static bool is_to_note(const breaker__tracked_t *known)
            (known->is_to_note || known->about.last_seen_ms >= known->noted_ms + NOTE_EVERY_MS);
 }
 
-/* one at a time; true when there may be another one */
-static bool note(breaker__holding_t *holding)
+static bool send_note(breaker__holding_t *holding)
 {
     for (size_t i = 0; i != holding->catalog.num; ++i) {
         breaker__tracked_t *known = holding->catalog.list[i];
-        int err;
 
         if (!is_to_note(known))
             continue;
         known->is_to_note = false;
         known->noted_ms = known->about.last_seen_ms;
-        if ((err = breaker__archive_note(holding->archive, &known->about)) == 0)
-            return true;
-        if (err == BREAKER_ERR_NOT_FOUND)
-            known->is_archived = known->about.is_whole = false;
-        else
-            known->is_to_note = true;
-        refuse(holding);
-        return false;
+        holding->archiving.errand.about = known->about;
+        send_errand(holding, BREAKER__ERRAND_NOTE);
+        return true;
     }
     return false;
+}
+
+static void take_note(breaker__holding_t *holding, const breaker__errand_t *errand)
+{
+    breaker__tracked_t *known = breaker__catalog_find(&holding->catalog, &errand->about.id);
+
+    if (errand->err == 0)
+        return;
+    if (known != NULL && errand->err == BREAKER_ERR_NOT_FOUND)
+        known->is_archived = known->about.is_whole = false;
+    else if (known != NULL)
+        known->is_to_note = true;
+    refuse(holding);
 }
 
 /* ---- what goes ---- */
@@ -300,58 +301,95 @@ static bool is_listed(const breaker__archived_t *archived, size_t num,
 }
 
 /* what was thrown out, here or by another process, is not brought there again */
-static void forget_swept(breaker__holding_t *holding)
+static void take_sweep(breaker__holding_t *holding, const breaker__errand_t *errand)
 {
-    breaker__archived_t *archived;
-    size_t num;
-
-    if (breaker__archive_list(holding->archive, &archived, &num) != 0)
-        return;
-    for (size_t i = 0; i != holding->catalog.num; ++i) {
+    for (size_t i = 0; errand->err == 0 && i != holding->catalog.num; ++i) {
         breaker__tracked_t *known = holding->catalog.list[i];
-        if (!known->is_archived || is_listed(archived, num, &known->about.id))
+        if (!known->is_archived ||
+            is_listed(errand->archived, errand->num_archived, &known->about.id))
             continue;
         known->is_archived = known->about.is_whole = false;
         known->is_barred = !known->is_own;
     }
-    free(archived);
 }
 
-static void sweep(breaker__holding_t *holding)
+static void send_sweep(breaker__holding_t *holding)
 {
-    breaker_release_id_t ids[BREAKER__TRACKED_MAX];
+    breaker__errand_t *errand = &holding->archiving.errand;
     const breaker_holding_config_t *config = holding->config;
     breaker__moment_t now = breaker__holding_now();
-    const breaker__archive_keep_t keep = {
+
+    errand->keep = (breaker__archive_keep_t){
         .now_ms = now.wall_ms,
-        .ids = ids,
-        .num_ids = collect_kept(holding, ids),
+        .ids = errand->ids,
+        .num_ids = collect_kept(holding, errand->ids),
         .num_newest = config->keep_releases,
         .age_ms = config->keep_age_ms,
         /* the own one is there as well */
         .num_max = BREAKER_HELD_MAX + 1,
         .size_max = config->keep_disk,
     };
-
     holding->archiving.sweep_due_ms = now.mono_ms + SWEEP_EVERY_MS;
-    if (breaker__archive_sweep(holding->archive, &keep) == 0)
-        forget_swept(holding);
+    send_errand(holding, BREAKER__ERRAND_SWEEP);
 }
 
 /* ---- all of it ---- */
+
+static void take(breaker__holding_t *holding, const breaker__errand_t *errand)
+{
+    for (size_t i = 0; i != errand->num_notices; ++i)
+        on_notice(holding, errand->notices[i]);
+    switch (errand->kind) {
+    case BREAKER__ERRAND_NONE:
+        break;
+    case BREAKER__ERRAND_MANIFEST:
+        take_manifest(holding, errand);
+        return;
+    case BREAKER__ERRAND_BLOBS:
+        take_blobs(holding, errand);
+        return;
+    case BREAKER__ERRAND_NOTE:
+        take_note(holding, errand);
+        return;
+    case BREAKER__ERRAND_SWEEP:
+        take_sweep(holding, errand);
+        return;
+    }
+    assert(!"an errand outside its enum");
+}
+
+static void on_back(void *data)
+{
+    breaker__holding_t *holding = data;
+    breaker__errand_t *errand = &holding->archiving.errand;
+
+    /* after the end the loop has nothing else any more */
+    if (atomic_load_explicit(&holding->stop, memory_order_relaxed)) {
+        breaker__errand_clear(errand);
+        return;
+    }
+    take(holding, errand);
+    breaker__errand_clear(errand);
+    breaker__holding_go_on(holding);
+}
 
 bool breaker__archiving_step(breaker__holding_t *holding)
 {
     breaker__archiving_t *archiving = &holding->archiving;
     uint64_t now_ms = breaker__holding_now().mono_ms;
 
-    if (holding->archive == NULL || archiving->due_ms > now_ms)
+    if (holding->archive == NULL || archiving->errand.kind != BREAKER__ERRAND_NONE ||
+        archiving->due_ms > now_ms)
         return false;
+    archiving->errand.data = holding;
+    archiving->errand.on_back = on_back;
     if (archiving->release != NULL)
-        return go_on(holding, now_ms + PIECE_MS);
-    if (note(holding) || (archiving->due_ms <= now_ms && begin(holding)))
-        return true;
+        return !send_blobs(holding);
+    if (send_manifest(holding) || send_note(holding))
+        return false;
+    if (begin(holding))
+        return archiving->release != NULL;
     if (archiving->due_ms <= now_ms && archiving->sweep_due_ms <= now_ms)
-        sweep(holding);
+        send_sweep(holding);
     return false;
 }

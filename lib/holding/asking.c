@@ -38,12 +38,14 @@ static void on_manifest(void *data, uint64_t ask, const breaker_release_id_t *id
 {
     breaker__holding_t *holding = data;
     breaker__tracked_t *known = take_manifest_ask(holding, ask);
+    (void)text, (void)len;
 
     /* meanwhile it may have become the own one, or be kept no longer */
     if (known != NULL && known->release == NULL && known->stays &&
         breaker_release_id_equal(&known->about.id, id) && breaker__manifest_is_of(manifest, id) &&
         breaker__held_take(holding, known, manifest, "peer") == 0)
-        breaker__archiving_put_manifest(holding, known, text, len);
+        /* kept as soon as it is known to be one */
+        known->is_manifest_due = true;
     breaker__manifest_free(manifest);
     breaker__holding_go_on(holding);
 }

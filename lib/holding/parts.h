@@ -11,6 +11,7 @@
 #include "archive/archive.h"
 #include "cluster/log.h"
 #include "holding/blob_list.h"
+#include "holding/errand.h"
 #include "holding/holding.h"
 #include "holding/inbox.h"
 #include "holding/tracked.h"
@@ -44,6 +45,7 @@ typedef struct st_breaker__archiving_t {
     breaker_release_t *release; /* owned reference; NULL: none is */
     breaker__blob_list_t blobs;
     bool is_whole;
+    breaker__errand_t errand;
     /** of CLOCK_MONOTONIC: none before, because a disk refused; and when it is swept next */
     uint64_t due_ms, sweep_due_ms;
 } breaker__archiving_t;
@@ -148,11 +150,8 @@ bool breaker__source_on_nobody(breaker__holding_t *holding, uint64_t ask,
 /** Opens the archive and takes in what it lists. Trouble is told; then there is none. */
 void breaker__archiving_open(breaker__holding_t *holding);
 void breaker__archiving_close(breaker__holding_t *holding);
-/** Puts something there for a few milliseconds; true when there is more to do now. */
+/** Sends what is next on an errand; true when there is more to do now. */
 bool breaker__archiving_step(breaker__holding_t *holding);
-/** Keeps a manifest as soon as it is known to be one. */
-void breaker__archiving_put_manifest(breaker__holding_t *holding, breaker__tracked_t *known,
-                                     const char *text, size_t len);
 
 /* ---- asking.c: peers ---- */
 

@@ -23,6 +23,8 @@ typedef struct st_breaker__tracked_t {
     bool is_alive, is_offered;
     /** it is in the archive; something of `about` is not there yet */
     bool is_archived, is_to_note;
+    /** its manifest is to be put there, whatever it lacks */
+    bool is_manifest_due;
     /** what was noted there of when it was seen last */
     uint64_t noted_ms;
     /** the archive has had it all and has thrown it out, or cannot read it */
