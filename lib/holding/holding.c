@@ -8,7 +8,9 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 #include "cluster/ledger.h"
 #include "holding/parts.h"
 #include "node/node.h"
@@ -19,6 +21,9 @@ enum {
     /* how often it is looked whether something is due: while something is lacking, and else */
     BUSY_EVERY_MS = 50,
     IDLE_EVERY_MS = 2000,
+    /* what it brings unasked must not take the processor from the threads that serve; a tenth of
+     * one is left to it however busy they are, since requests wait for it as well */
+    NICE = 10,
 };
 
 static uint64_t clock_ms(clockid_t id)
@@ -149,6 +154,8 @@ static void *run(void *data)
 {
     breaker__holding_t *holding = data;
 
+    /* on Linux the nice value belongs to the thread; a refusal costs others speed, nothing else */
+    setpriority(PRIO_PROCESS, (id_t)gettid(), NICE);
     uv_run(&holding->loop, UV_RUN_DEFAULT);
     assert(is_stopped(holding));
     return NULL;
