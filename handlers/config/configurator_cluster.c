@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <openssl/err.h>
+#include <openssl/x509_vfy.h>
 #include <option.h>
 #include <breaker/holding.h>
 #include "config/configurator.h"
@@ -132,6 +134,22 @@ static int read_adopt(const breaker__option_t *option, bool *ret_any)
     return 0;
 }
 
+/* read now as well, since no connection would tell before a release is wanted */
+static int read_peers_ca(const breaker__option_t *option, const char **ret_path)
+{
+    X509_STORE *store;
+    int is_read;
+
+    if (breaker__option_text(option, ret_path) != 0)
+        return -1;
+    if ((store = X509_STORE_new()) == NULL)
+        h2o_fatal("no memory");
+    is_read = X509_STORE_load_file(store, *ret_path);
+    X509_STORE_free(store);
+    ERR_clear_error();
+    return is_read == 1 ? 0 : breaker__option_refuse(option, "a file of certificates in PEM");
+}
+
 static int read_option(const breaker__option_t *option, void *data)
 {
     cluster_configurator_t *self = data;
@@ -157,7 +175,7 @@ static int read_option(const breaker__option_t *option, void *data)
     if (strcmp(key, "peers") == 0)
         return read_networks(self, option);
     if (strcmp(key, "peers-ca-file") == 0)
-        return breaker__option_text(option, &self->peers_ca_file);
+        return read_peers_ca(option, &self->peers_ca_file);
     if (strcmp(key, "start") == 0)
         return read_start(option, &config->agreement.start);
     if (strcmp(key, "start-timeout") == 0)

@@ -669,6 +669,8 @@ class Configuration(ClusterCase):
                 ([app, redis, "  password-file: /dev/null"], "password-file", "1 to 1023"),
                 ([app, redis, "  password-env: NOT_SET_HERE"], "password-env", "NOT_SET_HERE"),
                 ([app, "  redis: rediss://h", "  ca-file: /none"], "/none"),
+                ([app, redis, "  advertise: 10.0.0.7:8080", "  peers-ca-file: /none"],
+                 "peers-ca-file: got `/none`; accepted: a file of certificates in PEM"),
         ]:
             with self.subTest(options=options):
                 self.refuse(options, *expected)
