@@ -19,9 +19,10 @@
 enum {
     /* a piece of work, after which requests are looked at */
     PIECE_MS = 5,
-    /* open files of the archive: at most, and as a share of what the process may have */
-    FILES_MAX = 4096,
+    /* open files of the archive, as a share of what the process may have, and at most so many
+     * unasked */
     FILES_SHARE = 8,
+    FILES_MAX = 4096,
     /* the next round after one that left something lacking: after so long, twice that, … */
     ROUND_MIN_MS = 1000,
     ROUND_DOUBLINGS = 6,
@@ -52,13 +53,13 @@ static bool has_memory(const breaker__holding_t *holding, uint64_t len, bool is_
     return len <= limit && holding->source.memory <= limit - len;
 }
 
-static bool has_files(const breaker__holding_t *holding)
+static bool has_files(const breaker__holding_t *holding, bool is_urgent)
 {
     struct rlimit files;
-    size_t max = FILES_MAX;
+    rlim_t max = FILES_MAX;
 
-    if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur / FILES_SHARE < max)
-        max = (size_t)files.rlim_cur / FILES_SHARE;
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0 && (is_urgent || files.rlim_cur / FILES_SHARE < max))
+        max = files.rlim_cur / FILES_SHARE;
     return holding->source.num_files < max;
 }
 
@@ -187,9 +188,9 @@ static found_t look_in_archive(breaker__holding_t *holding, breaker__blob_t *blo
         return FOUND_NOWHERE;
     if (has_memory(holding, len, false) && len <= holding->config->fetch_file_limit)
         return read_into_memory(holding, blob);
-    if (!has_files(holding) && is_urgent && has_memory(holding, len, true))
+    if (!has_files(holding, is_urgent) && is_urgent && has_memory(holding, len, true))
         return read_into_memory(holding, blob);
-    return send_from_file(holding, blob, has_files(holding));
+    return send_from_file(holding, blob, has_files(holding, is_urgent));
 }
 
 /* ---- asks ---- */
@@ -377,7 +378,7 @@ static int take_bytes(breaker__holding_t *holding, const breaker__blob_ask_t *as
     breaker__archive_put(holding->archive, breaker__blob_digest(blob), base, len);
     if (fits)
         return err;
-    found = send_from_file(holding, blob, has_files(holding));
+    found = send_from_file(holding, blob, has_files(holding, ask->known == NULL));
     return found == FOUND_FILLED || found == FOUND_THERE ? 0 : BREAKER_ERR_NO_MEMORY;
 }
 
