@@ -5,6 +5,7 @@
  * Memory in which a failure could leave half a node is taken before anything is changed.
  */
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -318,6 +319,19 @@ static void serve_first(breaker_node_t *node, breaker_release_t *release)
     breaker__loader_encode(node->loader, release);
 }
 
+/* the archive is written to when there is time, and a token that is handed out must not be lost */
+static int remember_in_archive(breaker_node_t *node)
+{
+    const char *archive = node->holding_config.archive;
+
+    if (node->state_path != NULL || archive == NULL || breaker__mailbox_is_open(&node->mailbox))
+        return 0;
+    if (asprintf(&node->state_path, "%s/%s", archive, BREAKER_ARCHIVE_STATE) != -1)
+        return 0;
+    node->state_path = NULL;
+    return BREAKER_ERR_NO_MEMORY;
+}
+
 int breaker_node_load(breaker_node_t *node, breaker_error_t *error)
 {
     breaker_release_t *release;
@@ -328,7 +342,8 @@ int breaker_node_load(breaker_node_t *node, breaker_error_t *error)
     if ((err = load_release(node, &release, error)) != 0)
         return err;
     if ((breaker__node_holds(node) && node->holding == NULL &&
-         (err = breaker__holding_create(node, &node->holding)) != 0) ||
+         ((err = breaker__holding_create(node, &node->holding)) != 0 ||
+          (err = remember_in_archive(node)) != 0)) ||
         (err = prepare_first(node, release)) != 0) {
         breaker_release_unref(release);
         return fail(error, err);

@@ -170,6 +170,18 @@ class Alone(HoldingCase):
             self.wait_archived(len(tokens))
             server.stop()
 
+    def test_a_token_that_was_handed_out_is_remembered_however_soon_the_end_comes(self):
+        for release in ("a", "b"):
+            server = self.start(release)
+            self.wait_archived(1 if release == "a" else 2)
+            server.stop()
+        server = self.start("a")
+        token = self.current(server)
+        server.kill()
+        server = self.start("b")
+        self.assertGreater(self.current(server), token)
+        self.assert_right(server, token, "a")
+
     def test_killed_at_any_time_it_serves_nothing_wrong(self):
         token = None
         for turn in range(8):
@@ -210,12 +222,14 @@ class Alone(HoldingCase):
         server.stop()
         server = self.start("b")
         self.assert_right(server, token, "a")
-        shutil.rmtree(self.archive)
+        # the node may be writing there
+        wait_until(lambda: shutil.rmtree(self.archive, ignore_errors=True) or
+                   not os.path.exists(self.archive), "the archive is gone")
         self.assert_right(server, token, "a")
         self.assert_right(server, self.current(server), "b")
         server.stop()
         # neither can it be made again
-        os.makedirs(os.path.dirname(self.archive), exist_ok=True)
+        shutil.rmtree(self.archive, ignore_errors=True)
         self.scratch.write("archive", "a file")
         server = self.start("b")
         self.assert_right(server, self.current(server), "b")

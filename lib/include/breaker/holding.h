@@ -28,6 +28,8 @@ extern "C" {
 
 /** limits of the configuration, for whoever reads it from a file */
 #define BREAKER_KEEP_RELEASES_MAX BREAKER_HELD_MAX
+/** the name of that state file in the archive */
+#define BREAKER_ARCHIVE_STATE "state"
 #define BREAKER_KEEP_AGE_MAX_MS (UINT64_C(3650) * 86400000)
 #define BREAKER_KEEP_DISK_MIN (UINT64_C(1) << 20)
 #define BREAKER_FETCH_TIMEOUT_MIN_MS 10
@@ -45,7 +47,7 @@ typedef struct st_breaker_holding_config_t {
      * The path of the archive, or NULL for none: a directory in which manifests and files are kept
      * for the next start. Made if only its last part is missing; any number of processes may share
      * it. Needs write permission for the node's threads; without it what lies there is used, and
-     * nothing is kept.
+     * nothing is kept. A node by itself that was given no state file (node.h) has one there.
      */
     const char *archive;
     /**
