@@ -265,6 +265,8 @@ void breaker__config_dispose(breaker__config_t *config)
     breaker__listeners_dispose(&config->listeners);
     /* libh2o leaves the proxy's context to the process */
     SSL_CTX_free(config->globalconf.proxy.ssl_ctx);
+    /* its threads ask libh2o's map of media types */
+    breaker_node_stop(config->node);
     h2o_config_dispose(&config->globalconf);
     breaker_node_free(config->node);
     free(config->user);

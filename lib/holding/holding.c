@@ -264,7 +264,8 @@ static void close_loop(breaker__holding_t *holding)
 
 void breaker__holding_stop(breaker__holding_t *holding)
 {
-    if (holding == NULL)
+    /* stopped before */
+    if (holding == NULL || holding->is_closed)
         return;
     if (holding->is_started)
         stop_thread(holding);

@@ -282,12 +282,17 @@ static void drop_all(breaker_release_t **releases, size_t num)
         breaker_release_unref(releases[i]);
 }
 
+void breaker__loader_stop(breaker__loader_t *loader)
+{
+    if (loader->is_started && !is_stopped(loader))
+        stop_thread(loader);
+}
+
 void breaker__loader_free(breaker__loader_t *loader)
 {
     if (loader == NULL)
         return;
-    if (loader->is_started)
-        stop_thread(loader);
+    breaker__loader_stop(loader);
     assert(loader->num_jobs == 0);
     assert(!loader->is_started || is_stopped(loader));
     breaker__suspects_dispose(&loader->suspects);

@@ -31,9 +31,11 @@ int breaker__loader_create(const breaker_encoding_config_t *encoding,
 /** Starts the thread. Once; fails like `breaker__thread_start`, the reason in `error`. */
 int breaker__loader_start(breaker__loader_t *loader, breaker_error_t *error);
 /**
- * Raises the stop, waits until every job that was taken in has run, and frees; takes NULL. Not on
- * the loader's thread.
+ * Raises the stop and waits until every job that was taken in has run; nothing is run afterwards.
+ * Again it does nothing. Not on the loader's thread.
  */
+void breaker__loader_stop(breaker__loader_t *loader);
+/** Stops it, and frees; takes NULL. Not on the loader's thread. */
 void breaker__loader_free(breaker__loader_t *loader);
 
 /**

@@ -90,16 +90,24 @@ int breaker_node_create(const breaker_node_config_t *config, breaker_node_t **re
     return 0;
 }
 
-void breaker_node_free(breaker_node_t *node)
+void breaker_node_stop(breaker_node_t *node)
 {
     if (node == NULL)
         return;
     breaker__node_lock(node);
-    assert(!node->is_ending);
     node->is_ending = true;
     breaker__node_unlock(node);
     /* it uses the loader, whose last jobs may publish and wake it */
     breaker__holding_stop(node->holding);
+    if (node->loader != NULL)
+        breaker__loader_stop(node->loader);
+}
+
+void breaker_node_free(breaker_node_t *node)
+{
+    if (node == NULL)
+        return;
+    breaker_node_stop(node);
     breaker__loader_free(node->loader);
     breaker__next_abandon(node);
     breaker__holding_free(node->holding);

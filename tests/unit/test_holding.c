@@ -377,6 +377,22 @@ static void what_was_served_is_held_in_the_very_change(void **state)
     assert_int_equal(get(world, first), 'a');
 }
 
+static void a_stopped_node_loads_nothing_and_asks_its_host_nothing(void **state)
+{
+    world_t *world = *state;
+    breaker_token_t token;
+    breaker_next_t next;
+
+    load(world, "a");
+    token = take_token(world);
+    breaker_node_stop(world->node);
+    breaker_next_init(&next);
+    assert_int_equal(breaker_node_load_next(world->node, &next), BREAKER_ERR_STATE);
+    breaker_node_stop(world->node);
+    /* what was published stays */
+    assert_int_equal(get(world, token), 'a');
+}
+
 static void what_was_held_is_served_again_and_not_held(void **state)
 {
     world_t *world = *state;
@@ -743,6 +759,7 @@ int main(void)
         TEST(what_nobody_keeps_is_not_waited_for),
         TEST(without_an_archive_the_node_goes_on),
         TEST(what_was_served_is_held_in_the_very_change),
+        TEST(a_stopped_node_loads_nothing_and_asks_its_host_nothing),
         TEST(what_was_held_is_served_again_and_not_held),
         TEST(a_node_that_does_not_hold_holds_nothing),
         TEST(a_node_whose_cluster_has_no_other_release_is_ready_when_told),

@@ -21,7 +21,8 @@ extern "C" {
  * header arrays. The map is the `data` of a view's configuration where that is set (an
  * `h2o_mimemap_t *`), else `globalconf->mimemap`; it is read while the node loads. `on_notice`
  * writes a line to stderr; set another one, and `notice_data`, afterwards if you like. Use it for
- * every node whose views h2o serves. `globalconf` outlives the load of the node.
+ * every node whose views h2o serves. `globalconf` outlives the node's threads
+ * (`breaker_node_stop`).
  */
 BREAKER_EXPORT void breaker_h2o_node_config_init(breaker_node_config_t *config,
                                                  h2o_globalconf_t *globalconf);

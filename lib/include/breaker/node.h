@@ -85,6 +85,15 @@ BREAKER_EXPORT int breaker_node_create(const breaker_node_config_t *config,
 BREAKER_EXPORT void breaker_node_free(breaker_node_t *node);
 
 /**
+ * Stops and joins the node's threads: no hook is called any more, nothing is loaded, fetched,
+ * encoded or published. To be called before what the hooks need goes, where that is before the node
+ * itself: with libh2o between the last request and `h2o_config_dispose`. `breaker_node_free` does
+ * it otherwise. Again, or with NULL, it does nothing. The thread that frees the node; the cluster
+ * was stopped.
+ */
+BREAKER_EXPORT void breaker_node_stop(breaker_node_t *node);
+
+/**
  * Sets the token of the views added from now on; views added before keep theirs. `token` NULL goes
  * back to the minted one. Fails with BREAKER_ERR_TOKEN_SYNTAX, and with BREAKER_ERR_STATE once
  * loaded. Configuring thread.
