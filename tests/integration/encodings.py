@@ -91,7 +91,7 @@ class Encodings(harness.FlavourCase):
         """Waits until there are so many files and none in the making."""
         def complete():
             files = self.files()
-            done = len(files) == number and not any("tmp" in name for name in files)
+            done = len(files) == number and not any(".new-" in name for name in files)
             return files if done else None
         return harness.wait_until(complete, "%d files in the cache" % number, 60)
 

@@ -505,11 +505,13 @@ class ChangedFiles(SemanticsCase):
     tag. What may have changed is answered with 503 until it has been read again, then with its bytes
     or with 404; nothing that was announced is broken off but what changes while it is sent."""
 
-    OLD = b"o" * 3000000
+    NAMES = ("overwritten", "truncated", "grown", "replaced", "deleted", "midway", "touched", "linked",
+             "closed", "rewritten", "renamed", "set-back")
+    # each of a content of its own: files of one content are sent from any one of them
+    OLD = {name: b"o" * (3000000 - i) for i, name in enumerate(NAMES)}
+    OLD["memory"] = b"o" * 10
     NEW = b"N" * 3000000
-    files = dict.fromkeys(("overwritten", "truncated", "grown", "replaced", "deleted", "midway",
-                           "touched", "linked", "closed", "rewritten", "renamed", "set-back"), OLD)
-    files["memory"] = OLD[:10]
+    files = dict(OLD)
 
     def tree(self, name):
         return self.scratch("tree", name)
@@ -538,7 +540,7 @@ class ChangedFiles(SemanticsCase):
             body = self.fetch(name)
             if body is not None:
                 self.assertEqual(body.strip(b"o"), b"", name)
-                self.assertLessEqual(len(body), len(self.OLD))
+                self.assertLessEqual(len(body), len(self.OLD[name]))
 
     def assert_gone(self, name):
         """503 until the file has been read again, and 404 from then on."""
@@ -556,12 +558,12 @@ class ChangedFiles(SemanticsCase):
         harness.wait_until(lambda: (seen.add(self.status(name)), 200 in seen)[1], name)
         self.assertLessEqual(seen, {200, 503})
         for _ in range(3):
-            self.assertEqual(self.fetch(name), self.OLD)
+            self.assertEqual(self.fetch(name), self.OLD[name])
 
     def test_a_file_that_is_overwritten_in_place(self):
-        self.assertEqual(self.fetch("overwritten"), self.OLD)
+        self.assertEqual(self.fetch("overwritten"), self.OLD["overwritten"])
         with open(self.tree("overwritten"), "r+b") as file:
-            file.write(self.NEW)
+            file.write(self.NEW[:len(self.OLD["overwritten"])])
         self.assert_gone("overwritten")
 
     def test_a_file_that_shrinks(self):
@@ -578,41 +580,41 @@ class ChangedFiles(SemanticsCase):
             file.write(self.NEW)
         os.rename(self.tree("replaced.tmp"), self.tree("replaced"))
         for _ in range(3):
-            self.assertEqual(self.fetch("replaced"), self.OLD)
+            self.assertEqual(self.fetch("replaced"), self.OLD["replaced"])
 
     def test_a_file_that_is_deleted(self):
         os.unlink(self.tree("deleted"))
         for _ in range(3):
-            self.assertEqual(self.fetch("deleted"), self.OLD)
+            self.assertEqual(self.fetch("deleted"), self.OLD["deleted"])
 
     def test_a_file_that_gets_another_link_or_mode(self):
         os.link(self.tree("linked"), self.scratch("link"))
         os.chmod(self.tree("closed"), 0o600)
         for _ in range(3):
-            self.assertEqual(self.fetch("linked"), self.OLD)
-            self.assertEqual(self.fetch("closed"), self.OLD)
+            self.assertEqual(self.fetch("linked"), self.OLD["linked"])
+            self.assertEqual(self.fetch("closed"), self.OLD["closed"])
 
     def test_a_file_that_is_touched_or_renamed_or_written_with_the_same_bytes(self):
         os.utime(self.tree("touched"))
         os.rename(self.tree("renamed"), self.tree("elsewhere"))
         with open(self.tree("rewritten"), "r+b") as file:
-            file.write(self.OLD)
+            file.write(self.OLD["rewritten"])
         for name in ("touched", "renamed", "rewritten"):
             self.assert_comes_back(name)
 
     def test_a_file_whose_time_is_set_back_after_a_write(self):
         with open(self.tree("set-back"), "r+b") as file:
-            file.write(self.NEW)
+            file.write(self.NEW[:len(self.OLD["set-back"])])
         os.utime(self.tree("set-back"), (MODIFIED_S, MODIFIED_S))
         self.assert_gone("set-back")
         with open(self.tree("set-back"), "r+b") as file:
-            file.write(self.OLD)
+            file.write(self.OLD["set-back"])
         self.assert_comes_back("set-back")
 
     def test_a_file_in_memory_does_not_notice(self):
         with open(self.tree("memory"), "wb") as file:
             file.write(self.NEW)
-        self.assertEqual(self.fetch("memory"), self.OLD[:10])
+        self.assertEqual(self.fetch("memory"), self.OLD["memory"])
 
     def test_a_file_that_changes_while_it_is_sent(self):
         with client.Http1(self.port, receive_buffer=4096) as connection:
@@ -620,8 +622,8 @@ class ChangedFiles(SemanticsCase):
             connection.take_until(b"\r\n\r\n")
             first = connection.take(100000)
             with open(self.tree("midway"), "r+b") as file:
-                file.write(self.NEW)
-            rest = connection.take_at_most(len(self.OLD) - len(first))
+                file.write(self.NEW[:len(self.OLD["midway"])])
+            rest = connection.take_at_most(len(self.OLD["midway"]) - len(first))
             self.assertEqual((first + rest).strip(b"o"), b"")
 
 
