@@ -123,6 +123,9 @@ class Commands(unittest.TestCase):
             port for port in iter(free_port, None) if port not in ports))
         self.serve(command)
 
+    def watch_a_rollout(self, command):
+        self.run_to_its_end(command + " --deploys 1 --visitors 2")
+
     def runs_these_tests(self, command):
         """The command that this test is a part of."""
         self.assertTrue((ROOT / command.split()[1]).exists())
@@ -144,6 +147,7 @@ class Commands(unittest.TestCase):
     TABLE = {
         "sh deploy/quickstart.sh": serve,
         "sh deploy/cluster.sh": serve_a_cluster,
+        "sh deploy/rollout.sh": watch_a_rollout,
         "sh tests/run.sh": runs_these_tests,
         'cmake -B build && cmake --build build -j"$(nproc)"': configure_and_build,
         "cmake --install build --prefix /usr/local": install,
