@@ -313,7 +313,7 @@ static void leave_elsewhere(breaker__holding_t *holding, breaker__blob_t *blob)
         return;
     breaker__holding_say(holding, BREAKER_LOG_WARNING,
                          "trouble=file-limit bytes=%llu reason=\"a file is not fetched, because it "
-                         "is larger than fetch-file-limit\"",
+                         "is larger than breaker.fetch: file-limit\"",
                          (unsigned long long)breaker__blob_len(blob));
     breaker__blob_set_elsewhere(blob);
 }
