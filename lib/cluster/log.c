@@ -65,6 +65,17 @@ static uint64_t hash_of(const char *line)
            1;
 }
 
+/*
+ * Within one event a line may be said with the time at which the event came after another one with
+ * the time at which it was said, so time must not run backwards here.
+ */
+static uint64_t newest(breaker__log_t *log, uint64_t now_ms)
+{
+    if (log->newest_ms < now_ms)
+        log->newest_ms = now_ms;
+    return log->newest_ms;
+}
+
 static bool may_say(breaker__log_t *log, uint64_t now_ms, uint64_t hash)
 {
     size_t oldest = 0;
@@ -105,7 +116,7 @@ bool breaker__log(breaker__log_t *log, breaker__moment_t now, breaker_log_level_
             *at = '?';
     /* one line, whatever was said */
     assert(strcspn(line, "\r\n") == strlen(line));
-    if (level == BREAKER_LOG_WARNING && !may_say(log, now.mono_ms, hash_of(text)))
+    if (level == BREAKER_LOG_WARNING && !may_say(log, newest(log, now.mono_ms), hash_of(text)))
         return false;
     log->on_log(log->data, level, line);
     return true;

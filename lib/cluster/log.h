@@ -35,6 +35,8 @@ typedef struct st_breaker__log_t {
     struct {
         uint64_t hash, said_ms;
     } lines[BREAKER__LOG_LINES];
+    /** the latest time that a warning came with, on the clock of `now_ms` */
+    uint64_t newest_ms;
     /** where the agreement was said to stand */
     breaker__agreement_state_t said_state;
     breaker_token_t said_token;

@@ -39,6 +39,22 @@ static void the_same_trouble_is_said_once_a_minute(void **state)
     assert_int_equal(heard.num, 10);
 }
 
+static void the_line_of_an_event_may_come_after_a_later_one(void **state)
+{
+    heard_t heard = {0};
+    breaker__log_t log = {.data = &heard, .on_log = on_log};
+    (void)state;
+
+    breaker__log(&log, at(6), BREAKER_LOG_WARNING, "trouble");
+    breaker__log(&log, at(5), BREAKER_LOG_WARNING, "state");
+    assert_int_equal(heard.num, 2);
+    breaker__log(&log, at(5), BREAKER_LOG_WARNING, "trouble");
+    breaker__log(&log, at(5 + BREAKER__LOG_EVERY_MS), BREAKER_LOG_WARNING, "state");
+    assert_int_equal(heard.num, 2);
+    breaker__log(&log, at(6 + BREAKER__LOG_EVERY_MS), BREAKER_LOG_WARNING, "state");
+    assert_int_equal(heard.num, 3);
+}
+
 static void times_at_the_end_make_no_other_trouble(void **state)
 {
     heard_t heard = {0};
@@ -392,6 +408,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_same_trouble_is_said_once_a_minute),
+        cmocka_unit_test(the_line_of_an_event_may_come_after_a_later_one),
         cmocka_unit_test(times_at_the_end_make_no_other_trouble),
         cmocka_unit_test(every_line_begins_with_its_time),
         cmocka_unit_test(other_trouble_and_good_news_are_not_held_back),
