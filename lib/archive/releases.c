@@ -165,11 +165,12 @@ static int read_manifest(breaker__archive_t *archive, int release_fd,
     return BREAKER_ERR_NOT_FOUND;
 }
 
-/* 0, BREAKER_ERR_NOT_FOUND, or what the file system says */
+/* 0, BREAKER_ERR_NOT_FOUND, or what the file system says; -1 in `ret_fd` unless 0 */
 static int open_release(breaker__archive_t *archive, const breaker_release_id_t *id, int *ret_fd)
 {
     int fd;
 
+    *ret_fd = -1;
     if (breaker__archive_is_stopped(archive))
         return BREAKER_ERR_CANCELLED;
     if (archive->releases_fd == -1)
