@@ -12,7 +12,7 @@
 #include "config/configurator.h"
 
 #define KEYS                                                                                       \
-    "name, path, cache-max-age, redirect-max-age, retry-after, allow-origin, "                     \
+    "name, path, follow, strict, cache-max-age, redirect-max-age, retry-after, allow-origin, "     \
     "timing-allow-origin, resource-policy, headers, index, dotfiles, encodings, "                  \
     "memory-file-limit, memory-limit"
 
@@ -45,6 +45,7 @@ static int read_headers(const breaker__option_t *option, breaker_view_config_t *
     return 0;
 }
 
+/* one directory; what is no scalar is refused as well */
 static int read_directory(const breaker__option_t *option, const char **ret_directory)
 {
     struct stat st;
@@ -56,6 +57,47 @@ static int read_directory(const breaker__option_t *option, const char **ret_dire
                                     *ret_directory, strerror(errno));
     if (!S_ISDIR(st.st_mode))
         return breaker__option_refuse(option, "an existing directory");
+    return 0;
+}
+
+/*
+ * A directory, or a sequence of 1 to `max` of them, in memory of the caller's (free(3)) in the
+ * place of `*list`.
+ */
+static int read_directories(const breaker__option_t *option, size_t max, const char *const **list,
+                            size_t *ret_num)
+{
+    const yoml_t *node = option->node;
+    bool is_one = node->type != YOML_TYPE_SEQUENCE;
+    size_t num = is_one ? 1 : node->data.sequence.size;
+    const char **directories;
+
+    if (num == 0 || num > max)
+        return breaker__option_fail(option, "got a sequence of %zu; accepted: 1 to %zu directories",
+                                    num, max);
+    directories = h2o_mem_alloc(sizeof(directories[0]) * num);
+    for (size_t i = 0; i != num; ++i) {
+        const breaker__option_t one = {option->directive, option->key,
+                                       is_one ? node : node->data.sequence.elements[i],
+                                       option->key_node};
+        if (read_directory(&one, directories + i) != 0) {
+            free(directories);
+            return -1;
+        }
+    }
+    free((void *)(uintptr_t)*list);
+    *list = directories;
+    *ret_num = num;
+    return 0;
+}
+
+/* `directories` has all of them until the view is made: see `without_first` */
+static int read_path(const breaker__option_t *option, breaker_view_config_t *config)
+{
+    if (read_directories(option, 1 + BREAKER_VIEW_DIRECTORIES_MAX, &config->directories,
+                         &config->num_directories) != 0)
+        return -1;
+    config->directory = config->directories[0];
     return 0;
 }
 
@@ -77,7 +119,12 @@ static int read_option(const breaker__option_t *option, void *data)
     if (strcmp(key, "name") == 0)
         return breaker__option_text(option, &config->name);
     if (strcmp(key, "path") == 0)
-        return read_directory(option, &config->directory);
+        return read_path(option, config);
+    if (strcmp(key, "follow") == 0)
+        return read_directories(option, BREAKER_VIEW_FOLLOW_MAX, &config->follow,
+                                &config->num_follow);
+    if (strcmp(key, "strict") == 0)
+        return breaker__option_switch(option, &config->strict);
     if (strcmp(key, "cache-max-age") == 0)
         return breaker__option_number(option, "seconds", 0, BREAKER_CACHE_MAX_AGE_MAX_S,
                                       &config->cache_max_age_s);
@@ -123,10 +170,19 @@ static char *full_name(const h2o_pathconf_t *pathconf, const char *name)
     return full;
 }
 
+/* the first directory is one by itself */
+static breaker_view_config_t without_first(breaker_view_config_t config)
+{
+    ++config.directories;
+    --config.num_directories;
+    return config;
+}
+
 static int add_view(static_configurator_t *self, h2o_pathconf_t *pathconf,
-                    const breaker__option_t *option, const breaker_view_config_t *config)
+                    const breaker__option_t *option, const breaker_view_config_t *read)
 {
     const breaker_token_t *token = *self->token;
+    const breaker_view_config_t parted = without_first(*read), *config = &parted;
     const breaker_view_t *view;
     int err;
 
@@ -163,6 +219,8 @@ static int on_config_view(h2o_configurator_command_t *cmd, h2o_configurator_cont
     }
     free(name);
     free((void *)(uintptr_t)config.headers);
+    free((void *)(uintptr_t)config.directories);
+    free((void *)(uintptr_t)config.follow);
     return err;
 }
 

@@ -55,7 +55,7 @@ static int adopt(breaker_store_t *store, const breaker__tree_t *tree, breaker_as
     return failure == 0 ? 0 : breaker__tree_fail_io(tree, failure, path, error);
 }
 
-static int consider(breaker_store_t *store, const breaker__tree_t *tree,
+static int consider(breaker_store_t *store, const breaker__trees_t *trees,
                     breaker__notices_t *notices, size_t at, breaker_encoding_t encoding,
                     breaker_error_t *error)
 {
@@ -63,6 +63,7 @@ static int consider(breaker_store_t *store, const breaker__tree_t *tree,
     const char *path = breaker_store_path(store, at, &len);
     const breaker_asset_t *sibling = breaker_store_at(store, at);
     breaker_asset_t *original = original_of(store, path, len, encoding);
+    const breaker__tree_t *tree = trees->items + store->entries[at].directory;
     int err;
 
     if (original == NULL)
@@ -73,20 +74,21 @@ static int consider(breaker_store_t *store, const breaker__tree_t *tree,
         return adopt(store, tree, original, sibling, path, encoding, error);
     if (err != BREAKER_ERR_NOT_ENCODED && err != BREAKER_ERR_TOO_MANY)
         return breaker__tree_fail(tree, err, path, breaker_err_message(err), error);
+    notices->directory = tree->directory;
     breaker__notices_add(
         notices, err == BREAKER_ERR_TOO_MANY ? BREAKER__NOTICE_MEMBERS : BREAKER__NOTICE_STALE,
         path);
     return 0;
 }
 
-int breaker__adopt_siblings(breaker_store_t *store, const breaker__tree_t *tree,
+int breaker__adopt_siblings(breaker_store_t *store, const breaker__trees_t *trees,
                             breaker__notices_t *notices, breaker_error_t *error)
 {
     int err;
 
     for (size_t i = 0; i != breaker_store_size(store); ++i)
         for (int e = 0; e != BREAKER_ENCODING_IDENTITY; ++e)
-            if ((err = consider(store, tree, notices, i, (breaker_encoding_t)e, error)) != 0)
+            if ((err = consider(store, trees, notices, i, (breaker_encoding_t)e, error)) != 0)
                 return err;
     return 0;
 }

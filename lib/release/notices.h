@@ -10,10 +10,11 @@
 
 /** Why a file is left out: X(symbol, what is said of the path). */
 #define BREAKER__NOTICES(X)                                                                        \
-    X(OUTSIDE, "left out: a symbolic link that is absolute or leads out of the directory")         \
+    X(OUTSIDE, "left out: a symbolic link that leads out of the directory, and to none that "      \
+               "`follow` names")                                                                   \
     X(DANGLING, "left out: a symbolic link to nothing")                                            \
-    X(LINK, "left out: a symbolic link, which cannot be followed safely without openat2")          \
     X(LOOP, "left out: a symbolic link that leads back to where it came from")                     \
+    X(DENIED, "left out: this process may not enter or read it (permission denied)")               \
     X(SPECIAL, "left out: neither a file nor a directory")                                         \
     X(NAME, "left out: a name with a control character or a backslash")                            \
     X(LONG, "left out: a path that is too long")                                                   \
@@ -34,7 +35,8 @@ typedef enum en_breaker__notice_t {
 typedef struct st_breaker__notices_t {
     const breaker_release_hooks_t *hooks; /* borrowed: outlives us */
     const breaker_view_t *view;           /* borrowed: outlives us */
-    const char *directory;                /* borrowed: outlives us */
+    /** of the view's directories the one that is told of now */
+    const char *directory; /* borrowed: outlives us */
     size_t counts[BREAKER__NOTICE_KINDS];
 } breaker__notices_t;
 

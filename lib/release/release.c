@@ -18,7 +18,7 @@
 #include "encoding/siblings.h"
 #include "release/release_id.h"
 #include "release/store.h"
-#include "release/tree.h"
+#include "release/trees.h"
 #include "view/view.h"
 
 /** What loading the views has in common. */
@@ -50,44 +50,70 @@ static breaker__kind_t *kind_of(breaker_store_t *store, const char *path)
     return breaker__store_kind(store, type, compressible);
 }
 
-static int load_asset(loader_t *loader, const breaker__tree_t *tree, breaker_store_t *store,
-                      size_t at)
+/* the asset of what was read, which it takes over; NULL without memory */
+static breaker_asset_t *make_asset(loader_t *loader, breaker_store_t *store, const char *path,
+                                   breaker__content_t *content)
+{
+    breaker_asset_t *asset = NULL;
+    breaker__blob_t *blob = content->known;
+    breaker__kind_t *kind;
+
+    if (blob == NULL && breaker__store_bring(store, content->digest, content->body, &blob) != 0)
+        return NULL;
+    if (content->modified_s > loader->now_s)
+        content->modified_s = loader->now_s;
+    if ((kind = kind_of(store, path)) != NULL &&
+        breaker__asset_get(blob, kind, store->view, content->modified_s, &asset) != 0)
+        asset = NULL;
+    breaker__blob_unref(blob);
+    return asset;
+}
+
+static int load_asset(loader_t *loader, const breaker__trees_t *trees, breaker__notices_t *notices,
+                      breaker_store_t *store, size_t at)
 {
     const char *path = breaker_store_path(store, at, NULL);
+    const breaker__tree_t *tree = trees->items + store->entries[at].directory;
     breaker__content_t content;
     breaker_asset_t *asset;
-    breaker__blob_t *blob;
-    breaker__kind_t *kind;
     int err;
 
-    if ((err = breaker__read_file(&loader->reader, tree, store, path, &content, loader->error)) !=
-        0)
+    err = breaker__read_file(&loader->reader, tree, store, path, &content, loader->error);
+    if (err == BREAKER_ERR_DENIED && !breaker_view_config(store->view)->strict) {
+        notices->directory = tree->directory;
+        breaker__notices_add(notices, BREAKER__NOTICE_DENIED, path);
+        return 0;
+    }
+    if (err != 0)
         return err;
-    if ((blob = content.known) == NULL &&
-        breaker__store_bring(store, content.digest, content.body, &blob) != 0)
-        return fail_memory(loader, store->view);
-    if (content.modified_s > loader->now_s)
-        content.modified_s = loader->now_s;
-    if ((kind = kind_of(store, path)) != NULL)
-        err = breaker__asset_get(blob, kind, store->view, content.modified_s, &asset);
-    breaker__blob_unref(blob);
-    if (kind == NULL || err != 0)
+    if ((asset = make_asset(loader, store, path, &content)) == NULL)
         return fail_memory(loader, store->view);
     breaker__store_set(store, at, asset);
     return 0;
 }
 
-static int fill_store(loader_t *loader, const breaker__tree_t *tree, breaker__notices_t *notices,
-                      breaker_store_t *store)
+static int load_assets(loader_t *loader, const breaker__trees_t *trees, breaker__notices_t *notices,
+                       breaker_store_t *store)
 {
     int err;
 
     for (size_t i = 0; i != store->num; ++i) {
         if (breaker__reader_is_stopped(&loader->reader))
-            return breaker__tree_fail_io(tree, ECANCELED, "", loader->error);
-        if ((err = load_asset(loader, tree, store, i)) != 0)
+            return breaker__tree_fail_io(trees->items, ECANCELED, "", loader->error);
+        if ((err = load_asset(loader, trees, notices, store, i)) != 0)
             return err;
     }
+    breaker__store_drop_empty(store);
+    return 0;
+}
+
+static int fill_store(loader_t *loader, const breaker__trees_t *trees, breaker__notices_t *notices,
+                      breaker_store_t *store)
+{
+    int err;
+
+    if ((err = load_assets(loader, trees, notices, store)) != 0)
+        return err;
     breaker__store_count_encodings(store);
     if (breaker__store_index(store) != 0)
         return fail_memory(loader, store->view);
@@ -95,10 +121,10 @@ static int fill_store(loader_t *loader, const breaker__tree_t *tree, breaker__no
         breaker__sealed_finish(&store->sealed);
         return 0;
     }
-    return breaker__adopt_siblings(store, tree, notices, loader->error);
+    return breaker__adopt_siblings(store, trees, notices, loader->error);
 }
 
-static int load_tree(loader_t *loader, const breaker__tree_t *tree, breaker_store_t **ret_store)
+static int load_trees(loader_t *loader, const breaker__trees_t *trees, breaker_store_t **ret_store)
 {
     const breaker_release_hooks_t *hooks = &loader->release->blobs->hooks;
     breaker__notices_t notices;
@@ -108,13 +134,13 @@ static int load_tree(loader_t *loader, const breaker__tree_t *tree, breaker_stor
     int err;
 
     breaker__arena_init(&arena);
-    breaker__notices_init(&notices, hooks, tree->view, tree->directory);
-    if ((err = breaker__tree_list(tree, &arena, &notices, &listing, loader->error)) == 0 &&
-        (err = breaker__store_create(tree->view, loader->release->blobs, &listing, &store)) != 0)
-        fail(loader, err, tree->view);
+    breaker__notices_init(&notices, hooks, trees->view, trees->items[0].directory);
+    if ((err = breaker__trees_list(trees, &arena, &notices, &listing, loader->error)) == 0 &&
+        (err = breaker__store_create(trees->view, loader->release->blobs, &listing, &store)) != 0)
+        fail(loader, err, trees->view);
     breaker__listing_dispose(&listing);
     breaker__arena_dispose(&arena);
-    if (err == 0 && (err = fill_store(loader, tree, &notices, store)) != 0)
+    if (err == 0 && (err = fill_store(loader, trees, &notices, store)) != 0)
         breaker__store_free(store);
     breaker__notices_finish(&notices);
     if (err == 0)
@@ -129,14 +155,14 @@ static const char *directory_of(const breaker__release_config_t *config, const b
 
 static int load_view(loader_t *loader, const breaker_view_t *view, breaker_store_t **ret_store)
 {
-    breaker__tree_t tree;
+    breaker__trees_t trees;
     int err;
 
-    if ((err = breaker__tree_open(&tree, view, directory_of(loader->config, view),
-                                  loader->error)) != 0)
+    if ((err = breaker__trees_open(&trees, view, directory_of(loader->config, view),
+                                   loader->error)) != 0)
         return err;
-    err = load_tree(loader, &tree, ret_store);
-    breaker__tree_close(&tree);
+    err = load_trees(loader, &trees, ret_store);
+    breaker__trees_close(&trees);
     return err;
 }
 

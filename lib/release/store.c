@@ -160,6 +160,7 @@ static void copy_paths(breaker_store_t *store, const breaker__listing_t *listing
         assert(path->len <= BREAKER_ASSET_PATH_MAX);
         store->entries[i].path = (uint32_t)at;
         store->entries[i].len = (uint16_t)path->len;
+        store->entries[i].directory = path->directory;
         memcpy(store->texts + at, path->base, path->len);
         at += path->len;
         store->texts[at++] = '\0';
@@ -266,6 +267,17 @@ void breaker__store_set(breaker_store_t *store, size_t at, breaker_asset_t *asse
         sizeof(breaker__blob_t) + sizeof(breaker__body_t) + breaker__asset_memory(asset);
     breaker__store_add_body(
         store, breaker__variant_span(breaker__asset_variant(asset, BREAKER_ENCODING_IDENTITY)));
+}
+
+void breaker__store_drop_empty(breaker_store_t *store)
+{
+    size_t num = 0;
+
+    assert(store->slots == NULL);
+    for (size_t i = 0; i != store->num; ++i)
+        if (store->entries[i].asset != NULL)
+            store->entries[num++] = store->entries[i];
+    store->num = num;
 }
 
 void breaker__store_count_encodings(breaker_store_t *store)

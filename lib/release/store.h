@@ -20,6 +20,8 @@ typedef struct st_breaker__entry_t {
     /** where its text begins in the store's */
     uint32_t path;
     uint16_t len;
+    /** which directory of the view its file is in */
+    uint8_t directory;
 } breaker__entry_t;
 
 /**
@@ -76,6 +78,8 @@ void breaker__store_free(breaker_store_t *store);
 
 /** Gives an entry its asset, whose reference the store takes over, and counts its memory. */
 void breaker__store_set(breaker_store_t *store, size_t at, breaker_asset_t *asset);
+/** Forgets the entries that were given no asset, before anything else is done with them. */
+void breaker__store_drop_empty(breaker_store_t *store);
 /** Counts the encodings that the assets have already. Once, after all are set. */
 void breaker__store_count_encodings(breaker_store_t *store);
 /** Makes the index, after which assets are found; all are set. Fails with BREAKER_ERR_NO_MEMORY. */

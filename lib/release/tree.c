@@ -1,14 +1,15 @@
 /*
- * The walk over a view's directory. Every open goes by the full logical path from the pinned root
- * through openat2 with RESOLVE_BENEATH, so that the kernel answers for it: whatever happens to the
- * tree meanwhile, no file outside it is ever opened. Opening relative to a subdirectory would
- * instead refuse links such as "css/base -> ../shared", which stay inside.
+ * The walk over a directory of a view. Every open goes by the full logical path from the pinned
+ * directory through openat2 with RESOLVE_BENEATH, so that the kernel answers for it: whatever
+ * happens to the tree meanwhile, no file outside it is ever opened. Opening relative to a
+ * subdirectory would instead refuse links such as "css/base -> ../shared", which stay inside.
+ *
+ * A path that leads out, by an absolute link say, may end in the directory all the same, or in one
+ * that the view names for it. Such a path is resolved step by step (resolve.c), and so is every
+ * path where there is no openat2 (kernels before 5.6, old seccomp filters).
  *
  * Nothing is opened for reading before its type is known, because opening a device can have
  * effects, and everything is opened without waiting, because opening a fifo can wait for ever.
- *
- * Where there is no openat2 (kernels before 5.6, old seccomp filters) a path is opened
- * component by component and no symbolic link is followed at all.
  */
 #include <assert.h>
 #include <dirent.h>
@@ -32,6 +33,7 @@
 /** Where a walk stands. */
 typedef struct st_walk_t {
     const breaker__tree_t *tree;
+    size_t directory;
     breaker__arena_t *arena;
     breaker__notices_t *notices;
     breaker__listing_t *listing;
@@ -60,6 +62,11 @@ int breaker__tree_fail(const breaker__tree_t *tree, int code, const char *path, 
                              place, why);
 }
 
+static bool is_denied(int system_error)
+{
+    return system_error == EACCES || system_error == EPERM;
+}
+
 int breaker__tree_fail_io(const breaker__tree_t *tree, int system_error, const char *path,
                           breaker_error_t *error)
 {
@@ -76,8 +83,8 @@ int breaker__tree_fail_io(const breaker__tree_t *tree, int system_error, const c
     if (system_error == ENOMEM)
         return breaker__tree_fail(tree, BREAKER_ERR_NO_MEMORY, path,
                                   breaker_err_message(BREAKER_ERR_NO_MEMORY), error);
-    return breaker__tree_fail(tree, BREAKER_ERR_IO, path,
-                              strerror_r(system_error, text, sizeof(text)), error);
+    return breaker__tree_fail(tree, is_denied(system_error) ? BREAKER_ERR_DENIED : BREAKER_ERR_IO,
+                              path, strerror_r(system_error, text, sizeof(text)), error);
 }
 
 static int open_resolved(int root, const char *path, int flags)
@@ -95,81 +102,68 @@ static int open_resolved(int root, const char *path, int flags)
     return (int)fd;
 }
 
-/** Closes a directory on the way, never the root, and leaves errno alone. */
-static void leave(int root, int directory)
+static int open_in_steps(const breaker__tree_t *tree, const char *path, int flags)
 {
-    int kept = errno;
+    const breaker__resolution_t resolution = {&tree->root, tree->place, tree->roots,
+                                              tree->num_roots};
 
-    if (directory != root)
-        close(directory);
-    errno = kept;
+    return breaker__resolve(&resolution, path,
+                            flags | ((flags & O_PATH) != 0 ? O_CLOEXEC : OPEN_FLAGS));
 }
 
-/** Opens the first `len` bytes of `path`, one component, as the next directory on the way. */
-static int open_component(int directory, const char *path, size_t len)
+/** Opens a logical path; "" is the directory. Returns -1 and leaves errno. */
+static int open_beneath(const breaker__tree_t *tree, const char *path, int flags)
 {
-    char name[NAME_MAX + 1];
+    int fd;
 
-    if (len >= sizeof(name)) {
-        errno = ENAMETOOLONG;
-        return -1;
-    }
-    memcpy(name, path, len);
-    name[len] = '\0';
-    return openat(directory, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-}
-
-/** Opens without openat2: `path` is logical, so it has no "..", and no link is followed. */
-static int open_strictly(int root, const char *path, int flags)
-{
-    int at = root, fd;
-
-    for (const char *slash; (slash = strchr(path, '/')) != NULL; path = slash + 1) {
-        fd = open_component(at, path, (size_t)(slash - path));
-        leave(root, at);
-        if (fd < 0)
-            return -1;
-        at = fd;
-    }
-    flags |= (flags & O_PATH) != 0 ? O_CLOEXEC : OPEN_FLAGS;
-    fd = openat(at, path, flags | O_NOFOLLOW);
-    leave(root, at);
+    if (*path == '\0')
+        path = ".";
+    if (!tree->has_openat2)
+        return open_in_steps(tree, path, flags);
+    if ((fd = open_resolved(tree->root.fd, path, flags)) < 0 && errno == EXDEV)
+        fd = open_in_steps(tree, path, flags);
     return fd;
 }
 
-/** Opens a logical path beneath the root; "" is the root. Returns -1 and leaves errno. */
-static int open_beneath(const breaker__tree_t *tree, const char *path, int flags)
+/** Finds out whether the kernel resolves beneath. */
+static bool probe_openat2(int root)
 {
-    if (*path == '\0')
-        path = ".";
-    return tree->strict ? open_strictly(tree->root, path, flags)
-                        : open_resolved(tree->root, path, flags);
+    int fd = open_resolved(root, ".", O_PATH);
+
+    if (fd >= 0)
+        close(fd);
+    return fd >= 0 || (errno != ENOSYS && errno != EPERM);
 }
 
 int breaker__tree_open(breaker__tree_t *tree, const breaker_view_t *view, const char *directory,
                        breaker_error_t *error)
 {
-    breaker__tree_t opened = {.view = view, .directory = directory};
-    int probe;
+    breaker__tree_t opened = {.view = view, .directory = directory, .num_roots = 1};
+    int fd, failure;
 
     if (directory == NULL)
         opened.directory = breaker_view_config(view)->directory;
-    opened.root = open(opened.directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (opened.root < 0)
+    fd = open(opened.directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
         return breaker__tree_fail_io(&opened, errno, "", error);
-    if ((probe = open_resolved(opened.root, ".", O_PATH)) >= 0)
-        close(probe);
-    else if (errno == ENOSYS || errno == EPERM)
-        opened.strict = true;
+    if ((failure = breaker__root_init(&opened.root, fd)) != 0) {
+        close(fd);
+        return breaker__tree_fail_io(&opened, failure, "", error);
+    }
+    opened.has_openat2 = probe_openat2(fd);
+    opened.place = realpath(opened.directory, NULL);
     *tree = opened;
+    tree->roots = &tree->root;
     return 0;
 }
 
 void breaker__tree_close(breaker__tree_t *tree)
 {
-    assert(tree->root >= 0);
-    close(tree->root);
-    tree->root = -1;
+    assert(tree->root.fd >= 0);
+    close(tree->root.fd);
+    free(tree->place);
+    tree->root.fd = -1;
+    tree->place = NULL;
 }
 
 int breaker__tree_open_file(const breaker__tree_t *tree, const char *path, int *ret_fd,
@@ -207,7 +201,8 @@ static int add_file(walk_t *walk, size_t path_len)
     if ((base = breaker__arena_copy(walk->arena, walk->path, path_len)) == NULL)
         return breaker__tree_fail_io(walk->tree, ENOMEM, walk->path, walk->error);
     assert(listing->num < listing->capacity);
-    listing->paths[listing->num++] = (breaker__path_t){base, path_len};
+    listing->paths[listing->num++] =
+        (breaker__path_t){base, (uint32_t)path_len, (uint8_t)walk->directory};
     return 0;
 }
 
@@ -216,6 +211,18 @@ static int leave_out(walk_t *walk, breaker__notice_t notice)
 {
     breaker__notices_add(walk->notices, notice, walk->path);
     return 0;
+}
+
+/**
+ * What cannot be entered is left out if this process may not, and below the directory itself, and
+ * the view does not want it all; everything else is a failure.
+ */
+static int refuse(walk_t *walk, int system_error)
+{
+    if (is_denied(system_error) && walk->path[0] != '\0' &&
+        !breaker_view_config(walk->tree->view)->strict)
+        return leave_out(walk, BREAKER__NOTICE_DENIED);
+    return breaker__tree_fail_io(walk->tree, system_error, walk->path, walk->error);
 }
 
 /** A symbolic link, or a file system that does not tell types: looks without opening. */
@@ -231,7 +238,7 @@ static int walk_unknown(walk_t *walk, size_t path_len)
             return leave_out(walk, BREAKER__NOTICE_LOOP);
         if (errno == ENOENT || errno == ENOTDIR || errno == ENAMETOOLONG)
             return leave_out(walk, BREAKER__NOTICE_DANGLING);
-        return breaker__tree_fail_io(walk->tree, errno, walk->path, walk->error);
+        return refuse(walk, errno);
     }
     failure = fstat(fd, &status) != 0 ? errno : 0;
     close(fd);
@@ -241,8 +248,7 @@ static int walk_unknown(walk_t *walk, size_t path_len)
         return add_file(walk, path_len);
     if (S_ISDIR(status.st_mode))
         return walk_directory(walk, path_len);
-    return leave_out(walk,
-                     S_ISLNK(status.st_mode) ? BREAKER__NOTICE_LINK : BREAKER__NOTICE_SPECIAL);
+    return leave_out(walk, BREAKER__NOTICE_SPECIAL);
 }
 
 static bool is_hidden(const walk_t *walk, const char *name)
@@ -275,9 +281,6 @@ static int walk_entry(walk_t *walk, const struct dirent *entry, size_t parent_le
     case DT_DIR:
         return walk_directory(walk, len);
     case DT_LNK:
-        if (walk->tree->strict)
-            return leave_out(walk, BREAKER__NOTICE_LINK);
-        return walk_unknown(walk, len);
     case DT_UNKNOWN:
         return walk_unknown(walk, len);
     default:
@@ -293,9 +296,7 @@ static int walk_entries(walk_t *walk, DIR *directory, size_t path_len)
 
         errno = 0;
         if ((entry = readdir(directory)) == NULL) {
-            if (errno != 0)
-                return breaker__tree_fail_io(walk->tree, errno, walk->path, walk->error);
-            return 0;
+            return errno != 0 ? refuse(walk, errno) : 0;
         }
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
             continue;
@@ -347,37 +348,31 @@ static int walk_directory(walk_t *walk, size_t path_len)
         return breaker__tree_fail(walk->tree, BREAKER_ERR_TOO_MANY, walk->path,
                                   "directories lie too deep in each other", walk->error);
     if ((fd = open_beneath(walk->tree, walk->path, O_RDONLY | O_DIRECTORY)) < 0)
-        return breaker__tree_fail_io(walk->tree, errno, walk->path, walk->error);
+        return refuse(walk, errno);
     return walk_opened(walk, fd, path_len);
 }
 
-static int compare_paths(const void *a, const void *b)
-{
-    const breaker__path_t *x = a, *y = b;
-
-    return strcmp(x->base, y->base);
-}
-
-int breaker__tree_list(const breaker__tree_t *tree, breaker__arena_t *arena,
+int breaker__tree_list(const breaker__tree_t *tree, size_t directory, breaker__arena_t *arena,
                        breaker__notices_t *notices, breaker__listing_t *listing,
                        breaker_error_t *error)
 {
     walk_t *walk;
     int err;
 
-    memset(listing, 0, sizeof(*listing));
+    assert(directory <= UINT8_MAX);
     if ((walk = calloc(1, sizeof(*walk))) == NULL)
         return breaker__tree_fail_io(tree, ENOMEM, "", error);
     walk->tree = tree;
+    walk->directory = directory;
     walk->arena = arena;
     walk->notices = notices;
     walk->listing = listing;
     walk->error = error;
+    walk->num_met = listing->num;
+    notices->directory = tree->directory;
     err = walk_directory(walk, 0);
     assert(walk->depth == 0);
     free(walk);
-    if (err == 0 && listing->num != 0)
-        qsort(listing->paths, listing->num, sizeof(*listing->paths), compare_paths);
     return err;
 }
 

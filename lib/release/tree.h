@@ -3,42 +3,52 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <breaker/error.h>
 #include <breaker/store.h>
 #include <breaker/view.h>
 #include "release/arena.h"
 #include "release/notices.h"
+#include "release/resolve.h"
 #include "release/stamp.h"
 
 /** how deep directories may lie in each other */
 #define BREAKER_TREE_DEPTH_MAX 64
 
-/** A view's directory, pinned: a rename or a moved symbolic link no longer changes which it is. */
+/** A directory of a view, pinned: a rename or a moved symbolic link no longer changes which it is.
+ */
 typedef struct st_breaker__tree_t {
     const breaker_view_t *view; /* borrowed: outlives us */
     /** where it lies, for people */
     const char *directory; /* borrowed: outlives us */
-    /** owned: the directory itself */
-    int root;
-    /** the kernel cannot resolve beneath: no symbolic link is followed */
-    bool strict;
+    /** its descriptor is owned */
+    breaker__root_t root;
+    /** owned: where it lay when it was pinned, or NULL where that is not known */
+    char *place;
+    /** whether the kernel resolves beneath; if not, every path is resolved step by step */
+    bool has_openat2;
+    /** where symbolic links may end; borrowed: outlive us. Itself, where it is alone. */
+    const breaker__root_t *roots;
+    size_t num_roots;
 } breaker__tree_t;
 
 /** A logical path, NUL-ended. */
 typedef struct st_breaker__path_t {
     const char *base; /* borrowed: the arena's */
-    size_t len;
+    uint32_t len;
+    /** the place of its directory among the view's */
+    uint8_t directory;
 } breaker__path_t;
 
-/** The regular files of a tree, in bytewise order. */
+/** Regular files, of each path one. */
 typedef struct st_breaker__listing_t {
     breaker__path_t *paths; /* owned */
     size_t num, capacity;
 } breaker__listing_t;
 
 /**
- * Pins the directory of a view, or another one where `directory` is not NULL, which outlives the
- * tree. The caller owns the tree until `breaker__tree_close`.
+ * Pins a directory, which outlives the tree as a text; NULL: the view's first. Links may end in it
+ * and nowhere else. The caller, who does not move the tree, owns it until `breaker__tree_close`.
  */
 int breaker__tree_open(breaker__tree_t *tree, const breaker_view_t *view, const char *directory,
                        breaker_error_t *error);
@@ -46,12 +56,16 @@ int breaker__tree_open(breaker__tree_t *tree, const breaker_view_t *view, const 
 void breaker__tree_close(breaker__tree_t *tree);
 
 /**
- * Lists the files that the view serves; what it cannot serve is told to `notices`. The paths live
+ * Adds the files that the view serves of this directory, its place among the view's being
+ * `directory`, to a listing, in no order; what it cannot serve is told to `notices`. The paths live
  * in `arena`; the caller frees the listing with `breaker__listing_dispose`, after a failure too.
+ * Fails where the directory itself may not be read, and where the view is strict, where anything
+ * may not.
  */
-int breaker__tree_list(const breaker__tree_t *tree, breaker__arena_t *arena,
+int breaker__tree_list(const breaker__tree_t *tree, size_t directory, breaker__arena_t *arena,
                        breaker__notices_t *notices, breaker__listing_t *listing,
                        breaker_error_t *error);
+/** Takes a zeroed one as well. */
 void breaker__listing_dispose(breaker__listing_t *listing);
 
 /**
@@ -64,7 +78,10 @@ int breaker__tree_open_file(const breaker__tree_t *tree, const char *path, int *
 /** Tells of a failure at a logical path: the view, the file, and `why`. Returns `code`. */
 int breaker__tree_fail(const breaker__tree_t *tree, int code, const char *path, const char *why,
                        breaker_error_t *error);
-/** The same with the system's words for `system_error`, an errno. */
+/**
+ * The same with the system's words for `system_error`, an errno: BREAKER_ERR_DENIED for what this
+ * process may not do, BREAKER_ERR_IO for most else.
+ */
 int breaker__tree_fail_io(const breaker__tree_t *tree, int system_error, const char *path,
                           breaker_error_t *error);
 

@@ -104,15 +104,20 @@ static bool strip_directory(const char *directory, size_t directory_len, const c
     return true;
 }
 
+static bool strip_place(const breaker__view_place_t *place, const char **path, size_t *len)
+{
+    if (place->directory[0] == '/' && strip_directory(place->directory, place->len, path, len))
+        return true;
+    return place->real != NULL && strip_directory(place->real, place->real_len, path, len);
+}
+
 static void make_logical(const breaker_view_t *view, const char **path, size_t *len)
 {
     if (*len == 0 || (*path)[0] != '/')
         return;
-    if (view->config.directory[0] == '/' &&
-        strip_directory(view->config.directory, view->directory_len, path, len))
-        return;
-    if (view->real_directory != NULL)
-        strip_directory(view->real_directory, view->real_directory_len, path, len);
+    for (size_t i = 0; i != view->num_places; ++i)
+        if (strip_place(view->places + i, path, len))
+            return;
 }
 
 static int append_base_url(output_t *output, const char *base_url)

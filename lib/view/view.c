@@ -178,10 +178,27 @@ static int check_bounds(const breaker_view_config_t *config)
     return config->index == NULL || is_index(config->index) ? 0 : BREAKER_ERR_RANGE;
 }
 
+static bool is_directory(const char *directory)
+{
+    return directory != NULL && directory[0] != '\0' && strlen(directory) <= DIRECTORY_MAX;
+}
+
+static bool are_directories(const char *const *directories, size_t num, size_t max)
+{
+    if (num > max)
+        return false;
+    for (size_t i = 0; i != num; ++i)
+        if (!is_directory(directories[i]))
+            return false;
+    return true;
+}
+
 static int check_place(const breaker_view_config_t *config, size_t index)
 {
-    if (index >= BREAKER_VIEWS_MAX || config->directory == NULL || config->directory[0] == '\0' ||
-        strlen(config->directory) > DIRECTORY_MAX)
+    if (index >= BREAKER_VIEWS_MAX || !is_directory(config->directory) ||
+        !are_directories(config->directories, config->num_directories,
+                         BREAKER_VIEW_DIRECTORIES_MAX) ||
+        !are_directories(config->follow, config->num_follow, BREAKER_VIEW_FOLLOW_MAX))
         return BREAKER_ERR_RANGE;
     return 0;
 }
@@ -205,6 +222,15 @@ static size_t text_size(const char *text)
     return text != NULL ? strlen(text) + 1 : 0;
 }
 
+static size_t list_size(const char *const *texts, size_t num)
+{
+    size_t size = 0;
+
+    for (size_t i = 0; i != num; ++i)
+        size += text_size(texts[i]);
+    return size;
+}
+
 static size_t texts_size(const breaker_view_config_t *config, size_t name_len)
 {
     /* the name as it is, and as head and tail with their slashes */
@@ -213,9 +239,9 @@ static size_t texts_size(const breaker_view_config_t *config, size_t name_len)
     size += text_size(config->directory) + text_size(config->allow_origin) +
             text_size(config->timing_allow_origin) + text_size(config->resource_policy) +
             text_size(config->index);
-    for (size_t i = 0; i != config->num_headers; ++i)
-        size += text_size(config->headers[i]);
-    return size;
+    return size + list_size(config->headers, config->num_headers) +
+           list_size(config->directories, config->num_directories) +
+           list_size(config->follow, config->num_follow);
 }
 
 /* moves the text that `*text` points at to `at`; returns the next free byte */
@@ -230,13 +256,17 @@ static char *keep_text(char *at, const char **text)
     return at + size;
 }
 
-static char *keep_headers(char *at, breaker_view_config_t *config, const char **dst)
+/* moves the texts of a list to `at`, and the list to `*dst`, which goes on after it */
+static char *keep_list(char *at, const char *const **list, size_t num, const char ***dst)
 {
-    for (size_t i = 0; i != config->num_headers; ++i) {
-        dst[i] = config->headers[i];
-        at = keep_text(at, dst + i);
+    const char **texts = *dst;
+
+    for (size_t i = 0; i != num; ++i) {
+        texts[i] = (*list)[i];
+        at = keep_text(at, texts + i);
     }
-    config->headers = dst;
+    *list = texts;
+    *dst = texts + num;
     return at;
 }
 
@@ -266,33 +296,44 @@ static char *keep_name(char *at, breaker_view_t *view, const char *name, size_t 
     return at;
 }
 
-static void measure_directories(breaker_view_t *view)
+/* a missing directory is no error before the load; its real path is then not known */
+static void measure_place(breaker__view_place_t *place, const char *directory)
 {
-    const char *directory = view->config.directory;
+    place->directory = directory;
+    place->len = strlen(directory);
+    while (place->len != 0 && directory[place->len - 1] == '/')
+        --place->len;
+    if ((place->real = realpath(directory, NULL)) != NULL)
+        place->real_len = strcmp(place->real, "/") == 0 ? 0 : strlen(place->real);
+}
 
-    view->directory_len = strlen(directory);
-    while (view->directory_len != 0 && directory[view->directory_len - 1] == '/')
-        --view->directory_len;
-    /* a missing directory is no error before the load; its real path is then not known */
-    view->real_directory = realpath(directory, NULL);
-    if (view->real_directory != NULL)
-        view->real_directory_len =
-            strcmp(view->real_directory, "/") == 0 ? 0 : strlen(view->real_directory);
+/* false without memory */
+static bool measure_places(breaker_view_t *view)
+{
+    const breaker_view_config_t *config = &view->config;
+
+    if ((view->places = calloc(1 + config->num_directories, sizeof(*view->places))) == NULL)
+        return false;
+    measure_place(view->places + view->num_places++, config->directory);
+    for (size_t i = 0; i != config->num_directories; ++i)
+        measure_place(view->places + view->num_places++, config->directories[i]);
+    return true;
 }
 
 static breaker_view_t *copy_view(const breaker_view_config_t *config, const char *name,
                                  size_t name_len)
 {
-    size_t headers_size = config->num_headers * sizeof(const char *);
-    size_t size = sizeof(breaker_view_t) + headers_size + texts_size(config, name_len);
+    size_t num_listed = config->num_headers + config->num_directories + config->num_follow;
+    size_t size =
+        sizeof(breaker_view_t) + num_listed * sizeof(const char *) + texts_size(config, name_len);
     breaker_view_t *view = calloc(1, size);
-    const char **headers;
+    const char **listed;
     char *at;
 
     if (view == NULL)
         return NULL;
-    headers = (const char **)(view + 1);
-    at = (char *)headers + headers_size;
+    listed = (const char **)(view + 1);
+    at = (char *)(listed + num_listed);
     view->config = *config;
     at = keep_name(at, view, name, name_len);
     at = keep_text(at, &view->config.directory);
@@ -300,10 +341,14 @@ static breaker_view_t *copy_view(const breaker_view_config_t *config, const char
     at = keep_text(at, &view->config.timing_allow_origin);
     at = keep_text(at, &view->config.resource_policy);
     at = keep_text(at, &view->config.index);
-    at = keep_headers(at, &view->config, headers);
+    at = keep_list(at, &view->config.headers, config->num_headers, &listed);
+    at = keep_list(at, &view->config.directories, config->num_directories, &listed);
+    at = keep_list(at, &view->config.follow, config->num_follow, &listed);
     assert(at == (char *)view + size);
-    measure_directories(view);
-    return view;
+    if (measure_places(view))
+        return view;
+    breaker__view_free(view);
+    return NULL;
 }
 
 int breaker__view_create(const breaker_view_config_t *config, size_t index,
@@ -328,7 +373,9 @@ void breaker__view_free(breaker_view_t *view)
 {
     if (view == NULL)
         return;
-    free(view->real_directory);
+    for (size_t i = 0; i != view->num_places; ++i)
+        free(view->places[i].real);
+    free(view->places);
     free(view);
 }
 

@@ -5,6 +5,15 @@
 #include <stddef.h>
 #include <breaker/view.h>
 
+/** A directory of a view as texts, without slashes at their ends: "" for the root. */
+typedef struct st_breaker__view_place_t {
+    const char *directory; /* borrowed: the configuration's */
+    size_t len;
+    /** owned: symbolic links resolved, or NULL when that failed */
+    char *real;
+    size_t real_len;
+} breaker__view_place_t;
+
 /*
  * A view, cut up for matching and for writing prefixes. Of "assets/v{breaker}-x/pub" the head is
  * "/assets/v", the tail "-x/pub/", and of the tail the first two bytes, "-x", share the token's
@@ -19,10 +28,9 @@ struct st_breaker_view_t {
     size_t tail_len;
     /** how many bytes of the tail belong to the token's segment */
     size_t segment_tail_len;
-    /** the directory without slashes at its end; "" for the root */
-    size_t directory_len;
-    char *real_directory; /* owned; symbolic links resolved, or NULL when that failed */
-    size_t real_directory_len;
+    /** owned: where its files are, as the configuration has it, the directory first */
+    breaker__view_place_t *places;
+    size_t num_places;
 };
 
 /**

@@ -132,6 +132,13 @@ VIEWS = (
     ("no directory", spoilt(8, "          retry-after: 3"), None, ("path",)),
     ("a directory that is missing", spoilt(8, "          path: /no/such/directory"), 8,
      ("path", "/no/such/directory", "directory")),
+    ("no directory at all", spoilt(8, "          path: []"), 8, ("path", "1 to 16")),
+    ("a second directory that is missing", spoilt(8, "          path: [@tree@, /no/such/one]"), 8,
+     ("path", "/no/such/one", "directory")),
+    ("a directory to follow to that is missing", option("follow: /no/such/one"), 9,
+     ("follow", "/no/such/one", "directory")),
+    ("directories to follow to as a mapping", option("follow: {a: b}"), 9, ("follow", "string")),
+    ("strict in half", option("strict: perhaps"), 9, ("strict", "perhaps", "ON", "OFF")),
     ("a file for a directory", spoilt(8, "          path: @cert@"), 8, ("path", "directory")),
     ("a view as a word", spoilt(6, "        breaker.static: static/{breaker}")
      .replace("          name: static/{breaker}\n          path: @tree@\n", ""), 6,
@@ -317,21 +324,22 @@ class Surroundings(ConfigCase):
                 spoilt(1, "listen: {port: %s, type: unix}" % path)), 1, ("listen", path))
             self.assertTrue(os.path.exists(path))
 
-    def test_an_unreadable_file_in_the_tree(self):
+    def test_an_unreadable_file_in_a_strict_view(self):
         path = os.path.join(self.tree, "css", "secret.css")
         with open(path, "wb") as file:
             file.write(b"unreadable")
         os.chmod(path, 0)
         user = "user: nobody\n" if os.getuid() == 0 else ""
         for args in ((), ("-t",)):
-            outcome = self.run_with(user + BASE, *args)
+            outcome = self.run_with(user + option("strict: ON"), *args)
             self.assert_refused(outcome, None, ("css/secret.css", "Permission denied"))
 
-    def test_an_unreadable_directory_in_the_tree(self):
+    def test_an_unreadable_directory_in_a_strict_view(self):
         path = os.path.join(self.tree, "closed")
         os.mkdir(path)
         os.chmod(path, 0)
-        self.assert_refused(self.run_with(BASE), None, ("closed", "Permission denied"))
+        self.assert_refused(self.run_with(option("strict: ON")), None,
+                            ("closed", "Permission denied"))
 
     def test_logs_and_pid_files_that_cannot_be_written(self):
         for key in ("pid-file", "error-log"):

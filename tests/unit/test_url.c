@@ -25,19 +25,25 @@ typedef struct st_site_t {
 } site_t;
 
 /* one view at index 0, under T */
-static void make_site(site_t *site, const char *name, const char *directory)
+static void make_site_of(site_t *site, const breaker_view_config_t *config)
 {
     breaker_token_t token;
-    breaker_view_config_t config;
     breaker__snapshot_config_t snapshot = {
         .views = (const breaker_view_t *const *)&site->view, .tokens = &token, .num_views = 1};
+
+    assert_int_equal(breaker__view_create(config, 0, &site->view), 0);
+    assert_int_equal(breaker_token_parse(T, strlen(T), &token), 0);
+    assert_int_equal(breaker__snapshot_create(&snapshot, &site->snapshot), 0);
+}
+
+static void make_site(site_t *site, const char *name, const char *directory)
+{
+    breaker_view_config_t config;
 
     breaker_view_config_init(&config);
     config.name = name;
     config.directory = directory;
-    assert_int_equal(breaker__view_create(&config, 0, &site->view), 0);
-    assert_int_equal(breaker_token_parse(T, strlen(T), &token), 0);
-    assert_int_equal(breaker__snapshot_create(&snapshot, &site->snapshot), 0);
+    make_site_of(site, &config);
 }
 
 static void free_site(site_t *site)
@@ -165,6 +171,25 @@ static void paths_below_the_directory_lose_it(void **state)
         check_url(&site, NULL, cases[i].path, cases[i].url);
         free_site(&site);
     }
+}
+
+static void a_path_may_lie_in_a_further_directory(void **state)
+{
+    const char *const directories[] = {"/nonexistent/second/"};
+    breaker_view_config_t config;
+    site_t site;
+
+    (void)state;
+    breaker_view_config_init(&config);
+    config.name = "static/{breaker}";
+    config.directory = "/nonexistent/site";
+    config.directories = directories;
+    config.num_directories = 1;
+    make_site_of(&site, &config);
+    check_url(&site, NULL, "/nonexistent/site/a.css", "/static/" T "/a.css");
+    check_url(&site, NULL, "/nonexistent/second/a.css", "/static/" T "/a.css");
+    check_url(&site, NULL, "/nonexistent/third/a.css", "/static/" T "/nonexistent/third/a.css");
+    free_site(&site);
 }
 
 static void symbolic_links_to_the_directory_are_resolved(void **state)
@@ -410,6 +435,7 @@ int main(void)
         cmocka_unit_test(the_placeholder_may_stand_anywhere),
         cmocka_unit_test(a_base_url_goes_in_front),
         cmocka_unit_test(paths_below_the_directory_lose_it),
+        cmocka_unit_test(a_path_may_lie_in_a_further_directory),
         cmocka_unit_test(symbolic_links_to_the_directory_are_resolved),
         cmocka_unit_test(paths_that_no_request_could_carry_are_refused),
         cmocka_unit_test(queries_and_anchors_follow_the_path),

@@ -68,6 +68,9 @@ static void defaults_are_those_of_the_header(void **state)
     assert_null(config.timing_allow_origin);
     assert_null(config.resource_policy);
     assert_int_equal(config.num_headers, 0);
+    assert_int_equal(config.num_directories, 0);
+    assert_int_equal(config.num_follow, 0);
+    assert_false(config.strict);
     assert_null(config.index);
     assert_false(config.dotfiles);
     assert_true(config.encodings);
@@ -197,6 +200,27 @@ static void a_directory_is_named_but_need_not_exist(void **state)
     config.directory = long_name;
     assert_int_equal(try_create(&config, 0), 0);
     long_name[4095] = 'x';
+    assert_int_equal(try_create(&config, 0), BREAKER_ERR_RANGE);
+}
+
+static void further_directories_are_few_and_named(void **state)
+{
+    const char *many[] = {"/1", "/2", "/3", "/4", "/5", "/6", "/7", "/8", "/9",
+                          "/a", "/b", "/c", "/d", "/e", "/f", "/g", "/h"};
+    breaker_view_config_t config = config_of("{breaker}");
+
+    (void)state;
+    config.directories = config.follow = many;
+    config.num_directories = BREAKER_VIEW_DIRECTORIES_MAX;
+    config.num_follow = BREAKER_VIEW_FOLLOW_MAX;
+    assert_int_equal(try_create(&config, 0), 0);
+    ++config.num_directories;
+    assert_int_equal(try_create(&config, 0), BREAKER_ERR_RANGE);
+    --config.num_directories;
+    ++config.num_follow;
+    assert_int_equal(try_create(&config, 0), BREAKER_ERR_RANGE);
+    --config.num_follow;
+    many[3] = "";
     assert_int_equal(try_create(&config, 0), BREAKER_ERR_RANGE);
 }
 
@@ -330,8 +354,9 @@ static void values_of_options_are_header_values(void **state)
 static void a_view_keeps_copies_of_everything(void **state)
 {
     char name[] = "/assets/v{breaker}-x/pub/", directory[] = "/srv/site/", origin[] = "https://a",
-         timing[] = "https://b", policy[] = "same-site", index[] = "index.html", header[] = "X: y";
-    const char *headers[] = {header};
+         timing[] = "https://b", policy[] = "same-site", index[] = "index.html", header[] = "X: y",
+         second[] = "/srv/second", shared[] = "/srv/shared";
+    const char *headers[] = {header}, *directories[] = {second}, *follow[] = {shared};
     breaker_view_config_t config = config_of(name);
     const breaker_view_config_t *kept;
     breaker_view_t *view;
@@ -345,12 +370,18 @@ static void a_view_keeps_copies_of_everything(void **state)
     config.index = index;
     config.headers = headers;
     config.num_headers = 1;
+    config.directories = directories;
+    config.num_directories = 1;
+    config.follow = follow;
+    config.num_follow = 1;
+    config.strict = true;
     config.dotfiles = true;
     config.memory_limit = 4711;
     config.data = &mine;
     assert_int_equal(breaker__view_create(&config, 7, &view), 0);
-    name[0] = directory[0] = origin[0] = timing[0] = policy[0] = index[0] = header[0] = '?';
-    headers[0] = NULL;
+    name[0] = directory[0] = origin[0] = timing[0] = policy[0] = index[0] = header[0] = second[0] =
+        shared[0] = '?';
+    headers[0] = directories[0] = follow[0] = NULL;
 
     kept = breaker_view_config(view);
     assert_string_equal(breaker_view_name(view), "assets/v{breaker}-x/pub");
@@ -362,6 +393,11 @@ static void a_view_keeps_copies_of_everything(void **state)
     assert_string_equal(kept->index, "index.html");
     assert_int_equal(kept->num_headers, 1);
     assert_string_equal(kept->headers[0], "X: y");
+    assert_int_equal(kept->num_directories, 1);
+    assert_string_equal(kept->directories[0], "/srv/second");
+    assert_int_equal(kept->num_follow, 1);
+    assert_string_equal(kept->follow[0], "/srv/shared");
+    assert_true(kept->strict);
     assert_true(kept->dotfiles);
     assert_int_equal(kept->memory_limit, 4711);
     assert_int_equal(breaker_view_index(view), 7);
@@ -723,6 +759,7 @@ int main(void)
         cmocka_unit_test(a_name_has_at_most_255_bytes),
         cmocka_unit_test(numbers_have_bounds),
         cmocka_unit_test(a_directory_is_named_but_need_not_exist),
+        cmocka_unit_test(further_directories_are_few_and_named),
         cmocka_unit_test(an_index_is_the_name_of_one_file),
         cmocka_unit_test(headers_are_fields_that_the_server_does_not_set),
         cmocka_unit_test(headers_have_bounds),

@@ -40,7 +40,8 @@ extern "C" {
     X(RELEASE_SYNTAX, -21,                                                                         \
       "a release's id is 1 to 108 characters of A-Z a-z 0-9 . _ ~ -, and not . or ..")             \
     X(NOT_READY, -22, "there is no token yet")                                                     \
-    X(DAMAGED, -23, "the file is damaged, or none of ours")
+    X(DAMAGED, -23, "the file is damaged, or none of ours")                                        \
+    X(DENIED, -24, "this process may not read it")
 
 enum {
 #define X(name, value, message) BREAKER_ERR_##name = value,

@@ -19,6 +19,9 @@ extern "C" {
 /** the most headers that a view adds, and the longest of them in bytes */
 #define BREAKER_VIEW_HEADERS_MAX 32
 #define BREAKER_VIEW_HEADER_MAX 1024
+/** the most further directories of a view, and the most directories that it follows links to */
+#define BREAKER_VIEW_DIRECTORIES_MAX 15
+#define BREAKER_VIEW_FOLLOW_MAX 16
 /** bounds of a view's ages, in seconds: ten years, a year, an hour */
 #define BREAKER_CACHE_MAX_AGE_MAX_S UINT64_C(315360000)
 #define BREAKER_REDIRECT_MAX_AGE_MAX_S UINT64_C(31536000)
@@ -37,6 +40,25 @@ typedef struct st_breaker_view_config_t {
     const char *name;
     /** the directory whose files are served, NUL-ended, at most 4,095 bytes. Mandatory. */
     const char *directory;
+    /**
+     * further directories, each as `directory`, for the paths that the ones before do not have: of
+     * several files with one path that of the first directory is served. At most
+     * BREAKER_VIEW_DIRECTORIES_MAX; default none.
+     */
+    const char *const *directories;
+    size_t num_directories;
+    /**
+     * directories that symbolic links may lead to, each as `directory`. A link is followed, whether
+     * it is absolute or relative, if it ends in one of these or in a directory of the view, and
+     * left out with a notice if not. At most BREAKER_VIEW_FOLLOW_MAX; default none.
+     */
+    const char *const *follow;
+    size_t num_follow;
+    /**
+     * whether a file or directory that the process may not read fails the load; default false, it
+     * is left out with a notice
+     */
+    bool strict;
     /** `max-age` of 200, 206 and 304, in seconds; default 31,536,000 (a year), at most 10 years */
     uint64_t cache_max_age_s;
     /** `max-age` of a 301, in seconds; 0 means `no-store`; default 60, at most a year */
