@@ -5,6 +5,7 @@
  */
 #include <assert.h>
 #include "answer/answer.h"
+#include "answer/cross_origin.h"
 #include "answer/multipart.h"
 #include "answer/static.h"
 
@@ -26,7 +27,7 @@ static void begin(breaker__answer_t *answer, breaker__status_t status, const bre
 }
 
 static breaker__line_t *add_line(breaker__answer_t *answer, breaker__line_kind_t kind,
-                                 const h2o_token_t *name)
+                                 const h2o_iovec_t *name)
 {
     breaker__line_t *line = answer->lines + answer->num_lines++;
 
@@ -42,6 +43,11 @@ void breaker__answer_fixed(breaker__answer_t *answer, const breaker__fixed_t *fi
     begin(answer, status, fixed->heads[status]);
     if (!is_head)
         answer->body_len = answer->head->body.len;
+}
+
+static void add_text(breaker__answer_t *answer, const h2o_iovec_t *name, h2o_iovec_t text)
+{
+    add_line(answer, BREAKER__LINE_TEXT, name)->text = text;
 }
 
 /* ---- with an asset ---- */
@@ -65,7 +71,8 @@ static void answer_whole(breaker__answer_t *answer, const context_t *ctx, bool i
 
 static void answer_parts(breaker__answer_t *answer, const breaker_asset_t *asset)
 {
-    breaker__line_t *type = add_line(answer, BREAKER__LINE_MULTIPART_TYPE, H2O_TOKEN_CONTENT_TYPE);
+    breaker__line_t *type =
+        add_line(answer, BREAKER__LINE_MULTIPART_TYPE, &H2O_TOKEN_CONTENT_TYPE->buf);
 
     answer->is_in_parts = true;
     answer->part_type = asset->type;
@@ -88,7 +95,7 @@ static void answer_partial(breaker__answer_t *answer, const context_t *ctx,
     assert(range.last < answer->variant->len);
     answer->body_at = range.first;
     answer->body_len = answer->length = range.last - range.first + 1;
-    line = add_line(answer, BREAKER__LINE_CONTENT_RANGE, H2O_TOKEN_CONTENT_RANGE);
+    line = add_line(answer, BREAKER__LINE_CONTENT_RANGE, &H2O_TOKEN_CONTENT_RANGE->buf);
     line->range = range;
     line->size = answer->variant->len;
 }
@@ -104,7 +111,7 @@ static void answer_unsatisfiable(breaker__answer_t *answer, const breaker__fixed
                                  bool is_head)
 {
     breaker__answer_fixed(answer, fixed, BREAKER__STATUS_416, is_head);
-    add_line(answer, BREAKER__LINE_UNSATISFIED_RANGE, H2O_TOKEN_CONTENT_RANGE)->size =
+    add_line(answer, BREAKER__LINE_UNSATISFIED_RANGE, &H2O_TOKEN_CONTENT_RANGE->buf)->size =
         answer->judgement.variant->len;
 }
 
@@ -194,15 +201,63 @@ static void answer_redirect(breaker__answer_t *answer, const context_t *ctx,
 
     assert(at <= request->target_len);
     breaker__answer_fixed(answer, fixed, BREAKER__STATUS_301, request->is_head);
-    line = add_line(answer, BREAKER__LINE_LOCATION, H2O_TOKEN_LOCATION);
+    line = add_line(answer, BREAKER__LINE_LOCATION, &H2O_TOKEN_LOCATION->buf);
     line->text = h2o_iovec_init(view->prefix, view->prefix_len);
     line->tail = h2o_iovec_init(request->target + at, request->target_len - at);
-    line = add_line(answer, BREAKER__LINE_TEXT, H2O_TOKEN_CACHE_CONTROL);
+    line = add_line(answer, BREAKER__LINE_TEXT, &H2O_TOKEN_CACHE_CONTROL->buf);
     line->text = fixed->redirect_cache_control;
     /* an old node may still hand out the older URL: a cached redirect would outlive that */
     if (ctx->lease.current->older_alive)
         line->text = h2o_iovec_init(H2O_STRLIT("no-store"));
 }
+
+/* ---- for pages of other origins ---- */
+
+static void add_origin(breaker__answer_t *answer, h2o_iovec_t allow_origin,
+                       const breaker__request_t *request)
+{
+    h2o_iovec_t origin = breaker__allowed_origin(allow_origin, breaker__request_origin(request));
+
+    if (origin.base != NULL)
+        add_text(answer, &H2O_TOKEN_ACCESS_CONTROL_ALLOW_ORIGIN->buf, origin);
+}
+
+/* what the asset says that is asked for, or its view */
+static h2o_iovec_t allow_origin_of(const breaker_verdict_t *verdict, const breaker__fixed_t *fixed)
+{
+    const breaker__head_t *head = fixed->heads[BREAKER__STATUS_404];
+
+    if (verdict->kind == BREAKER_VERDICT_SERVE)
+        head = breaker_asset_variant(verdict->asset, BREAKER_ENCODING_IDENTITY)->prepared;
+    assert(head != NULL);
+    return head->allow_origin;
+}
+
+/* a browser has the answer to its question before it asks for anything */
+static void answer_preflight(breaker__answer_t *answer, const breaker_verdict_t *verdict,
+                             const breaker__request_t *request, const breaker__fixed_t *fixed)
+{
+    h2o_iovec_t names = breaker__request_asked_headers(request);
+
+    breaker__answer_fixed(answer, fixed, BREAKER__STATUS_204, true);
+    answer->length = BREAKER__NO_LENGTH;
+    add_origin(answer, allow_origin_of(verdict, fixed), request);
+    if (breaker__is_names(names))
+        add_text(answer, &breaker__allow_headers_name, names);
+}
+
+static void refuse(breaker__answer_t *answer, const breaker_verdict_t *verdict,
+                   const breaker__request_t *request, const breaker__fixed_t *fixed,
+                   breaker__status_t status)
+{
+    if (status == BREAKER__STATUS_405 && request->is_preflight &&
+        allow_origin_of(verdict, fixed).base != NULL)
+        answer_preflight(answer, verdict, request, fixed);
+    else
+        breaker__answer_fixed(answer, fixed, status, request->is_head);
+}
+
+/* ---- the answer ---- */
 
 /* whether a request is unanswerable whatever its path; BREAKER__STATUS_200 when it is not */
 static breaker__status_t refusal_of(const breaker__request_t *request)
@@ -256,7 +311,7 @@ bool breaker__answer(context_t *ctx, const breaker_verdict_t *verdict,
     view = breaker_view_index(verdict->match.view);
     fixed = ctx->fixed + view;
     if (refusal != BREAKER__STATUS_200)
-        breaker__answer_fixed(answer, fixed, refusal, request->is_head);
+        refuse(answer, verdict, request, fixed, refusal);
     else if (!answer_verdict(answer, ctx, verdict, request, fixed))
         return false;
     answer->ends_connection = request->has_body;
@@ -265,6 +320,8 @@ bool breaker__answer(context_t *ctx, const breaker_verdict_t *verdict,
     if (answer->variant != NULL && answer->variant->base == NULL &&
         !answer_by_file(answer, fixed, request))
         return false;
+    if (answer->head->has_origins)
+        add_origin(answer, answer->head->allow_origin, request);
     breaker__counters_add(ctx->counters, view, answer->status);
     return true;
 }

@@ -7,8 +7,8 @@
 #include "answer/line.h"
 #include "answer/status.h"
 
-/** the most headers that only the request decides */
-#define BREAKER__LINES_MAX 2
+/** the most headers that only the request decides: of a redirect, or of several parts */
+#define BREAKER__LINES_MAX 3
 /** an answer without a Content-Length */
 #define BREAKER__NO_LENGTH UINT64_MAX
 

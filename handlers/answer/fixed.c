@@ -8,7 +8,12 @@
 #include <string.h>
 #include "answer/fixed.h"
 
+/* how long a browser need not ask again, in seconds: the longest that any of them takes */
+#define PREFLIGHT_MAX_AGE "86400"
+
 static const h2o_iovec_t nosniff_name = {H2O_STRLIT("x-content-type-options")};
+static const h2o_iovec_t allow_methods_name = {H2O_STRLIT("access-control-allow-methods")};
+static const h2o_iovec_t max_age_name = {H2O_STRLIT("access-control-max-age")};
 
 static const struct {
     breaker__status_t status;
@@ -31,7 +36,7 @@ static void init_refusal(breaker__fixed_t *fixed, const breaker_view_config_t *c
     breaker__draft_t draft;
     char retry_after[16];
 
-    breaker__draft_begin(&draft, config);
+    breaker__draft_begin(&draft, config, false);
     breaker__draft_push(&draft, H2O_TOKEN_CONTENT_TYPE, "text/plain; charset=utf-8");
     breaker__draft_push(&draft, H2O_TOKEN_CACHE_CONTROL, "no-store");
     breaker__draft_push_named(&draft, &nosniff_name, "nosniff");
@@ -55,7 +60,7 @@ static void init_redirect(breaker__fixed_t *fixed, const breaker_view_config_t *
     breaker__draft_t draft;
     int len;
 
-    breaker__draft_begin(&draft, config);
+    breaker__draft_begin(&draft, config, false);
     fixed->heads[BREAKER__STATUS_301] = breaker__head_create(&draft, globalconf);
     if (config->redirect_max_age_s == 0)
         len = snprintf(text, size, "no-store");
@@ -63,6 +68,21 @@ static void init_redirect(breaker__fixed_t *fixed, const breaker_view_config_t *
         len = snprintf(text, size, "public, max-age=%" PRIu64, config->redirect_max_age_s);
     assert((size_t)len < size);
     fixed->redirect_cache_control = h2o_iovec_init(text, (size_t)len);
+}
+
+/* the origin is a line of its own, because it is a matter of the asset that is asked for */
+static void init_preflight(breaker__fixed_t *fixed, const breaker_view_config_t *config,
+                           const h2o_globalconf_t *globalconf)
+{
+    breaker_view_config_t without_origin = *config;
+    breaker__draft_t draft;
+
+    without_origin.allow_origin = NULL;
+    breaker__draft_begin(&draft, &without_origin, false);
+    breaker__draft_push_named(&draft, &allow_methods_name, "GET, HEAD");
+    breaker__draft_push_named(&draft, &max_age_name, PREFLIGHT_MAX_AGE);
+    breaker__draft_push(&draft, H2O_TOKEN_CACHE_CONTROL, "no-store");
+    fixed->heads[BREAKER__STATUS_204] = breaker__head_create(&draft, globalconf);
 }
 
 void breaker__fixed_init(breaker__fixed_t *fixed, const breaker_view_config_t *config,
@@ -73,6 +93,7 @@ void breaker__fixed_init(breaker__fixed_t *fixed, const breaker_view_config_t *c
     for (size_t i = 0; i != sizeof(refusals) / sizeof(refusals[0]); ++i)
         init_refusal(fixed, config, globalconf, refusals[i].status, refusals[i].body);
     init_redirect(fixed, config, globalconf);
+    init_preflight(fixed, config, globalconf);
     assert(fixed->heads[BREAKER__STATUS_200] == NULL);
 }
 
@@ -81,6 +102,7 @@ void breaker__fixed_init_default(breaker__fixed_t *fixed, const h2o_globalconf_t
     breaker_view_config_t config;
 
     breaker_view_config_init(&config);
+    config.allow_origin = NULL;
     breaker__fixed_init(fixed, &config, globalconf);
 }
 

@@ -19,7 +19,7 @@ typedef struct st_breaker__fixed_t {
 /** Makes them by the view's configuration. */
 void breaker__fixed_init(breaker__fixed_t *fixed, const breaker_view_config_t *config,
                          const h2o_globalconf_t *globalconf);
-/** For answers that are no view's: a view of defaults. */
+/** For answers that are no view's: a view of defaults that says nothing of other origins. */
 void breaker__fixed_init_default(breaker__fixed_t *fixed, const h2o_globalconf_t *globalconf);
 /** Takes a zeroed one, too. */
 void breaker__fixed_dispose(breaker__fixed_t *fixed);

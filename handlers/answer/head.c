@@ -6,15 +6,36 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include "answer/cross_origin.h"
 #include "answer/head.h"
 #include "answer/http1_text.h"
 
-void breaker__draft_begin(breaker__draft_t *draft, const breaker_view_config_t *config)
+/* no token of libh2o's: of one, it makes `Cache-Control: private` for user agents that call
+   themselves MSIE */
+static const h2o_iovec_t vary_name = {H2O_STRLIT("vary")};
+
+static void push_vary(breaker__draft_t *draft, const breaker_view_config_t *config,
+                      bool is_negotiated)
+{
+    bool has_origins = breaker__has_origins(config->allow_origin);
+
+    if (is_negotiated)
+        breaker__draft_push_named(draft, &vary_name,
+                                  has_origins ? "accept-encoding, origin" : "accept-encoding");
+    else if (has_origins)
+        breaker__draft_push_named(draft, &vary_name, "origin");
+}
+
+void breaker__draft_begin(breaker__draft_t *draft, const breaker_view_config_t *config,
+                          bool is_negotiated)
 {
     assert(config != NULL);
     draft->num_headers = draft->num_shared = 0;
+    draft->allow_origin = config->allow_origin;
     draft->body_len = 0;
     draft->body = h2o_iovec_init(NULL, 0);
+    push_vary(draft, config, is_negotiated);
+    breaker__cross_origin_push(draft, config);
 }
 
 void breaker__draft_push_named(breaker__draft_t *draft, const h2o_iovec_t *name, const char *value)
@@ -48,6 +69,8 @@ static size_t text_size(const breaker__draft_t *draft, const h2o_globalconf_t *g
 
     for (size_t i = 0; i != draft->num_headers; ++i)
         size += draft->headers[i].own_name.len + sizeof(": \r\n") - 1 + draft->headers[i].value.len;
+    if (draft->allow_origin != NULL)
+        size += strlen(draft->allow_origin);
     return size + sizeof("\r\n") - 1 + draft->body.len;
 }
 
@@ -91,7 +114,11 @@ static void fill(breaker__head_t *head, const breaker__draft_t *draft, h2o_heade
     head->body = draft->body;
     if (draft->body.len != 0) {
         head->body.base = at;
-        breaker__http1_put(at, draft->body.base, draft->body.len);
+        at = breaker__http1_put(at, draft->body.base, draft->body.len);
+    }
+    if (draft->allow_origin != NULL) {
+        head->allow_origin = h2o_iovec_init(at, strlen(draft->allow_origin));
+        breaker__http1_put(at, draft->allow_origin, head->allow_origin.len);
     }
 }
 
@@ -113,6 +140,7 @@ breaker__head_t *breaker__head_create(const breaker__draft_t *draft,
                               .headers = headers,
                               .num_headers = num,
                               .num_shared = draft->num_shared,
+                              .has_origins = breaker__has_origins(draft->allow_origin),
                               .body_len = draft->body_len,
                               .text = text};
     at = breaker__http1_put_length(text, draft->body_len);
@@ -120,7 +148,7 @@ breaker__head_t *breaker__head_create(const breaker__draft_t *draft,
     at = breaker__http1_put_server(at, globalconf);
     head->headers_at = (size_t)(at - text);
     fill(head, draft, headers, names, text);
-    assert(head->text_len + head->body.len <= size);
+    assert(head->text_len + head->body.len + head->allow_origin.len <= size);
     return head;
 }
 

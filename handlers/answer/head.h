@@ -12,6 +12,11 @@
 typedef struct st_breaker__head_t {
     /** what libh2o's filters may know of the body */
     h2o_mime_attributes_t mime_attr;
+    /** the origins whose pages may read the answer, as the view says it; none: no base */
+    h2o_iovec_t allow_origin;
+    /** they are several, so that a line of the answer says it, by the request; see cross_origin.h
+     */
+    bool has_origins;
     const h2o_header_t *headers;
     size_t num_headers;
     /** how many of `headers` a 304 has; they come first */
@@ -45,15 +50,19 @@ typedef struct st_breaker__draft_t {
     breaker__draft_header_t headers[BREAKER__HEADERS_MAX];
     size_t num_headers;
     size_t num_shared;
+    /** borrowed: the configuration's */
+    const char *allow_origin;
     uint64_t body_len;
     h2o_iovec_t body;
 } breaker__draft_t;
 
 /**
  * Begins the draft of an answer of a view. Every answer of every view passes here: a header that
- * all of them are to have is pushed in this function.
+ * all of them are to have, as those about use across origins, is pushed in this function.
+ * `is_negotiated` says that the answer depends on Accept-Encoding.
  */
-void breaker__draft_begin(breaker__draft_t *draft, const breaker_view_config_t *config);
+void breaker__draft_begin(breaker__draft_t *draft, const breaker_view_config_t *config,
+                          bool is_negotiated);
 /** Adds a header whose name is a token of libh2o. `value` is NUL-ended. */
 void breaker__draft_push(breaker__draft_t *draft, const h2o_token_t *token, const char *value);
 /** Adds a header whose name lives as long as the process, in lower case. */

@@ -23,7 +23,8 @@ typedef enum en_breaker__line_kind_t {
 /** A header whose value is still to be written. Plain value; the texts are borrowed. */
 typedef struct st_breaker__line_t {
     breaker__line_kind_t kind;
-    const h2o_token_t *name;
+    /** in lower case, as long as the process: of a token of libh2o's where there is one */
+    const h2o_iovec_t *name;
     /** the value, the prefix of a Location, or what is unique of a boundary */
     h2o_iovec_t text;
     /** for a Location: as it was sent */

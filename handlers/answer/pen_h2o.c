@@ -40,7 +40,7 @@ static size_t place_of(const breaker__line_t *line, const h2o_header_t *headers,
     assert(num != 0 || line->kind != BREAKER__LINE_MULTIPART_TYPE);
     if (line->kind != BREAKER__LINE_MULTIPART_TYPE)
         return num;
-    while (at != num && headers[at].name != &line->name->buf)
+    while (at != num && headers[at].name != line->name)
         ++at;
     return at;
 }
@@ -75,7 +75,7 @@ static h2o_header_t *add_lines(h2o_req_t *req, const breaker__answer_t *answer, 
     for (size_t i = 0; i != answer->num_lines; ++i) {
         const breaker__line_t *line = answer->lines + i;
         size_t at = place_of(line, headers, *num);
-        headers[at] = (h2o_header_t){.name = (h2o_iovec_t *)(uintptr_t)&line->name->buf,
+        headers[at] = (h2o_header_t){.name = (h2o_iovec_t *)(uintptr_t)line->name,
                                      .value = value_of(line, &memory)};
         if (at == *num)
             ++*num;

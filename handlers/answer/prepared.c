@@ -1,20 +1,16 @@
 /*
  * What ties a node to libh2o: media types from its map, and the head of a variant's answers, made
- * once, when the variant is loaded. `Vary` is no token: of one, libh2o makes `Cache-Control:
- * private` for user agents that call themselves MSIE.
+ * once, when the variant is loaded.
  */
 #include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+#include "answer/cross_origin.h"
 #include "answer/head.h"
 
 #define OCTET_STREAM "application/octet-stream"
-
-static const h2o_iovec_t vary_name = {H2O_STRLIT("vary")};
-static const h2o_iovec_t timing_allow_origin_name = {H2O_STRLIT("timing-allow-origin")};
-static const h2o_iovec_t resource_policy_name = {H2O_STRLIT("cross-origin-resource-policy")};
 
 /* what 200, 206 and 304 have */
 static void push_shared(breaker__draft_t *draft, const breaker_view_config_t *config,
@@ -23,16 +19,9 @@ static void push_shared(breaker__draft_t *draft, const breaker_view_config_t *co
     assert(variant->etag[0] == '"');
     breaker__draft_push(draft, H2O_TOKEN_CACHE_CONTROL, cache_control);
     breaker__draft_push(draft, H2O_TOKEN_ETAG, variant->etag);
-    if (config->encodings)
-        breaker__draft_push_named(draft, &vary_name, "accept-encoding");
-    if (config->timing_allow_origin != NULL)
-        breaker__draft_push_named(draft, &timing_allow_origin_name, config->timing_allow_origin);
-    if (config->resource_policy != NULL)
-        breaker__draft_push_named(draft, &resource_policy_name, config->resource_policy);
-    if (config->allow_origin != NULL)
-        breaker__draft_push(draft, H2O_TOKEN_ACCESS_CONTROL_ALLOW_ORIGIN, config->allow_origin);
     for (size_t i = 0; i != config->num_headers; ++i)
-        breaker__draft_push_line(draft, config->headers[i]);
+        if (!breaker__is_about_origins(config->headers[i]))
+            breaker__draft_push_line(draft, config->headers[i]);
     draft->num_shared = draft->num_headers;
     assert(draft->num_shared >= 2);
 }
@@ -48,7 +37,7 @@ static void *prepare(void *data, const breaker_view_t *view, const breaker_asset
                        "public, max-age=%" PRIu64 ", immutable", config->cache_max_age_s);
 
     assert((size_t)len < sizeof(cache_control));
-    breaker__draft_begin(&draft, config);
+    breaker__draft_begin(&draft, config, config->encodings);
     push_shared(&draft, config, variant, cache_control);
     breaker__draft_push(&draft, H2O_TOKEN_LAST_MODIFIED, asset->last_modified);
     breaker__draft_push(&draft, H2O_TOKEN_CONTENT_TYPE, asset->type);

@@ -55,6 +55,35 @@ static void read_fields(breaker__fields_t *fields, h2o_req_t *req)
     }
 }
 
+/* the one line of a field that has no token in libh2o; several say nothing */
+static h2o_iovec_t single_line(const h2o_req_t *req, const char *name, size_t name_len)
+{
+    ssize_t at = h2o_find_header_by_str(&req->headers, name, name_len, -1);
+
+    if (at == -1 || h2o_find_header_by_str(&req->headers, name, name_len, at) != -1)
+        return h2o_iovec_init(NULL, 0);
+    return req->headers.entries[at].value;
+}
+
+h2o_iovec_t breaker__request_origin(const breaker__request_t *request)
+{
+    if (request->by_libh2o == NULL)
+        return h2o_iovec_init(request->fields.origin.base, request->fields.origin.len);
+    return single_line(request->by_libh2o, H2O_STRLIT("origin"));
+}
+
+h2o_iovec_t breaker__request_asked_headers(const breaker__request_t *request)
+{
+    assert(request->is_preflight);
+    return single_line(request->by_libh2o, H2O_STRLIT("access-control-request-headers"));
+}
+
+static bool is_preflight(const h2o_req_t *req)
+{
+    return h2o_memis(req->method.base, req->method.len, H2O_STRLIT("OPTIONS")) &&
+           single_line(req, H2O_STRLIT("access-control-request-method")).base != NULL;
+}
+
 void breaker__request_read(breaker__request_t *request, h2o_req_t *req, bool with_fields)
 {
     assert(req->path.base != NULL);
@@ -62,11 +91,13 @@ void breaker__request_read(breaker__request_t *request, h2o_req_t *req, bool wit
     request->is_of_other_method =
         !h2o_memis(req->method.base, req->method.len, H2O_STRLIT("GET")) &&
         !h2o_memis(req->method.base, req->method.len, H2O_STRLIT("HEAD"));
+    request->is_preflight = request->is_of_other_method && is_preflight(req);
     request->has_body = req->entity.base != NULL;
     request->is_ambiguous = request->has_body && breaker__framing_is_ambiguous(req);
     request->target = req->path.base;
     request->target_len = req->path.len;
     request->norm_indexes = req->norm_indexes;
+    request->by_libh2o = req;
     if (!with_fields)
         return;
     /* libh2o's own clock, read once a turn of the loop */

@@ -13,6 +13,8 @@ typedef struct st_breaker__fields_t {
     breaker_field_t range;
     breaker_field_t if_range;
     breaker_field_t accept_encoding;
+    /** of a plain request only: ask `breaker__request_origin` */
+    breaker_field_t origin;
 } breaker__fields_t;
 
 /** Begins with no field. */
@@ -27,6 +29,9 @@ typedef struct st_breaker__request_t {
     bool is_head;
     /** the method is neither GET nor HEAD */
     bool is_of_other_method;
+    /** a browser asks whether a page of another origin may ask (the Fetch standard, "CORS-preflight
+     * request") */
+    bool is_preflight;
     /** a body came with it: what follows it may be somebody else's request */
     bool has_body;
     /** two servers could read the body's length differently, see framing.h */
@@ -39,6 +44,8 @@ typedef struct st_breaker__request_t {
      * path is in `target` as it is
      */
     const size_t *norm_indexes;
+    /** the request of libh2o, or NULL for a plain one */
+    const h2o_req_t *by_libh2o;
     /** seconds since the epoch, and the fields; unset where no asset can be the answer */
     int64_t now_s;
     breaker__fields_t fields;
@@ -49,6 +56,12 @@ typedef struct st_breaker__request_t {
  * time are then unset. Lines of one field are joined in the request's pool.
  */
 void breaker__request_read(breaker__request_t *request, h2o_req_t *req, bool with_fields);
+
+/** The origin of the page that asks (RFC 6454 §7); no base where the request does not name one. */
+h2o_iovec_t breaker__request_origin(const breaker__request_t *request);
+
+/** The field names that a preflight asks for; no base where it names none. */
+h2o_iovec_t breaker__request_asked_headers(const breaker__request_t *request);
 
 /** Tells whether the client of a request of libh2o expects headers only. */
 bool breaker__is_head(const h2o_req_t *req);

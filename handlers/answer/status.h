@@ -6,6 +6,7 @@
 /** X(code, reason phrase), RFC 9110 §15 */
 #define BREAKER__STATUSES(X)                                                                       \
     X(200, "OK")                                                                                   \
+    X(204, "No Content")                                                                           \
     X(206, "Partial Content")                                                                      \
     X(301, "Moved Permanently")                                                                    \
     X(304, "Not Modified")                                                                         \

@@ -45,6 +45,59 @@ static int read_headers(const breaker__option_t *option, breaker_view_config_t *
     return 0;
 }
 
+/* what is read of a view */
+typedef struct st_reading_t {
+    breaker_view_config_t config; /* `headers` is owned */
+    char *origins;                /* owned: a list that `config` points at, or NULL */
+} reading_t;
+
+static int refuse_origin(const breaker__option_t *option, const char *got)
+{
+    return breaker__option_fail(
+        option,
+        "got `%s`; accepted: *, an origin in small letters and without a path such as "
+        "https://shop.example, a sequence of such origins of at most %d bytes together, or OFF",
+        got, BREAKER_VIEW_HEADER_MAX);
+}
+
+static int read_origins(const breaker__option_t *option, reading_t *reading)
+{
+    const yoml_sequence_t *sequence = &option->node->data.sequence;
+    char list[BREAKER_VIEW_HEADER_MAX + 1];
+    size_t len = 0;
+
+    for (size_t i = 0; i != sequence->size; ++i) {
+        const yoml_t *node = sequence->elements[i];
+        size_t origin_len = node->type == YOML_TYPE_SCALAR ? strlen(node->data.scalar) : 0;
+        if (!breaker_is_origin(breaker__option_describe(node), origin_len) ||
+            len + origin_len + 1 > sizeof(list))
+            return refuse_origin(option, breaker__option_describe(node));
+        memcpy(list + len, node->data.scalar, origin_len);
+        len += origin_len;
+        list[len++] = ' ';
+    }
+    if (len == 0)
+        return refuse_origin(option, "an empty sequence");
+    list[len - 1] = '\0';
+    free(reading->origins);
+    reading->config.allow_origin = reading->origins = h2o_strdup(NULL, list, len - 1).base;
+    return 0;
+}
+
+static int read_allow_origin(const breaker__option_t *option, reading_t *reading)
+{
+    const char *origin;
+
+    if (option->node->type == YOML_TYPE_SEQUENCE)
+        return read_origins(option, reading);
+    if (breaker__option_optional(option, &origin) != 0)
+        return -1;
+    if (origin != NULL && strcmp(origin, "*") != 0 && !breaker_is_origin(origin, strlen(origin)))
+        return refuse_origin(option, origin);
+    reading->config.allow_origin = origin;
+    return 0;
+}
+
 /* one directory; what is no scalar is refused as well */
 static int read_directory(const breaker__option_t *option, const char **ret_directory)
 {
@@ -113,7 +166,8 @@ static int read_retry_after(const breaker__option_t *option, breaker_view_config
 
 static int read_option(const breaker__option_t *option, void *data)
 {
-    breaker_view_config_t *config = data;
+    reading_t *reading = data;
+    breaker_view_config_t *config = &reading->config;
     const char *key = option->key;
 
     if (strcmp(key, "name") == 0)
@@ -134,7 +188,7 @@ static int read_option(const breaker__option_t *option, void *data)
     if (strcmp(key, "retry-after") == 0)
         return read_retry_after(option, config);
     if (strcmp(key, "allow-origin") == 0)
-        return breaker__option_optional(option, &config->allow_origin);
+        return read_allow_origin(option, reading);
     if (strcmp(key, "timing-allow-origin") == 0)
         return breaker__option_optional(option, &config->timing_allow_origin);
     if (strcmp(key, "resource-policy") == 0)
@@ -194,9 +248,11 @@ static int add_view(static_configurator_t *self, h2o_pathconf_t *pathconf,
     return breaker__option_fail(option, "view `%s`: %s", config->name, breaker_err_message(err));
 }
 
-static int read_view(const breaker__option_t *option, breaker_view_config_t *config)
+static int read_view(const breaker__option_t *option, reading_t *reading)
 {
-    if (breaker__option_each(option, KEYS, read_option, config) != 0)
+    const breaker_view_config_t *config = &reading->config;
+
+    if (breaker__option_each(option, KEYS, read_option, reading) != 0)
         return -1;
     if (config->name == NULL || config->directory == NULL)
         return breaker__option_missing(option, config->name == NULL ? "name" : "path");
@@ -207,20 +263,22 @@ static int on_config_view(h2o_configurator_command_t *cmd, h2o_configurator_cont
                           const yoml_t *node)
 {
     const breaker__option_t option = {.key = cmd->name, .node = node};
-    breaker_view_config_t config;
+    reading_t reading = {.origins = NULL};
+    breaker_view_config_t *config = &reading.config;
     char *name = NULL;
     int err;
 
-    breaker_view_config_init(&config);
-    config.data = *ctx->mimemap;
-    if ((err = read_view(&option, &config)) == 0) {
-        config.name = name = full_name(ctx->pathconf, config.name);
-        err = add_view((void *)cmd->configurator, ctx->pathconf, &option, &config);
+    breaker_view_config_init(config);
+    config->data = *ctx->mimemap;
+    if ((err = read_view(&option, &reading)) == 0) {
+        config->name = name = full_name(ctx->pathconf, config->name);
+        err = add_view((void *)cmd->configurator, ctx->pathconf, &option, config);
     }
     free(name);
-    free((void *)(uintptr_t)config.headers);
-    free((void *)(uintptr_t)config.directories);
-    free((void *)(uintptr_t)config.follow);
+    free((void *)(uintptr_t)config->headers);
+    free((void *)(uintptr_t)config->directories);
+    free((void *)(uintptr_t)config->follow);
+    free(reading.origins);
     return err;
 }
 

@@ -87,7 +87,7 @@ static struct iovec *put_opening(struct iovec *piece, breaker__pen_http1_t *pen,
 
 static char *put_line(char *dst, const breaker__line_t *line)
 {
-    dst = breaker__http1_put(dst, line->name->buf.base, line->name->buf.len);
+    dst = breaker__http1_put(dst, line->name->base, line->name->len);
     dst = breaker__http1_put(dst, H2O_STRLIT(": "));
     dst = breaker__line_put_value(dst, line);
     return breaker__http1_put(dst, H2O_STRLIT("\r\n"));

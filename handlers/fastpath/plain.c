@@ -63,8 +63,10 @@ static bool read_field(const struct phr_header *header, breaker__fields_t *field
     switch (header->name_len) {
     case sizeof("range") - 1:
         return !is(header, "range") || take(&fields->range, header);
-    case sizeof("expect") - 1:
-        return !is(header, "expect");
+    case sizeof("expect") - 1: /* and origin */
+        if (is(header, "expect"))
+            return false;
+        return !is(header, "origin") || take(&fields->origin, header);
     case sizeof("upgrade") - 1:
         return !is(header, "upgrade");
     case sizeof("if-match") - 1: /* and if-range */
@@ -130,8 +132,10 @@ ssize_t breaker__plain_read(const char *base, size_t len, breaker__plain_t *ret_
     ret_plain->path_len = clean_path_len(request->target, request->target_len);
     if (ret_plain->path_len == 0)
         return 0;
-    request->is_of_other_method = request->has_body = request->is_ambiguous = false;
+    request->is_of_other_method = request->is_preflight = false;
+    request->has_body = request->is_ambiguous = false;
     request->norm_indexes = NULL;
+    request->by_libh2o = NULL;
     breaker__fields_init(&request->fields);
     for (size_t i = 0; i != num_headers; ++i)
         if (!read_field(headers + i, &request->fields))

@@ -69,7 +69,8 @@ static breaker__head_t *create_head(const h2o_globalconf_t *globalconf, const ch
     breaker__draft_t draft;
 
     breaker_view_config_init(&config);
-    breaker__draft_begin(&draft, &config);
+    config.allow_origin = NULL;
+    breaker__draft_begin(&draft, &config, false);
     breaker__draft_push(&draft, H2O_TOKEN_CONTENT_TYPE, "text/plain; charset=utf-8");
     breaker__draft_push(&draft, H2O_TOKEN_CACHE_CONTROL, "no-store");
     breaker__draft_push_named(&draft, &nosniff_name, "nosniff");

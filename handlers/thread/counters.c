@@ -69,6 +69,8 @@ static uint64_t *sum_of(breaker_h2o_counters_t *sum, breaker__status_t status)
     switch (status) {
     case BREAKER__STATUS_200:
         return &sum->served;
+    case BREAKER__STATUS_204:
+        return &sum->preflights;
     case BREAKER__STATUS_206:
         return &sum->partial;
     case BREAKER__STATUS_301:

@@ -15,7 +15,7 @@
  *   h2o-breaker manifest 1
  *   view static/{breaker}
  *   max-age 31536000                    of 200, 206 and 304, in seconds
- *   allow-origin *                      Access-Control-Allow-Origin
+ *   allow-origin *                      Access-Control-Allow-Origin, or several origins
  *   timing-allow-origin *               Timing-Allow-Origin
  *   resource-policy cross-origin        Cross-Origin-Resource-Policy
  *   header X-Frame-Options:%20DENY      each further header, in the order of sending

@@ -135,6 +135,37 @@ static int check_header(const char *line)
     return check_value(line);
 }
 
+bool breaker_is_origin(const char *base, size_t len)
+{
+    const char *separator = memmem(base, len, "://", 3), *host;
+
+    if (len == 4 && memcmp(base, "null", 4) == 0)
+        return true;
+    if (separator == NULL || separator == base || separator + 3 == base + len)
+        return false;
+    host = separator + 3;
+    for (const char *at = base; at != base + len; ++at)
+        if ((*at >= 'A' && *at <= 'Z') || (unsigned char)*at <= ' ' || *at == 0x7f ||
+            (at >= host && strchr("/?#@*,\\", *at) != NULL))
+            return false;
+    return true;
+}
+
+/* a list, or anything that the header may have */
+static int check_allow_origin(const char *value)
+{
+    const char *at = value, *end;
+
+    if (value == NULL || strchr(value, ' ') == NULL)
+        return 0;
+    for (; at != NULL; at = *end == ' ' ? end + 1 : NULL) {
+        end = strchrnul(at, ' ');
+        if (!breaker_is_origin(at, (size_t)(end - at)))
+            return BREAKER_ERR_HEADER_SYNTAX;
+    }
+    return 0;
+}
+
 static int check_option(const char *value)
 {
     if (value == NULL)
@@ -147,6 +178,7 @@ static int check_headers(const breaker_view_config_t *config)
     int err;
 
     if ((err = check_option(config->allow_origin)) != 0 ||
+        (err = check_allow_origin(config->allow_origin)) != 0 ||
         (err = check_option(config->timing_allow_origin)) != 0 ||
         (err = check_option(config->resource_policy)) != 0)
         return err;

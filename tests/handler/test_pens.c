@@ -98,6 +98,7 @@ static void add_views(fixture_t *fixture)
     config.redirect_max_age_s = 0;
     config.retry_after_s = 7;
     config.timing_allow_origin = "*";
+    config.allow_origin = "https://shop.example http://localhost:3000";
     config.headers = (const char *const[]){"X-View: plain"};
     config.num_headers = 1;
     assert_int_equal(breaker_node_add_view(fixture->node, &config, fixture->views + 1), 0);
@@ -453,6 +454,11 @@ static void put_field(request_t *request, uint64_t *seed, const fixture_t *fixtu
     static const char *const lines[] = {
         "User-Agent: Mozilla/4.0 (x; MSIE 6.0; y)\r\n",
         "Cookie: a=b\r\nX-Empty:\r\n",
+        "Origin: https://shop.example\r\n",
+        "origin: http://localhost:3000\r\n",
+        "Origin: https://other.example\r\n",
+        "Origin: https://shop.example\r\nOrigin: null\r\n",
+        "Access-Control-Request-Method: GET\r\nAccess-Control-Request-Headers: x-a, x-b\r\n",
         "Connection: keep-alive\r\n",
         "Connection: close\r\n",
         "Referer: http://x/\xff\r\n",

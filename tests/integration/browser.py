@@ -1,6 +1,10 @@
 """A headless Chromium opens the site of the quickstart: its module runs, its stylesheet, its images
-and its data load, nothing fails, and a page that still carries an older token works as well."""
+and its data load, nothing fails, and a page that still carries an older token works as well. Then a
+page of another origin uses the site's assets, by older tokens and after errors."""
 
+import base64
+import glob
+import hashlib
 import json
 import os
 import re
@@ -233,6 +237,104 @@ class Visits(harness.FlavourCase):
                             for path in redirected), answers)
         self.assertEqual({status for _, status, _ in answers} - {304}, {200, 301})
         self.assert_page_works()
+
+
+OTHER_ORIGIN = """
+listen: {host: 127.0.0.1, port: @port@}
+breaker.token: "@token@"
+hosts:
+  default:
+    paths:
+      "/":
+        breaker.static:
+          - {name: "any/{breaker}", path: @static@}
+          - {name: "some/{breaker}", path: @static@,
+             allow-origin: ["https://shop.example", "http://localhost:@port@"]}
+          - {name: "closed/{breaker}", path: @static@, allow-origin: OFF}
+        file.dir: @pages@
+"""
+
+# what a page may do with assets of another origin, each by a promise of a word
+USES = """<!doctype html><script>
+const uses = base => ({
+    font: new FontFace("own", `url(${base}/font.ttf)`).load().then(font => font.status),
+    module: import(base + "/module.js").then(module => module.word),
+    script: new Promise((resolve, reject) => {
+        const script = document.createElement("script");
+        Object.assign(script, {src: base + "/script.js", crossOrigin: "anonymous",
+                               integrity: "@integrity@", onerror: reject,
+                               onload: () => resolve(window.word)});
+        document.head.append(script);
+    }),
+    fetch: fetch(base + "/data.json").then(response => response.text()),
+    missing: fetch(base + "/none.json").then(response => response.status),
+    asked: fetch(base + "/data.json", {headers: {"x-requested-with": "page"}}).then(
+        response => response.text()),
+    partial: fetch(base + "/data.json", {headers: {"range": "bytes=0-1"}}).then(
+        response => response.status),
+});
+async function use(base) {
+    const found = {};
+    for (const [name, promise] of Object.entries(uses(base)))
+        found[name] = await promise.catch(() => "refused");
+    document.documentElement.dataset.found = JSON.stringify(found);
+}
+</script>"""
+
+SCRIPT = b"window.word = 'script';\n"
+
+
+class OtherOrigins(harness.FlavourCase):
+    """The page is of http://localhost, the assets are of http://127.0.0.1."""
+
+    USED = {"font": "loaded", "module": "module", "script": "script", "fetch": "{}", "missing": 404,
+            "asked": "{}", "partial": 206}
+    NEWER = "1718539299999"
+
+    @classmethod
+    def setUpClass(cls):
+        cls.scratch = harness.Scratch()
+        cls.addClassCleanup(cls.scratch.remove)
+        with open(glob.glob("/usr/share/fonts/**/*.ttf", recursive=True)[0], "rb") as file:
+            font = file.read()
+        static = cls.scratch.tree("static", {
+            "font.ttf": font, "module.js": b"export const word = 'module';\n", "script.js": SCRIPT,
+            "data.json": b"{}"})
+        integrity = "sha384-" + base64.b64encode(hashlib.sha384(SCRIPT).digest()).decode()
+        pages = cls.scratch.tree("pages", {
+            "index.html": USES.replace("@integrity@", integrity).encode()})
+        cls.port = harness.free_port()
+        cls.server = harness.Server(cls.flavour, harness.expand(
+            OTHER_ORIGIN, port=cls.port, token=TOKEN, static=static, pages=pages))
+        cls.addClassCleanup(cls.server.kill)
+        cls.browser = Browser(cls.scratch)
+        cls.addClassCleanup(cls.browser.close)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.server.stop()
+
+    def use(self, view, token):
+        self.browser.open("http://localhost:%d/" % self.port)
+        self.browser.run("use('http://127.0.0.1:%d/%s/%s')" % (self.port, view, token))
+        found = harness.wait_until(
+            lambda: self.browser.run("return document.documentElement.dataset.found || ''"),
+            "the assets to be used", 30)
+        return json.loads(found)
+
+    def test_assets_are_used_under_the_current_token_and_an_older_one(self):
+        for view in ("any", "some"):
+            for token in (TOKEN, OLDER):
+                self.assertEqual(self.use(view, token), self.USED, (view, token))
+
+    def test_errors_can_be_read(self):
+        for view in ("any", "some"):
+            found = self.use(view, self.NEWER)
+            self.assertEqual((found["missing"], found["partial"]), (503, 503))
+
+    def test_a_view_that_is_closed_is_of_no_use(self):
+        for token in (TOKEN, OLDER):
+            self.assertEqual(set(self.use("closed", token).values()), {"refused"})
 
 
 if __name__ == "__main__":

@@ -82,6 +82,9 @@ class FarAway:
             pass
 
 
+SHARING = CONFIG.replace(", memory-file-limit", ", @sharing@, memory-file-limit")
+
+
 class HoldingCase(FlavourCase):
     def setUp(self):
         self.scratch = Scratch()
@@ -169,6 +172,27 @@ class Alone(HoldingCase):
                 self.assert_right(server, token, known)
             self.wait_archived(len(tokens))
             server.stop()
+
+    def test_a_held_release_names_the_origins_that_it_named(self):
+        origins = ("https://shop.example", "http://localhost:3000")
+        lists = {"a": '["%s", "%s"]' % origins, "b": '"*"'}
+        tokens = {}
+        for release, allowed in lists.items():
+            server = self.start(release, config=SHARING, sharing="allow-origin: " + allowed)
+            tokens[release] = self.current(server)
+            self.wait_archived(len(tokens))
+            if release == "a":
+                server.stop()
+        for token, origin, named in ((tokens["a"], origins[0], origins[0]),
+                                     (tokens["a"], origins[1], origins[1]),
+                                     (tokens["a"], "https://other.example", None),
+                                     (tokens["b"], "https://other.example", "*")):
+            path = "/static/%s/css/shared-1.css" % token
+            asked = [("origin", origin), ("access-control-request-method", "GET")]
+            for method, status in (("GET", 200), ("OPTIONS", 204)):
+                response = client.get(server.port, path, method=method, headers=asked)
+                self.assertEqual(response.status, status)
+                self.assertEqual(response.get("access-control-allow-origin"), named)
 
     def test_a_token_that_was_handed_out_is_remembered_however_soon_the_end_comes(self):
         for release in ("a", "b"):

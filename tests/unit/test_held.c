@@ -200,7 +200,7 @@ static void a_view_that_the_node_has_otherwise_answers_as_the_manifest_says(void
 
     scratch_text(&world->scratch, "a.css", "body{}");
     config.cache_max_age_s = 60;
-    config.allow_origin = "https://example.org";
+    config.allow_origin = "https://example.org http://localhost:3000";
     theirs = add_view(world, 0, config);
     config.cache_max_age_s = 120;
     config.redirect_max_age_s = 5;
@@ -215,7 +215,7 @@ static void a_view_that_the_node_has_otherwise_answers_as_the_manifest_says(void
     assert_int_equal(breaker_view_config(breaker__store_view(store))->redirect_max_age_s, 5);
     assert_ptr_equal(breaker_view_data(breaker__store_view(store)), world);
     assert_string_equal(held_identity(world->held, 0, "a.css")->prepared,
-                        "60 https://example.org text/css 6");
+                        "60 https://example.org http://localhost:3000 text/css 6");
     assert_same_manifest(world->held, world->original);
 }
 

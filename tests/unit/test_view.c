@@ -351,6 +351,36 @@ static void values_of_options_are_header_values(void **state)
         }
 }
 
+static void a_list_of_origins_has_nothing_else(void **state)
+{
+    static const struct {
+        const char *value;
+        int err;
+    } cases[] = {
+        {"https://shop.example http://localhost:3000", 0},
+        {"null https://a capacitor://localhost", 0},
+        {"https://a https://[::1]:8080", 0},
+        {"https://a *", BREAKER_ERR_HEADER_SYNTAX},
+        {"https://a  https://b", BREAKER_ERR_HEADER_SYNTAX},
+        {" https://a", BREAKER_ERR_HEADER_SYNTAX},
+        {"https://a ", BREAKER_ERR_HEADER_SYNTAX},
+        {"https://a/ https://b", BREAKER_ERR_HEADER_SYNTAX},
+        {"https://A https://b", BREAKER_ERR_HEADER_SYNTAX},
+        {"https://a, https://b", BREAKER_ERR_HEADER_SYNTAX},
+        {"https:// https://b", BREAKER_ERR_HEADER_SYNTAX},
+        {"://a https://b", BREAKER_ERR_HEADER_SYNTAX},
+        {"shop.example https://b", BREAKER_ERR_HEADER_SYNTAX},
+        {"https://u@a https://b", BREAKER_ERR_HEADER_SYNTAX},
+    };
+
+    (void)state;
+    for (size_t i = 0; i != COUNT(cases); ++i) {
+        breaker_view_config_t config = config_of("{breaker}");
+        config.allow_origin = cases[i].value;
+        assert_int_equal(try_create(&config, 0), cases[i].err);
+    }
+}
+
 static void a_view_keeps_copies_of_everything(void **state)
 {
     char name[] = "/assets/v{breaker}-x/pub/", directory[] = "/srv/site/", origin[] = "https://a",
@@ -764,6 +794,7 @@ int main(void)
         cmocka_unit_test(headers_are_fields_that_the_server_does_not_set),
         cmocka_unit_test(headers_have_bounds),
         cmocka_unit_test(values_of_options_are_header_values),
+        cmocka_unit_test(a_list_of_origins_has_nothing_else),
         cmocka_unit_test(a_view_keeps_copies_of_everything),
         cmocka_unit_test(a_prefix_is_the_name_with_the_token_between_slashes),
         cmocka_unit_test(the_longest_prefix_fits_its_bound),

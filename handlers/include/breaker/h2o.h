@@ -75,6 +75,8 @@ typedef struct st_breaker_h2o_counters_t {
     uint64_t retry_later;
     /** 400, 405, 406, 412, 414 and 416 */
     uint64_t refused;
+    /** 204 to a browser that asks whether a page of another origin may ask */
+    uint64_t preflights;
     /** waited for news of the cluster first; what they got then is counted above */
     uint64_t parked;
     /** waited for bytes, or the list of files, of a release that the node holds or was about to;

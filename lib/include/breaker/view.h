@@ -65,14 +65,19 @@ typedef struct st_breaker_view_config_t {
     uint64_t redirect_max_age_s;
     /** `Retry-After` of a 503, in seconds; default 3, 1 to 3,600 */
     uint32_t retry_after_s;
-    /** value of `Access-Control-Allow-Origin`, or NULL for none; default "*" */
+    /**
+     * value of `Access-Control-Allow-Origin`, or NULL for none; default "*". Several origins parted
+     * by one space each (RFC 6454 §6.2, "https://shop.example http://localhost:3000") are a list:
+     * an answer then names the request's, or none, and depends on it (`Vary`).
+     */
     const char *allow_origin;
     /** value of `Timing-Allow-Origin`, or NULL for none (the default) */
     const char *timing_allow_origin;
     /** value of `Cross-Origin-Resource-Policy`, or NULL for none (the default) */
     const char *resource_policy;
     /**
-     * further headers of 200, 206 and 304, each "Name: value", NUL-ended (RFC 9110 §5.1, §5.5).
+     * further headers of 200, 206 and 304, each "Name: value", NUL-ended (RFC 9110 §5.1, §5.5);
+     * "Access-Control-…" and "Cross-Origin-…" are on all other answers of the view, too.
      * Those that the server sets itself, or that an option above sets, are refused.
      */
     const char *const *headers;
@@ -93,6 +98,12 @@ typedef struct st_breaker_view_config_t {
 
 /** A view: a name with the placeholder, a directory, and how its answers look. Immutable. */
 typedef struct st_breaker_view_t breaker_view_t;
+
+/**
+ * Tells whether a text is an origin as browsers write it (RFC 6454 §6.2): a scheme, "://", a host
+ * and perhaps a port, without a path and in small letters; or "null". Not NUL-ended. Pure.
+ */
+BREAKER_EXPORT bool breaker_is_origin(const char *base, size_t len);
 
 /** Fills `*config` with the defaults and no name. */
 BREAKER_EXPORT void breaker_view_config_init(breaker_view_config_t *config);
