@@ -159,7 +159,11 @@ static bool has_no_body(const breaker__answer_t *answer)
 static bool answer_by_file(breaker__answer_t *answer, const breaker__fixed_t *fixed,
                            const breaker__request_t *request)
 {
-    switch (breaker_variant_probe(answer->variant)) {
+    breaker_file_state_t state = has_no_body(answer)
+                                     ? breaker_variant_probe(answer->variant)
+                                     : breaker_variant_pin(answer->variant, &answer->pin);
+
+    switch (state) {
     case BREAKER_FILE_SOUND:
         return true;
     case BREAKER_FILE_ABSENT:

@@ -43,6 +43,11 @@ typedef struct st_breaker__answer_t {
     breaker__judgement_t judgement;
     /** what has to outlive the answer: libh2o's shared memory of this thread, or NULL */
     void *kept;
+    /**
+     * keeps bytes that are here for now, or NULL; for the pen, which drops it. Unset where there is
+     * no body of a variant, and where that is in memory
+     */
+    breaker_pin_t *pin;
 } breaker__answer_t;
 
 /** Who writes. */
@@ -74,8 +79,8 @@ struct st_breaker__static_context_t;
  * has now, and counts it. Returns false, and counts nothing, when there is none now: for a request
  * that is somebody else's (DECLINE), that may be answered better when it has waited (REFRESH,
  * RELAY, and SERVE with a body whose bytes are not here), or whose answer the pen cannot write. No
- * lock, no allocation, and no system call but one fstat(2) for a body from disk. On the thread of
- * the context.
+ * lock but where the bytes are here for now only, no allocation, and no system call but one
+ * fstat(2) for a body from disk. On the thread of the context.
  */
 bool breaker__answer(struct st_breaker__static_context_t *ctx, const breaker_verdict_t *verdict,
                      const breaker__request_t *request, breaker__pen_t pen,

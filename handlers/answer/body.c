@@ -30,7 +30,8 @@ typedef struct st_body_t {
     const breaker_variant_t *variant; /* borrowed: the lease keeps it */
     size_t num_segments, max_segments, at;
     segment_t *segments;
-    char *piece; /* for reads from disk */
+    char *piece;        /* for reads from disk, and of bytes that are here for now */
+    breaker_pin_t *pin; /* owned: keeps these; or NULL */
 } body_t;
 
 /* ---- bodies in pieces ---- */
@@ -42,6 +43,15 @@ static void fail(body_t *self, h2o_req_t *req)
     h2o_req_log_error(req, "breaker", "file changed or became unreadable while it was sent");
     req->http1_is_persistent = 0;
     h2o_send(req, NULL, 0, H2O_SEND_STATE_ERROR);
+}
+
+/* as soon as the last piece was read, which the client may take its time with */
+static void drop_pin(void *_self)
+{
+    body_t *self = _self;
+
+    breaker_pin_drop(self->pin);
+    self->pin = NULL;
 }
 
 static void on_proceed(h2o_generator_t *_self, h2o_req_t *req)
@@ -69,19 +79,26 @@ static void on_proceed(h2o_generator_t *_self, h2o_req_t *req)
     segment->len -= len;
     if (segment->len == 0)
         ++self->at;
-    final = self->at == self->num_segments;
+    if ((final = self->at == self->num_segments))
+        drop_pin(self);
     h2o_send(req, &piece, 1, final ? H2O_SEND_STATE_FINAL : H2O_SEND_STATE_IN_PROGRESS);
 }
 
-static body_t *create_body(h2o_req_t *req, const breaker_variant_t *variant, size_t max_segments)
+/* a client that goes away takes its request's pool with it */
+static body_t *create_body(h2o_req_t *req, const breaker__answer_t *answer, size_t max_segments)
 {
-    body_t *body = h2o_mem_alloc_pool(&req->pool, sizeof(*body));
+    bool is_in_memory = answer->variant->base != NULL;
+    body_t *body = is_in_memory ? h2o_mem_alloc_pool(&req->pool, sizeof(*body))
+                                : h2o_mem_alloc_shared(&req->pool, sizeof(*body), drop_pin);
 
     assert(max_segments != 0);
-    *body = (body_t){.super = {on_proceed, NULL}, .variant = variant, .max_segments = max_segments};
+    *body = (body_t){
+        .super = {on_proceed, NULL}, .variant = answer->variant, .max_segments = max_segments};
     body->segments = h2o_mem_alloc_pool(&req->pool, sizeof(body->segments[0]) * max_segments);
-    if (variant->base == NULL)
+    if (!is_in_memory) {
+        body->pin = answer->pin;
         body->piece = h2o_mem_alloc_pool(&req->pool, PIECE_LEN);
+    }
     return body;
 }
 
@@ -101,7 +118,7 @@ static void send_segments(h2o_req_t *req, body_t *body)
 
 static void send_in_pieces(h2o_req_t *req, const breaker__answer_t *answer)
 {
-    body_t *body = create_body(req, answer->variant, 1);
+    body_t *body = create_body(req, answer, 1);
 
     assert(answer->body_len != 0);
     add_segment(body, NULL, answer->body_at, answer->body_len);
@@ -111,7 +128,7 @@ static void send_in_pieces(h2o_req_t *req, const breaker__answer_t *answer)
 static void send_parts(h2o_req_t *req, const breaker__answer_t *answer)
 {
     const breaker__judgement_t *judgement = &answer->judgement;
-    body_t *body = create_body(req, answer->variant, judgement->num_ranges * 2 + 1);
+    body_t *body = create_body(req, answer, judgement->num_ranges * 2 + 1);
     h2o_iovec_t text;
 
     assert(judgement->num_ranges > 1);

@@ -15,6 +15,7 @@
 #include "peers/auth.h"
 #include "peers/held.h"
 #include "release/blobs.h"
+#include "release/cached.h"
 #include "release/manifest.h"
 #include "release/release.h"
 
@@ -36,6 +37,7 @@ struct st_breaker_peer_answer_t {
     breaker__manifest_cursor_t cursor;
     /* of a blob: owned reference, and its bytes; else NULL */
     breaker__blob_t *blob;
+    breaker__cached_t *cached; /* owned reference, where they are here for now only; or NULL */
     const breaker_variant_t *body;
     /* of a blob and a list: what is left of it */
     uint64_t at, len;
@@ -198,7 +200,8 @@ static breaker_peer_verdict_t judge_body(const breaker_variant_t *body)
     return BREAKER_PEER_NOT_HERE;
 }
 
-static breaker_peer_answer_t *create_blob(breaker__blob_t *blob, const breaker_variant_t *body)
+static breaker_peer_answer_t *create_blob(breaker__blob_t *blob, breaker__cached_t *cached,
+                                          const breaker_variant_t *body)
 {
     breaker_peer_answer_t *answer = create();
 
@@ -209,6 +212,8 @@ static breaker_peer_answer_t *create_blob(breaker__blob_t *blob, const breaker_v
         return NULL;
     }
     answer->blob = breaker__blob_ref(blob);
+    if (cached != NULL)
+        answer->cached = breaker__cached_ref(cached);
     answer->body = body;
     answer->len = body->len;
     return answer;
@@ -221,19 +226,22 @@ static breaker_peer_verdict_t answer_blob(breaker_node_t *node, const char *word
     breaker_peer_answer_t *answer;
     breaker_peer_verdict_t verdict;
     const breaker_variant_t *body;
+    breaker__cached_t *cached;
     breaker__blob_t *blob;
 
     if (!read_digest(word, len, digest) ||
         (blob = breaker__blobs_find(breaker__node_blobs(node), digest)) == NULL)
         return BREAKER_PEER_NOT_HERE;
-    body = breaker__blob_body(blob);
+    cached = breaker__cached_get(blob);
+    body = cached != NULL ? &cached->bytes : breaker__blob_body(blob);
     verdict = judge_body(body);
     if (verdict == BREAKER_PEER_BLOB) {
-        if ((answer = create_blob(blob, body)) != NULL)
+        if ((answer = create_blob(blob, cached, body)) != NULL)
             *ret_answer = answer;
         else
             verdict = BREAKER_PEER_NOT_NOW;
     }
+    breaker__cached_unref(cached);
     breaker__blob_unref(blob);
     return verdict;
 }
@@ -328,6 +336,7 @@ void breaker_peer_answer_free(breaker_peer_answer_t *answer)
     if (answer == NULL)
         return;
     breaker_snapshot_unref(answer->snapshot);
+    breaker__cached_unref(answer->cached);
     breaker__blob_unref(answer->blob);
     free(answer->piece);
     free(answer);

@@ -8,6 +8,7 @@
 #include "release/asset.h"
 #include "release/blobs.h"
 #include "release/body.h"
+#include "release/cached.h"
 #include "release/kind.h"
 
 struct st_breaker__blob_t {
@@ -26,6 +27,7 @@ struct st_breaker__blob_t {
     struct st_breaker__blob_t *next; /* in its place of the table */
     breaker__shared_asset_t *assets; /* borrowed: they keep us */
     breaker__body_t *spoilt;         /* owned: files that changed, for who holds them still */
+    breaker__cached_t *cached;       /* the table's reference; there when the state is CACHED */
 
     /* of the wanted ones */
     atomic_bool is_wanted;
@@ -44,6 +46,7 @@ struct st_breaker__blobs_t {
     breaker__blob_t **places; /* owned: chains, `mask` + 1 of them, a power of two */
     size_t mask, num;
     breaker__kind_t *kinds; /* borrowed: assets and stores keep them */
+    breaker__cached_list_t cached[BREAKER__CACHED_KINDS];
 
     /* who takes wanted blobs; `wanted` is pushed to by any thread, `taken` is the taker's */
     void (*_Atomic on_wanted)(void *data);
@@ -96,9 +99,15 @@ int breaker__blob_take(breaker__blob_t *blob, breaker__body_t *body);
 int breaker__blob_renew(breaker__blob_t *blob, breaker__body_t *body, breaker__blob_t **ret_blob);
 
 /**
+ * What is known of an open file whose bytes were found to be a blob's. NULL where it is none of its
+ * length or without memory, with the reason: BREAKER_ERR_CHANGED, _IO, _NO_MEMORY.
+ */
+breaker__disk_t *breaker__blob_watch(const breaker__blob_t *blob, int fd, int *ret_err);
+
+/**
  * Has a blob be ABSENT again whose file was found to have other bytes, where somebody listens who
- * may get them from elsewhere. Returns whether it is: `disk` was what its identity bytes were read
- * from. Any thread.
+ * may get them from elsewhere. Returns whether it is: `disk` was what its identity bytes, or those
+ * that it had cached, were read from. Any thread.
  */
 bool breaker__blob_spoil(breaker__blob_t *blob, const breaker__disk_t *disk);
 

@@ -292,6 +292,7 @@ static void free_blob(breaker__blob_t *blob)
 
 void breaker__blob_unref(breaker__blob_t *blob)
 {
+    breaker__cached_t *cached;
     breaker__blobs_t *blobs;
 
     if (blob == NULL)
@@ -301,7 +302,9 @@ void breaker__blob_unref(breaker__blob_t *blob)
         return;
     if (blob->is_listed)
         take_out(blobs, blob);
+    cached = breaker__cached_take_off(blob);
     breaker__blobs_unlock(blobs);
+    breaker__cached_unref(cached);
     free_blob(blob);
 }
 
@@ -318,6 +321,13 @@ uint64_t breaker__blob_len(const breaker__blob_t *blob)
 breaker__blob_state_t breaker__blob_state(const breaker__blob_t *blob)
 {
     return atomic_load_explicit(&blob->state, memory_order_acquire);
+}
+
+bool breaker__blob_has_bytes(const breaker__blob_t *blob)
+{
+    breaker__blob_state_t state = breaker__blob_state(blob);
+
+    return state == BREAKER__BLOB_HERE || state == BREAKER__BLOB_CACHED;
 }
 
 uint64_t breaker__blob_memory(breaker__blob_t *blob)
@@ -380,6 +390,7 @@ static int take_locked(breaker__blob_t *blob, breaker__body_t *body)
     set_identity(blob, body);
     breaker__assets_follow(blob);
     atomic_store_explicit(&blob->state, BREAKER__BLOB_HERE, memory_order_release);
+    breaker__cached_unref(breaker__cached_take_off(blob));
     return 0;
 }
 
@@ -397,6 +408,11 @@ static bool spoil_locked(breaker__blob_t *blob, const breaker__disk_t *disk)
 {
     breaker__body_t *body = breaker__blob_encoding(blob, BREAKER_ENCODING_IDENTITY);
 
+    if (blob->cached != NULL && blob->cached->disk == disk) {
+        atomic_store_explicit(&blob->state, BREAKER__BLOB_ABSENT, memory_order_release);
+        breaker__cached_unref(breaker__cached_take_off(blob));
+        return true;
+    }
     if (body == NULL || body->disk != disk || !breaker__assets_make_spares(blob))
         return false;
     body->next = blob->spoilt;
@@ -462,8 +478,7 @@ int breaker__blob_fill(breaker__blob_t *blob, const char *base)
     return breaker__blob_take(blob, body);
 }
 
-/** What is known of an open file; NULL, and why, where it is not a blob's. */
-static breaker__disk_t *watch(const breaker__blob_t *blob, int fd, int *ret_err)
+breaker__disk_t *breaker__blob_watch(const breaker__blob_t *blob, int fd, int *ret_err)
 {
     breaker__stamp_t stamp;
     breaker__disk_t *disk;
@@ -490,7 +505,8 @@ int breaker__blob_fill_from(breaker__blob_t *blob, int fd)
     int err = 0;
 
     assert(fd >= 0);
-    if (breaker__blob_state(blob) == BREAKER__BLOB_HERE || (disk = watch(blob, fd, &err)) == NULL) {
+    if (breaker__blob_state(blob) == BREAKER__BLOB_HERE ||
+        (disk = breaker__blob_watch(blob, fd, &err)) == NULL) {
         close(fd);
         return err;
     }
@@ -511,9 +527,9 @@ void breaker__blobs_settle(breaker__blobs_t *blobs)
 /* of a blob without bytes */
 static void set_state(breaker__blob_t *blob, breaker__blob_state_t state)
 {
-    assert(state != BREAKER__BLOB_HERE);
+    assert(state != BREAKER__BLOB_HERE && state != BREAKER__BLOB_CACHED);
     breaker__blobs_lock(blob->blobs);
-    if (breaker__blob_state(blob) != BREAKER__BLOB_HERE)
+    if (!breaker__blob_has_bytes(blob))
         atomic_store_explicit(&blob->state, state, memory_order_release);
     breaker__blobs_unlock(blob->blobs);
 }

@@ -27,9 +27,9 @@ typedef struct st_breaker__blob_t breaker__blob_t;
  *                    set_lost │  ▼ └───────────┘ │ fill
  *                             LOST ──────────────┘
  *
- * A blob that is HERE stays so for as long as it lives, but for one that is sent from a file: where
- * that was found to have other bytes, and somebody listens who may get the right ones from
- * elsewhere
+ * and CACHED (cached.h) between ABSENT or LOST and HERE, and back to ABSENT. A blob that is HERE
+ * stays so for as long as it lives, but for one that is sent from a file: where that was found to
+ * have other bytes, and somebody listens who may get the right ones from elsewhere
  * (`breaker__blobs_listen`), it is ABSENT again.
  */
 typedef enum en_breaker__blob_state_t {
@@ -42,6 +42,8 @@ typedef enum en_breaker__blob_state_t {
     /** others have its bytes, and it is not fetched: what asks for them gets 503, and may ask them
      */
     BREAKER__BLOB_ELSEWHERE,
+    /** its bytes can be read, and may go when nobody reads them */
+    BREAKER__BLOB_CACHED,
 } breaker__blob_state_t;
 
 /** Makes an empty table, one reference to which is the caller's. Fails with BREAKER_ERR_NO_MEMORY.
@@ -98,13 +100,15 @@ const uint8_t *breaker__blob_digest(const breaker__blob_t *blob);
 uint64_t breaker__blob_len(const breaker__blob_t *blob);
 /** One acquire-load: who sees HERE sees the bytes. Any thread. */
 breaker__blob_state_t breaker__blob_state(const breaker__blob_t *blob);
+/** Whether it is HERE or CACHED. Any thread. */
+bool breaker__blob_has_bytes(const breaker__blob_t *blob);
 /** Bytes of memory that its bodies take now, in all encodings; 0 for what is on disk. Any thread.
  */
 uint64_t breaker__blob_memory(breaker__blob_t *blob);
 
 /**
  * Posts a blob to the listener, once until it is taken, and keeps it meanwhile; does nothing where
- * it is HERE or nobody listens. No lock, no allocation; any thread that has a reference.
+ * it is HERE or CACHED, or nobody listens. No lock, no allocation; any thread that has a reference.
  */
 void breaker__blob_want(breaker__blob_t *blob);
 
@@ -126,10 +130,11 @@ int breaker__blob_fill_from(breaker__blob_t *blob, int fd);
  * this process as well, and gathered into large pages. The thread that fills.
  */
 void breaker__blobs_settle(breaker__blobs_t *blobs);
-/** Says that nobody has its bytes now, or takes that back; nothing where it is HERE. Any thread. */
+/** Says that nobody has its bytes now, or takes that back; nothing where it is HERE or CACHED. Any
+ * thread. */
 void breaker__blob_set_lost(breaker__blob_t *blob, bool is_lost);
-/** Says that it is not to be fetched, though others have it; nothing where it is HERE. Any thread.
- */
+/** Says that it is not to be fetched, though others have it; nothing where it is HERE or CACHED.
+ * Any thread. */
 void breaker__blob_set_elsewhere(breaker__blob_t *blob);
 
 /**

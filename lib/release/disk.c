@@ -15,6 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "release/blobs.h"
+#include "release/cached.h"
 #include "release/digest.h"
 #include "release/disk.h"
 #include "release/file.h"
@@ -153,6 +154,8 @@ static breaker_file_state_t state_without_bytes(const breaker_variant_t *variant
         return BREAKER_FILE_LOST;
     case BREAKER__BLOB_ELSEWHERE:
         return BREAKER_FILE_ELSEWHERE;
+    case BREAKER__BLOB_CACHED:
+        return BREAKER_FILE_SOUND;
     }
     assert(!"a blob's state outside its enum");
     return BREAKER_FILE_ABSENT;
@@ -192,14 +195,12 @@ static int read_at(int fd, uint64_t offset, char *dst, size_t len)
     return 0;
 }
 
-int breaker_variant_read(const breaker_variant_t *variant, uint64_t offset, char *dst, size_t len)
+static int read_file(const breaker_variant_t *variant, uint64_t offset, char *dst, size_t len)
 {
     breaker__disk_t *disk = variant->_disk;
     breaker__stamp_t stamp;
     int err;
 
-    assert(variant->fd >= 0);
-    assert(offset <= variant->len && len <= variant->len - offset);
     for (int attempt = 0; attempt != 2; ++attempt) {
         int64_t before_ns = atomic_load_explicit(&disk->known_ctime_ns, memory_order_relaxed);
 
@@ -213,6 +214,33 @@ int breaker_variant_read(const breaker_variant_t *variant, uint64_t offset, char
             return 0;
     }
     return BREAKER_ERR_CHANGED;
+}
+
+static int read_bytes(const breaker_variant_t *variant, uint64_t offset, char *dst, size_t len)
+{
+    if (variant->base == NULL)
+        return read_file(variant, offset, dst, len);
+    memcpy(dst, variant->base + offset, len);
+    return 0;
+}
+
+/* of a variant without bytes: what its blob has cached, or has for good by now */
+static int read_through_blob(breaker__blob_t *blob, uint64_t offset, char *dst, size_t len)
+{
+    breaker__cached_t *cached = breaker__cached_get(blob);
+    const breaker_variant_t *bytes = cached != NULL ? &cached->bytes : breaker__blob_body(blob);
+    int err = bytes != NULL ? read_bytes(bytes, offset, dst, len) : BREAKER_ERR_CHANGED;
+
+    breaker__cached_unref(cached);
+    return err;
+}
+
+int breaker_variant_read(const breaker_variant_t *variant, uint64_t offset, char *dst, size_t len)
+{
+    assert(offset <= variant->len && len <= variant->len - offset);
+    if (variant->base == NULL && variant->fd < 0)
+        return read_through_blob(variant->_blob, offset, dst, len);
+    return read_bytes(variant, offset, dst, len);
 }
 
 /* ---- on the thread that checks ---- */

@@ -32,6 +32,8 @@ typedef struct st_breaker__disk_t {
     /* the bytes that the file is to have: the body's; borrowed: owns us */
     const breaker_variant_t *variant;
     breaker__place_t *place; /* owned; NULL: not a tree's */
+    /* whose file it is where that may go before its blob; borrowed: owns us; or NULL */
+    struct st_breaker__cached_t *cached;
 
     _Atomic int64_t known_ctime_ns;
     _Atomic int64_t changed_ctime_ns; /* 0: none */

@@ -49,6 +49,9 @@ void breaker__suspects_post(breaker__disk_t *disk)
         atomic_exchange(&disk->is_posted, true))
         return;
     breaker__blob_ref(blob);
+    /* whoever posts reads it, and has a reference */
+    if (disk->cached != NULL)
+        breaker__cached_ref(disk->cached);
     push(suspects, disk);
 }
 
@@ -57,7 +60,7 @@ static breaker__disk_t *take_all(breaker__suspects_t *suspects)
     return atomic_exchange_explicit(&suspects->newest, NULL, memory_order_acquire);
 }
 
-/* the file is its blob's again, whose reference is the caller's now; returns the next one */
+/* the references to what has it are the caller's now; returns the next one */
 static breaker__disk_t *take_off(breaker__disk_t *disk, breaker__blob_t **ret_blob)
 {
     breaker__disk_t *next = disk->next;
@@ -101,6 +104,12 @@ static void note(breaker__disk_t *disk, breaker__blob_t *blob, breaker_file_stat
                     : "no longer served: its bytes changed after it was loaded");
 }
 
+static void let_go(breaker__disk_t *disk, breaker__blob_t *blob)
+{
+    breaker__cached_unref(disk->cached);
+    breaker__blob_unref(blob);
+}
+
 void breaker__suspects_check(breaker__suspects_t *suspects, const atomic_bool *stop)
 {
     breaker__blob_t *blob;
@@ -108,7 +117,7 @@ void breaker__suspects_check(breaker__suspects_t *suspects, const atomic_bool *s
     for (breaker__disk_t *disk = take_all(suspects), *next; disk != NULL; disk = next) {
         next = take_off(disk, &blob);
         note(disk, blob, breaker__disk_check(disk, stop));
-        breaker__blob_unref(blob);
+        let_go(disk, blob);
     }
 }
 
@@ -118,6 +127,6 @@ void breaker__suspects_dispose(breaker__suspects_t *suspects)
 
     for (breaker__disk_t *disk = take_all(suspects), *next; disk != NULL; disk = next) {
         next = take_off(disk, &blob);
-        breaker__blob_unref(blob);
+        let_go(disk, blob);
     }
 }

@@ -20,7 +20,7 @@ void breaker__blob_want(breaker__blob_t *blob)
     breaker__blobs_t *blobs = blob->blobs;
     void (*on_wanted)(void *data) = atomic_load_explicit(&blobs->on_wanted, memory_order_acquire);
 
-    if (on_wanted == NULL || breaker__blob_state(blob) == BREAKER__BLOB_HERE)
+    if (on_wanted == NULL || breaker__blob_has_bytes(blob))
         return;
     if (atomic_load_explicit(&blob->is_wanted, memory_order_relaxed) ||
         atomic_exchange(&blob->is_wanted, true))
