@@ -44,6 +44,8 @@ static void take_in(breaker__holding_t *holding, const breaker__archived_t *arch
     known->noted_ms = archived->last_seen_ms;
 }
 
+static void on_back(void *data);
+
 /* newest first, so that what finds no room was seen longest ago */
 static void list(breaker__holding_t *holding)
 {
@@ -71,10 +73,10 @@ void breaker__archiving_open(breaker__holding_t *holding)
     if (config.directory == NULL)
         return;
     if (breaker__archive_open(&config, &holding->archive, &error) != 0 ||
-        breaker__errand_open(&holding->archiving.errand, &config, &error) != 0) {
+        breaker__errand_open(&holding->archiving.errand, &config, on_back, holding, &error) != 0 ||
+        breaker__reading_open(holding, &config, &error) != 0) {
         on_notice(holding, error.message);
-        breaker__archive_close(holding->archive);
-        holding->archive = NULL;
+        breaker__archiving_close(holding);
         return;
     }
     holding->archiving.sweep_due_ms = breaker__holding_now().mono_ms + SWEEP_FIRST_MS;
@@ -92,6 +94,7 @@ void breaker__archiving_close(breaker__holding_t *holding)
 {
     drop_work(&holding->archiving);
     breaker__errand_dispose(&holding->archiving.errand);
+    breaker__reading_close(holding);
     breaker__archive_close(holding->archive);
     holding->archive = NULL;
 }
@@ -335,10 +338,15 @@ static void send_sweep(breaker__holding_t *holding)
 
 /* ---- all of it ---- */
 
-static void take(breaker__holding_t *holding, const breaker__errand_t *errand)
+void breaker__archiving_tell(breaker__holding_t *holding, const breaker__errand_t *errand)
 {
     for (size_t i = 0; i != errand->num_notices; ++i)
         on_notice(holding, errand->notices[i]);
+}
+
+static void take(breaker__holding_t *holding, const breaker__errand_t *errand)
+{
+    breaker__archiving_tell(holding, errand);
     switch (errand->kind) {
     case BREAKER__ERRAND_NONE:
         break;
@@ -354,8 +362,11 @@ static void take(breaker__holding_t *holding, const breaker__errand_t *errand)
     case BREAKER__ERRAND_SWEEP:
         take_sweep(holding, errand);
         return;
+    case BREAKER__ERRAND_READ:
+    case BREAKER__ERRAND_OPEN:
+        break;
     }
-    assert(!"an errand outside its enum");
+    assert(!"an errand that is not the archiving's");
 }
 
 static void on_back(void *data)
@@ -381,8 +392,6 @@ bool breaker__archiving_step(breaker__holding_t *holding)
     if (holding->archive == NULL || archiving->errand.kind != BREAKER__ERRAND_NONE ||
         archiving->due_ms > now_ms)
         return false;
-    archiving->errand.data = holding;
-    archiving->errand.on_back = on_back;
     if (archiving->release != NULL)
         return !send_blobs(holding);
     if (send_manifest(holding) || send_note(holding))

@@ -25,11 +25,14 @@ static void keep_notice(void *data, const char *message)
 }
 
 int breaker__errand_open(breaker__errand_t *errand, const breaker__archive_config_t *config,
-                         breaker_error_t *error)
+                         void (*on_back)(void *data), void *data, breaker_error_t *error)
 {
     breaker__archive_config_t own = *config;
 
     assert(errand->archive == NULL);
+    errand->on_back = on_back;
+    errand->data = data;
+    errand->fd = -1;
     own.on_notice = keep_notice;
     own.data = errand;
     return breaker__archive_open(&own, &errand->archive, error);
@@ -109,6 +112,28 @@ static int sweep(breaker__errand_t *errand)
     return breaker__archive_list(errand->archive, &errand->archived, &errand->num_archived);
 }
 
+static int read_blob(breaker__errand_t *errand)
+{
+    breaker__blob_t *blob = errand->blobs[0];
+    uint64_t len = breaker__blob_len(blob);
+
+    assert(errand->num_blobs == 1);
+    assert(errand->buffer == NULL);
+    if ((errand->buffer = malloc(len + 1)) == NULL)
+        return BREAKER_ERR_NO_MEMORY;
+    return breaker__archive_read(errand->archive, breaker__blob_digest(blob), len, errand->buffer);
+}
+
+static int open_blob(breaker__errand_t *errand)
+{
+    breaker__blob_t *blob = errand->blobs[0];
+
+    assert(errand->num_blobs == 1);
+    assert(errand->fd == -1);
+    return breaker__archive_get(errand->archive, breaker__blob_digest(blob),
+                                breaker__blob_len(blob), &errand->fd);
+}
+
 static int run(breaker__errand_t *errand)
 {
     switch (errand->kind) {
@@ -122,6 +147,10 @@ static int run(breaker__errand_t *errand)
         return breaker__archive_note(errand->archive, &errand->about);
     case BREAKER__ERRAND_SWEEP:
         return sweep(errand);
+    case BREAKER__ERRAND_READ:
+        return read_blob(errand);
+    case BREAKER__ERRAND_OPEN:
+        return open_blob(errand);
     }
     assert(!"an errand outside its enum");
     return BREAKER_ERR_STATE;
@@ -160,6 +189,11 @@ void breaker__errand_clear(breaker__errand_t *errand)
 {
     breaker_release_unref(errand->release);
     free(errand->archived);
+    free(errand->buffer);
+    if (errand->archive != NULL && errand->fd != -1)
+        close(errand->fd);
+    errand->fd = -1;
+    errand->buffer = NULL;
     errand->kind = BREAKER__ERRAND_NONE;
     errand->release = NULL;
     errand->archived = NULL;

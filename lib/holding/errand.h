@@ -2,8 +2,8 @@
 #define BREAKER_HOLDING_ERRAND_H
 
 /*
- * What is written to the archive, off the holding's thread: a large file is copied, a disk is
- * synced or an archive swept for seconds, while requests wait for what that thread brings.
+ * What takes long of the archive, off the holding's thread: a large file is copied or hashed, a
+ * disk synced or an archive swept for seconds, while requests wait for what that thread brings.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -31,6 +31,10 @@ typedef enum en_breaker__errand_kind_t {
     BREAKER__ERRAND_NOTE,
     /** the archive is swept by `keep`, and listed */
     BREAKER__ERRAND_SWEEP,
+    /** the first of `blobs` is read into `buffer` */
+    BREAKER__ERRAND_READ,
+    /** the first of `blobs` is hashed, or known to be right, and opened */
+    BREAKER__ERRAND_OPEN,
 } breaker__errand_kind_t;
 
 /**
@@ -40,13 +44,12 @@ typedef enum en_breaker__errand_kind_t {
  */
 typedef struct st_breaker__errand_t {
     breaker__errand_kind_t kind;
-    void *data;
-    /** it is back; on the loop's thread, once for each that was sent */
     void (*on_back)(void *data);
+    void *data;
     breaker__archive_t *archive; /* owned; NULL: there is none */
 
     breaker__archived_t about;
-    breaker_release_t *release; /* owned reference: keeps the blobs as well */
+    breaker_release_t *release; /* owned reference: keeps the blobs as well; or who sends does */
     size_t num_blobs;
     breaker__blob_t *blobs[BREAKER__ERRAND_BLOBS_MAX];
     breaker__archive_keep_t keep;
@@ -58,6 +61,8 @@ typedef struct st_breaker__errand_t {
     bool is_whole;
     breaker__archived_t *archived; /* owned; what is there after the sweep */
     size_t num_archived;
+    char *buffer; /* owned; or NULL */
+    int fd;       /* owned; or -1 */
     size_t num_notices;
     char notices[BREAKER__ERRAND_NOTICES_MAX][BREAKER__ERRAND_NOTICE_MAX];
 
@@ -65,11 +70,11 @@ typedef struct st_breaker__errand_t {
 } breaker__errand_t;
 
 /**
- * Opens the archive that errands are done with, as `config` says but for whom it tells. Fails like
- * `breaker__archive_open`.
+ * Opens the archive that errands are done with, as `config` says but for whom it tells. `on_back`
+ * is called for each that was sent, on the loop's thread. Fails like `breaker__archive_open`.
  */
 int breaker__errand_open(breaker__errand_t *errand, const breaker__archive_config_t *config,
-                         breaker_error_t *error);
+                         void (*on_back)(void *data), void *data, breaker_error_t *error);
 /** Sends it; none is under way, and `kind` is not NONE. The loop's thread. */
 void breaker__errand_send(breaker__errand_t *errand, uv_loop_t *loop);
 /** Forgets what it was about and what came of it. It is not under way. */

@@ -309,7 +309,7 @@ void breaker__held_update(breaker__holding_t *holding)
     for (int i = 0; i != UPDATES_MAX && !update(holding); ++i)
         ;
     if (holding->is_uncounted)
-        breaker__source_count(holding);
+        breaker__room_count(holding);
 }
 
 /* ---- one more ---- */
@@ -433,15 +433,21 @@ static void take_archived(breaker__holding_t *holding, breaker__tracked_t *known
     known->is_barred = !is_passing(err) || breaker__asking_has_peers(holding);
 }
 
+/* how long ago; something may have happened since the present was looked at */
+static uint64_t since_ms(uint64_t mono_ms, uint64_t then_ms)
+{
+    return mono_ms > then_ms ? mono_ms - then_ms : 0;
+}
+
 static bool is_due(const breaker__holding_t *holding, const breaker__tracked_t *known,
                    uint64_t mono_ms)
 {
     if (!known->stays || known->release != NULL || known->ask != 0)
         return false;
     if (known->is_archived && !known->is_barred)
-        return known->failed_ms == 0 || mono_ms - known->failed_ms >= RETRY_MIN_MS;
+        return known->failed_ms == 0 || since_ms(mono_ms, known->failed_ms) >= RETRY_MIN_MS;
     /* a request asks again and again */
-    if (known->is_wanted && mono_ms - known->failed_ms >= WANTED_EVERY_MS)
+    if (known->is_wanted && since_ms(mono_ms, known->failed_ms) >= WANTED_EVERY_MS)
         return holding->client != NULL;
     return holding->client != NULL && known->due_ms <= mono_ms;
 }

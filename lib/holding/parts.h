@@ -34,10 +34,32 @@ typedef struct st_breaker__blob_ask_t {
 typedef struct st_breaker__source_t {
     size_t num_asks;
     breaker__blob_ask_t asks[BREAKER__ASKS_MAX];
-    /** beyond the own release: bytes in memory, and open files of the archive */
+    /** beyond the own release: bytes in memory that stay */
     uint64_t memory;
-    size_t num_files;
 } breaker__source_t;
+
+/** What came of looking for a blob. */
+typedef enum en_breaker__found_t {
+    BREAKER__FOUND_FILLED,
+    /** it is in the archive, and stays there for now */
+    BREAKER__FOUND_THERE,
+    /** it is being looked for: to be asked again */
+    BREAKER__FOUND_LATER,
+    /** a disk, or memory, refused: it may be found another time */
+    BREAKER__FOUND_TROUBLE,
+    BREAKER__FOUND_NOWHERE,
+} breaker__found_t;
+
+/** The large file of the archive that is being read, or was last. */
+typedef struct st_breaker__reading_t {
+    breaker__errand_t errand;
+    breaker__blob_t *blob; /* owned reference; NULL: none */
+    /** a request wants it */
+    bool is_urgent;
+    /** what came of it, and when, of CLOCK_MONOTONIC */
+    breaker__found_t found;
+    uint64_t found_ms;
+} breaker__reading_t;
 
 /** The release that is being put into the archive. */
 typedef struct st_breaker__archiving_t {
@@ -73,6 +95,7 @@ struct st_breaker__holding_t {
     breaker__catalog_t catalog;
     breaker__source_t source;
     breaker__archiving_t archiving;
+    breaker__reading_t reading;
 
     /* what was published last of what is held, to publish only what is news */
     breaker__held_set_t said;
@@ -136,8 +159,10 @@ void breaker__source_serve(breaker__holding_t *holding);
 bool breaker__source_step(breaker__holding_t *holding);
 /** A release is let go: its asks are nobody's any more. */
 void breaker__source_forget(breaker__source_t *source, const breaker__tracked_t *known);
-/** Counts anew what is in memory beyond the own release. */
-void breaker__source_count(breaker__holding_t *holding);
+/** Gives a blob bytes that stay, and counts them. Fails like `breaker__blob_fill`. */
+int breaker__source_fill(breaker__holding_t *holding, breaker__blob_t *blob, const char *base);
+/** What an error of the archive's says of a blob. */
+breaker__found_t breaker__found_by(int err);
 /** What the client answers. */
 void breaker__source_on_blob(breaker__holding_t *holding, uint64_t ask, const char *base,
                              uint64_t len);
@@ -145,11 +170,41 @@ void breaker__source_on_blob(breaker__holding_t *holding, uint64_t ask, const ch
 bool breaker__source_on_nobody(breaker__holding_t *holding, uint64_t ask,
                                breaker__peers_nobody_t why);
 
+/* ---- room.c: how much of it is here ---- */
+
+/** Counts anew what is in memory, and stays, beyond the own release. */
+void breaker__room_count(breaker__holding_t *holding);
+/** Whether there is memory left in which bytes stay. */
+bool breaker__room_keeps(const breaker__holding_t *holding, uint64_t len);
+/**
+ * Makes room for bytes that are here for now, in memory or as an open file: what was read longest
+ * ago goes. False where what is left is being sent, or waited for.
+ */
+bool breaker__room_make_memory(breaker__holding_t *holding, uint64_t len);
+bool breaker__room_make_file(breaker__holding_t *holding);
+
+/* ---- reading.c: large files of the archive ---- */
+
+/** Fails like `breaker__archive_open`. */
+int breaker__reading_open(breaker__holding_t *holding, const breaker__archive_config_t *config,
+                          breaker_error_t *error);
+void breaker__reading_close(breaker__holding_t *holding);
+/** Whether a blob is so large that it is read on an errand. */
+bool breaker__reading_is_for(const breaker__blob_t *blob);
+/**
+ * Looks for such a blob in the archive, or says what came of it: LATER until then. Unasked it is
+ * read where it is to stay in memory, else only hashed (THERE).
+ */
+breaker__found_t breaker__reading_look(breaker__holding_t *holding, breaker__blob_t *blob,
+                                       bool is_urgent);
+
 /* ---- archiving.c: what is kept for the next start ---- */
 
 /** Opens the archive and takes in what it lists. Trouble is told; then there is none. */
 void breaker__archiving_open(breaker__holding_t *holding);
 void breaker__archiving_close(breaker__holding_t *holding);
+/** Logs what the archive said on an errand. */
+void breaker__archiving_tell(breaker__holding_t *holding, const breaker__errand_t *errand);
 /** Sends what is next on an errand; true when there is more to do now. */
 bool breaker__archiving_step(breaker__holding_t *holding);
 

@@ -4,130 +4,38 @@
  * at once; the rest is gone through in rounds, release by release, smallest first, until nothing is
  * lacking that anybody could give.
  *
- * What is brought unasked has a limit of memory, and one of open files for what lies in the
- * archive. Beyond both a blob stays where it is until somebody asks for it.
+ * What is brought unasked is kept in memory up to a limit. Beyond it a blob stays where it is until
+ * a request wants it, and is here for a while then (room.c).
  */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 #include "holding/parts.h"
 #include "node/node.h"
+#include "release/cached.h"
 #include "release/release.h"
 
 enum {
     /* a piece of work, after which requests are looked at */
     PIECE_MS = 5,
-    /* open files of the archive, as a share of what the process may have, and at most so many
-     * unasked */
-    FILES_SHARE = 8,
-    FILES_MAX = 4096,
+    /* up to here bytes that are here for now are in memory, where there is room */
+    SMALL_MAX = 64 << 10,
     /* the next round after one that left something lacking: after so long, twice that, … */
     ROUND_MIN_MS = 1000,
     ROUND_DOUBLINGS = 6,
     /* after so many of them the coordinator is not asked for other peers any more */
     WANTING_ROUNDS = 3,
-    /* what requests have brought into memory beyond its limit is at most as much again, and this */
-    GRACE_SIZE = 64 << 20,
 };
-
-/* what came of looking for a blob */
-typedef enum en_found_t {
-    FOUND_FILLED,
-    /* it is in the archive, and stays there for now */
-    FOUND_THERE,
-    /* a disk, or memory, refused: it may be found another time */
-    FOUND_TROUBLE,
-    FOUND_NOWHERE,
-} found_t;
-
-/* ---- room ---- */
-
-static bool has_memory(const breaker__holding_t *holding, uint64_t len, bool is_urgent)
-{
-    uint64_t limit = holding->config->keep_memory;
-
-    if (is_urgent)
-        limit = limit < UINT64_MAX / 4 ? 2 * limit + GRACE_SIZE : limit;
-    return len <= limit && holding->source.memory <= limit - len;
-}
-
-static bool has_files(const breaker__holding_t *holding, bool is_urgent)
-{
-    struct rlimit files;
-    rlim_t max = FILES_MAX;
-
-    if (getrlimit(RLIMIT_NOFILE, &files) == 0 && (is_urgent || files.rlim_cur / FILES_SHARE < max))
-        max = files.rlim_cur / FILES_SHARE;
-    return holding->source.num_files < max;
-}
 
 static bool is_here(const breaker__blob_t *blob)
 {
     return breaker__blob_state(blob) == BREAKER__BLOB_HERE;
 }
 
-/* bytes in memory of what is HERE */
-static uint64_t memory_of(breaker__blob_t *blob)
-{
-    const breaker_variant_t *body = breaker__blob_body(blob);
-
-    return body != NULL && body->base != NULL ? body->len : 0;
-}
-
-typedef struct st_tally_t {
-    const breaker__blob_list_t *own;
-    uint64_t memory;
-    size_t num_files;
-} tally_t;
-
-/* what several held releases share is counted for each: too much, never too little */
-static void tally(tally_t *counted, breaker__blob_list_t *list)
-{
-    breaker__blob_t *blob;
-
-    while ((blob = breaker__blob_list_next(list)) != NULL) {
-        if (!is_here(blob) || breaker__blob_list_has(counted->own, blob))
-            continue;
-        counted->memory += memory_of(blob);
-        counted->num_files += memory_of(blob) == 0 && breaker__blob_len(blob) != 0;
-    }
-}
-
-static const breaker__tracked_t *find_own(const breaker__holding_t *holding)
-{
-    for (size_t i = 0; i != holding->catalog.num; ++i)
-        if (holding->catalog.list[i]->is_own)
-            return holding->catalog.list[i];
-    return NULL;
-}
-
-void breaker__source_count(breaker__holding_t *holding)
-{
-    const breaker__tracked_t *own = find_own(holding);
-    breaker__blob_list_t own_list = {.blobs = NULL}, list = {.blobs = NULL};
-    tally_t counted = {.own = &own_list};
-
-    if (own == NULL || breaker__blob_list_init(&own_list, own->release, false) != 0)
-        return;
-    for (size_t i = 0; i != holding->catalog.num; ++i) {
-        const breaker__tracked_t *known = holding->catalog.list[i];
-        if (known->is_own || known->release == NULL)
-            continue;
-        if (breaker__blob_list_init(&list, known->release, false) == 0)
-            tally(&counted, &list);
-        breaker__blob_list_dispose(&list);
-    }
-    breaker__blob_list_dispose(&own_list);
-    holding->source.memory = counted.memory;
-    holding->source.num_files = counted.num_files;
-    holding->is_uncounted = false;
-}
-
 /* ---- filling ---- */
 
-static int fill(breaker__holding_t *holding, breaker__blob_t *blob, const char *base)
+int breaker__source_fill(breaker__holding_t *holding, breaker__blob_t *blob, const char *base)
 {
     int err;
 
@@ -140,57 +48,78 @@ static int fill(breaker__holding_t *holding, breaker__blob_t *blob, const char *
     return 0;
 }
 
-static found_t found_by(int err)
+/* ---- the archive ---- */
+
+breaker__found_t breaker__found_by(int err)
 {
     if (err == 0)
-        return FOUND_FILLED;
-    return err == BREAKER_ERR_NOT_FOUND ? FOUND_NOWHERE : FOUND_TROUBLE;
+        return BREAKER__FOUND_FILLED;
+    return err == BREAKER_ERR_NOT_FOUND ? BREAKER__FOUND_NOWHERE : BREAKER__FOUND_TROUBLE;
 }
 
-static found_t read_into_memory(breaker__holding_t *holding, breaker__blob_t *blob)
+/* to stay, or for now */
+static breaker__found_t read_into_memory(breaker__holding_t *holding, breaker__blob_t *blob,
+                                         bool is_kept)
 {
     uint64_t len = breaker__blob_len(blob);
     char *buffer = malloc(len + 1);
     int err;
 
     if (buffer == NULL)
-        return FOUND_TROUBLE;
+        return BREAKER__FOUND_TROUBLE;
     err = breaker__archive_read(holding->archive, breaker__blob_digest(blob), len, buffer);
     if (err == 0)
-        err = fill(holding, blob, buffer);
+        err = is_kept ? breaker__source_fill(holding, blob, buffer)
+                      : breaker__blob_cache(blob, buffer, breaker__holding_now().mono_ms);
     free(buffer);
-    return found_by(err);
+    return breaker__found_by(err);
 }
 
-static found_t send_from_file(breaker__holding_t *holding, breaker__blob_t *blob, bool may_fill)
+/* only looks whether it is right, or is to be sent from there for now */
+static breaker__found_t open_file(breaker__holding_t *holding, breaker__blob_t *blob, bool is_sent)
 {
     int fd, err;
 
     err = breaker__archive_get(holding->archive, breaker__blob_digest(blob),
                                breaker__blob_len(blob), &fd);
     if (err != 0)
-        return found_by(err);
-    if (!may_fill) {
+        return breaker__found_by(err);
+    if (!is_sent) {
         close(fd);
-        return FOUND_THERE;
+        return BREAKER__FOUND_THERE;
     }
-    if (breaker__blob_fill_from(blob, fd) != 0)
-        return FOUND_TROUBLE;
-    ++holding->source.num_files;
-    return FOUND_FILLED;
+    err = breaker__blob_cache_from(blob, fd, breaker__holding_now().mono_ms);
+    return err == 0 ? BREAKER__FOUND_FILLED : BREAKER__FOUND_TROUBLE;
 }
 
-static found_t look_in_archive(breaker__holding_t *holding, breaker__blob_t *blob, bool is_urgent)
+/* small ones are many, and descriptors few; a large one is read from its file as it is sent */
+static breaker__found_t bring_for_now(breaker__holding_t *holding, breaker__blob_t *blob)
+{
+    uint64_t len = breaker__blob_len(blob);
+    bool is_small = len <= SMALL_MAX;
+
+    if (is_small && breaker__room_make_memory(holding, len))
+        return read_into_memory(holding, blob, false);
+    if (breaker__room_make_file(holding))
+        return open_file(holding, blob, true);
+    if (!is_small && breaker__room_make_memory(holding, len))
+        return read_into_memory(holding, blob, false);
+    /* all of it is being sent: who waits asks again */
+    return BREAKER__FOUND_THERE;
+}
+
+static breaker__found_t look_in_archive(breaker__holding_t *holding, breaker__blob_t *blob,
+                                        bool is_urgent)
 {
     uint64_t len = breaker__blob_len(blob);
 
     if (holding->archive == NULL)
-        return FOUND_NOWHERE;
-    if (has_memory(holding, len, false) && len <= holding->config->fetch_file_limit)
-        return read_into_memory(holding, blob);
-    if (!has_files(holding, is_urgent) && is_urgent && has_memory(holding, len, true))
-        return read_into_memory(holding, blob);
-    return send_from_file(holding, blob, has_files(holding, is_urgent));
+        return BREAKER__FOUND_NOWHERE;
+    if (breaker__reading_is_for(blob))
+        return breaker__reading_look(holding, blob, is_urgent);
+    if (breaker__room_keeps(holding, len) && len <= holding->config->fetch_file_limit)
+        return read_into_memory(holding, blob, true);
+    return is_urgent ? bring_for_now(holding, blob) : open_file(holding, blob, false);
 }
 
 /* ---- asks ---- */
@@ -307,6 +236,39 @@ static const breaker__tracked_t *find_namer(const breaker__holding_t *holding,
     return find_complete_namer(holding, blob);
 }
 
+static uint64_t round_due_ms(const breaker__tracked_t *known)
+{
+    unsigned doublings = known->num_rounds < ROUND_DOUBLINGS ? known->num_rounds : ROUND_DOUBLINGS;
+
+    return breaker__holding_now().mono_ms + ((uint64_t)ROUND_MIN_MS << doublings);
+}
+
+/* what is lacking is listed anew, and looked for after a while that grows */
+static void mend(breaker__tracked_t *known)
+{
+    assert(known->is_complete);
+    if (breaker__blob_list_init(&known->missing, known->release, true) != 0)
+        return;
+    known->is_hurt = known->is_searched = true;
+    known->num_lacking = known->num_come = 0;
+    known->due_ms = round_due_ms(known);
+    ++known->num_rounds;
+}
+
+/*
+ * Nobody has it now. That is not for good: a release that was complete is gone through again, after
+ * a while, and one that is not yet has its rounds anyway.
+ */
+static void lose(breaker__holding_t *holding, breaker__blob_t *blob)
+{
+    breaker__blob_set_lost(blob, true);
+    for (size_t i = 0; i != holding->catalog.num; ++i) {
+        breaker__tracked_t *known = holding->catalog.list[i];
+        if (known->release != NULL && known->is_complete && !known->is_hurt && names(known, blob))
+            mend(known);
+    }
+}
+
 static void leave_elsewhere(breaker__holding_t *holding, breaker__blob_t *blob)
 {
     if (breaker__blob_state(blob) == BREAKER__BLOB_ELSEWHERE)
@@ -318,30 +280,48 @@ static void leave_elsewhere(breaker__holding_t *holding, breaker__blob_t *blob)
     breaker__blob_set_elsewhere(blob);
 }
 
+/* whether the bytes are here, or in the archive, or may be found there in a moment */
+static bool is_found(breaker__found_t found)
+{
+    return found == BREAKER__FOUND_FILLED || found == BREAKER__FOUND_THERE ||
+           found == BREAKER__FOUND_LATER;
+}
+
+static bool has_room(breaker__holding_t *holding, uint64_t len)
+{
+    return breaker__room_keeps(holding, len) || breaker__room_make_memory(holding, len);
+}
+
+static void ask_for_request(breaker__holding_t *holding, breaker__blob_t *blob)
+{
+    uint64_t len = breaker__blob_len(blob);
+    const breaker__tracked_t *namer = find_namer(holding, blob);
+
+    if (len > holding->config->fetch_file_limit)
+        leave_elsewhere(holding, blob);
+    else if (namer != NULL && has_room(holding, len))
+        ask_peers(holding, blob, &namer->about.id, NULL);
+}
+
 static void serve(breaker__holding_t *holding, breaker__blob_t *blob)
 {
     breaker__blob_ask_t *ask = find_ask_of(&holding->source, blob);
-    uint64_t len = breaker__blob_len(blob);
-    const breaker__tracked_t *namer;
-    found_t found;
+    breaker__found_t found;
 
-    if (is_here(blob))
+    if (breaker__blob_has_bytes(blob))
         return;
     if (ask != NULL) {
         breaker__peers_hurry(holding->client, ask->ask);
         return;
     }
     found = look_in_archive(holding, blob, true);
-    /* there is nobody else who could have it */
-    if (found == FOUND_NOWHERE && !breaker__asking_has_peers(holding))
-        breaker__blob_set_lost(blob, true);
-    if (found == FOUND_FILLED || found == FOUND_THERE || holding->client == NULL)
+    if (is_found(found))
         return;
-    namer = find_namer(holding, blob);
-    if (len > holding->config->fetch_file_limit)
-        leave_elsewhere(holding, blob);
-    else if (namer != NULL && has_memory(holding, len, true))
-        ask_peers(holding, blob, &namer->about.id, NULL);
+    /* there is nobody else who could have it */
+    if (found == BREAKER__FOUND_NOWHERE && !breaker__asking_has_peers(holding))
+        lose(holding, blob);
+    if (holding->client != NULL)
+        ask_for_request(holding, blob);
 }
 
 void breaker__source_serve(breaker__holding_t *holding)
@@ -358,28 +338,35 @@ void breaker__source_serve(breaker__holding_t *holding)
 
 /* ---- what the client answers ---- */
 
+/* first where it is sent from, since a request may wait */
+static int take_for_now(breaker__holding_t *holding, breaker__blob_t *blob, const char *base)
+{
+    if (!breaker__room_make_memory(holding, breaker__blob_len(blob)))
+        return BREAKER_ERR_NO_MEMORY;
+    return breaker__blob_cache(blob, base, breaker__holding_now().mono_ms);
+}
+
 /*
- * Where memory is full it lies in the archive from then on; a request has it from memory anyway. A
- * release that comes unasked is put there once it is complete: the disk must not hold up what peers
- * give.
+ * What does not stay in memory lies in the archive from then on, and is here for now where a
+ * request wants it. A release that comes unasked is put there once it is complete: the disk must
+ * not hold up what peers give.
  */
 static int take_bytes(breaker__holding_t *holding, const breaker__blob_ask_t *ask, const char *base)
 {
-    breaker__blob_t *blob = ask->blob;
-    uint64_t len = breaker__blob_len(blob);
+    uint64_t len = breaker__blob_len(ask->blob);
+    bool is_kept = breaker__room_keeps(holding, len), is_wanted = ask->known == NULL;
+    int err = BREAKER_ERR_NO_MEMORY;
 
-    /* first, since a request may wait */
-    bool fits = has_memory(holding, len, ask->known == NULL);
-    int err = fits ? fill(holding, blob, base) : BREAKER_ERR_NO_MEMORY;
-    found_t found;
-
-    if (holding->archive == NULL || (fits && ask->known != NULL))
+    if (is_kept)
+        err = breaker__source_fill(holding, ask->blob, base);
+    else if (is_wanted)
+        err = take_for_now(holding, ask->blob, base);
+    if (holding->archive == NULL || (is_kept && !is_wanted))
         return err;
-    breaker__archive_put(holding->archive, breaker__blob_digest(blob), base, len);
-    if (fits)
+    if (breaker__archive_put(holding->archive, breaker__blob_digest(ask->blob), base, len) != 0)
         return err;
-    found = send_from_file(holding, blob, has_files(holding, ask->known == NULL));
-    return found == FOUND_FILLED || found == FOUND_THERE ? 0 : BREAKER_ERR_NO_MEMORY;
+    breaker__blob_set_lost(ask->blob, false);
+    return 0;
 }
 
 static void count_fetched(breaker__tracked_t *known, uint64_t len)
@@ -412,31 +399,44 @@ bool breaker__source_on_nobody(breaker__holding_t *holding, uint64_t ask,
         return false;
     taken = take_ask(&holding->source, found);
     if (why == BREAKER__NOBODY_HAS_IT)
-        breaker__blob_set_lost(taken.blob, true);
+        lose(holding, taken.blob);
     breaker__blob_unref(taken.blob);
     return true;
 }
 
 /* ---- rounds ---- */
 
-/* false when peers have enough to do for now: the blob is to come again */
+/* what the archive says of a blob in a round; LATER when the round is to wait for it */
+static breaker__found_t look_again(breaker__holding_t *holding, breaker__blob_t *blob)
+{
+    breaker__found_t found = look_in_archive(holding, blob, false);
+
+    /* whoever wants it has it from there */
+    if (found == BREAKER__FOUND_THERE)
+        breaker__blob_set_lost(blob, false);
+    else if (found == BREAKER__FOUND_NOWHERE && !breaker__asking_has_peers(holding))
+        breaker__blob_set_lost(blob, true);
+    return found;
+}
+
+/* false when the blob is to come again: it is read, or peers have enough to do for now */
 static bool look_for(breaker__holding_t *holding, breaker__tracked_t *known, breaker__blob_t *blob,
                      bool may_ask)
 {
     uint64_t len = breaker__blob_len(blob);
+    breaker__found_t found;
 
-    found_t found;
-
-    if (is_here(blob))
+    if (breaker__blob_has_bytes(blob))
         return true;
-    found = look_in_archive(holding, blob, false);
-    if (found == FOUND_FILLED || found == FOUND_THERE)
+    found = look_again(holding, blob);
+    if (is_found(found))
+        return found != BREAKER__FOUND_LATER;
+    /* what does not fit is fetched when it is asked for, also where nobody had it the last time */
+    if (holding->archive == NULL && !breaker__room_keeps(holding, len)) {
+        if (may_ask)
+            breaker__blob_set_lost(blob, false);
         return true;
-    if (found == FOUND_NOWHERE && !breaker__asking_has_peers(holding))
-        breaker__blob_set_lost(blob, true);
-    /* what does not fit is fetched when it is asked for */
-    if (holding->archive == NULL && !has_memory(holding, len, false))
-        return true;
+    }
     if (len > holding->config->fetch_file_limit) {
         leave_elsewhere(holding, blob);
         return true;
@@ -490,7 +490,6 @@ static bool is_asked_by_others(const breaker__holding_t *holding, const breaker_
 static void end_round(breaker__holding_t *holding, breaker__tracked_t *known)
 {
     size_t num_lacking = known->num_lacking - known->num_come, num_left;
-    unsigned doublings;
 
     assert(known->num_asked == 0);
     assert(known->num_come <= known->num_lacking);
@@ -502,9 +501,8 @@ static void end_round(breaker__holding_t *holding, breaker__tracked_t *known)
         breaker__held_complete(holding, known);
         return;
     }
-    doublings = known->num_rounds < ROUND_DOUBLINGS ? known->num_rounds : ROUND_DOUBLINGS;
     if (known->due_ms <= breaker__holding_now().mono_ms) {
-        known->due_ms = breaker__holding_now().mono_ms + ((uint64_t)ROUND_MIN_MS << doublings);
+        known->due_ms = round_due_ms(known);
         ++known->num_rounds;
         say_lacking(holding, known, num_lacking);
         /* whoever comes is told of anyway */
@@ -514,13 +512,32 @@ static void end_round(breaker__holding_t *holding, breaker__tracked_t *known)
     known->num_lacking = known->num_come = 0;
 }
 
+/* the end of one that was complete before: it goes on while something is lost, now or by then */
+static void end_mending(breaker__holding_t *holding, breaker__tracked_t *known)
+{
+    breaker__blob_t *blob;
+
+    assert(known->num_asked == 0);
+    holding->is_uncounted = true;
+    known->is_hurt = false;
+    mend(known);
+    while (known->is_hurt && (blob = breaker__blob_list_next(&known->missing)) != NULL)
+        if (breaker__blob_state(blob) == BREAKER__BLOB_LOST) {
+            known->missing.at = 0;
+            return;
+        }
+    known->is_hurt = false;
+    known->num_rounds = 0;
+}
+
 static bool is_to_go_on(const breaker__holding_t *holding, const breaker__tracked_t *known)
 {
-    if (known->is_own || known->release == NULL || known->is_complete)
+    if (known->release == NULL || (!known->is_hurt && (known->is_own || known->is_complete)))
         return false;
     /* between two rounds, and while the archive alone was looked at */
     if (known->missing.at == 0 && known->is_searched)
-        return holding->client != NULL && known->due_ms <= breaker__holding_now().mono_ms;
+        return (holding->client != NULL || known->is_hurt) &&
+               known->due_ms <= breaker__holding_now().mono_ms;
     return true;
 }
 
@@ -535,7 +552,10 @@ static bool take_step(breaker__holding_t *holding, breaker__tracked_t *known, ui
     if (known->num_asked != 0 || is_asked_by_others(holding, known))
         return false;
     known->is_searched = true;
-    end_round(holding, known);
+    if (known->is_hurt)
+        end_mending(holding, known);
+    else
+        end_round(holding, known);
     return true;
 }
 

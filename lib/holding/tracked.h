@@ -50,6 +50,8 @@ typedef struct st_breaker__tracked_t {
     bool is_searched;
     /** nothing is lacking, and it was said */
     bool is_complete;
+    /** it was complete, the own one as well, and has lost something since: it has rounds again */
+    bool is_hurt;
     /** of CLOCK_MONOTONIC: peers are asked for nothing of it before, unless a request waits; and
      * that was decided for the first time */
     uint64_t due_ms;

@@ -1,0 +1,117 @@
+/*
+ * How much of other releases' files is here. `breaker.keep: memory` is kept for good, by whichever
+ * releases are held. What requests want beyond that is here for now: in memory, as much again and
+ * 64 MiB, or as open files of the archive, an eighth of those that the process may have. Where that
+ * is used up, what was read longest ago gives way; what somebody is being sent does not.
+ */
+#include <assert.h>
+#include <sys/resource.h>
+#include "holding/parts.h"
+#include "node/node.h"
+#include "release/cached.h"
+#include "release/release.h"
+
+enum {
+    FILES_SHARE = 8,
+    GRACE_SIZE = 64 << 20,
+};
+
+/* ---- what is kept ---- */
+
+bool breaker__room_keeps(const breaker__holding_t *holding, uint64_t len)
+{
+    uint64_t limit = holding->config->keep_memory;
+
+    return len <= limit && holding->source.memory <= limit - len;
+}
+
+/* bytes in memory of what is HERE */
+static uint64_t memory_of(breaker__blob_t *blob)
+{
+    const breaker_variant_t *body = breaker__blob_body(blob);
+
+    return body != NULL && body->base != NULL ? body->len : 0;
+}
+
+/* what several held releases share is counted for each: too much, never too little */
+static uint64_t tally(const breaker__blob_list_t *own, breaker__blob_list_t *list)
+{
+    breaker__blob_t *blob;
+    uint64_t memory = 0;
+
+    while ((blob = breaker__blob_list_next(list)) != NULL)
+        if (!breaker__blob_list_has(own, blob))
+            memory += memory_of(blob);
+    return memory;
+}
+
+static const breaker__tracked_t *find_own(const breaker__holding_t *holding)
+{
+    for (size_t i = 0; i != holding->catalog.num; ++i)
+        if (holding->catalog.list[i]->is_own)
+            return holding->catalog.list[i];
+    return NULL;
+}
+
+void breaker__room_count(breaker__holding_t *holding)
+{
+    const breaker__tracked_t *own = find_own(holding);
+    breaker__blob_list_t own_list = {.blobs = NULL}, list = {.blobs = NULL};
+    uint64_t memory = 0;
+
+    if (own == NULL || breaker__blob_list_init(&own_list, own->release, false) != 0)
+        return;
+    for (size_t i = 0; i != holding->catalog.num; ++i) {
+        const breaker__tracked_t *known = holding->catalog.list[i];
+        if (known->is_own || known->release == NULL)
+            continue;
+        if (breaker__blob_list_init(&list, known->release, false) == 0)
+            memory += tally(&own_list, &list);
+        breaker__blob_list_dispose(&list);
+    }
+    breaker__blob_list_dispose(&own_list);
+    holding->source.memory = memory;
+    holding->is_uncounted = false;
+}
+
+/* ---- what is here for now ---- */
+
+/* what peers were asked for because requests want it */
+static uint64_t coming(const breaker__source_t *source)
+{
+    uint64_t memory = 0;
+
+    for (size_t i = 0; i != source->num_asks; ++i)
+        if (source->asks[i].known == NULL)
+            memory += breaker__cached_span(breaker__blob_len(source->asks[i].blob));
+    return memory;
+}
+
+bool breaker__room_make_memory(breaker__holding_t *holding, uint64_t len)
+{
+    breaker__blobs_t *blobs = breaker__node_blobs(holding->node);
+    uint64_t keep = holding->config->keep_memory, span = breaker__cached_span(len);
+    uint64_t limit = keep < UINT64_MAX / 4 ? keep + GRACE_SIZE : keep, used;
+
+    /* one that is larger than all the room has it for itself */
+    if (limit < span)
+        limit = span;
+    while ((used = breaker__blobs_cached_memory(blobs) + coming(&holding->source)) > limit - span)
+        if (!breaker__blobs_evict(blobs, BREAKER__CACHED_MEMORY, breaker__holding_now().mono_ms))
+            return false;
+    assert(used <= limit - span);
+    return true;
+}
+
+bool breaker__room_make_file(breaker__holding_t *holding)
+{
+    breaker__blobs_t *blobs = breaker__node_blobs(holding->node);
+    struct rlimit files;
+
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0)
+        return false;
+    while (breaker__blobs_cached_files(blobs) >= files.rlim_cur / FILES_SHARE)
+        if (!breaker__blobs_evict(blobs, BREAKER__CACHED_FILE, breaker__holding_now().mono_ms))
+            return false;
+    return true;
+}
