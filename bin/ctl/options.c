@@ -38,6 +38,8 @@ static void print_help(void)
         "  --user NAME       the user of Redis\n"
         "  --password-file FILE\n"
         "  --ca-file FILE    CA certificates for rediss://\n"
+        "  --cert-file FILE  certificate of ours for rediss://, and\n"
+        "  --key-file FILE   its private key\n"
         "  --app NAME        the application ($BREAKER_APP)\n"
         "  --json            print JSON\n"
         "  --timeout SECONDS for everything; %d\n"
@@ -156,6 +158,8 @@ enum {
     OPTION_USER,
     OPTION_PASSWORD_FILE,
     OPTION_CA_FILE,
+    OPTION_CERT_FILE,
+    OPTION_KEY_FILE,
     OPTION_APP,
     OPTION_JSON,
     OPTION_TIMEOUT,
@@ -182,6 +186,12 @@ static void take_option(breaker__ctl_options_t *options, int option)
         break;
     case OPTION_CA_FILE:
         options->redis.ca_file = optarg;
+        break;
+    case OPTION_CERT_FILE:
+        options->redis.cert_file = optarg;
+        break;
+    case OPTION_KEY_FILE:
+        options->redis.key_file = optarg;
         break;
     case OPTION_APP:
         options->app = optarg;
@@ -223,6 +233,8 @@ static void read_arguments(breaker__ctl_options_t *options, int argc, char **arg
         {"user", required_argument, NULL, OPTION_USER},
         {"password-file", required_argument, NULL, OPTION_PASSWORD_FILE},
         {"ca-file", required_argument, NULL, OPTION_CA_FILE},
+        {"cert-file", required_argument, NULL, OPTION_CERT_FILE},
+        {"key-file", required_argument, NULL, OPTION_KEY_FILE},
         {"app", required_argument, NULL, OPTION_APP},
         {"json", no_argument, NULL, OPTION_JSON},
         {"timeout", required_argument, NULL, OPTION_TIMEOUT},

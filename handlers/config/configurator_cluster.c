@@ -13,8 +13,9 @@
 #include "config/configurator.h"
 
 #define KEYS                                                                                       \
-    "app, redis, sentinel, user, password-file, password-env, ca-file, advertise, peers, "         \
-    "peers-ca-file, start, start-timeout, poll, dead-after, adopt, token-suffix"
+    "app, redis, sentinel, user, password-file, password-env, ca-file, cert-file, key-file, "      \
+    "advertise, peers, peers-ca-file, start, start-timeout, poll, dead-after, adopt, "             \
+    "token-suffix"
 
 typedef struct st_cluster_configurator_t {
     h2o_configurator_t super;
@@ -24,8 +25,9 @@ typedef struct st_cluster_configurator_t {
     breaker__option_t directive;
     breaker_cluster_config_t config;
     /* what the configuration points at */
-    char *app, *sentinel, *user, *password, *ca_file, *advertise, *state_path; /* owned */
-    char *urls[BREAKER_REDIS_URLS_MAX];                                        /* owned */
+    char *app, *sentinel, *user, *password, *password_file, *advertise, *state_path; /* owned */
+    char *ca_file, *cert_file, *key_file;                                            /* owned */
+    char *urls[BREAKER_REDIS_URLS_MAX];                                              /* owned */
     /* what the node's holding is told; borrowed from the file's tree, good until that is applied */
     const char *networks[BREAKER_PEER_NETWORKS_MAX], *peers_ca_file;
     size_t num_networks;
@@ -82,6 +84,14 @@ static int read_password(cluster_configurator_t *self, const breaker__option_t *
     set_text(&self->password, password);
     explicit_bzero(password, sizeof(password));
     return 0;
+}
+
+/* where it is kept is remembered, for a time when Redis refuses it */
+static int read_password_file(cluster_configurator_t *self, const breaker__option_t *option)
+{
+    if (read_password(self, option, breaker_redis_password_from_file) != 0)
+        return -1;
+    return breaker__option_copy(option, &self->password_file);
 }
 
 /* ---- how the node takes part ---- */
@@ -165,11 +175,15 @@ static int read_option(const breaker__option_t *option, void *data)
     if (strcmp(key, "user") == 0)
         return breaker__option_copy(option, &self->user);
     if (strcmp(key, "password-file") == 0)
-        return read_password(self, option, breaker_redis_password_from_file);
+        return read_password_file(self, option);
     if (strcmp(key, "password-env") == 0)
         return read_password(self, option, breaker_redis_password_from_environment);
     if (strcmp(key, "ca-file") == 0)
         return breaker__option_copy(option, &self->ca_file);
+    if (strcmp(key, "cert-file") == 0)
+        return breaker__option_copy(option, &self->cert_file);
+    if (strcmp(key, "key-file") == 0)
+        return breaker__option_copy(option, &self->key_file);
     if (strcmp(key, "advertise") == 0)
         return breaker__option_copy(option, &self->advertise);
     if (strcmp(key, "peers") == 0)
@@ -202,7 +216,10 @@ static void point_at_texts(cluster_configurator_t *self)
     config->redis.sentinel = self->sentinel;
     config->redis.user = self->user;
     config->redis.password = self->password;
+    config->redis.password_file = self->password_file;
     config->redis.ca_file = self->ca_file;
+    config->redis.cert_file = self->cert_file;
+    config->redis.key_file = self->key_file;
 }
 
 /* ---- directives ---- */
@@ -304,8 +321,9 @@ static void drop(char **slot)
 static int on_dispose(h2o_configurator_t *_self)
 {
     cluster_configurator_t *self = (void *)_self;
-    char **const texts[] = {&self->app,     &self->sentinel,  &self->user,      &self->password,
-                            &self->ca_file, &self->advertise, &self->state_path};
+    char **const texts[] = {
+        &self->app,     &self->sentinel,  &self->user,     &self->password,  &self->password_file,
+        &self->ca_file, &self->cert_file, &self->key_file, &self->advertise, &self->state_path};
 
     for (size_t i = 0; i != sizeof(texts) / sizeof(texts[0]); ++i)
         drop(texts[i]);

@@ -39,6 +39,8 @@ struct st_breaker__connection_t {
     uv_timer_t timer;
     /** the server has said something */
     bool has_heard;
+    /** the server has refused AUTH */
+    bool is_refused;
     /** what the loop still knows of us: the timer, the transport */
     unsigned pending;
 };
@@ -71,8 +73,10 @@ static const char *overdue_reason(const breaker__connection_t *connection)
     switch (connection->state) {
     case STATE_CONNECTING:
         /* a server of plaintext waits for more of what it takes for a command */
-        return connection->config.tls != NULL
-                   ? "it did not accept the connection, or did not speak TLS, in time"
+        return connection->config.tls != NULL &&
+                       breaker__transport_is_accepted(connection->transport)
+                   ? "it accepted the connection and did not speak TLS in time: is it a plain "
+                     "Redis, for redis://?"
                    : "it did not accept the connection in time";
     case STATE_AUTH:
         return "it did not answer AUTH in time";
@@ -180,6 +184,7 @@ static void take_reply(breaker__connection_t *connection, const breaker_reply_t 
 {
     switch (connection->state) {
     case STATE_AUTH:
+        connection->is_refused = !is_ok(reply);
         if (is_ok(reply))
             select_db(connection);
         else
@@ -318,6 +323,11 @@ bool breaker__connection_local(const breaker__connection_t *connection,
 {
     assert(connection->state != STATE_CLOSED);
     return breaker__transport_local(connection->transport, ret_address);
+}
+
+bool breaker__connection_is_refused(const breaker__connection_t *connection)
+{
+    return connection->is_refused;
 }
 
 void breaker__connection_close(breaker__connection_t *connection)

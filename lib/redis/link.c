@@ -86,6 +86,8 @@ struct st_breaker_redis_t {
     size_t command_len;
     unsigned hops;
     bool redirected, asking, seeds_asked;
+    /** a password that was read again is being tried, and no third one is */
+    bool renewed;
 
     char peer[BREAKER__ENDPOINT_TEXT_MAX];
     breaker__story_t story;
@@ -371,6 +373,7 @@ void breaker_redis_dial(breaker_redis_t *redis)
     redis->state = STATE_DIALING;
     breaker__story_begin(&redis->story);
     redis->next_url = 0;
+    redis->renewed = false;
     try_next_url(redis);
 }
 
@@ -559,13 +562,46 @@ static void on_reply(void *data, const breaker_reply_t *reply)
     assert(!"a connection hands out replies only to what was asked");
 }
 
+/* A secret that is kept in a file may be another one by now. */
+static void take_refusal(breaker_redis_t *redis, const char *reason)
+{
+    breaker__endpoint_t endpoint = redis->endpoint;
+    breaker_error_t error = {0};
+    char why[2 * sizeof(error.message)];
+
+    switch (breaker__servers_renew_password(&redis->servers, &error)) {
+    case BREAKER__RENEWAL_NEW:
+        if (redis->renewed)
+            break;
+        redis->renewed = true;
+        close_connection(redis);
+        open_connection(redis, &endpoint, redis->stage);
+        return;
+    case BREAKER__RENEWAL_SAME:
+        snprintf(why, sizeof(why), "%s, and %s has no other one", reason,
+                 redis->servers.password_file);
+        refuse_server(redis, why);
+        return;
+    case BREAKER__RENEWAL_FAILED:
+        snprintf(why, sizeof(why), "%s, and it cannot be read again: %s", reason, error.message);
+        refuse_server(redis, why);
+        return;
+    case BREAKER__RENEWAL_NONE:
+        break;
+    }
+    refuse_server(redis, reason);
+}
+
 static void on_failed(void *data, const char *reason)
 {
     breaker_redis_t *redis = data;
 
     if (redis->state == STATE_UP)
         breaker__story_begin(&redis->story);
-    refuse_server(redis, reason);
+    if (breaker__connection_is_refused(redis->connection))
+        take_refusal(redis, reason);
+    else
+        refuse_server(redis, reason);
 }
 
 static void on_gone(void *data)
@@ -646,7 +682,7 @@ void breaker_redis_command(breaker_redis_t *redis, size_t argc, const char *cons
     redis->state = STATE_COMMANDED;
     breaker__story_begin(&redis->story);
     redis->hops = 0;
-    redis->redirected = redis->asking = redis->seeds_asked = false;
+    redis->redirected = redis->asking = redis->seeds_asked = redis->renewed = false;
     if ((err = breaker__command_format(argc, argv, argv_len, &redis->command,
                                        &redis->command_len)) != 0)
         go_down_later(redis, breaker_err_message(err));

@@ -74,6 +74,9 @@ static void on_failed(void *data, const char *reason)
     breaker__lookout_t *lookout = data;
 
     (void)reason;
+    /* the next one is told what the file has by now */
+    if (breaker__connection_is_refused(lookout->connection))
+        breaker__servers_renew_password(lookout->servers, NULL);
     close_connection(lookout);
     ask_next(lookout);
 }
@@ -152,7 +155,7 @@ static void on_time(uv_timer_t *timer)
 /* ---- calls ---- */
 
 void breaker__lookout_init(breaker__lookout_t *lookout, uv_loop_t *loop,
-                           const breaker__servers_t *servers,
+                           breaker__servers_t *servers,
                            const breaker__lookout_callbacks_t *callbacks)
 {
     *lookout = (breaker__lookout_t){.servers = servers, .callbacks = *callbacks, .pending = 1};

@@ -23,7 +23,7 @@ typedef struct st_breaker__lookout_callbacks_t {
  */
 typedef struct st_breaker__lookout_t {
     uv_timer_t timer;
-    const breaker__servers_t *servers; /* borrowed: outlives us */
+    breaker__servers_t *servers; /* borrowed: outlives us */
     breaker__lookout_callbacks_t callbacks;
     breaker__endpoint_t master;
     /** a round: the server that is asked now, and by which URL it was found */
@@ -38,7 +38,7 @@ typedef struct st_breaker__lookout_t {
 
 /** Makes one that is stopped. */
 void breaker__lookout_init(breaker__lookout_t *lookout, uv_loop_t *loop,
-                           const breaker__servers_t *servers,
+                           breaker__servers_t *servers,
                            const breaker__lookout_callbacks_t *callbacks);
 /** Watches from now on; the servers have a sentinel's name. */
 void breaker__lookout_start(breaker__lookout_t *lookout, const breaker__endpoint_t *master);

@@ -5,7 +5,9 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <openssl/crypto.h>
+#include "redis/password.h"
 #include "redis/servers.h"
 
 #define TIMEOUT_MAX_MS 600000
@@ -58,6 +60,46 @@ static bool wants_tls(const breaker__servers_t *servers)
     return false;
 }
 
+/* a text of its own size would move when another password comes */
+static int copy_password(breaker__servers_t *servers, const char *password, breaker_error_t *error)
+{
+    size_t len = password != NULL ? strlen(password) : 0;
+
+    if (len == 0)
+        return 0;
+    if (len > BREAKER_REDIS_PASSWORD_MAX)
+        return breaker_error_set(error, BREAKER_ERR_RANGE,
+                                 "the password of Redis is longer than %d bytes",
+                                 BREAKER_REDIS_PASSWORD_MAX);
+    if ((servers->password = calloc(1, BREAKER_REDIS_PASSWORD_MAX + 1)) == NULL)
+        return breaker_error_set(error, BREAKER_ERR_NO_MEMORY, "no memory for a password");
+    memcpy(servers->password, password, len);
+    return 0;
+}
+
+/* what is no file now, a pipe of a shell's say, may be something else later under its name */
+static int copy_password_file(breaker__servers_t *servers, const char *path, breaker_error_t *error)
+{
+    struct stat status;
+
+    if (path == NULL || servers->password == NULL || strncmp(path, "/dev/", 5) == 0 ||
+        strncmp(path, "/proc/", 6) == 0 || stat(path, &status) != 0 || !S_ISREG(status.st_mode))
+        return 0;
+    if ((servers->password_file = strdup(path)) == NULL)
+        return breaker_error_set(error, BREAKER_ERR_NO_MEMORY, "no memory for a path");
+    return 0;
+}
+
+static int create_tls(breaker__servers_t *servers, const breaker_redis_config_t *config,
+                      breaker_error_t *error)
+{
+    const breaker__tls_files_t files = {config->ca_file, config->cert_file, config->key_file};
+
+    if (files.ca == NULL && files.cert == NULL && files.key == NULL && !wants_tls(servers))
+        return 0;
+    return breaker__tls_context_create(&files, &servers->tls, error);
+}
+
 static bool is_timeout(uint32_t timeout_ms)
 {
     return timeout_ms != 0 && timeout_ms <= TIMEOUT_MAX_MS;
@@ -80,12 +122,10 @@ int breaker__servers_init(breaker__servers_t *servers, const breaker_redis_confi
                          &servers->sentinel, error)) != 0 ||
         (err = copy_text(config->user, BREAKER__REDIS_USER_MAX, "the user of Redis", &servers->user,
                          error)) != 0 ||
-        (err = copy_text(config->password, BREAKER_REDIS_PASSWORD_MAX, "the password of Redis",
-                         &servers->password, error)) != 0)
+        (err = copy_password(servers, config->password, error)) != 0 ||
+        (err = copy_password_file(servers, config->password_file, error)) != 0)
         return err;
-    if (config->ca_file == NULL && !wants_tls(servers))
-        return 0;
-    return breaker__tls_context_create(config->ca_file, &servers->tls, error);
+    return create_tls(servers, config, error);
 }
 
 bool breaker__servers_are_seeds(const breaker__servers_t *servers)
@@ -108,8 +148,28 @@ void breaker__servers_dispose(breaker__servers_t *servers)
     free(servers->urls);
     free(servers->sentinel);
     free_secret(servers->user);
-    free_secret(servers->password);
+    if (servers->password != NULL)
+        OPENSSL_cleanse(servers->password, BREAKER_REDIS_PASSWORD_MAX + 1);
+    free(servers->password);
+    free(servers->password_file);
     breaker__tls_context_free(servers->tls);
+}
+
+breaker__renewal_t breaker__servers_renew_password(breaker__servers_t *servers,
+                                                   breaker_error_t *error)
+{
+    char password[BREAKER_REDIS_PASSWORD_MAX + 1] = "";
+    breaker__renewal_t renewal;
+
+    if (servers->password_file == NULL)
+        return BREAKER__RENEWAL_NONE;
+    if (breaker__redis_password_read(servers->password_file, 0, password, error) != 0)
+        return BREAKER__RENEWAL_FAILED;
+    renewal =
+        strcmp(password, servers->password) == 0 ? BREAKER__RENEWAL_SAME : BREAKER__RENEWAL_NEW;
+    memcpy(servers->password, password, sizeof(password));
+    OPENSSL_cleanse(password, sizeof(password));
+    return renewal;
 }
 
 const char *breaker__servers_password(const breaker__servers_t *servers,

@@ -24,6 +24,8 @@ struct st_breaker__tls_t {
     SSL *ssl;      /* owned */
     BIO *in, *out; /* borrowed: the SSL owns them */
     bool failed;
+    /** something came from the server */
+    bool has_heard;
     char reason[256];
 };
 
@@ -37,17 +39,50 @@ static const char *openssl_reason(void)
     return reason != NULL ? reason : "no reason given";
 }
 
-static bool trust(SSL_CTX *ctx, const char *ca_file)
+/* a key with a passphrase is refused: nobody is there to type one */
+static int no_passphrase(char *dst, int size, int is_writing, void *data)
 {
-    if (ca_file == NULL)
-        return SSL_CTX_set_default_verify_paths(ctx) == 1;
-    return SSL_CTX_load_verify_locations(ctx, ca_file, NULL) == 1;
+    (void)dst, (void)size, (void)is_writing, (void)data;
+    return -1;
 }
 
-int breaker__tls_context_create(const char *ca_file, breaker__tls_context_t **ret_context,
-                                breaker_error_t *error)
+static int show_certificate(SSL_CTX *ctx, const breaker__tls_files_t *files, breaker_error_t *error)
+{
+    const char *key = files->key != NULL ? files->key : files->cert;
+
+    if (files->cert == NULL)
+        return files->key == NULL ? 0
+                                  : breaker_error_set(error, BREAKER_ERR_RANGE,
+                                                      "%s: a key needs the certificate that it "
+                                                      "belongs to",
+                                                      files->key);
+    SSL_CTX_set_default_passwd_cb(ctx, no_passphrase);
+    if (SSL_CTX_use_certificate_chain_file(ctx, files->cert) != 1)
+        return breaker_error_set(error, BREAKER_ERR_IO,
+                                 "%s: a certificate in PEM cannot be read: %s", files->cert,
+                                 openssl_reason());
+    if (SSL_CTX_use_PrivateKey_file(ctx, key, SSL_FILETYPE_PEM) != 1)
+        return breaker_error_set(error, BREAKER_ERR_IO,
+                                 "%s: the private key of %s in PEM, without a passphrase, cannot "
+                                 "be read: %s",
+                                 key, files->cert, openssl_reason());
+    return 0;
+}
+
+static int trust(SSL_CTX *ctx, const char *ca_file, breaker_error_t *error)
+{
+    if (ca_file == NULL ? SSL_CTX_set_default_verify_paths(ctx) == 1
+                        : SSL_CTX_load_verify_locations(ctx, ca_file, NULL) == 1)
+        return 0;
+    return breaker_error_set(error, BREAKER_ERR_IO, "%s: CA certificates in PEM cannot be read: %s",
+                             ca_file != NULL ? ca_file : "the system's store", openssl_reason());
+}
+
+int breaker__tls_context_create(const breaker__tls_files_t *files,
+                                breaker__tls_context_t **ret_context, breaker_error_t *error)
 {
     breaker__tls_context_t *context = calloc(1, sizeof(*context));
+    int err;
 
     ERR_clear_error();
     if (context == NULL || (context->ctx = SSL_CTX_new(TLS_client_method())) == NULL ||
@@ -56,11 +91,10 @@ int breaker__tls_context_create(const char *ca_file, breaker__tls_context_t **re
         ERR_clear_error();
         return breaker_error_set(error, BREAKER_ERR_NO_MEMORY, "TLS: no memory");
     }
-    if (!trust(context->ctx, ca_file)) {
+    if ((err = trust(context->ctx, files->ca, error)) != 0 ||
+        (err = show_certificate(context->ctx, files, error)) != 0) {
         breaker__tls_context_free(context);
-        return breaker_error_set(
-            error, BREAKER_ERR_IO, "%s: CA certificates in PEM cannot be read: %s",
-            ca_file != NULL ? ca_file : "the system's store", openssl_reason());
+        return err;
     }
     SSL_CTX_set_verify(context->ctx, SSL_VERIFY_PEER, NULL);
     SSL_CTX_set_options(context->ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
@@ -138,6 +172,23 @@ static breaker__tls_result_t fail(breaker__tls_t *tls, const char *what)
     return BREAKER__TLS_FAILED;
 }
 
+/* Whether the last error is the server's about a certificate of ours: that there is none, or that
+ * it is not good; and empties the queue if it is. What TLS 1.2 says of none may mean other things.
+ */
+static bool wants_certificate(void)
+{
+    int reason = ERR_GET_REASON(ERR_peek_last_error());
+    bool wants = reason == SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED ||
+                 reason == SSL_R_SSLV3_ALERT_BAD_CERTIFICATE ||
+                 reason == SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED ||
+                 reason == SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN ||
+                 reason == SSL_R_TLSV1_ALERT_UNKNOWN_CA;
+
+    if (wants)
+        ERR_clear_error();
+    return wants;
+}
+
 /* What a call of OpenSSL that did not succeed means. */
 static breaker__tls_result_t judge(breaker__tls_t *tls, int result)
 {
@@ -154,6 +205,9 @@ static breaker__tls_result_t judge(breaker__tls_t *tls, int result)
         ERR_clear_error();
         return fail(tls, X509_verify_cert_error_string(verified));
     }
+    if (wants_certificate())
+        return fail(tls, "the server wants a certificate of ours that it trusts (cert-file, "
+                         "key-file)");
     return fail(tls, openssl_reason());
 }
 
@@ -162,7 +216,13 @@ breaker__tls_result_t breaker__tls_feed(breaker__tls_t *tls, const char *base, s
     assert(!tls->failed);
     assert(len <= INT_MAX);
     ERR_clear_error();
-    if (len != 0 && BIO_write(tls->in, base, (int)len) != (int)len)
+    if (len == 0)
+        return BREAKER__TLS_DONE;
+    /* a record of TLS begins with its type, 20 to 24; a Redis begins with a mark of its own */
+    if (!tls->has_heard && (base[0] == '-' || base[0] == '+'))
+        return fail(tls, "the server answers without TLS: it is a plain Redis, for redis://");
+    tls->has_heard = true;
+    if (BIO_write(tls->in, base, (int)len) != (int)len)
         return fail(tls, "out of memory");
     return BREAKER__TLS_DONE;
 }

@@ -10,9 +10,17 @@ typedef struct st_breaker__tls_context_t breaker__tls_context_t;
 /** one connection */
 typedef struct st_breaker__tls_t breaker__tls_t;
 
-/** `ca_file` NULL: the system's certificates. IO when the file has none that can be read. */
-int breaker__tls_context_create(const char *ca_file, breaker__tls_context_t **ret_context,
-                                breaker_error_t *error);
+/** Files in PEM, as `breaker_redis_config_t` has them. */
+typedef struct st_breaker__tls_files_t {
+    /** NULL: the system's certificates */
+    const char *ca;
+    /** both NULL: a client without a certificate; `key` NULL: the key is in `cert` */
+    const char *cert, *key;
+} breaker__tls_files_t;
+
+/** IO when a file has nothing that can be read, RANGE when there is a key without a certificate. */
+int breaker__tls_context_create(const breaker__tls_files_t *files,
+                                breaker__tls_context_t **ret_context, breaker_error_t *error);
 /** Takes NULL. */
 void breaker__tls_context_free(breaker__tls_context_t *context);
 

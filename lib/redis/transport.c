@@ -56,7 +56,7 @@ struct st_breaker__transport_t {
     stream_t *stream;    /* frees itself */
     breaker__tls_t *tls; /* owned; NULL: plaintext */
 
-    bool open, failed, closed;
+    bool accepted, open, failed, closed;
     char reason[BREAKER__REASON_MAX];
     char buffer[16 * 1024];
 };
@@ -317,6 +317,7 @@ static void on_connected(uv_connect_t *request, int status)
         return;
     }
     uv_timer_stop(&transport->timer);
+    transport->accepted = true;
     if (transport->tls == NULL)
         become_open(transport);
     else
@@ -459,6 +460,11 @@ breaker__transport_t *breaker__transport_open(uv_loop_t *loop, const breaker__en
 static void on_timer_closed(uv_handle_t *handle)
 {
     unref(handle->data);
+}
+
+bool breaker__transport_is_accepted(const breaker__transport_t *transport)
+{
+    return transport->accepted;
 }
 
 bool breaker__transport_local(const breaker__transport_t *transport,

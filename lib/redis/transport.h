@@ -43,6 +43,8 @@ breaker__transport_t *breaker__transport_open(uv_loop_t *loop, const breaker__en
                                               const breaker__transport_callbacks_t *callbacks);
 /** Writes a copy, after `on_open` only. What goes wrong is told by `on_failed`. */
 void breaker__transport_write(breaker__transport_t *transport, const char *base, size_t len);
+/** Whether the server accepted the connection, whatever came of it then. */
+bool breaker__transport_is_accepted(const breaker__transport_t *transport);
 /**
  * Tells the address that the connection has on this machine; after `on_open` only. False for a Unix
  * socket.

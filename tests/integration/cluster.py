@@ -140,8 +140,9 @@ class ClusterCase(FlavourCase):
         self.addCleanup(redis.kill)
         return redis.start() if start else redis
 
-    def node(self, redis, site="a", options=(), lines=(), ready=True, env=None, others=()):
-        """`others`: more servers of Redis in its list, after the first."""
+    def node(self, redis, site="a", options=(), lines=(), ready=True, env=None, others=(),
+             url=None):
+        """`others`: more servers of Redis in its list, after the first; `url`: its own instead."""
         tree = self.scratch("site-" + site)
         # nodes that are about to load it must not see it written anew
         if not os.path.exists(tree):
@@ -156,6 +157,8 @@ class ClusterCase(FlavourCase):
         if others:
             urls = ["redis://127.0.0.1:%d" % each.port for each in (redis, *others)]
             text = re.sub(r"^  redis: .*", "  redis: " + json.dumps(urls), text, flags=re.M)
+        if url is not None:
+            text = re.sub(r"^  redis: .*", "  redis: " + url, text, flags=re.M)
         server = Server(self.flavour, text, ready=False, env=env)
         server.port = port
         self.addCleanup(server.kill)
@@ -501,8 +504,8 @@ class Outage(ClusterCase):
 
     def test_a_wrong_password_is_said_once_and_the_node_serves(self):
         redis = self.redis("--requirepass", "right-secret")
-        secret = self.scratch.write("secret", "wrong-secret\n")
-        node = self.node(redis, options={"password-file": quoted(secret), "start": "open"})
+        path = self.scratch.write("key", "wrong-secret\n")
+        node = self.node(redis, options={"password-file": quoted(path), "start": "open"})
         self.assertEqual(self.get(node, self.token(node)).status, 200)
 
         def is_refused_often():
@@ -511,8 +514,40 @@ class Outage(ClusterCase):
             return counts and int(counts[0]) >= 3
         wait_until(is_refused_often, "three attempts")
         self.assertEqual(len(re.findall(rb"trouble=", node.stderr())), 1)
+        self.assertIn(b"%s has no other one" % path.encode(), node.stderr())
         self.assertNotIn(b"secret", node.stderr())
         node.stop()
+
+    def test_a_password_that_is_changed_in_its_file_is_taken_from_there(self):
+        redis = self.redis("--requirepass", "first-secret")
+        path = self.scratch.write("key", "first-secret\n")
+        node = self.node(redis, options={"password-file": quoted(path)})
+        self.wait_log(node, rb"state=synced")
+        redis("CONFIG", "SET", "requirepass", "second-secret")
+        self.scratch.write("key", "second-secret\n")
+        redis.args = ("--requirepass", "second-secret")
+        redis("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+        wait_until(lambda: len(re.findall(rb"state=synced", node.stderr())) == 2,
+                   "the node to be back")
+        self.assertNotIn(b"secret", node.stderr())
+        node.stop()
+
+    def test_a_redis_that_asks_for_certificates_gets_one(self):
+        ours = harness.Certificate(self.scratch)
+        os.chmod(ours.key, 0o644)
+        port = harness.free_port()
+        redis = self.redis("--tls-port", str(port), "--tls-cert-file", ours.cert, "--tls-key-file",
+                           ours.key, "--tls-ca-cert-file", ours.cert)
+        url = "rediss://127.0.0.1:%d" % port
+        node = self.node(redis, url=url, options={
+            "ca-file": quoted(ours.cert), "cert-file": quoted(ours.cert),
+            "key-file": quoted(ours.key)})
+        self.wait_log(node, rb"state=synced")
+        stranger = self.node(redis, url=url, options={"ca-file": quoted(ours.cert),
+                                                      "start": "open"})
+        self.wait_log(stranger, rb"trouble=connection .*TLS: the server wants a certificate")
+        for each in (node, stranger):
+            each.stop()
 
     def test_two_redis_that_are_not_one_cluster_are_not_used(self):
         one, other = self.redis(), self.redis()
@@ -669,6 +704,8 @@ class Configuration(ClusterCase):
                 ([app, redis, "  password-file: /dev/null"], "password-file", "1 to 1023"),
                 ([app, redis, "  password-env: NOT_SET_HERE"], "password-env", "NOT_SET_HERE"),
                 ([app, "  redis: rediss://h", "  ca-file: /none"], "/none"),
+                ([app, "  redis: rediss://h", "  cert-file: /none"], "/none: a certificate in PEM"),
+                ([app, "  redis: rediss://h", "  key-file: /none"], "/none: a key needs the"),
                 ([app, redis, "  advertise: 10.0.0.7:8080", "  peers-ca-file: /none"],
                  "peers-ca-file: got `/none`; accepted: a file of certificates in PEM"),
         ]:

@@ -387,15 +387,21 @@ static void read_options(int argc, char **argv, breaker_redis_config_t *config)
     int option;
 
     breaker_redis_config_init(config);
-    while ((option = getopt(argc, argv, "s:u:p:a:c:r:i:")) != -1) {
+    while ((option = getopt(argc, argv, "s:u:p:f:a:C:K:c:r:i:")) != -1) {
         if (option == 's')
             config->sentinel = optarg;
         else if (option == 'u')
             config->user = optarg;
         else if (option == 'p')
             config->password = optarg;
+        else if (option == 'f')
+            config->password_file = optarg;
         else if (option == 'a')
             config->ca_file = optarg;
+        else if (option == 'C')
+            config->cert_file = optarg;
+        else if (option == 'K')
+            config->key_file = optarg;
         else if (option == 'c')
             config->connect_timeout_ms = (uint32_t)atoi(optarg);
         else if (option == 'r')

@@ -98,6 +98,48 @@ class Server(LinkTest):
         probe.dial()
         self.assertEqual(probe.command("ACL", "WHOAMI"), "breaker")
 
+    def test_a_password_file_is_read_again_when_the_password_is_refused(self):
+        server = self.redis("--requirepass", "first")
+        path = os.path.join(server.directory, "key")
+
+        def keep(text):
+            with open(path, "w") as file:
+                file.write(text + "\n")
+        keep("first")
+        probe = self.probe("-p", "first", "-f", path, "redis://127.0.0.1:%d" % server.port)
+        probe.dial()
+        server.cli("-a", "first", "CONFIG", "SET", "requirepass", "second")
+        # who is in stays in; the next dial finds out, and tries the new one at once
+        keep("second")
+        server.cli("-a", "second", "CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+        probe.expect("down")
+        probe.dial()
+        self.assertEqual(probe.command("PING"), {"status": "PONG"})
+        server.cli("-a", "second", "CONFIG", "SET", "requirepass", "third")
+        server.cli("-a", "third", "CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+        probe.expect("down")
+        where = "127.0.0.1:%d: AUTH: wrong user or password, and " % server.port
+        self.assertEqual(probe.down(), where + path + " has no other one")
+        keep("wrong as well")
+        self.assertEqual(probe.down(), where + path + " has no other one")
+        os.unlink(path)
+        self.assertEqual(probe.down(), where + "it cannot be read again: %s: No such file or "
+                         "directory" % path)
+        os.mkfifo(path)
+        self.assertIn("it cannot be read again: %s: nobody has written" % path, probe.down())
+        os.unlink(path)
+        keep("third")
+        probe.dial()
+
+    def test_a_password_from_a_pipe_is_not_read_again(self):
+        server = self.redis("--requirepass", "right")
+        path = os.path.join(server.directory, "pipe")
+        os.mkfifo(path)
+        for place in (path, "/dev/stdin", "/proc/self/environ"):
+            probe = self.probe("-p", "wrong", "-f", place, "redis://127.0.0.1:%d" % server.port)
+            self.assertEqual(probe.down(), "127.0.0.1:%d: AUTH: wrong user or password"
+                             % server.port)
+
     def test_a_unix_socket(self):
         server = self.redis("--unixsocket", "redis @home.sock", "--requirepass", "right")
         path = os.path.join(server.directory, "redis @home.sock")

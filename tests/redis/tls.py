@@ -156,8 +156,8 @@ class Tls(LinkTest):
         server = self.redis("--loglevel", "debug")
         url = "rediss://:hunter2@127.0.0.1:%d" % server.port
         reason = self.probe("-a", self.ours.ca, "-c", "2000", url, patient=False).down()
-        self.assertEqual(reason, "127.0.0.1:%d: it did not accept the connection, or did not speak "
-                         "TLS, in time" % server.port)
+        self.assertEqual(reason, "127.0.0.1:%d: it accepted the connection and did not speak TLS "
+                         "in time: is it a plain Redis, for redis://?" % server.port)
         self.assertNotIn("cmdstat_auth", server.cli("INFO", "commandstats"))
 
     def test_a_plain_link_to_a_tls_server_goes_down(self):
@@ -166,12 +166,60 @@ class Tls(LinkTest):
         self.assertIn("127.0.0.1:%d: " % server.port, reason)
         self.assertTrue(reason.endswith(" before its first answer, it may speak TLS only"), reason)
 
+    def test_a_plaintext_server_that_says_something_is_called_one(self):
+        server = self.redis("--maxclients", "1")
+        holder = socket.create_connection(("127.0.0.1", server.port))
+        self.addCleanup(holder.close)
+        holder.sendall(b"PING\r\n")
+        self.assertEqual(holder.recv(100), b"+PONG\r\n")
+        reason = self.probe("-a", self.ours.ca, "rediss://:x@127.0.0.1:%d" % server.port).down()
+        self.assertEqual(reason, "127.0.0.1:%d: TLS: the server answers without TLS: it is a plain "
+                         "Redis, for redis://" % server.port)
+
+    def serve_members(self, *more):
+        """A server as Redis is by default: it wants to know who asks."""
+        return self.redis("--tls-cert-file", self.good[0], "--tls-key-file", self.good[1],
+                          "--tls-ca-cert-file", self.ours.ca, *more, tls=True)
+
     def test_a_server_that_wants_a_certificate_of_ours(self):
-        server = self.redis("--tls-cert-file", self.good[0], "--tls-key-file", self.good[1],
-                            "--tls-ca-cert-file", self.ours.ca, "--tls-auth-clients", "yes",
-                            tls=True)
-        probe = self.probe("-a", self.ours.ca, "rediss://:x@127.0.0.1:%d" % server.port)
-        self.assertIn("TLS: ", probe.down())
+        server = self.serve_members("--tls-auth-clients", "yes")
+        url = "rediss://:x@127.0.0.1:%d" % server.port
+        reason = self.probe("-a", self.ours.ca, url).down()
+        self.assertIn("TLS: the server wants a certificate of ours that it trusts (cert-file, "
+                      "key-file)", reason)
+        cert, key = self.others.issue("stranger", "DNS:node")
+        reason = self.probe("-a", self.ours.ca, "-C", cert, "-K", key, url).down()
+        self.assertIn("TLS: the server wants a certificate of ours that it trusts", reason)
+
+    def test_a_certificate_of_ours_is_shown(self):
+        server = self.serve_members("--requirepass", "hunter2")
+        cert, key = self.ours.issue("node", "DNS:node")
+        url = "rediss://:hunter2@127.0.0.1:%d" % server.port
+        both = self.ours.path("both.pem")
+        with open(both, "w") as file:
+            for path in (cert, key):
+                with open(path) as part:
+                    file.write(part.read())
+        for options in (("-C", cert, "-K", key), ("-C", both)):
+            probe = self.probe("-a", self.ours.ca, *options, url)
+            probe.dial()
+            self.assertEqual(probe.command("PING"), {"status": "PONG"})
+
+    def test_certificates_and_keys_that_are_none_are_refused_when_the_link_is_made(self):
+        cert, key = self.ours.issue("member", "DNS:node")
+        other = self.ours.issue("another", "DNS:node")[1]
+        locked = self.ours.path("locked.key")
+        self.ours.openssl("pkey", "-in", key, "-aes256", "-passout", "pass:secret", "-out", locked)
+        for options, named in (
+                (("-C", "/no/such.pem", "-K", key), "/no/such.pem: a certificate in PEM"),
+                (("-C", cert, "-K", "/no/such.key"), "/no/such.key: the private key of " + cert),
+                (("-C", cert, "-K", other), other + ": the private key of " + cert),
+                (("-C", cert, "-K", locked), locked + ": the private key of " + cert),
+                (("-C", cert), cert + ": the private key of " + cert),
+                (("-K", key), key + ": a key needs the certificate")):
+            refused = self.probe("-a", self.ours.ca, *options, "rediss://a",
+                                 patient=False).expect("refused")
+            self.assertIn(named, refused)
 
     def test_ca_files_that_are_none_are_refused_when_the_link_is_made(self):
         for path in ("/no/such/ca.pem", __file__, self.ours.directory, os.devnull):

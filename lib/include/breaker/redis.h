@@ -69,8 +69,20 @@ typedef struct st_breaker_redis_config_t {
      * their URL carries a user or password.
      */
     const char *user, *password;
+    /**
+     * the file that `password` was read from, or NULL. It is read again when a server refuses the
+     * password, and if it has another one by then, that one is tried at once. A file only: a pipe
+     * has its password once, and is left alone.
+     */
+    const char *password_file;
     /** CA certificates (PEM) instead of the system's, for rediss:// */
     const char *ca_file;
+    /**
+     * for servers that ask who we are, for rediss://: our certificate (PEM), with those that lead
+     * to its root, and its private key without a passphrase, which is in `cert_file` too where
+     * `key_file` is NULL. Both NULL: none.
+     */
+    const char *cert_file, *key_file;
     /**
      * 1 to 600000; 1000 and 1000 by default. Connecting to one server, with the look-up of its
      * name, all its addresses, TLS, AUTH and SELECT, and one answer. A dial may try every URL, with
@@ -145,8 +157,8 @@ BREAKER_EXPORT void breaker_redis_config_init(breaker_redis_config_t *config);
 /**
  * Makes a link that is down. Fails with the place in `error`: BREAKER_ERR_RANGE for a malformed
  * URL, their number, several databases, a timeout or a text out of its bounds, BREAKER_ERR_IO for a
- * CA file that cannot be read, BREAKER_ERR_NO_MEMORY. A server that cannot be reached is told by
- * `on_down` alone.
+ * file of certificates or a key that cannot be read, BREAKER_ERR_NO_MEMORY. A server that cannot be
+ * reached is told by `on_down` alone.
  */
 BREAKER_EXPORT int breaker_redis_create(uv_loop_t *loop, const breaker_redis_config_t *config,
                                         const breaker_redis_callbacks_t *callbacks,
