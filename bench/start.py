@@ -2,11 +2,15 @@
 of encodings, with an empty one, and with the one that the last start left.
 
     /usr/bin/python3 bench/start.py [--build DIRECTORY] [--starts TIMES] [--warm TIMES]
+    /usr/bin/python3 bench/start.py [--build DIRECTORY] [--starts TIMES] --many FILES ...
 
 The files are those of python3-doc and libjs-mathjax up to 64 KiB, filled up with texts of 4 KiB.
 The page cache is warm. Ready is when the first answer is there; the encodings are when the thread
 that makes them has ended. CPU is the whole process's: to the first answer, from there to that
 moment. With nothing to wait for, the first answer is measured by itself as well, several times.
+
+With --many only that, for so many texts of 256 to 768 bytes in directories of 1,000, of which no two
+are equal.
 """
 
 import argparse
@@ -85,6 +89,18 @@ def make_site(site: Path) -> int:
         target = site / f"text/{extra % 50}/{extra}.css"
         target.parent.mkdir(parents=True, exist_ok=True)
         total += target.write_bytes(words(source_of_words, 4096))
+    return total
+
+
+def make_many(site: Path, number: int) -> int:
+    """Fills the directory with so many small files; returns the bytes in them."""
+    total = 0
+    for at in range(number):
+        target = site / f"text/{at // 1000}/{at % 1000}.css"
+        if at % 1000 == 0:
+            target.parent.mkdir(parents=True)
+        text = f"/* {at} */" + ".a{color:red}" * (19 + at % 39)
+        total += target.write_bytes(text.encode())
     return total
 
 
@@ -171,14 +187,36 @@ def show(name: str, starts: list[Start]) -> None:
     )
 
 
+def start_many(server: Path, numbers: list[int], starts: int) -> None:
+    print("| files | MB | first answer, s | CPU, s | resident, MB | bytes a file |")
+    print("|---|---|---|---|---|---|", flush=True)
+    for number in numbers:
+        with tempfile.TemporaryDirectory(prefix="breaker-start-") as name:
+            scratch = Path(name)
+            scratch.chmod(0o755)
+            total = make_many(scratch / "site", number)
+            made = [start(server, scratch / "site", scratch, None, False) for _ in range(starts)]
+        memory = statistics.median(start.memory for start in made)
+        print(
+            f"| {number:,} | {total / 1e6:.0f} | {column([s.ready_s for s in made])} "
+            f"| {column([s.ready_cpu_s for s in made])} | {memory / 1e6:.0f} "
+            f"| {(memory - total) / number:.0f} |",
+            flush=True,
+        )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
     root = Path(__file__).resolve().parent.parent
     parser.add_argument("--build", type=Path, default=root / "build")
     parser.add_argument("--starts", type=int, default=9, help="how many starts to the first answer")
     parser.add_argument("--warm", type=int, default=5, help="how many starts with a full cache")
+    parser.add_argument("--many", type=int, nargs="+", help="starts with so many small files")
     options = parser.parse_args()
     server = options.build / "bin/h2o-breaker"
+    if options.many:
+        start_many(server, options.many, options.starts)
+        return
     with tempfile.TemporaryDirectory(prefix="breaker-start-") as name:
         scratch = Path(name)
         scratch.chmod(0o755)
