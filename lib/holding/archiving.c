@@ -207,6 +207,8 @@ static void finish(breaker__holding_t *holding)
     }
     known->about.is_whole = true;
     known->is_to_note = true;
+    /* it may give way from now on */
+    holding->is_uncounted = true;
     archiving->sweep_due_ms = breaker__holding_now().mono_ms + SWEEP_FIRST_MS;
 }
 

@@ -304,12 +304,26 @@ static bool update(breaker__holding_t *holding)
     return is_done;
 }
 
-void breaker__held_update(breaker__holding_t *holding)
+static void update_all(breaker__holding_t *holding)
 {
     for (int i = 0; i != UPDATES_MAX && !update(holding); ++i)
         ;
-    if (holding->is_uncounted)
+}
+
+/* what is in memory is counted when releases have come or gone; then the coldest may have to give
+ * way, each of them once */
+void breaker__held_update(breaker__holding_t *holding)
+{
+    update_all(holding);
+    while (holding->is_uncounted) {
         breaker__room_count(holding);
+        /* nothing is loaded yet, or there is no memory for it */
+        if (holding->is_uncounted)
+            return;
+        while (!holding->is_uncounted && breaker__anew_make_room(holding))
+            ;
+        update_all(holding);
+    }
 }
 
 /* ---- one more ---- */
@@ -358,26 +372,34 @@ void breaker__held_fail(breaker__holding_t *holding, breaker__tracked_t *known, 
                          known->num_failures);
 }
 
-int breaker__held_take(breaker__holding_t *holding, breaker__tracked_t *known,
-                       const breaker__manifest_t *manifest, const char *source)
+static int hold(breaker__holding_t *holding, const breaker_release_id_t *id,
+                const breaker__manifest_t *manifest, breaker_release_t **ret_release,
+                breaker_error_t *error)
 {
     const breaker_node_t *node = holding->node;
-    breaker_release_id_t shown = breaker_release_id_shorten(&known->about.id);
     const breaker__hold_config_t config = {
         .manifest = manifest,
-        .id = known->about.id,
+        .id = *id,
         .views = (const breaker_view_t *const *)node->views,
         .num_views = node->num_views,
         .hooks = node->hooks,
         .blobs = node->blobs,
         .suspects = breaker__loader_suspects(node->loader),
     };
+
+    assert(breaker__manifest_is_of(manifest, id));
+    return breaker__release_hold(&config, ret_release, error);
+}
+
+int breaker__held_take(breaker__holding_t *holding, breaker__tracked_t *known,
+                       const breaker__manifest_t *manifest, const char *source)
+{
+    breaker_release_id_t shown = breaker_release_id_shorten(&known->about.id);
     breaker_error_t error = {0};
     int err;
 
     assert(known->release == NULL);
-    assert(breaker__manifest_is_of(manifest, &known->about.id));
-    if ((err = breaker__release_hold(&config, &known->release, &error)) != 0) {
+    if ((err = hold(holding, &known->about.id, manifest, &known->release, &error)) != 0) {
         breaker__held_fail(holding, known, error.message);
         return err;
     }
@@ -393,6 +415,28 @@ int breaker__held_take(breaker__holding_t *holding, breaker__tracked_t *known,
                          "event=held release=%s files=%zu missing=%zu from=%s", shown.text,
                          manifest->num_files, known->missing.num, source);
     breaker__held_update(holding);
+    return 0;
+}
+
+int breaker__held_replace(breaker__holding_t *holding, breaker__tracked_t *known,
+                          const breaker__manifest_t *manifest)
+{
+    breaker__blob_list_t missing = {.blobs = NULL};
+    breaker_release_t *release;
+    int err;
+
+    assert(known->release != NULL);
+    if ((err = hold(holding, &known->about.id, manifest, &release, NULL)) != 0)
+        return err;
+    if ((err = breaker__blob_list_init(&missing, release, true)) != 0) {
+        breaker_release_unref(release);
+        return err;
+    }
+    breaker__blob_list_dispose(&known->missing);
+    known->missing = missing;
+    breaker_release_unref(known->release);
+    known->release = release;
+    holding->is_uncounted = true;
     return 0;
 }
 

@@ -136,6 +136,10 @@ void breaker__held_update(breaker__holding_t *holding);
 /** Makes a release held that is not: of its manifest, which stays the caller's. */
 int breaker__held_take(breaker__holding_t *holding, breaker__tracked_t *known,
                        const breaker__manifest_t *manifest, const char *source);
+/** Has another one of the same manifest take the place of a release that is held, which goes when
+ * nobody uses it any more. Published by the next update. Fails as it was. */
+int breaker__held_replace(breaker__holding_t *holding, breaker__tracked_t *known,
+                          const breaker__manifest_t *manifest);
 /** It could not be made held, or nobody gave its manifest: it is tried again later. */
 void breaker__held_fail(breaker__holding_t *holding, breaker__tracked_t *known, const char *why);
 /**
@@ -174,14 +178,23 @@ bool breaker__source_on_nobody(breaker__holding_t *holding, uint64_t ask,
 
 /** Counts anew what is in memory, and stays, beyond the own release. */
 void breaker__room_count(breaker__holding_t *holding);
-/** Whether there is memory left in which bytes stay. */
-bool breaker__room_keeps(const breaker__holding_t *holding, uint64_t len);
+/** Whether the bytes of a blob would be kept in memory: there is room, and not only cold releases
+ * lack it. */
+bool breaker__room_keeps(const breaker__holding_t *holding, const breaker__blob_t *blob);
 /**
  * Makes room for bytes that are here for now, in memory or as an open file: what was read longest
  * ago goes. False where what is left is being sent, or waited for.
  */
 bool breaker__room_make_memory(breaker__holding_t *holding, uint64_t len);
 bool breaker__room_make_file(breaker__holding_t *holding);
+
+/* ---- anew.c: the coldest release gives way ---- */
+
+/**
+ * Holds the coldest release anew, without what it alone has in memory, where others have no room;
+ * `is_uncounted` is set where something was given up. False when nothing is to give way.
+ */
+bool breaker__anew_make_room(breaker__holding_t *holding);
 
 /* ---- reading.c: large files of the archive ---- */
 

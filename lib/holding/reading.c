@@ -35,7 +35,7 @@ static breaker__found_t take_buffer(breaker__holding_t *holding, breaker__blob_t
 {
     uint64_t now_ms = breaker__holding_now().mono_ms;
 
-    if (breaker__room_keeps(holding, breaker__blob_len(blob)))
+    if (breaker__room_keeps(holding, blob))
         return breaker__source_fill(holding, blob, base) == 0 ? BREAKER__FOUND_FILLED
                                                               : BREAKER__FOUND_TROUBLE;
     /* others have come first */
@@ -90,8 +90,8 @@ static void start(breaker__holding_t *holding, breaker__blob_t *blob, bool is_ur
 {
     breaker__reading_t *reading = &holding->reading;
     breaker__errand_t *errand = &reading->errand;
-    uint64_t len = breaker__blob_len(blob);
-    bool is_kept = breaker__room_keeps(holding, len) && len <= holding->config->fetch_file_limit;
+    bool is_kept = breaker__room_keeps(holding, blob) &&
+                   breaker__blob_len(blob) <= holding->config->fetch_file_limit;
 
     forget(reading);
     reading->blob = breaker__blob_ref(blob);

@@ -1,8 +1,9 @@
 /*
- * How much of other releases' files is here. `breaker.keep: memory` is kept for good, by whichever
- * releases are held. What requests want beyond that is here for now: in memory, as much again and
- * 64 MiB, or as open files of the archive, an eighth of those that the process may have. Where that
- * is used up, what was read longest ago gives way; what somebody is being sent does not.
+ * How much of other releases' files is here. `breaker.keep: memory` is kept for good, by the
+ * releases that were seen last (anew.c). What requests want beyond that is here for now: in memory,
+ * as much again and 16 MiB, or as open files of the archive, an eighth of those that the process
+ * may have. Where that is used up, what was read longest ago gives way; what somebody is being sent
+ * does not.
  */
 #include <assert.h>
 #include <sys/resource.h>
@@ -13,16 +14,32 @@
 
 enum {
     FILES_SHARE = 8,
-    GRACE_SIZE = 64 << 20,
+    /* beyond as much again */
+    GRACE_SIZE = 16 << 20,
 };
 
 /* ---- what is kept ---- */
 
-bool breaker__room_keeps(const breaker__holding_t *holding, uint64_t len)
+static bool is_cold(const breaker__holding_t *holding, const breaker__blob_t *blob)
 {
-    uint64_t limit = holding->config->keep_memory;
+    bool is_cold = false;
 
-    return len <= limit && holding->source.memory <= limit - len;
+    for (size_t i = 0; i != holding->catalog.num; ++i) {
+        const breaker__tracked_t *known = holding->catalog.list[i];
+        if (!breaker__blob_list_has(&known->missing, blob))
+            continue;
+        if (!known->is_cold)
+            return false;
+        is_cold = true;
+    }
+    return is_cold;
+}
+
+bool breaker__room_keeps(const breaker__holding_t *holding, const breaker__blob_t *blob)
+{
+    uint64_t limit = holding->config->keep_memory, len = breaker__blob_len(blob);
+
+    return len <= limit && holding->source.memory <= limit - len && !is_cold(holding, blob);
 }
 
 /* bytes in memory of what is HERE */

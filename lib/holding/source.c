@@ -117,7 +117,7 @@ static breaker__found_t look_in_archive(breaker__holding_t *holding, breaker__bl
         return BREAKER__FOUND_NOWHERE;
     if (breaker__reading_is_for(blob))
         return breaker__reading_look(holding, blob, is_urgent);
-    if (breaker__room_keeps(holding, len) && len <= holding->config->fetch_file_limit)
+    if (breaker__room_keeps(holding, blob) && len <= holding->config->fetch_file_limit)
         return read_into_memory(holding, blob, true);
     return is_urgent ? bring_for_now(holding, blob) : open_file(holding, blob, false);
 }
@@ -287,9 +287,10 @@ static bool is_found(breaker__found_t found)
            found == BREAKER__FOUND_LATER;
 }
 
-static bool has_room(breaker__holding_t *holding, uint64_t len)
+static bool has_room(breaker__holding_t *holding, const breaker__blob_t *blob)
 {
-    return breaker__room_keeps(holding, len) || breaker__room_make_memory(holding, len);
+    return breaker__room_keeps(holding, blob) ||
+           breaker__room_make_memory(holding, breaker__blob_len(blob));
 }
 
 static void ask_for_request(breaker__holding_t *holding, breaker__blob_t *blob)
@@ -299,7 +300,7 @@ static void ask_for_request(breaker__holding_t *holding, breaker__blob_t *blob)
 
     if (len > holding->config->fetch_file_limit)
         leave_elsewhere(holding, blob);
-    else if (namer != NULL && has_room(holding, len))
+    else if (namer != NULL && has_room(holding, blob))
         ask_peers(holding, blob, &namer->about.id, NULL);
 }
 
@@ -354,7 +355,7 @@ static int take_for_now(breaker__holding_t *holding, breaker__blob_t *blob, cons
 static int take_bytes(breaker__holding_t *holding, const breaker__blob_ask_t *ask, const char *base)
 {
     uint64_t len = breaker__blob_len(ask->blob);
-    bool is_kept = breaker__room_keeps(holding, len), is_wanted = ask->known == NULL;
+    bool is_kept = breaker__room_keeps(holding, ask->blob), is_wanted = ask->known == NULL;
     int err = BREAKER_ERR_NO_MEMORY;
 
     if (is_kept)
@@ -432,7 +433,7 @@ static bool look_for(breaker__holding_t *holding, breaker__tracked_t *known, bre
     if (is_found(found))
         return found != BREAKER__FOUND_LATER;
     /* what does not fit is fetched when it is asked for, also where nobody had it the last time */
-    if (holding->archive == NULL && !breaker__room_keeps(holding, len)) {
+    if (holding->archive == NULL && !breaker__room_keeps(holding, blob)) {
         if (may_ask)
             breaker__blob_set_lost(blob, false);
         return true;

@@ -34,7 +34,7 @@ void breaker__tracked_let_go(breaker__tracked_t *known)
     known->size_fetched = 0;
     known->num_rounds = 0;
     known->is_searched = false;
-    known->is_complete = known->is_hurt = false;
+    known->is_complete = known->is_hurt = known->is_cold = false;
 }
 
 void breaker__catalog_remove(breaker__catalog_t *catalog, breaker__tracked_t *known)

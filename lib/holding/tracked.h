@@ -46,6 +46,8 @@ typedef struct st_breaker__tracked_t {
     uint64_t size_fetched;
     /** rounds that ended with something lacking, one after the other */
     unsigned num_rounds;
+    /** it keeps nothing in memory for itself: others were seen later, and have no room else */
+    bool is_cold;
     /** the archive was gone through */
     bool is_searched;
     /** nothing is lacking, and it was said */

@@ -456,6 +456,14 @@ int breaker__blob_renew(breaker__blob_t *blob, breaker__body_t *body, breaker__b
     return 0;
 }
 
+void breaker__blob_retire(breaker__blob_t *blob)
+{
+    breaker__blobs_lock(blob->blobs);
+    if (blob->is_listed)
+        take_out(blob->blobs, blob);
+    breaker__blobs_unlock(blob->blobs);
+}
+
 /* ---- bytes from elsewhere ---- */
 
 int breaker__blob_fill(breaker__blob_t *blob, const char *base)

@@ -130,6 +130,11 @@ int breaker__blob_fill_from(breaker__blob_t *blob, int fd);
  * this process as well, and gathered into large pages. The thread that fills.
  */
 void breaker__blobs_settle(breaker__blobs_t *blobs);
+/**
+ * Has a blob not be found any more: who asks for its digest from now on gets another one, ABSENT at
+ * first. Whoever has it keeps it as it is. Any thread.
+ */
+void breaker__blob_retire(breaker__blob_t *blob);
 /** Says that nobody has its bytes now, or takes that back; nothing where it is HERE or CACHED. Any
  * thread. */
 void breaker__blob_set_lost(breaker__blob_t *blob, bool is_lost);

@@ -94,14 +94,17 @@ class HoldingCase(FlavourCase):
         # servers that root starts serve as somebody else
         os.chmod(self.archive, 0o777)
 
-    def start(self, release, *lines, config=CONFIG, **values):
+    def files_of(self, release):
+        return files_of(release)
+
+    def start(self, release, *lines, config=CONFIG, wrap=(), **values):
         site = self.scratch("site-" + release)
         shutil.rmtree(site, ignore_errors=True)
-        self.scratch.tree("site-" + release, files_of(release))
+        self.scratch.tree("site-" + release, self.files_of(release))
         port = harness.free_port()
         server = Server(self.flavour, expand(config, port=port, site=quoted(site),
                                              archive=quoted(self.archive),
-                                             lines="\n".join(lines), **values))
+                                             lines="\n".join(lines), **values), wrap=wrap)
         server.port = port
         self.addCleanup(server.kill)
         return server
@@ -301,7 +304,7 @@ class Alone(HoldingCase):
         self.assertEqual(self.get(server, tokens["a"], "none").status, 301)
 
 
-class Clustered(HoldingCase):
+class ClusteredCase(HoldingCase):
     def setUp(self):
         super().setUp()
         self.redis = cluster.Redis()
@@ -311,6 +314,8 @@ class Clustered(HoldingCase):
     def join(self, release, *lines):
         return self.start(release, *lines, config=CLUSTERED, redis=self.redis.port)
 
+
+class Clustered(ClusteredCase):
     def assert_held(self, server, token, release):
         """As soon as the node has heard of the release: its bytes, and none of another's."""
         wait_until(lambda: self.is_right(server, token, "none", release),

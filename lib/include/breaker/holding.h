@@ -60,8 +60,9 @@ typedef struct st_breaker_holding_config_t {
     uint32_t keep_releases;
     uint64_t keep_age_ms;
     /**
-     * bytes of files beyond the own release's that are brought into memory unasked (256 MiB). What
-     * is beyond is sent from the archive, and fetched when it is asked for where there is none
+     * bytes of files beyond the own release's that are kept in memory (256 MiB), those of releases
+     * that were seen last. What is beyond is sent from the archive, or fetched where there is none,
+     * when it is asked for, and takes as much again and 16 MiB, or one file, at most
      */
     uint64_t keep_memory;
     /** bytes that the archive may take, at least BREAKER_KEEP_DISK_MIN (4 GiB) */

@@ -1,0 +1,188 @@
+/*
+ * The coldest release gives way. Where more is in memory than is kept, because the node served it
+ * before or because releases that were seen later have no room, the release that was seen longest
+ * ago is held anew: of its own manifest, with blobs without bytes in the place of those that it
+ * alone names. The one before goes with its bodies when the last snapshot that has it ends, so that
+ * no request notices. A cold release takes nothing of what is kept any more, and none is warmed up
+ * again: nothing moves to and fro. What nobody else could give back stays.
+ */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include "holding/parts.h"
+#include "node/node.h"
+#include "release/manifest.h"
+#include "release/release.h"
+
+/* ---- which ---- */
+
+static bool can_come_back(const breaker__holding_t *holding, const breaker__tracked_t *known)
+{
+    if (holding->archive != NULL && known->is_archived && known->about.is_whole &&
+        !known->is_barred)
+        return true;
+    return breaker__asking_has_peers(holding) && (known->is_alive || known->is_offered);
+}
+
+static bool is_colder(const breaker__tracked_t *a, const breaker__tracked_t *b)
+{
+    if (a->is_alive != b->is_alive)
+        return b->is_alive;
+    return a->about.last_seen_ms < b->about.last_seen_ms;
+}
+
+static bool is_warm(const breaker__tracked_t *known)
+{
+    return !known->is_own && known->release != NULL && !known->is_cold;
+}
+
+static breaker__tracked_t *find_coldest(const breaker__holding_t *holding)
+{
+    breaker__tracked_t *coldest = NULL;
+
+    for (size_t i = 0; i != holding->catalog.num; ++i) {
+        breaker__tracked_t *known = holding->catalog.list[i];
+        if (is_warm(known) && can_come_back(holding, known) &&
+            (coldest == NULL || is_colder(known, coldest)))
+            coldest = known;
+    }
+    return coldest;
+}
+
+/* bytes that a release would have in memory and has not */
+static uint64_t size_missing(const breaker__holding_t *holding, const breaker__tracked_t *known)
+{
+    uint64_t size = 0;
+
+    for (size_t i = 0; i != known->missing.num; ++i) {
+        const breaker__blob_t *blob = known->missing.blobs[i];
+        uint64_t len = breaker__blob_len(blob);
+        if (breaker__blob_state(blob) != BREAKER__BLOB_HERE &&
+            len <= holding->config->fetch_file_limit)
+            size += len;
+    }
+    return size;
+}
+
+/* whether all that was seen later than the coldest has no room beside what is in memory */
+static bool is_short(const breaker__holding_t *holding, const breaker__tracked_t *coldest)
+{
+    uint64_t size = holding->source.memory;
+
+    if (size > holding->config->keep_memory)
+        return true;
+    for (size_t i = 0; i != holding->catalog.num; ++i) {
+        const breaker__tracked_t *known = holding->catalog.list[i];
+        if (is_warm(known) && known != coldest && is_colder(coldest, known))
+            size += size_missing(holding, known);
+    }
+    return size > holding->config->keep_memory;
+}
+
+/* ---- what it alone names ---- */
+
+static bool is_named_by_others(const breaker__holding_t *holding, const breaker__tracked_t *known,
+                               const breaker__blob_list_t *lists, const breaker__blob_t *blob)
+{
+    for (size_t i = 0; i != holding->catalog.num; ++i)
+        if (holding->catalog.list[i] != known && breaker__blob_list_has(lists + i, blob))
+            return true;
+    return false;
+}
+
+/* they are not found any more, so that others take their places; how many they are */
+static size_t retire(const breaker__holding_t *holding, const breaker__tracked_t *known,
+                     const breaker__blob_list_t *lists, breaker__blob_list_t *own)
+{
+    breaker__blob_t *blob;
+    size_t num = 0;
+
+    while ((blob = breaker__blob_list_next(own)) != NULL) {
+        const breaker_variant_t *body = breaker__blob_body(blob);
+        if (body == NULL || body->base == NULL || body->len == 0 ||
+            is_named_by_others(holding, known, lists, blob))
+            continue;
+        breaker__blob_retire(blob);
+        ++num;
+    }
+    return num;
+}
+
+static size_t retire_alone(const breaker__holding_t *holding, const breaker__tracked_t *known)
+{
+    breaker__blob_list_t lists[BREAKER__TRACKED_MAX], own = {.blobs = NULL};
+    size_t num = 0;
+    int err;
+
+    memset(lists, 0, sizeof(lists));
+    err = breaker__blob_list_init(&own, known->release, false);
+    for (size_t i = 0; err == 0 && i != holding->catalog.num; ++i)
+        if (holding->catalog.list[i] != known && holding->catalog.list[i]->release != NULL)
+            err = breaker__blob_list_init(lists + i, holding->catalog.list[i]->release, false);
+    if (err == 0)
+        num = retire(holding, known, lists, &own);
+    for (size_t i = 0; i != holding->catalog.num; ++i)
+        breaker__blob_list_dispose(lists + i);
+    breaker__blob_list_dispose(&own);
+    return num;
+}
+
+/* ---- anew ---- */
+
+typedef struct st_text_t {
+    char *base;
+    size_t len;
+} text_t;
+
+static int append(void *data, const char *base, size_t len)
+{
+    text_t *text = data;
+    char *grown = realloc(text->base, text->len + len);
+
+    if (grown == NULL)
+        return BREAKER_ERR_NO_MEMORY;
+    memcpy(grown + text->len, base, len);
+    text->base = grown;
+    text->len += len;
+    return 0;
+}
+
+static int read_own_manifest(const breaker__tracked_t *known, breaker__manifest_t **ret_manifest)
+{
+    breaker_error_t error = {0};
+    text_t text = {.base = NULL};
+    int err = breaker__manifest_write(known->release, append, &text);
+
+    if (err == 0)
+        err = breaker__manifest_read(text.base, text.len, ret_manifest, &error);
+    free(text.base);
+    return err;
+}
+
+/* without memory it stays as it is */
+static void hold_anew(breaker__holding_t *holding, breaker__tracked_t *known)
+{
+    breaker_release_id_t shown = breaker_release_id_shorten(&known->about.id);
+    breaker__manifest_t *manifest;
+
+    known->is_cold = true;
+    if (read_own_manifest(known, &manifest) != 0)
+        return;
+    assert(breaker__manifest_is_of(manifest, &known->about.id));
+    if (retire_alone(holding, known) != 0 && breaker__held_replace(holding, known, manifest) == 0)
+        breaker__holding_say(holding, BREAKER_LOG_INFO,
+                             "event=cold release=%s reason=\"its files are sent from the archive, "
+                             "or fetched, when they are asked for\"",
+                             shown.text);
+    breaker__manifest_free(manifest);
+}
+
+bool breaker__anew_make_room(breaker__holding_t *holding)
+{
+    breaker__tracked_t *coldest = find_coldest(holding);
+
+    if (coldest == NULL || !is_short(holding, coldest))
+        return false;
+    hold_anew(holding, coldest);
+    return true;
+}
