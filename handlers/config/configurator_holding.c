@@ -63,24 +63,13 @@ static int read_connections(const breaker__option_t *option, uint32_t *ret_conne
     return 0;
 }
 
-static int read_timeout(const breaker__option_t *option, uint32_t *ret_ms)
-{
-    uint32_t span_ms;
-
-    if (breaker__option_span(option, &span_ms) != 0)
-        return -1;
-    if (span_ms < BREAKER_FETCH_TIMEOUT_MIN_MS || span_ms > BREAKER_FETCH_TIMEOUT_MAX_MS)
-        return breaker__option_refuse(option, "10ms to 60s");
-    *ret_ms = span_ms;
-    return 0;
-}
-
 static int read_fetch(const breaker__option_t *option, void *data)
 {
     breaker_holding_config_t *config = data;
 
     if (strcmp(option->key, "timeout") == 0)
-        return read_timeout(option, &config->fetch_timeout_ms);
+        return breaker__option_span_within(option, BREAKER_FETCH_TIMEOUT_MIN_MS,
+                                           BREAKER_FETCH_TIMEOUT_MAX_MS, &config->fetch_timeout_ms);
     if (strcmp(option->key, "rate") == 0)
         return breaker__option_size(option, BREAKER_FETCH_RATE_MIN, UINT64_MAX,
                                     &config->fetch_rate);
@@ -135,14 +124,11 @@ static int on_config_ready_timeout(h2o_configurator_command_t *cmd, h2o_configur
 {
     const breaker__option_t option = {.key = cmd->name, .node = node};
     breaker_holding_config_t config = *breaker_node_holding(node_of(cmd));
-    uint32_t span_ms;
     (void)ctx;
 
-    if (breaker__option_span(&option, &span_ms) != 0)
+    if (breaker__option_span_within(&option, 0, BREAKER_READY_TIMEOUT_MAX_MS,
+                                    &config.ready_timeout_ms) != 0)
         return -1;
-    if (span_ms > BREAKER_READY_TIMEOUT_MAX_MS)
-        return breaker__option_refuse(&option, "0s to 3600s");
-    config.ready_timeout_ms = span_ms;
     return set_holding(&option, node_of(cmd), &config);
 }
 

@@ -226,27 +226,6 @@ typedef struct st_unit_t {
     uint64_t value;
 } unit_t;
 
-int breaker__option_span(const breaker__option_t *option, uint32_t *ret_ms)
-{
-    static const char accepted[] = "seconds, as 30, 30s or 1500ms, at most a day";
-    uint64_t value;
-    uint32_t unit_ms;
-    const char *end;
-
-    if (!parse_number(text_of(option), &value, &end))
-        return breaker__option_refuse(option, accepted);
-    if (strcmp(end, "ms") == 0)
-        unit_ms = 1;
-    else if (end[0] == '\0' || strcmp(end, "s") == 0)
-        unit_ms = 1000;
-    else
-        return breaker__option_refuse(option, accepted);
-    if (value > DAY_MS / unit_ms)
-        return breaker__option_refuse(option, accepted);
-    *ret_ms = (uint32_t)value * unit_ms;
-    return 0;
-}
-
 /* a number and what stands after it, one of `units`; what it comes to is at most `max` */
 static bool read_quantity(const breaker__option_t *option, const unit_t *units, size_t num_units,
                           uint64_t max, uint64_t *ret_value)
@@ -266,6 +245,37 @@ static bool read_quantity(const breaker__option_t *option, const unit_t *units, 
         return true;
     }
     return false;
+}
+
+static bool read_span(const breaker__option_t *option, uint32_t min_ms, uint32_t max_ms,
+                      uint32_t *ret_ms)
+{
+    static const unit_t units[] = {{"", 1000}, {"ms", 1}, {"s", 1000}};
+    uint64_t span_ms;
+
+    if (!read_quantity(option, units, sizeof(units) / sizeof(units[0]), max_ms, &span_ms) ||
+        span_ms < min_ms)
+        return false;
+    *ret_ms = (uint32_t)span_ms;
+    return true;
+}
+
+int breaker__option_span(const breaker__option_t *option, uint32_t *ret_ms)
+{
+    if (read_span(option, 0, DAY_MS, ret_ms))
+        return 0;
+    return breaker__option_refuse(option, "seconds, as 30, 30s or 1500ms, at most a day");
+}
+
+int breaker__option_span_within(const breaker__option_t *option, uint32_t min_ms, uint32_t max_ms,
+                                uint32_t *ret_ms)
+{
+    assert(min_ms <= max_ms);
+    if (read_span(option, min_ms, max_ms, ret_ms))
+        return 0;
+    return breaker__option_fail(
+        option, "got `%s`; accepted: seconds, as 30, 30s or 1500ms, from %ums to %us",
+        breaker__option_describe(option->node), min_ms, max_ms / 1000);
 }
 
 int breaker__option_size(const breaker__option_t *option, uint64_t min, uint64_t max,

@@ -79,6 +79,9 @@ int breaker__option_number(const breaker__option_t *option, const char *unit, ui
  * after the number.
  */
 int breaker__option_span(const breaker__option_t *option, uint32_t *ret_ms);
+/** The same with bounds of its own; `max_ms` is whole seconds. */
+int breaker__option_span_within(const breaker__option_t *option, uint32_t min_ms, uint32_t max_ms,
+                                uint32_t *ret_ms);
 
 /** Bytes of `min` to `max`, without a unit or in KiB, MiB or GiB. */
 int breaker__option_size(const breaker__option_t *option, uint64_t min, uint64_t max,

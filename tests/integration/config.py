@@ -145,6 +145,12 @@ VIEWS = (
      ("breaker.static",)),
     ("the same name twice", BASE + '      "/again":\n        breaker.static: '
      '[{name: "{breaker}", path: @tree@}, {name: "{breaker}", path: @tree@}]\n', 10, ("name",)),
+    ("a wait of two minutes", "breaker.fetch: {timeout: 120s}\n" + BASE, 1,
+     ("timeout", "120s", "from 10ms to 60s")),
+    ("a wait of nothing", "breaker.fetch: {timeout: 0}\n" + BASE, 1,
+     ("timeout", "`0`", "from 10ms to 60s")),
+    ("readiness after a day", "breaker.ready-timeout: 86400s\n" + BASE, 1,
+     ("breaker.ready-timeout", "86400s", "from 0ms to 3600s")),
     ("retry at once", option("retry-after: 0"), 9, ("retry-after", "0", "3600")),
     ("retry too late", option("retry-after: 3601"), 9, ("retry-after", "3601", "3600")),
     ("a year in words", option("cache-max-age: 1 year"), 9, ("cache-max-age", "1 year")),
