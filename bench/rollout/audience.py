@@ -9,7 +9,7 @@ from collections import Counter
 from pathlib import Path
 
 from nodes import Failure
-from timeline import Timeline
+from timeline import UNEXPLAINED, Timeline
 
 CROWD = Path(__file__).with_name("crowd.py")
 END_S = 180
@@ -76,7 +76,7 @@ class Audience:
 
     def finish(self) -> dict[str, dict]:
         """Lets nobody in any more, waits for the last visit, and returns the figures by balancer,
-        each with its failures by explanation."""
+        each with its failures by explanation and by cause."""
         self.check()
         self._process.send_signal(signal.SIGTERM)
         try:
@@ -91,7 +91,14 @@ class Audience:
             lost = [event for event in events if event["event"] != "late"]
             told = Counter(self._timeline.explain(event) for event in lost)
             figures["explained"] = dict(told.most_common())
-            figures["examples"] = lost[:EXAMPLES]
+            causes = [self._timeline.cause(event) for event in lost]
+            figures["causes"] = dict(Counter(causes).most_common())
+            # what nobody can explain is kept first
+            known = [cause != UNEXPLAINED for cause in causes]
+            order = sorted(range(len(lost)), key=known.__getitem__)
+            figures["examples"] = [
+                {**lost[place], "cause": causes[place]} for place in order[:EXAMPLES]
+            ]
             figures["late_examples"] = [e for e in events if e["event"] == "late"][:EXAMPLES]
         return self._figures
 

@@ -77,7 +77,7 @@ class _Bytes:
     ) -> None:
         self.bytes += wire_bytes
 
-    def failed(self, path: str, what: str, server: str, page: int) -> None:
+    def failed(self, path: str, what: str, server: str, page: int, began_s: float) -> None:
         pass
 
     def wrong(self, path: str, what: str, server: str, page: int) -> None:
@@ -176,7 +176,7 @@ def _lose_redis(fleet: Fleet) -> None:
     fleet.redis.kill()
     time.sleep(OUTAGE_S)
     fleet.redis.start()
-    fleet.timeline.note_fault(began_s, "Redis away")
+    fleet.timeline.note_spell("Redis away", began_s)
     time.sleep(AFTER_OUTAGE_S)
 
 

@@ -57,23 +57,27 @@ class Figures:
             self.took_ms.append(seconds * 1000)
             if seconds > LATE_S:
                 self.counts.late += 1
-                self._tell("late", path, f"after {seconds:.1f} s", server, -1)
+                began_s = time.monotonic() - seconds
+                self._tell("late", path, f"after {seconds:.1f} s", server, -1, began_s)
 
-    def failed(self, path: str, what: str, server: str, page: int) -> None:
+    def failed(self, path: str, what: str, server: str, page: int, began_s: float) -> None:
         if path:
             self.counts.failed_assets += 1
         else:
             self.counts.failed_pages += 1
-        self._tell("failed", path, what, server, page)
+        self._tell("failed", path, what, server, page, began_s)
 
     def wrong(self, path: str, what: str, server: str, page: int) -> None:
         self.counts.wrong_assets += 1
-        self._tell("wrong", path, what, server, page)
+        self._tell("wrong", path, what, server, page, time.monotonic())
 
-    def _tell(self, kind: str, path: str, what: str, server: str, page: int) -> None:
+    def _tell(
+        self, kind: str, path: str, what: str, server: str, page: int, began_s: float
+    ) -> None:
         say(
             {
                 "event": kind,
+                "began": began_s,
                 "at": time.monotonic(),
                 "via": self.via,
                 "path": path,

@@ -1,7 +1,7 @@
 """A fault every second while releases are rolled: Redis killed, a node killed, a node paused,
 packets between two nodes dropped, a node's archive full. Each is over within the second, so that no
-two are on at a time, and each is written into the timeline, so that a failure can be told which one
-it came with.
+two are on at a time, and each is written into the timeline with the nodes that it was about, so that
+it can be checked whether a failure had to be (timeline.py).
 
 Two kinds need root, and are left out without it: packets are dropped between network namespaces,
 and an archive that can be filled is a small file system of its own.
@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from fleet import NUM_NODES, Fleet
 from network import Namespaces
 from nodes import BreakerNode, Failure, Node
+from timeline import ARCHIVE_FULL, CUT, KILLED, PAUSED, REDIS_KILLED
 
 EVERY_S = 1.0
 LASTS_S = 0.7
@@ -32,15 +33,16 @@ class Faults:
         self._random = random.Random(seed)
         self._ended = threading.Event()
         self._error: Failure | None = None
-        self._kinds: dict[str, Callable[[], None]] = {
-            "Redis killed": self._redis_killed,
-            "node killed": self._node_killed,
-            "node paused": self._node_paused,
+        # each returns the names of the nodes that it was about
+        self._kinds: dict[str, Callable[[], tuple[str, ...]]] = {
+            REDIS_KILLED: self._redis_killed,
+            KILLED: self._node_killed,
+            PAUSED: self._node_paused,
         }
         if isinstance(fleet.network, Namespaces):
-            self._kinds["packets dropped"] = self._packets_dropped
+            self._kinds[CUT] = self._packets_dropped
         if fleet.has_small_archives:
-            self._kinds["archive full"] = self._archive_full
+            self._kinds[ARCHIVE_FULL] = self._archive_full
         self._thread = threading.Thread(target=self._run)
 
     def start(self) -> None:
@@ -63,20 +65,21 @@ class Faults:
             name = self._random.choice(list(self._kinds))
             began_s = time.monotonic()
             try:
-                self._kinds[name]()
+                nodes = self._kinds[name]()
             except Failure as failure:
                 self._error = failure
                 return
-            self._fleet.timeline.note_fault(began_s, name)
+            self._fleet.timeline.note_spell(name, began_s, *nodes)
             self.counts[name] += 1
             self._ended.wait(max(0, due_s - time.monotonic()))
 
-    def _redis_killed(self) -> None:
+    def _redis_killed(self) -> tuple[str, ...]:
         self._fleet.redis.kill()
         time.sleep(LASTS_S)
         self._fleet.redis.start()
+        return ()
 
-    def _node_killed(self) -> None:
+    def _node_killed(self) -> tuple[str, ...]:
         with self._one_node() as node:
             assert isinstance(node, BreakerNode)
             timeline = self._fleet.timeline
@@ -85,21 +88,24 @@ class Faults:
             node.end(signal.SIGKILL)
             node.start()
             timeline.note(node.name, number)
+            return (node.name,)
 
-    def _node_paused(self) -> None:
+    def _node_paused(self) -> tuple[str, ...]:
         with self._one_node() as node:
             assert node.process is not None
             node.process.send(signal.SIGSTOP)
             time.sleep(LASTS_S)
             node.process.send(signal.SIGCONT)
+            return (node.name,)
 
-    def _packets_dropped(self) -> None:
+    def _packets_dropped(self) -> tuple[str, ...]:
         assert isinstance(self._fleet.network, Namespaces)
         one, other = self._random.sample(range(NUM_NODES), 2)
         with self._fleet.network.dropped(one, other):
             time.sleep(LASTS_S)
+        return self._fleet.nodes[one].name, self._fleet.nodes[other].name
 
-    def _archive_full(self) -> None:
+    def _archive_full(self) -> tuple[str, ...]:
         with self._one_node() as node:
             assert isinstance(node, BreakerNode)
             filler = node.archive / "filler"
@@ -108,6 +114,7 @@ class Faults:
                     file.write(bytes(1 << 20))
             time.sleep(LASTS_S)
             filler.unlink()
+            return (node.name,)
 
     @contextlib.contextmanager
     def _one_node(self) -> Iterator[Node]:

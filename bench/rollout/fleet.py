@@ -20,7 +20,7 @@ from types import TracebackType
 from modes import Deploy, Mode
 from network import LOOPBACK, Loopback, Namespaces
 from nodes import BreakerNode, Failure, NginxNode, Node, Process, answers
-from timeline import Timeline
+from timeline import RESTARTING, Timeline
 
 NUM_NODES = 4
 # of an archive that shall be filled
@@ -49,8 +49,9 @@ defaults
 _LISTEN = """
 listen {name}
     bind 127.0.0.1:{port}
-    # so that a failure can be told which node it came from
-    http-response set-header x-server %s
+    # so that a failure can be told which node it came from, and whether that said anything itself
+    http-response set-header x-answered yes
+    http-after-response set-header x-server %s
 {rules}{servers}
 """
 _RETRY = "    retry-on conn-failure empty-response 503\n"
@@ -197,6 +198,8 @@ class Fleet:
             if not self.mode.is_hashed:
                 self.timeline.note(node.name, None)
             node.take(deploy)
+            if not self.mode.is_hashed:
+                self.timeline.note_spell(RESTARTING, node.gone_s, node.name)
             self.timeline.note(node.name, deploy.number)
 
     def roll(self, deploy: Deploy, pace_s: float) -> None:

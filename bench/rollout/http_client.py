@@ -14,7 +14,11 @@ ATTEMPTS = 3
 
 
 class Broken(Exception):
-    """No whole answer came; the text says what did."""
+    """No whole answer came; the text says what did, `headers` what was said before it broke."""
+
+    def __init__(self, what: str, headers: dict[str, str] | None = None) -> None:
+        super().__init__(what)
+        self.headers = headers or {}
 
 
 @dataclass
@@ -62,7 +66,8 @@ class Connection(asyncio.Protocol):
         if self._head is not None:
             self._read_body(True)
         if self._waiter is not None:
-            self._finish(error=Broken("cut" if self._buffer else "closed"))
+            headers = self._head[1] if self._head is not None else None
+            self._finish(error=Broken("cut" if self._buffer else "closed", headers))
 
     def close(self) -> None:
         if self.transport is not None:

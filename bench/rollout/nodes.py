@@ -17,6 +17,8 @@ from releases import release
 START_S = 60
 END_S = 60
 HEALTH = "/.health"
+# longer than the balancer needs to see that a node is not ready
+SHUTDOWN_DELAY_S = 0.7
 
 
 class Failure(Exception):
@@ -100,6 +102,8 @@ class Node:
         self.directory = directory
         self.prefix = prefix
         self.process: Process | None = None
+        # since when nobody listened, the last time that it ended
+        self.gone_s = 0.0
         # held by whoever restarts, pauses or kills it
         self.lock = threading.Lock()
         directory.mkdir(parents=True)
@@ -130,8 +134,7 @@ _BREAKER = """\
 num-threads: 1
 listen: {{host: {host}, port: {port}}}
 breaker.health: {health}
-# longer than the balancer needs to see that the node is not ready
-shutdown-delay: 700ms
+shutdown-delay: {shutdown_delay_ms}ms
 breaker.release: "{label}"
 breaker.state-file: {directory}/state
 breaker.cluster:
@@ -169,6 +172,11 @@ class BreakerNode(Node):
     def archive(self) -> Path:
         return self.directory / "archive"
 
+    def end(self, signum: int = signal.SIGTERM) -> None:
+        delay_s = SHUTDOWN_DELAY_S if signum == signal.SIGTERM else 0
+        self.gone_s = time.monotonic() + delay_s
+        super().end(signum)
+
     def take(self, deploy: Deploy) -> None:
         self.end()
         self._deploy = deploy
@@ -187,6 +195,7 @@ class BreakerNode(Node):
             user="user: root" if os.getuid() == 0 else "",
             host=self.host,
             port=self.port,
+            shutdown_delay_ms=round(SHUTDOWN_DELAY_S * 1000),
             label=deploy.label,
             directory=self.directory,
             redis=self._redis,

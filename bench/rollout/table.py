@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+from timeline import UNEXPLAINED
+
 _BALANCERS = {"plain": "as it comes", "retrying": "retries 503"}
 
 
@@ -53,6 +55,14 @@ def as_markdown(modes: Iterable[dict]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
+def num_unexplained(mode: dict) -> int:
+    """Failures, files with wrong bytes and redirects that nothing of the course had to bring."""
+    return sum(
+        figures["causes"].get(UNEXPLAINED, 0) + figures["hops"]
+        for figures in mode["figures"].values()
+    )
+
+
 def explained(modes: Iterable[dict]) -> str:
     """Every failure, by kind."""
     lines = []
@@ -61,6 +71,8 @@ def explained(modes: Iterable[dict]) -> str:
             told = figures["explained"]
             lines.append(f"({mode['letter']}), {_BALANCERS[via]}: " + ("" if told else "none"))
             lines += [f"  {count:7,}  {what}" for what, count in told.items()]
+            if mode["faults"]:
+                lines += [f"  {count:7,}  in all: {cause}" for cause, count in figures["causes"].items()]
         if mode["faults"]:
             told = ", ".join(f"{name} {count}" for name, count in sorted(mode["faults"].items()))
             lines.append(f"faults: {told}")

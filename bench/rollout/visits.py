@@ -34,7 +34,9 @@ class Observer(Protocol):
         self, path: str, wire_bytes: int, hops: int, seconds: float, server: str
     ) -> None: ...
 
-    def failed(self, path: str, what: str, server: str, page: int) -> None: ...
+    def failed(
+        self, path: str, what: str, server: str, page: int, began_s: float
+    ) -> None: ...
 
     def wrong(self, path: str, what: str, server: str, page: int) -> None: ...
 
@@ -129,10 +131,10 @@ class Visit:
             return
         found = RELEASE_OF_PAGE.search(answer.body)
         if found is None:
-            self._fail("", "a page of nobody's", answer)
+            self._fail("", "a page of nobody's", answer.headers, time.monotonic() - seconds)
             return
         self._page = release(int(found[1]), self._is_hashed)
-        self._observer.answered("", answer.wire_bytes, hops, seconds, _server(answer))
+        self._observer.answered("", answer.wire_bytes, hops, seconds, _server(answer.headers))
         references = [text.decode() for text in PAGE_REFERENCES.findall(answer.body)]
         await self._load_all([urljoin(url, text) for text in references])
 
@@ -155,7 +157,7 @@ class Visit:
         answer, final_url, hops, seconds = await self._fetch(url, path)
         if answer is None:
             return False
-        self._observer.answered(path, answer.wire_bytes, hops, seconds, _server(answer))
+        self._observer.answered(path, answer.wire_bytes, hops, seconds, _server(answer.headers))
         assert self._page is not None
         expected = self._page.files.get(path)
         if answer.body == expected:
@@ -163,7 +165,7 @@ class Visit:
         else:
             self.has_wrong = True
             what = "after a redirect" if hops else "at the URL itself"
-            self._observer.wrong(path, what + self._why(url), _server(answer), self._page.number)
+            self._observer.wrong(path, what + self._why(url), _server(answer.headers), self._page.number)
             now, later = references_in(path, answer.body)
         urls = [urljoin(final_url, reference) for reference in now]
         late_urls = [urljoin(final_url, reference) for reference in later]
@@ -188,15 +190,17 @@ class Visit:
             try:
                 answer = await self._ask(url)
             except Broken as broken:
-                self._fail(path, str(broken), None)
+                self._fail(path, str(broken), broken.headers, began_s)
                 return None, url, hops, 0
             if answer.status not in (301, 302, 307, 308):
                 break
             url = urljoin(url, answer.headers["location"])
         assert answer is not None
         if answer.status != 200:
-            what = f"status {answer.status}" + (" after a redirect" if hops else "")
-            self._fail(path, what + self._why(asked), answer)
+            is_own = "x-server" in answer.headers and "x-answered" not in answer.headers
+            what = f"{'the balancer has ' if is_own else ''}status {answer.status}"
+            what += " after a redirect" if hops else ""
+            self._fail(path, what + self._why(asked), answer.headers, began_s)
             return None, url, hops, 0
         return answer, url, hops, time.monotonic() - began_s
 
@@ -212,12 +216,12 @@ class Visit:
         kept = self._cache.take(text, answer)
         return Response(kept.status, kept.headers, kept.body, answer.wire_bytes)
 
-    def _fail(self, path: str, what: str, answer: Response | None) -> None:
+    def _fail(self, path: str, what: str, headers: dict[str, str], began_s: float) -> None:
         self.has_failed = True
         page = self._page.number if self._page else -1
-        self._observer.failed(path, what, _server(answer) if answer else "none", page)
+        self._observer.failed(path, what, _server(headers), page, began_s)
 
 
-def _server(answer: Response) -> str:
-    """Which node it came from; the balancer says so."""
-    return answer.headers.get("x-server", "none")
+def _server(headers: dict[str, str]) -> str:
+    """Which node it came from, or was expected from; the balancer says so."""
+    return headers.get("x-server", "none")

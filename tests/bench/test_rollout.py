@@ -18,7 +18,8 @@ import table
 from course import LONG, NORMAL, QUICK
 from crowd import Figures
 from releases import ENTRY, KINDS, STYLE, path_of, references_in, release
-from timeline import Timeline
+from timeline import (ARCHIVE_FULL, CUT, KILLED, LOST, NO_HOLDER, PAUSED, REDIS_KILLED, RESTARTING,
+                      UNEXPLAINED, Spell, Timeline)
 from visits import Cache, Plan, Visit
 
 ALL_LAZY = Plan(lazy_within_s=0, lazy=1000)
@@ -149,7 +150,7 @@ class Visits(unittest.TestCase):
         self.assertFalse(one.has_failed)
         self.assertEqual(figures.counts.hops, 1)
         self.assertIn("/static/200/js/chunk-0.js", site.asked)
-        whats = {path: what for _, path, what, _, _ in told}
+        whats = {path: what for _, path, what, *_ in told}
         self.assertEqual(whats["js/app.js"], "after a redirect")
         self.assertEqual(whats["js/chunk-0.js"], "at the URL itself, imported by a redirected file")
 
@@ -205,6 +206,57 @@ class Visits(unittest.TestCase):
         self.assertEqual(figures.counts.assets, len(KINDS))
 
 
+def failure(what, server, page=2, began_s=10.0, ended_s=11.0):
+    return {"event": "failed", "began": began_s, "at": ended_s, "what": what, "server": server,
+            "page": page}
+
+
+class Causes(unittest.TestCase):
+    STATES = {"n1": [(0, 1), (5, None), (6, 2)], "n2": [(0, 1)], "n3": [(0, 1)]}
+    UNKNOWN = failure("status 503", "n2")
+
+    def cause(self, event, *spells, states=None):
+        spells = [Spell(name, began, ended, tuple(nodes)) for name, began, ended, *nodes in spells]
+        return Timeline(states or self.STATES, spells).cause(event)
+
+    def test_a_broken_answer_of_a_node_that_was_killed_or_paused_meanwhile_had_to_be(self):
+        for what in ("the balancer has status 502", "cut", "closed"):
+            for fault in (KILLED, PAUSED):
+                spell = (fault, 9.5, 10.1, "n2")
+                self.assertEqual(self.cause(failure(what, "n2"), spell), LOST)
+                self.assertEqual(self.cause(failure(what, "n1"), spell), UNEXPLAINED)
+                late = failure(what, "n2", began_s=10.2)
+                self.assertEqual(self.cause(late, spell), UNEXPLAINED)
+        self.assertEqual(self.cause(failure("cut", "n2"), (RESTARTING, 9, 12, "n2")), UNEXPLAINED)
+
+    def test_a_503_of_the_node_had_to_be_where_every_holder_was_out_of_reach_at_some_time(self):
+        for spell in ((KILLED, 10.5, 10.6, "n1"), (PAUSED, 9, 10.1, "n1"),
+                      (RESTARTING, 10.9, 13, "n1"), (CUT, 9, 12, "n2", "n1")):
+            self.assertEqual(self.cause(self.UNKNOWN, spell), NO_HOLDER)
+        for spell in ((KILLED, 8, 9, "n1"), (KILLED, 9, 12, "n3"), (CUT, 9, 12, "n3", "n1"),
+                      (REDIS_KILLED, 9, 12), (ARCHIVE_FULL, 9, 12, "n1")):
+            self.assertEqual(self.cause(self.UNKNOWN, spell), UNEXPLAINED)
+
+    def test_one_holder_that_could_be_reached_all_the_time_is_enough(self):
+        states = {**self.STATES, "n3": [(0, 1), (7, 2)]}
+        spell = (KILLED, 9, 12, "n1")
+        self.assertEqual(self.cause(self.UNKNOWN, spell, states=states), UNEXPLAINED)
+        both = (CUT, 10.2, 10.3, "n3", "n2")
+        self.assertEqual(self.cause(self.UNKNOWN, spell, both, states=states), NO_HOLDER)
+
+    def test_a_node_that_served_the_release_itself_has_no_excuse(self):
+        own = failure("status 503", "n2", page=1)
+        spells = [(KILLED, 9, 12, name) for name in ("n1", "n3")]
+        self.assertEqual(self.cause(own, *spells), UNEXPLAINED)
+
+    def test_wrong_bytes_and_other_statuses_have_no_excuse(self):
+        spell = (KILLED, 9, 12, "n1")
+        for event in (failure("status 404", "n2"), failure("status 503", "n2", page=-1),
+                      {**failure("at the URL itself", "n1"), "event": "wrong"},
+                      failure("the balancer has status 503", "n1")):
+            self.assertEqual(self.cause(event, spell), UNEXPLAINED)
+
+
 class Explanations(unittest.TestCase):
     def test_a_failure_is_told_by_what_the_node_was(self):
         timeline = Timeline()
@@ -214,7 +266,7 @@ class Explanations(unittest.TestCase):
         self.assertEqual(timeline.explain(event), "status 503, from a node with another release")
         event["page"] = 4
         self.assertIn("with the page's release", timeline.explain(event))
-        timeline.note_fault(at - 1, "Redis away")
+        timeline.note_spell("Redis away", at - 1)
         self.assertTrue(timeline.explain(event).endswith(", Redis away"))
 
     def test_what_is_not_zero_is_never_said_to_be(self):
