@@ -83,6 +83,8 @@ class Namespaces:
     def close(self) -> None:
         """Takes away what this or an earlier run has left."""
         for at in range(self._num):
+            # a namespace goes later than its name, and takes this with it only then
+            _ip("link", "del", f"ro-{at}", is_needed=False)
             _ip("netns", "del", self._name(at), is_needed=False)
         _ip("link", "del", _BRIDGE, is_needed=False)
 

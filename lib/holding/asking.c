@@ -103,6 +103,12 @@ static void on_nobody(void *data, uint64_t ask, breaker__peers_nobody_t why, uin
     }
 }
 
+/* the node may be ready by that */
+static void on_heard(void *data)
+{
+    breaker__holding_go_on((breaker__holding_t *)data);
+}
+
 static void on_notice(void *data, const char *notice)
 {
     breaker__holding_say((breaker__holding_t *)data, BREAKER_LOG_WARNING,
@@ -129,6 +135,7 @@ static void create_client(breaker__holding_t *holding)
         .on_blob = on_blob,
         .on_held = on_held,
         .on_nobody = on_nobody,
+        .on_heard = on_heard,
         .on_notice = on_notice,
     };
     breaker_error_t error = {0};
@@ -239,6 +246,50 @@ static void take_told(breaker__holding_t *holding, const breaker_peers_t *told)
     if (holding->client != NULL)
         set_peers(holding, told);
     try_again(holding, told);
+}
+
+static const breaker__tracked_t *find_own(const breaker__holding_t *holding)
+{
+    for (size_t i = 0; i != holding->catalog.num; ++i)
+        if (holding->catalog.list[i]->is_own)
+            return holding->catalog.list[i];
+    return NULL;
+}
+
+/* others hear of what is served with their next poll, which may be too late: the ledger may be out
+ * of reach by then, or this node gone */
+void breaker__asking_make_known(breaker__holding_t *holding)
+{
+    const breaker__tracked_t *own = find_own(holding);
+
+    if (holding->client == NULL || own == NULL ||
+        breaker_release_id_equal(&own->about.id, &holding->made_known) ||
+        breaker_node_readiness(holding->node) == BREAKER_NOT_READY_NO_TOKEN)
+        return;
+    holding->made_known = own->about.id;
+    holding->made_known_ms = breaker__holding_now().mono_ms;
+    breaker__peers_make_known(holding->client, &holding->made_known);
+}
+
+bool breaker__asking_is_known(const breaker__holding_t *holding)
+{
+    const breaker__tracked_t *own = find_own(holding);
+    uint64_t age_ms = breaker__holding_now().mono_ms - holding->made_known_ms;
+
+    if (holding->client == NULL || own == NULL)
+        return true;
+    if (!breaker_release_id_equal(&own->about.id, &holding->made_known))
+        return false;
+    switch (breaker__peers_heard(holding->client)) {
+    case BREAKER__HEARD_NOT:
+        return false;
+    case BREAKER__HEARD_PARTLY:
+        return age_ms >= holding->config->fetch_timeout_ms;
+    case BREAKER__HEARD_WHOLLY:
+        return true;
+    }
+    assert(!"what was heard is outside its enum");
+    return true;
 }
 
 void breaker__asking_update(breaker__holding_t *holding)

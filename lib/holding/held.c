@@ -560,6 +560,8 @@ bool breaker__held_is_ready(const breaker__holding_t *holding)
 
     if (has_peers && (!holding->is_current || (holding->num_peers != 0 && !holding->was_offered)))
         return false;
+    if (!breaker__asking_is_known(holding))
+        return false;
     for (size_t i = 0; i != holding->catalog.num; ++i) {
         const breaker__tracked_t *known = holding->catalog.list[i];
         if (!known->stays || known->is_complete)

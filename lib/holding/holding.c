@@ -99,6 +99,7 @@ static void look_around(breaker__holding_t *holding)
     breaker__asking_update(holding);
     take_wanted(holding);
     breaker__held_update(holding);
+    breaker__asking_make_known(holding);
     if (breaker__held_lacks_manifest(holding))
         breaker__asking_want_peers(holding);
     if (breaker__held_is_ready(holding))
@@ -131,9 +132,12 @@ void breaker__holding_go_on(breaker__holding_t *holding)
 static void on_timer(uv_timer_t *timer)
 {
     breaker__holding_t *holding = timer->data;
+    bool is_busy;
 
     look_around(holding);
-    uv_timer_start(timer, on_timer, is_lacking(holding) ? BUSY_EVERY_MS : IDLE_EVERY_MS, 0);
+    is_busy =
+        is_lacking(holding) || breaker_node_readiness(holding->node) == BREAKER_NOT_READY_FETCHING;
+    uv_timer_start(timer, on_timer, is_busy ? BUSY_EVERY_MS : IDLE_EVERY_MS, 0);
     breaker__holding_go_on(holding);
 }
 

@@ -116,6 +116,9 @@ struct st_breaker__holding_t {
     uint64_t held_ask;
     bool was_offered;
     uint64_t wanted_peers_ms;
+    /* the release that is made known to peers; `len` 0: none yet. And since when */
+    breaker_release_id_t made_known;
+    uint64_t made_known_ms;
 };
 
 /** There may be something to do at once. */
@@ -229,6 +232,13 @@ bool breaker__asking_has_peers(const breaker__holding_t *holding);
 void breaker__asking_update(breaker__holding_t *holding);
 /** The coordinator is to tell of peers, at most once a second. */
 void breaker__asking_want_peers(breaker__holding_t *holding);
+/** Makes known to peers what this node serves, if that is news. */
+void breaker__asking_make_known(breaker__holding_t *holding);
+/**
+ * Whether those who can be asked have the release that this node serves, so that pages that name it
+ * may reach visitors: all of its files, or its manifest and longer than a request would wait.
+ */
+bool breaker__asking_is_known(const breaker__holding_t *holding);
 /** Asks for the manifest of a release. */
 void breaker__asking_ask_manifest(breaker__holding_t *holding, breaker__tracked_t *known);
 

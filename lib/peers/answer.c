@@ -108,22 +108,29 @@ static size_t list_all(breaker_node_t *node, breaker__peers_held_t *dst)
     return num;
 }
 
-static breaker_peer_verdict_t answer_held(breaker_node_t *node, breaker_peer_answer_t **ret_answer)
+static breaker_peer_verdict_t answer_list(const breaker__peers_held_t *list, size_t num,
+                                          breaker_peer_answer_t **ret_answer)
 {
-    breaker__peers_held_t held[BREAKER__PEERS_HELD_MAX];
     breaker_peer_answer_t *answer = create();
 
     if (answer == NULL || (answer->piece = malloc(BREAKER__PEERS_HELD_LEN_MAX)) == NULL) {
         free(answer);
         return BREAKER_PEER_NOT_NOW;
     }
-    answer->len = breaker__held_format(held, list_all(node, held), answer->piece);
+    answer->len = breaker__held_format(list, num, answer->piece);
     *ret_answer = answer;
     return BREAKER_PEER_TEXT;
 }
 
-static const breaker_release_t *find_release(const breaker_snapshot_t *snapshot,
-                                             const breaker_release_id_t *id)
+static breaker_peer_verdict_t answer_held(breaker_node_t *node, breaker_peer_answer_t **ret_answer)
+{
+    breaker__peers_held_t held[BREAKER__PEERS_HELD_MAX];
+
+    return answer_list(held, list_all(node, held), ret_answer);
+}
+
+static breaker_release_t *find_release(const breaker_snapshot_t *snapshot,
+                                       const breaker_release_id_t *id)
 {
     if (breaker_release_id_equal(breaker_release_id(snapshot->release), id))
         return snapshot->release;
@@ -131,6 +138,31 @@ static const breaker_release_t *find_release(const breaker_snapshot_t *snapshot,
         if (breaker_release_id_equal(breaker_release_id(snapshot->held[i]), id))
             return snapshot->held[i];
     return NULL;
+}
+
+/* A member asks for what it has just put into the ledger: who has not got it looks there at once.
+ */
+static breaker_peer_verdict_t answer_word(breaker_node_t *node, const char *word, size_t len,
+                                          breaker_peer_answer_t **ret_answer)
+{
+    breaker__peers_held_t held = {.is_complete = false};
+    breaker_release_id_t id;
+    breaker_snapshot_t *snapshot;
+    breaker_release_t *release;
+    size_t num = 0;
+
+    if (breaker_release_id_parse(word, len, &id) != 0)
+        return BREAKER_PEER_NOT_HERE;
+    if ((snapshot = take_snapshot(node)) != NULL) {
+        if ((release = find_release(snapshot, &id)) != NULL) {
+            list(&held, release);
+            num = 1;
+        }
+        breaker_snapshot_unref(snapshot);
+    }
+    if (num == 0 && breaker_node_is_joined(node))
+        breaker_node_want_refresh(node);
+    return answer_list(&held, num, ret_answer);
 }
 
 static breaker_peer_verdict_t answer_manifest(breaker_node_t *node, const char *word, size_t len,
@@ -259,7 +291,8 @@ breaker_peer_verdict_t breaker_peer_gate_ask(breaker_peer_gate_t *gate, const ch
                                              size_t path_len, const char *auth, size_t auth_len,
                                              breaker_peer_answer_t **ret_answer)
 {
-    static const char manifest[] = "manifest/", blob[] = "blob/", held[] = "held";
+    static const char manifest[] = "manifest/", blob[] = "blob/", held[] = "held",
+                      held_word[] = "held/";
     const char *word = path + PREFIX_LEN;
     size_t len = path_len - PREFIX_LEN;
 
@@ -268,6 +301,9 @@ breaker_peer_verdict_t breaker_peer_gate_ask(breaker_peer_gate_t *gate, const ch
         return BREAKER_PEER_STRANGER;
     if (len == sizeof(held) - 1 && begins_with(word, len, held))
         return answer_held(gate->node, ret_answer);
+    if (begins_with(word, len, held_word))
+        return answer_word(gate->node, word + sizeof(held_word) - 1, len - sizeof(held_word) + 1,
+                           ret_answer);
     if (begins_with(word, len, manifest))
         return answer_manifest(gate->node, word + sizeof(manifest) - 1, len - sizeof(manifest) + 1,
                                ret_answer);

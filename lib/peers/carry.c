@@ -12,11 +12,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include "peers/carry.h"
+#include "peers/tell.h"
 
 enum {
     /* how often silence is looked for */
     TICK_MS = 20,
     PATH_MAX_BYTES = BREAKER__AUTH_PATH_MAX,
+    /* of how many peers it is asked at a time whether they hold what is made known */
+    WORDS_AT_ONCE = 2,
 };
 
 /* ---- what is told ---- */
@@ -32,6 +35,12 @@ static void notice(breaker__peers_t *peers, const breaker__known_t *peer, uint32
     breaker_error_set(&line, BREAKER_ERR_UNREACHABLE, "peer %s is not asked for %u ms: %.200s",
                       peer->told.address, (unsigned)for_ms, reason);
     peers->callbacks.on_notice(peers->callbacks.data, line.message);
+}
+
+static void tell_heard(breaker__peers_t *peers)
+{
+    if (peers->callbacks.on_heard != NULL)
+        peers->callbacks.on_heard(peers->callbacks.data);
 }
 
 static void set_aside_for(breaker__peers_t *peers, breaker__known_t *peer, uint32_t at_least_ms,
@@ -85,6 +94,13 @@ static bool has_slot_for(const breaker__peers_t *peers, const breaker__ask_t *as
     return peers->num_running + spare < peers->num_slots;
 }
 
+static void end_word(breaker__peers_t *peers, breaker__known_t *peer)
+{
+    --peers->num_words;
+    if (peer != NULL)
+        peer->is_being_told = false;
+}
+
 breaker__ask_t *breaker__carry_vacate(breaker__peers_t *peers, breaker__slot_t *slot)
 {
     breaker__known_t *peer = breaker__roster_find(&peers->roster, slot->peer_number);
@@ -98,6 +114,8 @@ breaker__ask_t *breaker__carry_vacate(breaker__peers_t *peers, breaker__slot_t *
             peer->is_asked_held = false;
         for (size_t i = 0; i != peers->asks.num; ++i)
             peers->asks.asks[i]->waits_for_held = false;
+    } else if (slot->cargo == BREAKER__CARGO_WORD) {
+        end_word(peers, peer);
     } else {
         ask->is_running = false;
         if (ask->kind == BREAKER__ASK_MANIFEST)
@@ -192,6 +210,33 @@ static unsigned begin_held(breaker__peers_t *peers, breaker__ask_t *ask)
     return peers->num_held;
 }
 
+/* Asks a peer whether it holds the release that is made known; false when none is to be asked now,
+ * and then `*ret_due_ms` is when one may be. */
+static bool begin_word(breaker__peers_t *peers, uint64_t *ret_due_ms)
+{
+    uint64_t now_ms = uv_now(peers->loop);
+    char path[PATH_MAX_BYTES + 1];
+    breaker__known_t *peer;
+    breaker__slot_t *slot;
+
+    *ret_due_ms = UINT64_MAX;
+    if (peers->word.len == 0 || peers->keys.num == 0)
+        return false;
+    peer = breaker__roster_to_tell(&peers->roster, &peers->word, now_ms, ret_due_ms);
+    /* the last slot is kept for what a request waits for; who ends frees one, and comes here */
+    if (peer == NULL || peers->num_words == WORDS_AT_ONCE ||
+        (peers->num_slots > 1 && peers->num_running + 1 >= peers->num_slots) ||
+        (slot = free_slot(peers)) == NULL)
+        return false;
+    snprintf(path, sizeof(path), BREAKER_PEER_PREFIX "held/%s", peers->word.text);
+    if (begin(peers, slot, peer, path, BREAKER__PEERS_HELD_LEN_MAX, false) != 0)
+        return false;
+    slot->cargo = BREAKER__CARGO_WORD;
+    ++peers->num_words;
+    breaker__known_told(peer, now_ms);
+    return true;
+}
+
 /* ---- the next step of an ask ---- */
 
 static bool knows_of_any(const breaker__peers_t *peers)
@@ -278,9 +323,21 @@ static void set_timer(breaker__peers_t *peers, uint64_t delay_ms)
     uv_timer_start(&peers->timer, on_timer, delay_ms, 0);
 }
 
+/* when there is something to do again, without that anything ends */
+static void wait_for(breaker__peers_t *peers, uint64_t word_due_ms)
+{
+    uint64_t now_ms = uv_now(peers->loop);
+
+    if (peers->num_running != 0 || peers->asks.num != 0)
+        set_timer(peers, TICK_MS);
+    else if (word_due_ms != UINT64_MAX)
+        set_timer(peers, word_due_ms > now_ms + TICK_MS ? word_due_ms - now_ms : TICK_MS);
+}
+
 static void pump(breaker__peers_t *peers)
 {
     breaker__ask_t *ask;
+    uint64_t word_due_ms;
 
     assert(!peers->is_closed);
     refill(peers);
@@ -290,8 +347,9 @@ static void pump(breaker__peers_t *peers)
                NULL &&
            has_slot_for(peers, ask))
         advance(peers, ask);
-    if (peers->num_running != 0 || peers->asks.num != 0)
-        set_timer(peers, TICK_MS);
+    while (begin_word(peers, &word_due_ms))
+        ;
+    wait_for(peers, word_due_ms);
 }
 
 void breaker__carry_soon(breaker__peers_t *peers)
@@ -303,7 +361,8 @@ void breaker__carry_soon(breaker__peers_t *peers)
 
 /* what a slot brought, taken out of it so that it is free again before anybody is told */
 typedef struct st_load_t {
-    breaker__ask_t *ask;    /* borrowed; NULL for a list */
+    breaker__cargo_t cargo;
+    breaker__ask_t *ask;    /* borrowed; NULL but for BREAKER__CARGO_ASK */
     breaker__known_t *peer; /* borrowed; NULL when it is in the list no more */
     char *body;             /* owned */
     size_t len;
@@ -370,9 +429,26 @@ static void take_held(breaker__peers_t *peers, const load_t *load)
     breaker__known_holds(load->peer, list, num, uv_now(peers->loop));
 }
 
+static void take_word(breaker__peers_t *peers, const load_t *load)
+{
+    breaker__peers_held_t list[BREAKER__PEERS_HELD_MAX];
+    size_t num;
+
+    if (load->peer == NULL)
+        return;
+    if (breaker__held_parse(load->body, load->len, list, &num) != 0) {
+        set_aside(peers, load->peer, "it sends no list of what it holds");
+        return;
+    }
+    praise(peers, load->peer);
+    breaker__known_heard(load->peer, &peers->word, list, num);
+}
+
 static void take_body(breaker__peers_t *peers, const load_t *load)
 {
-    if (load->ask == NULL)
+    if (load->cargo == BREAKER__CARGO_WORD)
+        take_word(peers, load);
+    else if (load->cargo == BREAKER__CARGO_HELD)
         take_held(peers, load);
     else if (load->ask->kind == BREAKER__ASK_BLOB)
         deliver_blob(peers, load);
@@ -397,8 +473,10 @@ static void take_absence(breaker__peers_t *peers, const load_t *load)
     if (load->peer == NULL)
         return;
     praise(peers, load->peer);
-    if (load->ask != NULL)
+    if (load->cargo == BREAKER__CARGO_ASK)
         breaker__tried_add(&load->ask->tried, load->peer);
+    else if (load->cargo == BREAKER__CARGO_WORD)
+        load->peer->heard = BREAKER__HEARD_WHOLLY;
     else
         set_aside(peers, load->peer, "it has no list of what it holds");
 }
@@ -436,7 +514,8 @@ void breaker__carry_done(void *data, CURL *easy, CURLcode code)
     breaker__transfer_t *transfer = breaker__transfer_of(easy);
     breaker__slot_t *slot = transfer->data;
     breaker__transfer_result_t result = breaker__transfer_end(transfer, code);
-    load_t load = {.peer = breaker__roster_find(&peers->roster, slot->peer_number),
+    load_t load = {.cargo = slot->cargo,
+                   .peer = breaker__roster_find(&peers->roster, slot->peer_number),
                    .body = transfer->body,
                    .len = transfer->len};
 
@@ -445,6 +524,8 @@ void breaker__carry_done(void *data, CURL *easy, CURLcode code)
     load.ask = breaker__carry_vacate(peers, slot);
     take_result(peers, &load, result, transfer->reason);
     free(load.body);
+    if (load.cargo == BREAKER__CARGO_WORD)
+        tell_heard(peers);
     pump(peers);
 }
 
@@ -511,11 +592,15 @@ static void look_for_silence(breaker__peers_t *peers)
     for (unsigned i = 0; i != peers->num_slots; ++i) {
         breaker__slot_t *slot = peers->slots + i;
         const char *fault;
+        bool is_word;
         if (slot->cargo == BREAKER__CARGO_NONE || (fault = fault_of(peers, slot, now_ms)) == NULL)
             continue;
+        is_word = slot->cargo == BREAKER__CARGO_WORD;
         breaker__transfer_abort(&slot->transfer);
         breaker__carry_vacate(peers, slot);
         set_aside(peers, breaker__roster_find(&peers->roster, slot->peer_number), fault);
+        if (is_word)
+            tell_heard(peers);
     }
 }
 

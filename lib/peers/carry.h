@@ -13,6 +13,8 @@ typedef enum en_breaker__cargo_t {
     BREAKER__CARGO_ASK,
     /** the list of what a peer holds, for whichever asks wait for one */
     BREAKER__CARGO_HELD,
+    /** what a peer holds of the release that is made known to it */
+    BREAKER__CARGO_WORD,
 } breaker__cargo_t;
 
 /** A place for one transfer at a time. */
@@ -37,7 +39,10 @@ struct st_breaker__peers_t {
     breaker__roster_t roster;
     breaker__asks_t asks;
     breaker__slot_t *slots; /* owned */
-    unsigned num_slots, num_running, num_manifests, num_held;
+    unsigned num_slots, num_running, num_manifests, num_held, num_words;
+
+    /** the release that is made known; `len` 0: none */
+    breaker_release_id_t word;
 
     /* bytes that may still be begun, where there is a rate; refilled with time */
     int64_t budget;

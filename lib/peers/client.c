@@ -9,6 +9,7 @@
 #include <string.h>
 #include <openssl/crypto.h>
 #include "peers/carry.h"
+#include "peers/tell.h"
 
 /* ---- making and freeing ---- */
 
@@ -254,6 +255,21 @@ int breaker__peers_ask_held(breaker__peers_t *peers, uint64_t *ret_ask)
     *ret_ask = ask->number;
     breaker__carry_soon(peers);
     return 0;
+}
+
+void breaker__peers_make_known(breaker__peers_t *peers, const breaker_release_id_t *id)
+{
+    assert(id->len != 0);
+    peers->word = *id;
+    breaker__roster_tell_anew(&peers->roster);
+    breaker__carry_soon(peers);
+}
+
+breaker__heard_t breaker__peers_heard(const breaker__peers_t *peers)
+{
+    if (peers->word.len == 0)
+        return BREAKER__HEARD_WHOLLY;
+    return breaker__roster_heard(&peers->roster, &peers->word, uv_now(peers->loop));
 }
 
 void breaker__peers_hurry(breaker__peers_t *peers, uint64_t number)

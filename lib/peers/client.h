@@ -112,6 +112,8 @@ typedef struct st_breaker__peers_callbacks_t {
     /** `retry_in_ms` is when the first of those that are set aside may be asked again; 0: unknown
      */
     void (*on_nobody)(void *data, uint64_t ask, breaker__peers_nobody_t why, uint64_t retry_in_ms);
+    /** A peer that the release is made known to has answered, or has not; may be NULL. */
+    void (*on_heard)(void *data);
     /** One line for the log, of a peer that was set aside, say: not oftener than it is. May be
         NULL. */
     void (*on_notice)(void *data, const char *notice);
@@ -168,6 +170,16 @@ int breaker__peers_ask_blob(breaker__peers_t *peers, const uint8_t *digest, uint
  * like the others.
  */
 int breaker__peers_ask_held(breaker__peers_t *peers, uint64_t *ret_ask);
+
+/**
+ * Makes a release known, the one that the node serves, instead of the one before: every peer that
+ * does not serve it is asked whether it holds it, again and again for some ten seconds until it has
+ * all of it. Who is asked for what it has not heard of looks for news of the ledger at once.
+ */
+void breaker__peers_make_known(breaker__peers_t *peers, const breaker_release_id_t *id);
+
+/** The least that was said by the peers that may be asked now; of none BREAKER__HEARD_WHOLLY. */
+breaker__heard_t breaker__peers_heard(const breaker__peers_t *peers);
 
 /**
  * A request waits for what this ask is for: it goes before all that is not urgent. Asks that have

@@ -29,6 +29,16 @@
 /** the most peers that one ask remembers as asked in vain */
 #define BREAKER__PEERS_TRIES_MAX 16
 
+/** What a peer said of the release that is made known to it; the least first. */
+typedef enum en_breaker__heard_t {
+    /** nothing, or that it does not hold it */
+    BREAKER__HEARD_NOT,
+    /** that it holds it, and lacks files */
+    BREAKER__HEARD_PARTLY,
+    /** that it has all of it; or it does not know the question, and is left alone */
+    BREAKER__HEARD_WHOLLY,
+} breaker__heard_t;
+
 /** What is known of one peer. Times are of the caller's clock, in milliseconds; 0: long ago. */
 typedef struct st_breaker__known_t {
     /** names it for as long as it is in the list; never given twice */
@@ -46,6 +56,12 @@ typedef struct st_breaker__known_t {
     uint64_t held_until_ms;
     size_t num_held;
     breaker__peers_held_t *held;
+    /** of the release that is made known: what it said, whether it is being asked, how often it
+     * was, and when it is asked again */
+    breaker__heard_t heard;
+    bool is_being_told;
+    unsigned num_told;
+    uint64_t tell_due_ms;
 } breaker__known_t;
 
 /** The peers. Plain value, zeroed at first; one thread. */

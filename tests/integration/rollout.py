@@ -28,7 +28,7 @@ breaker.cluster:
   advertise: auto
   peers: [127.0.0.0/8, "::1"]
 @options@
-  poll: 200ms
+  poll: @poll@
   dead-after: @dead_after@
   start: strict
 hosts:
@@ -50,7 +50,7 @@ class RolloutCase(FlavourCase):
     flavours = ("evloop",)
     # longer than any test: nobody is overtaken by silence
     dead_after = "600s"
-    host, ssl, options = "127.0.0.1", "", ""
+    host, ssl, options, poll = "127.0.0.1", "", "", "200ms"
 
     def setUp(self):
         self.scratch = Scratch()
@@ -70,6 +70,7 @@ class RolloutCase(FlavourCase):
         node = Server(self.flavour, expand(CONFIG, port=port, site=quoted(site),
                                            redis=self.redis_address(), host=self.host, ssl=self.ssl,
                                            dead_after=self.dead_after, options=self.options,
+                                           poll=self.poll,
                                            lines="\n".join(lines)), ready=False)
         node.port, node.release, node.lines = port, release, lines
         self.addCleanup(node.kill)
@@ -229,6 +230,44 @@ class Deploys(RolloutCase):
                        "Redis is found again")
         self.stop(old[0])
         self.start("c")
+        self.end()
+
+
+class Ready(RolloutCase):
+    """Nodes that ask Redis once a minute. Who is ready has handed out nothing yet, and from then on
+    the others need neither Redis nor the new node to know of it."""
+
+    poll = "60s"
+
+    def setUp(self):
+        super().setUp()
+        self.old = self.deploy("a", 2)
+        # at first they ask often, since others may come
+        wait_until(lambda: self.quiet_ms() > 400, "nobody asks Redis any more")
+
+    def quiet_ms(self):
+        """How long ago a node asked Redis."""
+        _, _, seconds, _, micros, *_ = self.redis("TIME")
+        last = self.redis("ZRANGE", "{shop}:breaker:nodes", "-1", "-1", "WITHSCORES")[4]
+        return int(seconds) * 1000 + int(micros) // 1000 - int(last)
+
+    def test_redis_goes_when_a_new_node_is_ready(self):
+        self.start("b")
+        self.redis.kill()
+        self.check()
+        self.stop(*list(self.nodes))
+
+    def test_a_new_node_goes_when_it_is_ready(self):
+        new = self.start("b")
+        self.token(new)
+        new.kill()
+        self.nodes.remove(new)
+        self.end()
+
+    def test_a_node_that_is_gone_is_not_waited_for(self):
+        self.old[0].kill()
+        self.nodes.remove(self.old[0])
+        self.start("b")
         self.end()
 
 

@@ -100,6 +100,47 @@ class Client(PeersTest):
         self.assertEqual(probe.held(), {OTHER: True})
         self.assertEqual(sum(len(node.asked) for node in nodes), 3)
 
+    def test_a_release_is_made_known_to_all_until_they_have_it(self):
+        serves, has = self.node(), self.node(held={RELEASE: True})
+        hears = self.node(held={OTHER: True})
+        probe = self.probe()
+        probe.know((serves.address, RELEASE), (has.address, OTHER), (hears.address, OTHER))
+        probe.make_known(RELEASE)
+        while probe.heard() != "not" or not has.asked or len(hears.asked) < 3:
+            pass
+        hears.held[RELEASE] = False
+        while probe.heard() != "partly":
+            pass
+        hears.held[RELEASE] = True
+        while probe.heard() != "wholly":
+            pass
+        self.assertEqual((serves.asked, len(has.asked)), ([], 1))
+        self.assertEqual({path for path in hears.asked}, {PREFIX + "held/" + RELEASE})
+        self.assertEqual(probe.notices, [])
+
+    def test_who_cannot_be_asked_or_does_not_know_the_question_is_not_waited_for(self):
+        older = self.node()
+        older.find = lambda path: None
+        gone = self.node()
+        gone.stop()
+        probe = self.probe()
+        probe.know((older.address, OTHER), (gone.address, OTHER))
+        probe.make_known(RELEASE)
+        while probe.heard() != "wholly":
+            pass
+        self.assertEqual(len(older.asked), 1)
+
+    def test_who_is_silent_is_waited_for_no_longer_than_for_an_answer(self):
+        def act(connection, path, headers):
+            stopped.wait(60)
+        stopped = threading.Event()
+        self.addCleanup(stopped.set)
+        probe = self.probe("-t", "200", patient=False)
+        probe.know((self.server(act).address, OTHER))
+        probe.make_known(RELEASE)
+        self.assertEqual(probe.heard(), "wholly")
+        self.assertIn("silent", probe.notices[0])
+
     def test_a_peer_that_knows_the_older_key_only_is_asked_with_it(self):
         node = self.node([BODY, b"two"], keys=[KEY])
         probe = self.probe()

@@ -144,7 +144,7 @@ class Node(Server):
         if kind == "held":
             return ("h2o-breaker held 1\n" + "".join(
                 "%s %s\n" % (release, "complete" if whole else "partial")
-                for release, whole in self.held.items())).encode()
+                for release, whole in self.held.items() if rest in ("", release))).encode()
         return {"blob": self.blobs, "manifest": self.manifests}[kind].get(rest)
 
     def answer(self, connection, path, headers):
@@ -254,6 +254,13 @@ class Probe:
         got = self.expect("held")
         assert got[0] == ask
         return got[1]
+
+    def make_known(self, release):
+        self.say("known", release)
+
+    def heard(self):
+        """What the client says after the next peer has answered: "not", "partly" or "wholly"."""
+        return self.expect("heard")[0]
 
     def fds(self):
         self.say("fds")

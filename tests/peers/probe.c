@@ -6,8 +6,8 @@
  *   probe [-n CONNECTIONS] [-r RATE] [-t TIMEOUT_MS] [-m MANIFEST_MAX] [-a CA_FILE] [-c CIDR]…
  *
  * Lines, words separated by tabs: peers OWN_ADDRESS [ADDRESS RELEASE]… · keys OFFSET_MS [HEX]… ·
- * blob HEX LEN RELEASE urgent|ahead · manifest RELEASE urgent|ahead · held · hurry ASK · room ·
- * fds · free.
+ * blob HEX LEN RELEASE urgent|ahead · manifest RELEASE urgent|ahead · held · known RELEASE ·
+ * hurry ASK · room · fds · free.
  */
 #include <assert.h>
 #include <dirent.h>
@@ -146,6 +146,21 @@ static void on_nobody(void *data, uint64_t ask, breaker__peers_nobody_t why, uin
     end_line();
 }
 
+static void on_heard(void *data)
+{
+    static const char *const words[] = {
+        [BREAKER__HEARD_NOT] = "not",
+        [BREAKER__HEARD_PARTLY] = "partly",
+        [BREAKER__HEARD_WHOLLY] = "wholly",
+    };
+    probe_t *probe = data;
+
+    if (probe->inside_call)
+        broken("an answer inside a call");
+    printf("[\"heard\", \"%s\"", words[breaker__peers_heard(probe->peers)]);
+    end_line();
+}
+
 static void on_notice(void *data, const char *line)
 {
     probe_t *probe = data;
@@ -248,6 +263,13 @@ static void ask_held(probe_t *probe)
     told(probe, err, ask);
 }
 
+static void make_known(probe_t *probe, char **words)
+{
+    breaker_release_id_t id = release_of(words[1]);
+
+    breaker__peers_make_known(probe->peers, &id);
+}
+
 static void print_fds(void)
 {
     DIR *directory = opendir("/proc/self/fd");
@@ -296,6 +318,8 @@ static void carry_out(probe_t *probe, char *line)
         ask_manifest(probe, words);
     else if (strcmp(words[0], "held") == 0)
         ask_held(probe);
+    else if (strcmp(words[0], "known") == 0)
+        make_known(probe, words);
     else if (strcmp(words[0], "hurry") == 0)
         breaker__peers_hurry(probe->peers, strtoull(words[1], NULL, 10));
     else if (strcmp(words[0], "room") == 0)
@@ -363,8 +387,8 @@ int main(int argc, char **argv)
 {
     const char *cidrs[BREAKER__CIDRS_MAX + 1];
     probe_t *probe = calloc(1, sizeof(*probe));
-    breaker__peers_callbacks_t callbacks = {probe,   on_manifest, on_blob,
-                                            on_held, on_nobody,   on_notice};
+    breaker__peers_callbacks_t callbacks = {probe,     on_manifest, on_blob,  on_held,
+                                            on_nobody, on_heard,    on_notice};
     breaker__peers_config_t config;
     breaker_error_t error;
 
