@@ -273,9 +273,19 @@ static uint64_t link_due_ms(const breaker__agreement_t *agreement)
 {
     if (agreement->link == LINK_DIALING || agreement->link == LINK_POLLING)
         return UINT64_MAX;
-    if (agreement->link == LINK_UP && agreement->is_wanted)
+    if (agreement->is_wanted)
         return at_most(agreement->due_ms, agreement->wanted_ms);
     return agreement->due_ms;
+}
+
+static void dial(breaker__agreement_t *agreement, uint64_t now_ms, breaker__actions_t *actions)
+{
+    assert(agreement->link == LINK_DOWN);
+    /* as often as a poll, whether it comes to one or not */
+    if (agreement->is_wanted)
+        agreement->wanted_ms = now_ms + breaker__fleet_wanted_ms(&agreement->fleet);
+    agreement->link = LINK_DIALING;
+    actions->dial = true;
 }
 
 static void send_poll(breaker__agreement_t *agreement, uint64_t now_ms, breaker__actions_t *actions)
@@ -307,12 +317,10 @@ static breaker__actions_t run_timers(breaker__agreement_t *agreement, breaker__m
     if (now.mono_ms >= stale_from_ms(agreement))
         enter(agreement, BREAKER__AGREEMENT_STALE, now.mono_ms);
     if (now.mono_ms >= link_due_ms(agreement)) {
-        if (agreement->link == LINK_UP) {
+        if (agreement->link == LINK_UP)
             send_poll(agreement, now.mono_ms, &actions);
-        } else {
-            agreement->link = LINK_DIALING;
-            actions.dial = true;
-        }
+        else
+            dial(agreement, now.mono_ms, &actions);
     }
     actions.wake_ms = at_most(at_most(start_ends_ms(agreement), stale_from_ms(agreement)),
                               link_due_ms(agreement));

@@ -163,7 +163,7 @@ breaker__actions_t breaker__agreement_on_refused(breaker__agreement_t *agreement
 /**
  * A request carries a newer, unknown token: poll now, at most once a second, or once in half a
  * millisecond a node of the fleet. While a poll is under way another one follows its answer; while
- * there is no connection the next one begins with it.
+ * there is no connection one is dialed, as often at most: whoever brought the token was there.
  */
 breaker__actions_t breaker__agreement_on_wanted(breaker__agreement_t *agreement,
                                                 breaker__moment_t now);

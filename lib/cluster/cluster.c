@@ -118,12 +118,12 @@ static void publish(breaker_cluster_t *cluster)
 
 static void update_freshness(breaker_cluster_t *cluster)
 {
+    breaker__agreement_state_t state = breaker__agreement_state(cluster->agreement);
     breaker_freshness_t freshness = {
         .answered_ms = breaker__agreement_answered_ms(cluster->agreement),
-        .reachable = breaker__agreement_state(cluster->agreement) == BREAKER__AGREEMENT_SYNCED,
+        .reachable = state == BREAKER__AGREEMENT_SYNCED || state == BREAKER__AGREEMENT_STALE,
     };
 
-    assert(!freshness.reachable || freshness.answered_ms != 0);
     breaker_node_set_freshness(cluster->node, freshness);
 }
 

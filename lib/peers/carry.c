@@ -466,6 +466,8 @@ static void take_stranger(breaker__peers_t *peers, breaker__known_t *peer)
     }
     set_aside(peers, peer,
               "it does not know us: another cluster's node, or its keys or clock differ");
+    if (peer != NULL)
+        peer->is_stranger = true;
 }
 
 static void take_absence(breaker__peers_t *peers, const load_t *load)

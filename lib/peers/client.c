@@ -203,6 +203,9 @@ void breaker__peers_set(breaker__peers_t *peers, const char *own_address,
 void breaker__peers_set_keys(breaker__peers_t *peers, const breaker__peer_keys_t *keys)
 {
     assert(keys->num <= BREAKER_PEER_KEYS_MAX);
+    if (keys->num != peers->keys.num ||
+        memcmp(keys->keys, peers->keys.keys, keys->num * sizeof(keys->keys[0])) != 0)
+        breaker__roster_on_keys(&peers->roster);
     peers->keys = *keys;
     breaker__carry_soon(peers);
 }

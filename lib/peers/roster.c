@@ -254,8 +254,20 @@ void breaker__tried_add(breaker__tried_t *tried, const breaker__known_t *peer)
 void breaker__known_answered(breaker__known_t *peer, uint64_t now_ms)
 {
     peer->aside_ms = 0;
-    peer->has_tried_keys = false;
+    peer->has_tried_keys = peer->is_stranger = false;
     peer->warm_until_ms = now_ms + BREAKER__PEERS_WARM_MS;
+}
+
+void breaker__roster_on_keys(breaker__roster_t *roster)
+{
+    for (size_t i = 0; i != roster->num; ++i) {
+        breaker__known_t *peer = roster->peers + i;
+        peer->key_at = 0;
+        peer->has_tried_keys = false;
+        if (peer->is_stranger)
+            peer->aside_until_ms = peer->aside_ms = 0;
+        peer->is_stranger = false;
+    }
 }
 
 void breaker__known_busy(breaker__known_t *peer, uint64_t now_ms)

@@ -50,6 +50,8 @@ typedef struct st_breaker__known_t {
     /** the key that its requests are signed with, and whether the other one failed before */
     size_t key_at;
     bool has_tried_keys;
+    /** it is set aside because it knew none of the keys */
+    bool is_stranger;
     /** its list is under way */
     bool is_asked_held;
     /** its list: when it came, and what was in it; owned, or NULL */
@@ -129,6 +131,8 @@ void breaker__tried_add(breaker__tried_t *tried, const breaker__known_t *peer);
 
 /** It answered as it should. */
 void breaker__known_answered(breaker__known_t *peer, uint64_t now_ms);
+/** Other keys are known: who knew none of those before may be asked. */
+void breaker__roster_on_keys(breaker__roster_t *roster);
 /** It has too much to do. */
 void breaker__known_busy(breaker__known_t *peer, uint64_t now_ms);
 /**

@@ -158,6 +158,14 @@ class Client(PeersTest):
         self.assertEqual(len(node.asked), 2)
         self.assertIn("does not know us", probe.notices[0])
 
+    def test_who_did_not_know_the_key_is_asked_with_another_one_at_once(self):
+        node = self.node([BODY], keys=[KEY])
+        probe = self.probe()
+        probe.know((node.address, RELEASE), keys=[OTHER_KEY])
+        self.assertEqual(probe.blob(BODY, RELEASE)[:2], ["nobody", "answers"])
+        probe.know((node.address, RELEASE), keys=[KEY])
+        self.assertEqual(probe.blob(BODY, RELEASE)[0], "blob")
+
     def test_the_time_of_the_cluster_counts(self):
         node = self.node([BODY])
         probe = self.probe()

@@ -95,6 +95,34 @@ static void a_wanted_poll_goes_out_at_most_once_a_second(void **state)
     end(&bench);
 }
 
+static void what_is_wanted_dials_out_of_turn_as_often_as_it_polls(void **state)
+{
+    breaker_ledger_entry_t there = entry(20, "t20", "mine");
+    bench_t bench;
+    uint64_t first;
+
+    (void)state;
+    bench_init(&bench);
+    bench.config.backoff_min_ms = bench.config.backoff_max_ms = 30000;
+    begin(&bench, NULL, 0);
+    up(&bench);
+    answer(&bench, 'a', &there, 1);
+    down(&bench);
+    assert_false(bench.last.dial);
+    wanted(&bench);
+    assert_true(bench.last.dial);
+    first = bench.now.mono_ms;
+    down(&bench);
+    wanted(&bench);
+    assert_false(bench.last.dial);
+    assert_int_equal(bench.last.wake_ms, first + 1000);
+    wake(&bench);
+    assert_true(bench.last.dial);
+    up(&bench);
+    assert_true(bench.last.poll);
+    end(&bench);
+}
+
 static void an_empty_ledger_is_believed_after_settling(void **state)
 {
     bench_t bench;
@@ -799,6 +827,7 @@ int main(void)
         cmocka_unit_test(a_new_node_dials_polls_and_adopts_its_releases_token),
         cmocka_unit_test(without_redis_the_grace_ends_in_a_proposal),
         cmocka_unit_test(a_wanted_poll_goes_out_at_most_once_a_second),
+        cmocka_unit_test(what_is_wanted_dials_out_of_turn_as_often_as_it_polls),
         cmocka_unit_test(an_empty_ledger_is_believed_after_settling),
         cmocka_unit_test(a_ledger_of_others_needs_no_settling),
         cmocka_unit_test(a_redis_that_never_gives_a_token_is_not_waited_for_for_ever),

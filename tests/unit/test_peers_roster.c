@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <cmocka.h>
-#include "peers/roster.h"
+#include "peers/tell.h"
 
 #define NOW UINT64_C(1000000)
 
@@ -135,6 +135,63 @@ static void a_peer_is_set_aside_for_twice_as_long_each_time(void **state)
     breaker__roster_dispose(&roster);
 }
 
+static void a_release_is_told_to_each_peer_until_it_has_it(void **state)
+{
+    const breaker_peer_t list[] = {peer_of("a:1", "x"), peer_of("b:1", "y")};
+    const breaker__peers_held_t part = {release_of("x"), .is_complete = false},
+                                whole = {release_of("x"), .is_complete = true};
+    breaker_release_id_t id = release_of("x");
+    breaker__roster_t roster = {.num = 0};
+    breaker__known_t *peer;
+    uint64_t due_ms = 0;
+    (void)state;
+
+    assert_int_equal(breaker__roster_set(&roster, NULL, list, 2), 0);
+    peer = roster.peers + 1;
+    /* who serves it is not asked */
+    assert_ptr_equal(breaker__roster_to_tell(&roster, &id, NOW, &due_ms), peer);
+    breaker__known_told(peer, NOW);
+    assert_null(breaker__roster_to_tell(&roster, &id, NOW + 50, &due_ms));
+    peer->is_being_told = false;
+    breaker__known_heard(peer, &id, &part, 1);
+    assert_int_equal(breaker__roster_heard(&roster, &id, NOW), BREAKER__HEARD_PARTLY);
+    assert_null(breaker__roster_to_tell(&roster, &id, NOW + 49, &due_ms));
+    assert_int_equal(due_ms, NOW + 50);
+    assert_ptr_equal(breaker__roster_to_tell(&roster, &id, NOW + 50, &due_ms), peer);
+    breaker__known_heard(peer, &id, NULL, 0);
+    assert_int_equal(breaker__roster_heard(&roster, &id, NOW), BREAKER__HEARD_NOT);
+    breaker__known_heard(peer, &id, &whole, 1);
+    assert_int_equal(breaker__roster_heard(&roster, &id, NOW), BREAKER__HEARD_WHOLLY);
+    assert_null(breaker__roster_to_tell(&roster, &id, NOW + 50, &due_ms));
+    assert_int_equal(due_ms, UINT64_MAX);
+    breaker__roster_tell_anew(&roster);
+    assert_int_equal(breaker__roster_heard(&roster, &id, NOW), BREAKER__HEARD_NOT);
+    breaker__roster_dispose(&roster);
+}
+
+static void who_is_set_aside_is_told_later_and_nobody_for_ever(void **state)
+{
+    breaker_release_id_t id = release_of("x");
+    breaker__roster_t roster = {.num = 0};
+    uint64_t due_ms = 0, num = 0;
+    (void)state;
+
+    set_one(&roster, "y");
+    breaker__known_aside(roster.peers, 1000, NOW);
+    assert_int_equal(breaker__roster_heard(&roster, &id, NOW), BREAKER__HEARD_WHOLLY);
+    assert_null(breaker__roster_to_tell(&roster, &id, NOW, &due_ms));
+    assert_int_equal(due_ms, NOW + 1000);
+    assert_int_equal(breaker__roster_heard(&roster, &id, due_ms), BREAKER__HEARD_NOT);
+    while (breaker__roster_to_tell(&roster, &id, due_ms, &due_ms) != NULL) {
+        breaker__known_told(roster.peers, due_ms);
+        roster.peers->is_being_told = false;
+        breaker__roster_to_tell(&roster, &id, 0, &due_ms);
+        ++num;
+    }
+    assert_int_equal(num, BREAKER__TELL_TIMES_MAX);
+    breaker__roster_dispose(&roster);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -143,6 +200,8 @@ int main(void)
         cmocka_unit_test(what_a_peer_holds_is_believed_for_longer),
         cmocka_unit_test(an_address_with_another_release_is_another_peer),
         cmocka_unit_test(a_peer_is_set_aside_for_twice_as_long_each_time),
+        cmocka_unit_test(a_release_is_told_to_each_peer_until_it_has_it),
+        cmocka_unit_test(who_is_set_aside_is_told_later_and_nobody_for_ever),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -78,7 +78,8 @@ typedef struct st_breaker_holding_config_t {
     /** larger files are not fetched; bytes (64 MiB; at most BREAKER_FETCH_FILE_MAX) */
     uint64_t fetch_file_limit;
     /** how long after the first publication the node may say that it is not ready, because releases
-     * of live nodes are not complete here (10000; at most BREAKER_READY_TIMEOUT_MAX_MS) */
+     * of live nodes are not complete here, or its own not there (10000; at most
+     * BREAKER_READY_TIMEOUT_MAX_MS) */
     uint32_t ready_timeout_ms;
 
     /**

@@ -311,7 +311,8 @@ typedef struct st_breaker_freshness_t {
     /** when the poll that was answered last was sent, in ms of CLOCK_MONOTONIC; 0 before the first
      */
     uint64_t answered_ms;
-    /** whether asking is of any use now */
+    /** whether asking may be of use: the cluster's store answers, or has answered this node or the
+     * one before it on this state file */
     bool reachable;
 } breaker_freshness_t;
 
@@ -381,7 +382,8 @@ typedef enum en_breaker_readiness_t {
     BREAKER_READY,
     /** nothing is published: the node is not loaded, or its cluster has no token for it yet */
     BREAKER_NOT_READY_NO_TOKEN,
-    /** releases that live nodes serve are not complete here yet; ends with `ready_timeout_ms` */
+    /** releases that live nodes serve are not complete here yet, or what this node serves is not
+     * with those that can be asked; ends with `ready_timeout_ms` */
     BREAKER_NOT_READY_FETCHING,
 } breaker_readiness_t;
 
