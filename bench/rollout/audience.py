@@ -25,7 +25,9 @@ class Audience:
         is_hashed: bool,
         lazy_within_s: float,
         timeline: Timeline,
+        record: Path | None = None,
     ) -> None:
+        """Where `record` names a file, every failure is written to it as soon as it is seen."""
         plan = {
             "ports": ports,
             "per_s": per_s,
@@ -33,6 +35,7 @@ class Audience:
             "lazy_within_s": lazy_within_s,
         }
         self._timeline = timeline
+        self._record = record
         self._lock = threading.Lock()
         self._counts: dict[str, dict] = {}
         self._figures: dict[str, dict] = {}
@@ -58,7 +61,13 @@ class Audience:
                 elif kind == "end":
                     self._figures[event.pop("via")] = event
                 else:
-                    self._events.append({"event": kind, **event})
+                    self._note({"event": kind, **event})
+
+    def _note(self, event: dict) -> None:
+        self._events.append(event)
+        if self._record is not None:
+            with open(self._record, "a", encoding="utf-8") as file:
+                file.write(json.dumps(event) + "\n")
 
     def counts(self) -> dict[str, dict]:
         """By balancer; empty before the first report."""

@@ -6,6 +6,7 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from audience import Audience
 from faults import Faults
@@ -120,15 +121,19 @@ class Outcome:
 
 
 def run(
-    fleet: Fleet, scale: Scale, tell: Callable[[str], None], faults: Faults | None = None
+    fleet: Fleet,
+    scale: Scale,
+    tell: Callable[[str], None],
+    faults: Faults | None = None,
+    record: Path | None = None,
 ) -> Outcome:
     """Runs the whole course, with faults all the way where there are any. What happens is told in
-    lines."""
+    lines, and every failure written to `record`."""
     began_s = time.monotonic()
     regular = Regular(fleet)
     cold_bytes = regular.visit()
     audience = Audience(
-        fleet.ports, scale.per_s, fleet.mode.is_hashed, scale.lazy_within_s, fleet.timeline
+        fleet.ports, scale.per_s, fleet.mode.is_hashed, scale.lazy_within_s, fleet.timeline, record
     )
     took_s = []
     try:

@@ -94,7 +94,9 @@ def measure_with_faults(
     print(f"({mode.letter}) {mode.title}, a fault every second, seed {seed}", flush=True)
     try:
         with Fleet(mode, program, network, has_small_archives=is_root) as fleet:
-            outcome = course.run(fleet, scale, tell, Faults(fleet, seed))
+            record = logs / "failures.jsonl"
+            record.unlink(missing_ok=True)
+            outcome = course.run(fleet, scale, tell, Faults(fleet, seed), record)
             spells = [asdict(spell) for spell in fleet.timeline.spells()]
             fleet.copy_logs(logs / "faults")
     finally:
