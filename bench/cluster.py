@@ -82,7 +82,7 @@ def _older(server: Server) -> Answer:
 def token_of(server: Server) -> str:
     """The token that a node redirects to now."""
     answer = _older(server)
-    found = re.fullmatch(r"/static/(\d+)/app-1k\.js", answer.headers.get("location", ""))
+    found = re.fullmatch(r"\.\./(\d+)/app-1k\.js", answer.headers.get("location", ""))
     if answer.status != 301 or not found:
         raise Failure(f"{server.name} answers {answer.status} to an older token, not 301")
     return found[1]
@@ -94,7 +94,7 @@ def join(redis_port: int, peer: Peer, server: Server) -> None:
     token = redis.assert_newer_token(peer.app)
     redis.close()
     deadline = time.monotonic() + FOLLOW_S
-    while _older(server).headers.get("location") != f"/static/{token}/app-1k.js":
+    while _older(server).headers.get("location") != f"../{token}/app-1k.js":
         if time.monotonic() > deadline:
             raise Failure(f"{server.name} does not take over the token of its cluster")
         time.sleep(0.05)
@@ -112,7 +112,10 @@ def workloads_at(token: str, site: Path) -> list[Workload]:
             followed=site / name,
         ),
         Workload(
-            "301", f"/static/{OLDER}/{name}?v=1", 301, is_redirect(f"/static/{token}/{name}?v=1")
+            "301",
+            f"/static/{OLDER}/{name}?v=1",
+            301,
+            is_redirect(f"/static/{OLDER}/{name}?v=1", f"/static/{token}/{name}?v=1"),
         ),
         Workload("outside the view", f"/{name}", 200, outside(name)),
     ]

@@ -94,7 +94,7 @@ class Round:
         return server
 
     def path_of(self, server):
-        to = self.client.get(server.port, "/static/0/asked.txt").get("location")
+        to = self.client.get(server.port, "/static/0/asked.txt").leads_to
         return to
 
     def wait_line(self, server, pattern, deadline_s=120):

@@ -20,8 +20,21 @@ function request()
     return message
 end
 
+-- where a Location leads from a path
+local function resolve(path, location)
+    local directory = path:match('^(.*/)')
+    if location:sub(1, 1) == '/' then
+        return location
+    end
+    while location:sub(1, 3) == '../' do
+        directory, location = directory:match('^(.*/)[^/]*/$'), location:sub(4)
+    end
+    return directory .. location
+end
+
 function response(status, headers, body)
     local location = headers['location'] or headers['Location']
+    location = location and resolve(target, location)
     if status == 200 and body == expected then
         right = right + 1
     elseif status == 301 and location then

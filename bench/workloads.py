@@ -8,6 +8,7 @@ be worth nothing.
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable
+from urllib.parse import urljoin
 
 import brotli
 
@@ -130,10 +131,13 @@ def is_range(name: str) -> Callable[[Answer], list[str]]:
     return check
 
 
-def is_redirect(location: str) -> Callable[[Answer], list[str]]:
+def is_redirect(asked: str, wanted: str) -> Callable[[Answer], list[str]]:
+    """From one path to another; ours are relative, those of the peers are not."""
+
     def check(answer: Answer) -> list[str]:
-        if answer.headers.get("location") != location:
-            return [f"Location is {answer.headers.get('location')!r}, not {location!r}"]
+        location = answer.headers.get("location", "")
+        if urljoin(asked, location) != wanted:
+            return [f"Location is {location!r}, which does not lead to {wanted!r}"]
         return never_cached_for_long(answer)
 
     return check
@@ -172,7 +176,7 @@ WORKLOADS = [
         "301",
         f"/static/{OLDER}/app-1k.js?v=1",
         301,
-        is_redirect(f"/static/{TOKEN}/app-1k.js?v=1"),
+        is_redirect(f"/static/{OLDER}/app-1k.js?v=1", f"/static/{TOKEN}/app-1k.js?v=1"),
         quick=True,
     ),
     Workload("503", f"/static/{NEWER}/app-1k.js", 503, is_retry),

@@ -6,6 +6,7 @@
 #include <assert.h>
 #include "answer/answer.h"
 #include "answer/cross_origin.h"
+#include "answer/location.h"
 #include "answer/multipart.h"
 #include "answer/static.h"
 
@@ -187,32 +188,30 @@ static bool answer_by_file(breaker__answer_t *answer, const breaker__fixed_t *fi
 
 /* ---- without one ---- */
 
-/* where a byte of the normalised path stands in the target; libh2o's index names the one after */
-static size_t raw_offset(const breaker__request_t *request, size_t at)
-{
-    assert(at != 0);
-    return request->norm_indexes != NULL ? request->norm_indexes[at - 1] : at;
-}
-
 /* the same path under the current token, query included */
 static void answer_redirect(breaker__answer_t *answer, const context_t *ctx,
                             const breaker_verdict_t *verdict, const breaker__request_t *request,
                             const breaker__fixed_t *fixed)
 {
-    const breaker_snapshot_view_t *view = verdict->view;
-    size_t at = raw_offset(request, verdict->match.asset_at);
     breaker__line_t *line;
 
-    assert(at <= request->target_len);
     breaker__answer_fixed(answer, fixed, BREAKER__STATUS_301, request->is_head);
     line = add_line(answer, BREAKER__LINE_LOCATION, &H2O_TOKEN_LOCATION->buf);
-    line->text = h2o_iovec_init(view->prefix, view->prefix_len);
-    line->tail = h2o_iovec_init(request->target + at, request->target_len - at);
+    breaker__location_under(line, verdict->view, &verdict->match, request);
     line = add_line(answer, BREAKER__LINE_TEXT, &H2O_TOKEN_CACHE_CONTROL->buf);
     line->text = fixed->redirect_cache_control;
     /* an old node may still hand out the older URL: a cached redirect would outlive that */
     if (ctx->lease.current->older_alive)
         line->text = h2o_iovec_init(H2O_STRLIT("no-store"));
+}
+
+/* nobody replaced the placeholder: the next token is another one, so nobody may keep the way */
+static void answer_unreplaced(breaker__answer_t *answer, const breaker_verdict_t *verdict,
+                              const breaker__request_t *request, const breaker__fixed_t *fixed)
+{
+    breaker__answer_fixed(answer, fixed, BREAKER__STATUS_302, request->is_head);
+    breaker__location_under(add_line(answer, BREAKER__LINE_LOCATION, &H2O_TOKEN_LOCATION->buf),
+                            verdict->view, &verdict->match, request);
 }
 
 /* ---- for pages of other origins ---- */
@@ -291,6 +290,9 @@ static bool answer_verdict(breaker__answer_t *answer, context_t *ctx,
     case BREAKER_VERDICT_REDIRECT:
         answer_redirect(answer, ctx, verdict, request, fixed);
         return true;
+    case BREAKER_VERDICT_UNREPLACED:
+        answer_unreplaced(answer, verdict, request, fixed);
+        return true;
     case BREAKER_VERDICT_RETRY:
         breaker__answer_fixed(answer, fixed, BREAKER__STATUS_503, request->is_head);
         return true;
@@ -319,7 +321,8 @@ bool breaker__answer(context_t *ctx, const breaker_verdict_t *verdict,
     else if (!answer_verdict(answer, ctx, verdict, request, fixed))
         return false;
     answer->ends_connection = request->has_body;
-    if (!breaker__can_write(pen, answer))
+    if (!breaker__can_write(pen, answer) ||
+        (verdict->kind == BREAKER_VERDICT_UNREPLACED && pen != BREAKER__PEN_H2O))
         return false;
     if (answer->variant != NULL && answer->variant->base == NULL &&
         !answer_by_file(answer, fixed, request))

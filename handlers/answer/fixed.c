@@ -51,6 +51,16 @@ static void init_refusal(breaker__fixed_t *fixed, const breaker_view_config_t *c
     fixed->heads[status] = breaker__head_create(&draft, globalconf);
 }
 
+static void init_unreplaced(breaker__fixed_t *fixed, const breaker_view_config_t *config,
+                            const h2o_globalconf_t *globalconf)
+{
+    breaker__draft_t draft;
+
+    breaker__draft_begin(&draft, config, false);
+    breaker__draft_push(&draft, H2O_TOKEN_CACHE_CONTROL, "no-store");
+    fixed->heads[BREAKER__STATUS_302] = breaker__head_create(&draft, globalconf);
+}
+
 /* what is different from one redirect to the next are lines of its own */
 static void init_redirect(breaker__fixed_t *fixed, const breaker_view_config_t *config,
                           const h2o_globalconf_t *globalconf)
@@ -93,6 +103,7 @@ void breaker__fixed_init(breaker__fixed_t *fixed, const breaker_view_config_t *c
     for (size_t i = 0; i != sizeof(refusals) / sizeof(refusals[0]); ++i)
         init_refusal(fixed, config, globalconf, refusals[i].status, refusals[i].body);
     init_redirect(fixed, config, globalconf);
+    init_unreplaced(fixed, config, globalconf);
     init_preflight(fixed, config, globalconf);
     assert(fixed->heads[BREAKER__STATUS_200] == NULL);
 }

@@ -7,7 +7,10 @@
 typedef enum en_breaker__line_kind_t {
     /** the value is the text */
     BREAKER__LINE_TEXT,
-    /** Location: the text, and the rest of the request's target, percent-encoded where it is not */
+    /**
+     * Location: "../" some times, the text, and the rest of the request's target, percent-encoded
+     * where it is not
+     */
     BREAKER__LINE_LOCATION,
     /** Content-Range of one range, RFC 9110 §14.4 */
     BREAKER__LINE_CONTENT_RANGE,
@@ -27,8 +30,9 @@ typedef struct st_breaker__line_t {
     const h2o_iovec_t *name;
     /** the value, the prefix of a Location, or what is unique of a boundary */
     h2o_iovec_t text;
-    /** for a Location: as it was sent */
+    /** for a Location: as it was sent; and how many segments up it begins */
     h2o_iovec_t tail;
+    size_t num_up;
     /** for a Content-Range */
     breaker_range_t range;
     uint64_t size;

@@ -8,6 +8,7 @@
 #include <string.h>
 #include "answer/pen_h2o.h"
 #include "answer/static.h"
+#include "answer/unreplaced.h"
 
 typedef breaker__static_t static_handler_t;
 typedef breaker__static_context_t static_context_t;
@@ -42,6 +43,8 @@ static bool answer(static_context_t *ctx, h2o_req_t *req, const breaker_verdict_
         return false;
     if (parked != NULL)
         breaker__lot_leave(parked);
+    if (verdict->kind == BREAKER_VERDICT_UNREPLACED)
+        breaker__say_unreplaced(ctx->handler, req);
     breaker__pen_h2o_write(req, &value);
     return true;
 }

@@ -12,7 +12,11 @@
 #include "fastpath/pen_http1.h"
 
 /* a Content-Length, a Location of the longest target, a Cache-Control or a range */
-enum { SCRATCH_LEN = BREAKER_VIEW_PREFIX_MAX + 3 * BREAKER__TARGET_MAX + 256 };
+enum {
+    /* every slash of view and target may be a segment up */
+    LOCATION_MAX = 4 * BREAKER_VIEW_PREFIX_MAX + 4 * BREAKER__TARGET_MAX,
+    SCRATCH_LEN = LOCATION_MAX + BREAKER_VIEW_HEADER_MAX + 256,
+};
 
 /* "HTTP/1.1 200 OK", the date, "Connection: keep-alive" */
 typedef struct st_opening_t {

@@ -74,6 +74,7 @@ static uint64_t *sum_of(breaker_h2o_counters_t *sum, breaker__status_t status)
     case BREAKER__STATUS_206:
         return &sum->partial;
     case BREAKER__STATUS_301:
+    case BREAKER__STATUS_302:
         return &sum->redirected;
     case BREAKER__STATUS_304:
         return &sum->not_modified;

@@ -4,6 +4,7 @@
  * it costs does not depend on how many views, releases or ledger entries there are.
  */
 #include <assert.h>
+#include <string.h>
 #include <breaker/classify.h>
 #include <breaker/http/percent.h>
 #include "http/percent.h"
@@ -32,6 +33,8 @@ typedef enum en_age_t {
     AGE_UNKNOWN,
     AGE_OLDER,
     AGE_NEWER,
+    /* no token of any time: a word, where tokens are minted */
+    AGE_NEVER,
 } age_t;
 
 static void decide(breaker_verdict_t *verdict, breaker_verdict_kind_t kind)
@@ -67,6 +70,15 @@ static age_t age_if_older(bool is_older)
     return is_older ? AGE_OLDER : AGE_NEWER;
 }
 
+/* whether a token that has not the form of minted ones is a word among such as have it */
+static bool is_word_among_minted(const question_t *question)
+{
+    const breaker_token_t *current = &question->view->token;
+
+    return !breaker__token_is_decimal(question->token, question->token_len) &&
+           breaker__token_minted_digits(current->text, current->len) != 0;
+}
+
 /* nothing is remembered of any token */
 static age_t age_by_text(const question_t *question)
 {
@@ -80,6 +92,9 @@ static age_t age_by_text(const question_t *question)
                                                      current->text, current->len);
 
     assert(!question->snapshot->has_ledger);
+    if (!are_decimal && breaker__token_minted_digits(question->token, question->token_len) == 0 &&
+        is_word_among_minted(question))
+        return AGE_NEVER;
     /* the same value in another spelling is not T, so it can only lead there */
     return age_if_older(order <= 0);
 }
@@ -146,6 +161,8 @@ static age_t age_of_opaque(const question_t *question)
     /* from before everything: it makes a URL that is old on any node */
     if (breaker__token_is_zero(question->token, question->token_len))
         return AGE_OLDER;
+    if (is_word_among_minted(question))
+        return AGE_NEVER;
     /* of an age when tokens were numbered by hand; minted ones took their place */
     if (is_known_to_nobody(question) &&
         breaker__token_is_decimal(question->token, question->token_len) &&
@@ -229,6 +246,17 @@ static bool judge_unknown(breaker_verdict_t *verdict, const question_t *question
     return true;
 }
 
+/* what is no token */
+static breaker_verdict_kind_t without_token(const question_t *question)
+{
+    if (question->token_len != sizeof(BREAKER_PLACEHOLDER) - 1 ||
+        memcmp(question->token, BREAKER_PLACEHOLDER, question->token_len) != 0)
+        return BREAKER_VERDICT_NOT_FOUND;
+    if (question->view->store == NULL)
+        return BREAKER_VERDICT_RETRY;
+    return find_current(question) != NULL ? BREAKER_VERDICT_UNREPLACED : BREAKER_VERDICT_NOT_FOUND;
+}
+
 /* whether the row is decided by the form of the path, or by there being nothing loaded */
 static bool judge_form(breaker_verdict_t *verdict, const question_t *question)
 {
@@ -240,7 +268,7 @@ static bool judge_form(breaker_verdict_t *verdict, const question_t *question)
     if ((question->known != NULL || breaker_token_is_valid(question->token, question->token_len)) &&
         breaker__path_is_clean(question->asset, question->asset_len))
         return false;
-    decide(verdict, BREAKER_VERDICT_NOT_FOUND);
+    decide(verdict, without_token(question));
     return true;
 }
 
@@ -254,6 +282,10 @@ static breaker_verdict_t judge(const question_t *question)
     if (judge_form(&verdict, question))
         return verdict;
     age = age_of(question);
+    if (age == AGE_NEVER) {
+        decide(&verdict, BREAKER_VERDICT_NOT_FOUND);
+        return verdict;
+    }
     if (question->entry != NULL && judge_entry(&verdict, question, age))
         return verdict;
     if (question->entry == NULL && snapshot->has_ledger && !snapshot->is_alone &&

@@ -192,9 +192,9 @@ check_answers() {
     asset='css/a%20site.css'
     ask "$base/static/0/$asset?from=old"
     expect 301
-    token=$(sed -n 's|^[Ll]ocation: /static/\([^/]*\)/.*|\1|p' "$work/header")
+    token=$(sed -n 's|^[Ll]ocation: \.\./\.\./\([^/]*\)/.*|\1|p' "$work/header")
     [ "${#token}" -ge 12 ] || fail "no token in: $(cat "$work/header")"
-    expect 301 "location: /static/$token/$asset?from=old" 'cache-control: public, max-age=60'
+    expect 301 "location: ../../$token/$asset?from=old" 'cache-control: public, max-age=60'
 
     ask "$base/static/$token/$asset"
     expect 200 'cache-control: public, max-age=31536000, immutable' 'content-type: text/css.*'
@@ -291,7 +291,7 @@ END
 # token_at BASE: the token that the node redirects to, or nothing.
 token_at() {
     curl --silent --noproxy '*' --max-time 20 --output /dev/null --dump-header - \
-        "$1/static/0/css/a%20site.css" | sed -n 's|^[Ll]ocation: /static/\([^/]*\)/.*|\1|p'
+        "$1/static/0/css/a%20site.css" | sed -n 's|^[Ll]ocation: \.\./\.\./\([^/]*\)/.*|\1|p'
 }
 
 # Both have the one token that Redis has, and Redis knows both.

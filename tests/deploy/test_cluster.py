@@ -112,7 +112,7 @@ class Cluster(ScriptTest):
     def tokens(self):
         """The token that every node leads to; nodes that do not answer are missing."""
         done = self.run_command(self.script, "every node")
-        return re.findall(r"(?i)location: /static/([^/]+)/", done.stdout)
+        return re.findall(r"(?i)location: \.\./\.\./([^/]+)/css/site\.css", done.stdout)
 
     def knows(self):
         """Whether Redis knows the token, and all nodes."""

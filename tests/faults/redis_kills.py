@@ -55,7 +55,8 @@ class Load(threading.Thread):
         for path in paths:
             response = connection.read()
             # its own token may have become an older one since the page
-            if response.status == 301 and int(response.get("location").split("/")[2]) > int(token):
+            response.target = "/static/%s/%s" % (token, path)
+            if response.status == 301 and int(response.leads_to.split("/")[2]) > int(token):
                 continue
             if (response.status, response.body) != (200, self.files[path]):
                 self.failures.append("node %d, %s under %s: %r" % (self.node.at, path, token,

@@ -141,7 +141,7 @@ class Seen:
 
     def redirected(self, token, path, response):
         """Returns where to; None when that is a breach."""
-        words = (response.get("location") or "").split("/", 3)
+        words = (response.leads_to or "").split("/", 3)
         if len(words) != 4 or words[1] != "static" or words[3] != path:
             self.breach("P3", "%s of %s redirected to %r" % (path, token, response.headers))
             return None

@@ -237,7 +237,10 @@ static void check(const world_t *world, const breaker_snapshot_t *snapshot, fuzz
         check_serve(&verdict, snapshot, token, asset);
     if (verdict.kind == BREAKER_VERDICT_REDIRECT || verdict.otherwise == BREAKER_VERDICT_REDIRECT)
         check_redirect(snapshot, token, asset);
-    if (!breaker_token_is_valid(token.base, token.len))
+    if (verdict.kind == BREAKER_VERDICT_UNREPLACED)
+        assert(token.len == strlen(BREAKER_PLACEHOLDER) &&
+               memcmp(token.base, BREAKER_PLACEHOLDER, token.len) == 0);
+    else if (!breaker_token_is_valid(token.base, token.len))
         assert(verdict.kind == BREAKER_VERDICT_NOT_FOUND);
     if (snapshot->has_ledger && release_of(snapshot, token) == world->r0)
         assert(verdict.kind == BREAKER_VERDICT_NOT_FOUND);

@@ -237,7 +237,7 @@ static void what_needs_no_news_does_not_wait(void **state)
     } cases[] = {
         {"GET", "/static/v1/a.css", 200},        {"GET", "/static/v1/none.css", 404},
         {"POST", "/static/v2/a.css", 405},       {"GET", "/static/v2/a%00.css", 404},
-        {"GET", "/static/{breaker}/a.css", 404},
+        {"GET", "/static/{breaker}/a.css", 302}, {"GET", "/static/{breaker}/none.css", 404},
     };
     fixture_t *fixture = *state;
 

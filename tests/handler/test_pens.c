@@ -577,7 +577,10 @@ static uint64_t counted_as(const breaker_h2o_counters_t *counted, int status)
         return counted->served;
     case 206:
         return counted->partial;
+    case 204:
+        return counted->preflights;
     case 301:
+    case 302:
         return counted->redirected;
     case 304:
         return counted->not_modified;
@@ -593,7 +596,7 @@ static uint64_t counted_as(const breaker_h2o_counters_t *counted, int status)
 static uint64_t sum_of(const breaker_h2o_counters_t *counted)
 {
     return counted->served + counted->partial + counted->redirected + counted->not_modified +
-           counted->not_found + counted->retry_later + counted->refused;
+           counted->not_found + counted->retry_later + counted->refused + counted->preflights;
 }
 
 static void check_counted(const request_t *request, const answer_t *fast, const answer_t *slow)

@@ -116,8 +116,8 @@ static void each_node_answers_under_its_own_token(void **state)
     } cases[] = {
         {PREFIX "page.html", NULL, 200},
         {"/media/" OTHER_TOKEN "/page.html", NULL, 200},
-        {"/media/1/page.html", "/media/" OTHER_TOKEN "/page.html", 301},
-        {"/static/" OTHER_TOKEN "/page.html", PREFIX "page.html", 301},
+        {"/media/1/page.html", "../" OTHER_TOKEN "/page.html", 301},
+        {"/static/" OTHER_TOKEN "/page.html", "../" TOKEN "/page.html", 301},
         {"/media/" TOKEN "/page.html", NULL, 503},
         {"/media/" OTHER_TOKEN "/none", NULL, 404},
     };

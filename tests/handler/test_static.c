@@ -17,6 +17,8 @@
 
 #define TOKEN "1718539201234"
 #define PREFIX "/static/" TOKEN "/"
+#define UP "../"
+#define SEGMENT TOKEN "/"
 
 enum { LARGE_LEN = 300001, DISK_LEN = 1000003 };
 
@@ -84,6 +86,9 @@ static fixture_t *prepare(void)
     assert_non_null(mkdtemp(fixture->dir));
     snprintf(path, sizeof(path), "%s/css", fixture->dir);
     assert_int_equal(mkdir(path, 0755), 0);
+    snprintf(path, sizeof(path), "%s/.well-known", fixture->dir);
+    assert_int_equal(mkdir(path, 0755), 0);
+    write_file(fixture, ".well-known/x.txt", "x", 1);
     write_file(fixture, "css/site.css", "body{color:#123}\n", 17);
     write_file(fixture, "a b\xc3\xbc.txt", "umlaut", 6);
     write_file(fixture, "empty", "", 0);
@@ -235,16 +240,23 @@ static void older_token_is_redirected_with_its_raw_path_and_query(void **state)
     static const struct {
         const char *path, *location;
     } rows[] = {
-        {"/static/1718539201233/css/site.css", PREFIX "css/site.css"},
-        {"/static/17/css/site.css?v=1&w=%2F", PREFIX "css/site.css?v=1&w=%2F"},
-        {"/static/0001718539201234/css/site.css", PREFIX "css/site.css"},
+        {"/static/1718539201233/css/site.css", UP UP SEGMENT "css/site.css"},
+        {"/static/17/css/site.css?v=1&w=%2F", UP UP SEGMENT "css/site.css?v=1&w=%2F"},
+        {"/static/17/css/site.css?/../../a", UP UP SEGMENT "css/site.css?/../../a"},
+        {"/static/0001718539201234/css/site.css", UP UP SEGMENT "css/site.css"},
+        {"/static/17/a%20b%c3%BC.txt?x", UP SEGMENT "a%20b%c3%BC.txt?x"},
+        {"/static/17/a%20b\xc3\xbc.txt", UP SEGMENT "a%20b%C3%BC.txt"},
+        {"/st%61tic/17/css/site.css", UP UP SEGMENT "css/site.css"},
+        {"/static/17/css/site.css?", UP UP SEGMENT "css/site.css?"},
+        {"/static/17/css/site.css?a=%0d%0aX:y", UP UP SEGMENT "css/site.css?a=%0d%0aX:y"},
+        {"/static/17/.well-known/x.txt", UP UP SEGMENT ".well-known/x.txt"},
+        /* a client would count other segments than we do */
         {"/static/17/css/../css/./site.css", PREFIX "css/../css/./site.css"},
         {"/static/16/../17/css/site.css", PREFIX "css/site.css"},
-        {"/static/17/a%20b%c3%BC.txt?x", PREFIX "a%20b%c3%BC.txt?x"},
-        {"/static/17/a%20b\xc3\xbc.txt", PREFIX "a%20b%C3%BC.txt"},
-        {"/st%61tic/17/css/site.css", PREFIX "css/site.css"},
-        {"/static/17/css/site.css?", PREFIX "css/site.css?"},
-        {"/static/17/css/site.css?a=%0d%0aX:y", PREFIX "css/site.css?a=%0d%0aX:y"},
+        {"/static/17/css/%2e/site.css", PREFIX "css/%2e/site.css"},
+        {"/static/17/css%2fsite.css", PREFIX "css%2fsite.css"},
+        {"/static/17/css%2Fsite.css", PREFIX "css%2Fsite.css"},
+        {"/static/./17/css/site.css", PREFIX "css/site.css"},
     };
 
     for (size_t i = 0; i != sizeof(rows) / sizeof(rows[0]); ++i) {
@@ -670,7 +682,7 @@ static void published_token_counts_from_the_next_request_on(void **state)
     breaker_release_unref(release);
     exchange = get(fixture, PREFIX "css/site.css");
     assert_int_equal(exchange->status, 301);
-    assert_header(exchange, "location", "/static/1718539201300/css/site.css");
+    assert_header(exchange, "location", "../../1718539201300/css/site.css");
     /* an older release is alive somewhere */
     assert_header(exchange, "cache-control", "no-store");
     loopback_close(exchange);

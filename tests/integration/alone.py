@@ -50,11 +50,11 @@ class AloneCase(FlavourCase):
 
     def current(self, server):
         """What the node hands out: zeros are older than everything."""
-        return self.get(server, "0").get("location").split("/")[2]
+        return self.get(server, "0").leads_to.split("/")[2]
 
     def assert_leads(self, server, old, new):
         response = self.get(server, old)
-        self.assertEqual((response.status, response.get("location"),
+        self.assertEqual((response.status, response.leads_to,
                           response.get("cache-control")),
                          (301, "/static/%s/css/a.css" % new, "public, max-age=60"))
 
@@ -92,7 +92,7 @@ class Deploys(AloneCase):
         """As two nodes behind a balancer in the moment between, each with its own file."""
         for before, after in (("v1.9.0", "v1.10.0"), ("4712", "4711"), ("f00", "bad"),
                               ("202611231200", "202611231100"), (None, "202611231200"),
-                              (None, "4711"), (None, "v1")):
+                              (None, "4711")):
             lines = [] if before is None else ["breaker.token: " + quoted(before)]
             server = self.start("before", *lines)
             with self.subTest(before=before, after=after):

@@ -160,7 +160,7 @@ class CtlCase(unittest.TestCase):
     def token_of(self, node):
         response = client.get(node.port, "/static/0/css/a.css")
         self.assertEqual(response.status, 301)
-        return re.match(r"/static/([^/]+)/", response.get("location")).group(1)
+        return re.match(r"/static/([^/]+)/", response.leads_to).group(1)
 
 
 class CommandLine(CtlCase):
@@ -551,7 +551,7 @@ class Conflicts(CtlCase):
     def check_own_bytes(self, nodes):
         def two_tokens():
             answers = [client.get(node.port, "/static/0/css/a.css") for node in nodes]
-            tokens = [(answer.get("location") or "").split("/")[2:3] for answer in answers]
+            tokens = [(answer.leads_to or "").split("/")[2:3] for answer in answers]
             return tokens if [] not in tokens and tokens[0] != tokens[1] else None
         tokens = [token for token, in wait_until(two_tokens, "a token for each")]
         for node, site, token in zip(nodes, "ab", tokens):
@@ -741,7 +741,7 @@ class Promote(CtlCase):
         self.assertEqual(get(older, token).body, b"a{content:'a'}")
         # what was handed out before leads to the new one
         response = get(older, before)
-        self.assertEqual((response.status, response.get("location")),
+        self.assertEqual((response.status, response.leads_to),
                          (301, "/static/%s/css/a.css" % token))
         # nodes that advertise hold each other's releases
         wait_until(lambda: get(newer, token).body == b"a{content:'a'}",

@@ -26,6 +26,8 @@ class Response:
         self.body = body
         self.reason = reason
         self.version = version
+        # what was asked for
+        self.target = None
 
     def values(self, name):
         return [value for key, value in self.headers if key == name]
@@ -36,6 +38,17 @@ class Response:
         if len(values) > 1:
             raise AssertionError("several %s: %r" % (name, values))
         return values[0] if values else None
+
+    @property
+    def leads_to(self):
+        """The path that Location names, as a browser resolves it; None without one."""
+        location = self.get("location")
+        if location is None or location.startswith("/"):
+            return location
+        directory = self.target.split("?")[0].rsplit("/", 1)[0]
+        while location.startswith("../"):
+            directory, location = directory.rsplit("/", 1)[0], location[3:]
+        return directory + "/" + location
 
     def names(self):
         return sorted(name for name, _ in self.headers)
@@ -102,7 +115,9 @@ class Http1:
     def request(self, target, method="GET", headers=(), body=b"", host="localhost"):
         """Sends a well-framed request and reads its response. The target may be bytes."""
         self.send(make_request(target, method, headers, body, host))
-        return self.read(method)
+        response = self.read(method)
+        response.target = target if isinstance(target, str) else target.decode("latin-1")
+        return response
 
     def read(self, method="GET"):
         """Reads the next final response."""
@@ -281,6 +296,7 @@ class Http2:
                   (":authority", "localhost"), (":path", target), *headers]
         self.pending[stream] = Response(0, [], version="HTTP/2")
         self.pending[stream].pieces = []
+        self.pending[stream].target = target
         self.h2.send_headers(stream, fields, end_stream=not body)
         if body:
             self.h2.send_data(stream, body, end_stream=True)

@@ -179,7 +179,7 @@ class ClusterCase(FlavourCase):
         except ConnectionRefusedError:
             return None
         self.assertEqual(response.status, 301)
-        return response.get("location").split("/")[2]
+        return response.leads_to.split("/")[2]
 
     def wait_token(self, node, token):
         wait_until(lambda: self.token(node) == token, "the token " + token)
@@ -226,7 +226,7 @@ class Agreement(ClusterCase):
         self.assertTrue(self.get(old, new_token).get("retry-after"))
         response = self.get(new, old_token)
         self.assertEqual(response.status, 301)
-        self.assertEqual(response.get("location"), "/static/%s/css/a.css" % new_token)
+        self.assertEqual(response.leads_to, "/static/%s/css/a.css" % new_token)
         # an old node may still hand out the older URL
         wait_until(lambda: self.get(new, old_token).get("cache-control") == "no-store",
                    "redirects that are not stored")
@@ -265,7 +265,7 @@ class Agreement(ClusterCase):
                 self.assertEqual(self.token(new), after)
                 self.assertEqual(self.get(old, after).status, 503)
                 response = self.get(new, old_token)
-                self.assertEqual((response.status, response.get("location")),
+                self.assertEqual((response.status, response.leads_to),
                                  (301, "/static/%s/css/a.css" % after))
             old.stop()
             new.stop()
@@ -298,7 +298,7 @@ class Agreement(ClusterCase):
         self.assertEqual(self.get(first, "v1").body, b"a{content:'a'}")
         self.assertEqual(self.get(later, moved).body, b"a{content:'b'}")
         response = self.get(later, "v1")
-        self.assertEqual((response.status, response.get("location")),
+        self.assertEqual((response.status, response.leads_to),
                          (301, "/static/%s/css/a.css" % moved))
         wait_until(lambda: self.get(first, moved).status == 503, "503 for the newer token")
         first.stop()
@@ -336,7 +336,7 @@ class Agreement(ClusterCase):
                 if token == current:
                     self.assertEqual((response.status, response.body), (200, b"a{content:'a'}"))
                 else:
-                    self.assertEqual((response.status, response.get("location")),
+                    self.assertEqual((response.status, response.leads_to),
                                      (301, "/static/%s/css/a.css" % current))
             node.stop()
 
@@ -598,7 +598,7 @@ class News(ClusterCase):
         new = self.node(redis, options=self.SLOW, lines=["breaker.token: v2", *lines])
         self.assertEqual(self.token(new), "v2")
         self.assertEqual(self.wait_answer(old, "v2", 200).body, b"a{content:'a'}")
-        self.assertEqual(self.get(old, "v1").get("location"), "/static/v2/css/a.css")
+        self.assertEqual(self.get(old, "v1").leads_to, "/static/v2/css/a.css")
         for node in (old, new):
             node.stop()
 
@@ -789,7 +789,7 @@ class Single(ClusterCase):
         self.assertEqual(self.get(server, third).body, b"a")
         for token in (first, second):
             response = self.get(server, token)
-            self.assertEqual((response.status, response.get("location")),
+            self.assertEqual((response.status, response.leads_to),
                              (301, "/static/%s/css/a.css" % third))
         server.stop()
 

@@ -111,7 +111,7 @@ class HoldingCase(FlavourCase):
 
     def current(self, server):
         """What the node hands out: zeros are older than everything."""
-        return client.get(server.port, "/static/0/none").get("location").split("/")[2]
+        return client.get(server.port, "/static/0/none").leads_to.split("/")[2]
 
     def get(self, server, token, path):
         return client.get(server.port, "/static/%s/%s" % (token, path))

@@ -103,7 +103,7 @@ class RolloutCase(FlavourCase):
 
     def token(self, node):
         """What the node hands out."""
-        location = self.get(node, "/static/0/js/main.js").get("location")
+        location = self.get(node, "/static/0/js/main.js").leads_to
         token = location.split("/")[2]
         self.assertEqual(self.handed.setdefault(token, node.release), node.release)
         return token
@@ -114,10 +114,10 @@ class RolloutCase(FlavourCase):
             response = self.get(node, path)
             if response.status != 301:
                 return response
-            token = response.get("location").split("/")[2]
+            token = response.leads_to.split("/")[2]
             self.assertEqual(self.handed.get(token), self.handed[path.split("/")[2]],
                              "a redirect to another release: %s → %s" % (path, token))
-            path = response.get("location")
+            path = response.leads_to
         raise AssertionError("redirects without end: " + path)
 
     def check(self):

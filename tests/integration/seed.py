@@ -76,7 +76,7 @@ class SeedCase(harness.ServedCase):
         self.assertIsNone(response.get("set-cookie"))
 
     def assert_redirect(self, response, location):
-        self.assertEqual((response.status, response.get("location")), (301, location))
+        self.assertEqual((response.status, response.leads_to), (301, location))
         self.assertEqual(response.get("cache-control"), SHORT)
         self.assertEqual(response.get("content-length"), "0")
         self.assertIsNone(response.get("expires"))
@@ -114,7 +114,7 @@ class Table(SeedCase):
             with self.subTest(tail):
                 response = self.get("/static/%s/%s" % (OLDER, tail))
                 self.assert_redirect(response, "/static/%s/%s" % (TOKEN, tail))
-                again = self.get(response.get("location"))
+                again = self.get(response.leads_to)
                 self.assertEqual(again.status, 200)
 
     def test_older_token_without_such_a_file_is_404(self):
@@ -142,7 +142,7 @@ class Table(SeedCase):
                                      "/static/%s/css/site.css?q" % TOKEN)
 
     def test_what_is_no_token_is_404(self):
-        for token in ("", "%20", "a%20b", "{breaker}", "%7Bbreaker%7D", "a" * 65, "1" * 65, "a,b",
+        for token in ("", "%20", "a%20b", "{breaker", "%7Bbreaker%7D%7D", "a" * 65, "1" * 65, "a,b",
                       "caf%C3%A9", "a@b", "-%00", "+1", "1718539201234%20", "%3F"):
             with self.subTest(token):
                 self.assert_not_found(self.get("/static/%s/css/site.css" % token))
@@ -276,7 +276,7 @@ hosts:
                     served = connection.request(pattern % token)
                     self.assertEqual((served.status, served.body), (200, body))
                     older = connection.request(pattern % (token - 1))
-                    self.assertEqual((older.status, older.get("location")),
+                    self.assertEqual((older.status, older.leads_to),
                                      (301, pattern % token))
                     newer = connection.request(pattern % (token + 1))
                     self.assertEqual((newer.status, newer.get("retry-after")), (503, "3"))
@@ -364,7 +364,7 @@ hosts:
             self.assertEqual(response.get("content-type"), "text/html")
         self.assertEqual(self.get("/own/1000/css/").status, 404)
         redirect = self.get("/own/999/deep/?q")
-        self.assertEqual((redirect.status, redirect.get("location")), (301, "/own/1000/deep/?q"))
+        self.assertEqual((redirect.status, redirect.leads_to), (301, "/own/1000/deep/?q"))
 
     def test_dotfiles_only_where_they_are_asked_for(self):
         self.assertEqual(self.get("/plain/1000/.hidden").status, 404)
@@ -395,11 +395,11 @@ hosts:
         after = int(time.time() * 1000)
         response = client.get(port, "/static/0/css/site.css")
         self.assertEqual(response.status, 301)
-        found = re.fullmatch(r"/static/([0-9]{12,})/css/site\.css", response.get("location"))
-        self.assertIsNotNone(found, response.get("location"))
+        found = re.fullmatch(r"/static/([0-9]{12,})/css/site\.css", response.leads_to)
+        self.assertIsNotNone(found, response.leads_to)
         self.assertLessEqual(before, int(found.group(1)))
         self.assertLessEqual(int(found.group(1)), after)
-        self.assertEqual(client.get(port, response.get("location")).status, 200)
+        self.assertEqual(client.get(port, response.leads_to).status, 200)
         server.stop()
 
 

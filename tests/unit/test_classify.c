@@ -26,6 +26,7 @@
 #define RELAY BREAKER_VERDICT_RELAY
 #define REFRESH BREAKER_VERDICT_REFRESH
 #define RETRY BREAKER_VERDICT_RETRY
+#define UNREPLACED BREAKER_VERDICT_UNREPLACED
 #define NOT_FOUND BREAKER_VERDICT_NOT_FOUND
 
 static const fixture_file_t files_r1[] = {{0, "css/site.css", "r1"}, {0, "only-r1.css", "r1"}};
@@ -311,7 +312,6 @@ static void what_is_no_token_is_not_found(void **state)
         {"/static//css/site.css", NOT_FOUND, NOT_FOUND, NULL},
         {"/static/ /css/site.css", NOT_FOUND, NOT_FOUND, NULL},
         {"/static/1 2/css/site.css", NOT_FOUND, NOT_FOUND, NULL},
-        {"/static/{breaker}/css/site.css", NOT_FOUND, NOT_FOUND, NULL},
         {"/static/\xc3\xa4/css/site.css", NOT_FOUND, NOT_FOUND, NULL},
         {"/static/+1/css/site.css", NOT_FOUND, NOT_FOUND, NULL},
         {"/static/%31/css/site.css", NOT_FOUND, NOT_FOUND, NULL},
@@ -417,6 +417,42 @@ static void another_spelling_of_the_current_value_leads_to_the_nodes_own(void **
     check_both(world, world->cluster, cases, COUNT(cases));
 }
 
+static void a_word_among_minted_tokens_is_not_found_at_once(void **state)
+{
+    static const case_t cases[] = {
+        {"/static/css/site.css", NOT_FOUND, NOT_FOUND, NULL},
+        {"/static/css/css/site.css", NOT_FOUND, NOT_FOUND, NULL},
+        {"/static/v1/css/site.css", NOT_FOUND, NOT_FOUND, NULL},
+        {"/static/-a/css/site.css", NOT_FOUND, NOT_FOUND, NULL},
+        {"/static/0abc/css/site.css", NOT_FOUND, NOT_FOUND, NULL},
+        {"/static/zzz/none.css", NOT_FOUND, NOT_FOUND, NULL},
+        {"/static/" T "a/css/site.css", NOT_FOUND, NOT_FOUND, NULL},
+        {"/static/1600000000000-a1b2c3d/css/site.css", NOT_FOUND, NOT_FOUND, NULL},
+    };
+    const world_t *world = *state;
+
+    check_both(world, world->single, cases, COUNT(cases));
+    check_both(world, world->cluster, cases, COUNT(cases));
+    check_both(world, world->unloaded, cases, COUNT(cases));
+}
+
+static void the_placeholder_itself_leads_to_the_current_token(void **state)
+{
+    static const case_t cases[] = {
+        {"/static/{breaker}/css/site.css", UNREPLACED, UNREPLACED, NULL},
+        {"/static/{breaker}/none.css", NOT_FOUND, NOT_FOUND, NULL},
+        {"/static/{breaker}/css/\x01", NOT_FOUND, NOT_FOUND, NULL},
+        {"/static/{breaker}}/css/site.css", NOT_FOUND, NOT_FOUND, NULL},
+        {"/static/{Breaker}/css/site.css", NOT_FOUND, NOT_FOUND, NULL},
+    };
+    static const case_t unloaded[] = {{"/static/{breaker}/css/site.css", RETRY, RETRY, NULL}};
+    const world_t *world = *state;
+
+    check_both(world, world->single, cases, COUNT(cases));
+    check_both(world, world->cluster, cases, COUNT(cases));
+    check_both(world, world->unloaded, unloaded, COUNT(unloaded));
+}
+
 static void a_newer_token_is_to_be_tried_again_on_a_single_node(void **state)
 {
     static const case_t cases[] = {
@@ -425,8 +461,6 @@ static void a_newer_token_is_to_be_tried_again_on_a_single_node(void **state)
         {"/static/17185392012340/css/site.css", RETRY, RETRY, NULL},
         {"/static/1234567890123456789012345678901234567890123456789012345678901234/css/site.css",
          RETRY, RETRY, NULL},
-        {"/static/v1/css/site.css", RETRY, RETRY, NULL},
-        {"/static/" T "a/css/site.css", RETRY, RETRY, NULL},
         {"/assets/v9999999999999-x/pub/", RETRY, RETRY, NULL},
     };
     const world_t *world = *state;
@@ -553,15 +587,11 @@ static void an_unknown_newer_token_asks_for_a_refresh_first(void **state)
     static const case_t not_refreshed[] = {
         {"/static/9999999999999/css/site.css", REFRESH, RETRY, NULL},
         {"/static/9999999999999/none.css", REFRESH, RETRY, NULL},
-        {"/static/zzz/css/site.css", REFRESH, RETRY, NULL},
     };
     static const case_t refreshed[] = {
         {"/static/9999999999999/css/site.css", RETRY, RETRY, NULL},
         {"/static/9999999999999/none.css", RETRY, RETRY, NULL},
         {"/static/" T "-a1b2c3d4/css/site.css", RETRY, RETRY, NULL},
-        /* opaque, and the ledger would know it by now */
-        {"/static/zzz/css/site.css", NOT_FOUND, NOT_FOUND, NULL},
-        {"/static/" T "-a1b2c3d/css/site.css", NOT_FOUND, NOT_FOUND, NULL},
     };
     const world_t *world = *state;
 
@@ -573,23 +603,13 @@ static void an_unknown_newer_token_asks_for_a_refresh_first(void **state)
 static void an_opaque_token_is_never_redirected_by_a_guess(void **state)
 {
     static const case_t not_refreshed[] = {
-        {"/static/-a/css/site.css", REFRESH, RETRY, NULL},
-        {"/static/-a/none.css", REFRESH, RETRY, NULL},
-        {"/static/0abc/css/site.css", REFRESH, RETRY, NULL},
-        {"/static/1600000000000-a1b2c3d/css/site.css", REFRESH, RETRY, NULL},
         {"/static/4711/css/site.css", REFRESH, RETRY, NULL},
         {"/static/1600000000000/none.css", RELAY, NOT_FOUND, "1600000000000"},
         {"/static/1718539201233/css/site.css", REDIRECT, REDIRECT, NULL},
     };
-    static const case_t refreshed[] = {
-        {"/static/-a/css/site.css", NOT_FOUND, NOT_FOUND, NULL},
-        {"/static/0abc/css/site.css", NOT_FOUND, NOT_FOUND, NULL},
-        {"/static/1600000000000-a1b2c3d/css/site.css", NOT_FOUND, NOT_FOUND, NULL},
-    };
     const world_t *world = *state;
 
     check(world, world->cluster, false, not_refreshed, COUNT(not_refreshed));
-    check(world, world->cluster, true, refreshed, COUNT(refreshed));
 }
 
 /* T is v9: what looks minted and is not known was minted at its value, nothing else tells its age
@@ -719,6 +739,8 @@ int main(void)
         cmocka_unit_test(an_older_token_leads_to_the_current_one_if_the_path_exists),
         cmocka_unit_test(a_number_that_is_too_short_to_be_minted_is_asked_for_first),
         cmocka_unit_test(another_spelling_of_the_current_value_leads_to_the_nodes_own),
+        cmocka_unit_test(a_word_among_minted_tokens_is_not_found_at_once),
+        cmocka_unit_test(the_placeholder_itself_leads_to_the_current_token),
         cmocka_unit_test(a_newer_token_is_to_be_tried_again_on_a_single_node),
         cmocka_unit_test(opaque_tokens_are_ordered_bytewise_on_a_single_node),
         cmocka_unit_test(an_older_token_of_the_same_release_leads_to_the_current_one),

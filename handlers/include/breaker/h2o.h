@@ -67,7 +67,7 @@ typedef struct st_breaker_h2o_counters_t {
     uint64_t partial;
     /** 304 */
     uint64_t not_modified;
-    /** 301 to the current token */
+    /** 301 to the current token, and 302 for a placeholder that nobody replaced */
     uint64_t redirected;
     /** 404 */
     uint64_t not_found;

@@ -21,6 +21,11 @@ typedef enum en_breaker_verdict_kind_t {
     /** 301 to the same asset path under the view's current token */
     BREAKER_VERDICT_REDIRECT,
     /**
+     * 302 that nobody keeps, to the same asset path under the view's current token: the path has
+     * the placeholder itself in the token's place
+     */
+    BREAKER_VERDICT_UNREPLACED,
+    /**
      * have the node hold `entry->release`, which others may have, and classify by the snapshot that
      * holds it; if that fails or takes too long, do `otherwise`
      */
@@ -58,10 +63,14 @@ typedef struct st_breaker_verdict_t {
  * counts:
  *
  *   t = T                                      SERVE or NOT_FOUND
+ *   t is the placeholder, nobody replaced it   UNREPLACED if the path exists under T, else
+ *                                                NOT_FOUND
  *   t malformed, or the path is not clean      NOT_FOUND
  *   t is an older token of R                   REDIRECT
  *   t names a release that this node holds     SERVE or NOT_FOUND from that release; NOT_FOUND
  *                                                where that one has nothing of the view
+ *   t is a word that the ledger does not know, NOT_FOUND
+ *     where T looks minted
  *   t older, its release may be had            RELAY, otherwise as without it
  *   t not older, its release may be had        RELAY, otherwise RETRY
  *   t unknown to a cluster's ledger that was
@@ -86,14 +95,15 @@ typedef struct st_breaker_verdict_t {
  *                                              to go forward in the cluster's one order
  *
  * A minted token has twelve digits or more, and perhaps '-' and eight characters; build numbers,
- * versions and commits are opaque. Twelve digits that are not padded may be an operator's date to
- * the minute, "202611231200", as well: by their value they are older only where a refreshed cluster
- * does not know them, and neither otherwise. Where T looks minted and has another order than its
- * digits say, an operator's date perhaps, t is older or newer than both or neither. Another
- * spelling of T's value counts as older. A node by itself has its own memory for a ledger
- * (snapshot.h), and nobody to ask; one that keeps no history has none, and goes by the texts alone:
- * two decimal tokens compare by value, two of the form of minted ones as above, any other pair
- * bytewise, a proper prefix first.
+ * versions and commits are opaque. What is neither that nor a number is a word, "css" of a path
+ * whose token was forgotten: where T looks minted, no token to come is one. Twelve digits that are
+ * not padded may be an operator's date to the minute, "202611231200", as well: by their value they
+ * are older only where a refreshed cluster does not know them, and neither otherwise. Where T looks
+ * minted and has another order than its digits say, an operator's date perhaps, t is older or newer
+ * than both or neither. Another spelling of T's value counts as older. A node by itself has its own
+ * memory for a ledger (snapshot.h), and nobody to ask; one that keeps no history has none, and goes
+ * by the texts alone: two decimal tokens compare by value, two of the form of minted ones as above,
+ * any other pair bytewise, a proper prefix first.
  *
  * A newer token of R is served, because its bytes are those of T. While nothing is loaded, where
  * the assets under T would decide, the verdict is RETRY.
