@@ -1,6 +1,8 @@
 """How fast a node has a release that only another one had: two nodes on loopback, the second one
 starts with a release of many small files, the first one fetches it. Meanwhile both are asked for an
-asset every few milliseconds, to see what the fetching costs other requests.
+asset every few milliseconds, to see what the fetching costs other requests. As if each node were a
+machine and those who ask were elsewhere, either has a processor of its own, and who asks (with the
+rights for it) never waits for one. With TMPDIR on a tmpfs the file system is not measured as well.
 
     python3 -B bench/fetch.py [--build build] [--files 10000] [--size 4096] [--rounds 5]
 
@@ -35,12 +37,30 @@ hosts:
 """
 
 PAUSE_S = 0.003
+# until a node that has everything has it in its archive
+SETTLE_S = 2
 
 
-def sample(port, path, stop, queue):
+def pin(pid, number):
+    """One processor for all threads of a process, and for those that they start."""
+    allowed = sorted(os.sched_getaffinity(0))
+    for thread in os.listdir("/proc/%d/task" % pid):
+        os.sched_setaffinity(int(thread), {allowed[number % len(allowed)]})
+
+
+def wait_for_no_processor():
+    try:
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+    except PermissionError:
+        pass
+
+
+def sample(port, path, stop, queue, number):
     """Asks for the path every few milliseconds over one connection: (when, how long) in seconds."""
     request = ("GET %s HTTP/1.1\r\nhost: x\r\n\r\n" % path).encode()
     samples = []
+    pin(os.getpid(), number)
+    wait_for_no_processor()
     connection = socket.create_connection(("127.0.0.1", port))
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     while not stop.is_set():
@@ -90,6 +110,7 @@ class Round:
         server = self.harness.Server(self.arguments.flavour, self.harness.expand(
             CONFIG, port=port, redis=self.redis, site=self.harness.quoted(site), archive=archive))
         server.port = port
+        pin(server.pid, len(self.servers))
         self.servers.append(server)
         return server
 
@@ -110,12 +131,13 @@ class Round:
         path = self.path_of(first)
         new_site = self.site("new", self.arguments.files, self.arguments.size)
         stop, queue = multiprocessing.Event(), multiprocessing.Queue()
-        samplers = [multiprocessing.Process(target=sample, args=(first.port, path, stop, queue))]
+        samplers = [multiprocessing.Process(target=sample,
+                                            args=(first.port, path, stop, queue, 0))]
         samplers[0].start()
         time.sleep(self.arguments.idle)
         second = self.start("second", new_site)
         samplers.append(multiprocessing.Process(target=sample, args=(
-            second.port, self.path_of(second), stop, queue)))
+            second.port, self.path_of(second), stop, queue, 1)))
         samplers[1].start()
         held_s, _ = self.wait_line(first, rb"event=held release=\S+ files=%d" % (
             self.arguments.files + 1))
@@ -132,8 +154,8 @@ class Round:
                 "during": {name: [took for at, took in samples[server.port]
                                   if held_s <= at <= complete_s]
                            for name, server in (("first", first), ("second", second))},
-                # the first node before there was a second, both after all of it
-                "idle": {name: [took for at, took in samples[server.port] if at > complete_s + 0.2]
+                # when the archives are written, too
+                "idle": {name: [took for at, took in samples[server.port] if at > complete_s + SETTLE_S]
                          for name, server in (("first", first), ("second", second))}}
 
     def end(self):
@@ -149,7 +171,7 @@ def parse():
     parser.add_argument("--files", type=int, default=10000)
     parser.add_argument("--size", type=int, default=4096)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--idle", type=float, default=3, help="seconds of asking without fetching")
+    parser.add_argument("--idle", type=float, default=5, help="seconds of asking without fetching")
     parser.add_argument("--no-archive", dest="archive", action="store_false")
     parser.add_argument("--json")
     return parser.parse_args()

@@ -4,8 +4,11 @@
  * went wrong and leaves errno alone, so what errno says afterwards belongs to somebody else.
  */
 #include <assert.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 #include "thread.h"
 
 int breaker__thread_start(const char *name, void *(*run)(void *), void *data, pthread_t *ret_thread,
@@ -27,4 +30,47 @@ int breaker__thread_start(const char *name, void *(*run)(void *), void *data, pt
     pthread_setname_np(thread, name);
     *ret_thread = thread;
     return 0;
+}
+
+/*
+ * The scheduler lets a thread that wakes take the processor from one with a longer slice at once,
+ * from any other one only when the running slice is over, which is milliseconds. So who is to give
+ * way asks for a long slice. It is the longest that the system grants.
+ */
+enum { SLICE_NS = 100 * 1000 * 1000 };
+
+/* false: the system knows no such call, or none for this thread */
+static bool get_scheduling(breaker__scheduling_t *ret_now)
+{
+    *ret_now = (breaker__scheduling_t){.size = sizeof(*ret_now)};
+    return syscall(SYS_sched_getattr, 0, ret_now, sizeof(*ret_now), 0) == 0;
+}
+
+void breaker__thread_give_way(int nice, breaker__scheduling_t *ret_before)
+{
+    breaker__scheduling_t now, wanted;
+
+    assert(nice >= 0);
+    assert(nice <= 19);
+    /* size 0: there is nothing to go back to */
+    if (ret_before != NULL)
+        ret_before->size = 0;
+    if (!get_scheduling(&now) || (now.policy != SCHED_OTHER && now.policy != SCHED_BATCH))
+        return;
+    wanted = now;
+    wanted.policy = SCHED_BATCH;
+    wanted.nice = now.nice > nice ? now.nice : nice;
+    wanted.slice_ns = SLICE_NS;
+    if (syscall(SYS_sched_setattr, 0, &wanted, 0) != 0)
+        return;
+    if (ret_before != NULL) {
+        *ret_before = now;
+        ret_before->nice = wanted.nice;
+    }
+}
+
+void breaker__thread_go_ahead(const breaker__scheduling_t *before)
+{
+    if (before->size != 0)
+        (void)syscall(SYS_sched_setattr, 0, before, 0);
 }

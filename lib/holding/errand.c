@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include "holding/errand.h"
 #include "release/manifest.h"
+#include "thread.h"
 
 /* how much of the manifest's room is taken at first */
 enum { TEXT_MIN = 1 << 16 };
@@ -159,8 +160,12 @@ static int run(breaker__errand_t *errand)
 static void on_work(uv_work_t *work)
 {
     breaker__errand_t *errand = work->data;
+    breaker__scheduling_t before;
 
+    /* the pool is the host's as well, and what it asks for afterwards is not to be slow */
+    breaker__thread_give_way(0, &before);
     errand->err = run(errand);
+    breaker__thread_go_ahead(&before);
 }
 
 static void on_worked(uv_work_t *work, int status)

@@ -8,7 +8,6 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 #include "cluster/ledger.h"
@@ -158,8 +157,7 @@ static void *run(void *data)
 {
     breaker__holding_t *holding = data;
 
-    /* on Linux the nice value belongs to the thread; a refusal costs others speed, nothing else */
-    setpriority(PRIO_PROCESS, (id_t)gettid(), NICE);
+    breaker__thread_give_way(NICE, NULL);
     uv_run(&holding->loop, UV_RUN_DEFAULT);
     assert(is_stopped(holding));
     return NULL;

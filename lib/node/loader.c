@@ -8,17 +8,18 @@
 #include <assert.h>
 #include <errno.h>
 #include <pthread.h>
-#include <sched.h>
 #include <semaphore.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 #include <breaker/snapshot.h>
 #include "encoding/encodings.h"
 #include "node/loader.h"
 #include "release/release.h"
 #include "thread.h"
+
+/* requests wait for nothing that the loader makes */
+enum { NICE = 19 };
 
 struct st_breaker__loader_t {
     pthread_t thread;
@@ -73,16 +74,6 @@ static bool is_stopped(const breaker__loader_t *loader)
 }
 
 /* ---- the thread ---- */
-
-/* what it makes is worth nothing to the request that waits for a processor */
-static void lower_priority(void)
-{
-    struct sched_param param = {.sched_priority = 0};
-
-    pthread_setschedparam(pthread_self(), SCHED_BATCH, &param);
-    /* on Linux the nice value belongs to the thread; a refusal costs speed, nothing else */
-    setpriority(PRIO_PROCESS, (id_t)gettid(), 19);
-}
 
 static void sleep_until_woken(breaker__loader_t *loader)
 {
@@ -193,7 +184,7 @@ static void *run(void *data)
 {
     breaker__loader_t *loader = data;
 
-    lower_priority();
+    breaker__thread_give_way(NICE, NULL);
     do {
         sleep_until_woken(loader);
         run_jobs(loader);
