@@ -5,10 +5,13 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <errno.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 #include "thread.h"
 
 int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *),
@@ -136,6 +139,50 @@ static void a_refusal_leaves_the_mask_as_it_was(void **state)
     assert_int_equal(sigismember(&found, SIGTERM), 0);
 }
 
+typedef struct st_way_t {
+    int policy, nice;
+} way_t;
+
+static way_t way(void)
+{
+    return (way_t){sched_getscheduler(0), getpriority(PRIO_PROCESS, (id_t)gettid())};
+}
+
+static void *give_way_for_a_while(void *data)
+{
+    way_t *ways = data;
+    breaker__scheduling_t before;
+
+    breaker__thread_give_way(5, &before);
+    ways[0] = way();
+    breaker__thread_go_ahead(&before);
+    ways[1] = way();
+    breaker__thread_give_way(3, NULL);
+    ways[2] = way();
+    return NULL;
+}
+
+static void a_thread_gives_way_and_goes_ahead_but_for_its_nice_value(void **state)
+{
+    way_t own = way(), ways[3];
+    pthread_t thread;
+    (void)state;
+
+    if (own.policy != SCHED_OTHER || own.nice > 5)
+        skip();
+    assert_int_equal(breaker__thread_start("gives-way", give_way_for_a_while, ways, &thread, NULL),
+                     0);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(ways[0].policy, SCHED_BATCH);
+    assert_int_equal(ways[1].policy, SCHED_OTHER);
+    assert_int_equal(ways[2].policy, SCHED_BATCH);
+    for (size_t i = 0; i != 3; ++i)
+        assert_int_equal(ways[i].nice, 5);
+    /* nobody else's */
+    assert_int_equal(way().policy, own.policy);
+    assert_int_equal(way().nice, own.nice);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -144,6 +191,7 @@ int main(void)
         cmocka_unit_test(it_has_its_name),
         cmocka_unit_test(a_refusal_says_what_pthread_create_returned),
         cmocka_unit_test(a_refusal_leaves_the_mask_as_it_was),
+        cmocka_unit_test(a_thread_gives_way_and_goes_ahead_but_for_its_nice_value),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
