@@ -34,8 +34,9 @@ typedef struct st_breaker__blob_ask_t {
 typedef struct st_breaker__source_t {
     size_t num_asks;
     breaker__blob_ask_t asks[BREAKER__ASKS_MAX];
-    /** beyond the own release: bytes in memory that stay */
+    /** beyond the own release: bytes in memory, and open files of the archive, that stay */
     uint64_t memory;
+    size_t num_files;
 } breaker__source_t;
 
 /** What came of looking for a blob. */
@@ -168,6 +169,12 @@ bool breaker__source_step(breaker__holding_t *holding);
 void breaker__source_forget(breaker__source_t *source, const breaker__tracked_t *known);
 /** Gives a blob bytes that stay, and counts them. Fails like `breaker__blob_fill`. */
 int breaker__source_fill(breaker__holding_t *holding, breaker__blob_t *blob, const char *base);
+/**
+ * A blob's file in the archive, which is right: it stays open where there is room, or is sent from
+ * for now where a request wants it; what is taken over is set to -1.
+ */
+breaker__found_t breaker__source_take_file(breaker__holding_t *holding, breaker__blob_t *blob,
+                                           int *fd, bool is_urgent);
 /** What an error of the archive's says of a blob. */
 breaker__found_t breaker__found_by(int err);
 /** What the client answers. */
@@ -179,11 +186,13 @@ bool breaker__source_on_nobody(breaker__holding_t *holding, uint64_t ask,
 
 /* ---- room.c: how much of it is here ---- */
 
-/** Counts anew what is in memory, and stays, beyond the own release. */
+/** Counts anew what is here, and stays, beyond the own release. */
 void breaker__room_count(breaker__holding_t *holding);
 /** Whether the bytes of a blob would be kept in memory: there is room, and not only cold releases
  * lack it. */
 bool breaker__room_keeps(const breaker__holding_t *holding, const breaker__blob_t *blob);
+/** Whether a file of the archive would stay open though nobody asked for it. */
+bool breaker__room_keeps_file(const breaker__holding_t *holding);
 /**
  * Makes room for bytes that are here for now, in memory or as an open file: what was read longest
  * ago goes. False where what is left is being sent, or waited for.

@@ -45,26 +45,14 @@ static breaker__found_t take_buffer(breaker__holding_t *holding, breaker__blob_t
                                                         : BREAKER__FOUND_TROUBLE;
 }
 
-static breaker__found_t take_file(breaker__holding_t *holding, breaker__errand_t *errand)
-{
-    int fd = errand->fd;
-
-    if (!holding->reading.is_urgent || !breaker__room_make_file(holding))
-        return BREAKER__FOUND_THERE;
-    /* taken over in any case */
-    errand->fd = -1;
-    return breaker__blob_cache_from(holding->reading.blob, fd, breaker__holding_now().mono_ms) == 0
-               ? BREAKER__FOUND_FILLED
-               : BREAKER__FOUND_TROUBLE;
-}
-
 static breaker__found_t take(breaker__holding_t *holding, breaker__errand_t *errand)
 {
     if (errand->err != 0)
         return breaker__found_by(errand->err);
     if (errand->kind == BREAKER__ERRAND_READ)
         return take_buffer(holding, holding->reading.blob, errand->buffer);
-    return take_file(holding, errand);
+    return breaker__source_take_file(holding, holding->reading.blob, &errand->fd,
+                                     holding->reading.is_urgent);
 }
 
 static void on_back(void *data)

@@ -2,8 +2,8 @@
  * How much of other releases' files is here. `breaker.keep: memory` is kept for good, by the
  * releases that were seen last (anew.c). What requests want beyond that is here for now: in memory,
  * as much again and 16 MiB, or as open files of the archive, an eighth of those that the process
- * may have. Where that is used up, what was read longest ago gives way; what somebody is being sent
- * does not.
+ * may have; as many, and 4,096 at most, stay open, so that peers have them from here as well. Where
+ * room is used up, what was read longest ago gives way; what somebody is being sent does not.
  */
 #include <assert.h>
 #include <sys/resource.h>
@@ -14,6 +14,7 @@
 
 enum {
     FILES_SHARE = 8,
+    FILES_MAX = 4096,
     /* beyond as much again */
     GRACE_SIZE = 16 << 20,
 };
@@ -51,15 +52,18 @@ static uint64_t memory_of(breaker__blob_t *blob)
 }
 
 /* what several held releases share is counted for each: too much, never too little */
-static uint64_t tally(const breaker__blob_list_t *own, breaker__blob_list_t *list)
+static void tally(breaker__source_t *counted, const breaker__blob_list_t *own,
+                  breaker__blob_list_t *list)
 {
     breaker__blob_t *blob;
-    uint64_t memory = 0;
 
-    while ((blob = breaker__blob_list_next(list)) != NULL)
-        if (!breaker__blob_list_has(own, blob))
-            memory += memory_of(blob);
-    return memory;
+    while ((blob = breaker__blob_list_next(list)) != NULL) {
+        const breaker_variant_t *body = breaker__blob_body(blob);
+        if (body == NULL || breaker__blob_list_has(own, blob))
+            continue;
+        counted->memory += memory_of(blob);
+        counted->num_files += body->fd >= 0;
+    }
 }
 
 static const breaker__tracked_t *find_own(const breaker__holding_t *holding)
@@ -74,21 +78,29 @@ void breaker__room_count(breaker__holding_t *holding)
 {
     const breaker__tracked_t *own = find_own(holding);
     breaker__blob_list_t own_list = {.blobs = NULL}, list = {.blobs = NULL};
-    uint64_t memory = 0;
+    breaker__source_t *source = &holding->source;
 
     if (own == NULL || breaker__blob_list_init(&own_list, own->release, false) != 0)
         return;
+    source->memory = source->num_files = 0;
     for (size_t i = 0; i != holding->catalog.num; ++i) {
         const breaker__tracked_t *known = holding->catalog.list[i];
         if (known->is_own || known->release == NULL)
             continue;
         if (breaker__blob_list_init(&list, known->release, false) == 0)
-            memory += tally(&own_list, &list);
+            tally(source, &own_list, &list);
         breaker__blob_list_dispose(&list);
     }
     breaker__blob_list_dispose(&own_list);
-    holding->source.memory = memory;
     holding->is_uncounted = false;
+}
+
+bool breaker__room_keeps_file(const breaker__holding_t *holding)
+{
+    struct rlimit files;
+
+    return getrlimit(RLIMIT_NOFILE, &files) == 0 && holding->source.num_files < FILES_MAX &&
+           holding->source.num_files < files.rlim_cur / FILES_SHARE;
 }
 
 /* ---- what is here for now ---- */
@@ -127,7 +139,7 @@ bool breaker__room_make_file(breaker__holding_t *holding)
 
     if (getrlimit(RLIMIT_NOFILE, &files) != 0)
         return false;
-    while (breaker__blobs_cached_files(blobs) >= files.rlim_cur / FILES_SHARE)
+    while (breaker__blobs_cached_files(blobs) > files.rlim_cur / FILES_SHARE)
         if (!breaker__blobs_evict(blobs, BREAKER__CACHED_FILE, breaker__holding_now().mono_ms))
             return false;
     return true;

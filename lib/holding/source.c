@@ -57,6 +57,19 @@ breaker__found_t breaker__found_by(int err)
     return err == BREAKER_ERR_NOT_FOUND ? BREAKER__FOUND_NOWHERE : BREAKER__FOUND_TROUBLE;
 }
 
+/* whether the bytes are here, or in the archive, or may be found there in a moment */
+static bool is_found(breaker__found_t found)
+{
+    return found == BREAKER__FOUND_FILLED || found == BREAKER__FOUND_THERE ||
+           found == BREAKER__FOUND_LATER;
+}
+
+static void note_archived(breaker__blob_t *blob, breaker__found_t found)
+{
+    if (found != BREAKER__FOUND_LATER)
+        breaker__blob_set_archived(blob, is_found(found));
+}
+
 /* to stay, or for now */
 static breaker__found_t read_into_memory(breaker__holding_t *holding, breaker__blob_t *blob,
                                          bool is_kept)
@@ -75,37 +88,54 @@ static breaker__found_t read_into_memory(breaker__holding_t *holding, breaker__b
     return breaker__found_by(err);
 }
 
-/* only looks whether it is right, or is to be sent from there for now */
-static breaker__found_t open_file(breaker__holding_t *holding, breaker__blob_t *blob, bool is_sent)
+breaker__found_t breaker__source_take_file(breaker__holding_t *holding, breaker__blob_t *blob,
+                                           int *fd, bool is_urgent)
 {
+    int taken = *fd, err;
+
+    if (breaker__room_keeps_file(holding)) {
+        *fd = -1;
+        err = breaker__blob_fill_from(blob, taken);
+        holding->source.num_files += err == 0;
+    } else if (is_urgent && breaker__room_make_file(holding)) {
+        *fd = -1;
+        err = breaker__blob_cache_from(blob, taken, breaker__holding_now().mono_ms);
+    } else {
+        return BREAKER__FOUND_THERE;
+    }
+    return err == 0 ? BREAKER__FOUND_FILLED : BREAKER__FOUND_TROUBLE;
+}
+
+static breaker__found_t open_file(breaker__holding_t *holding, breaker__blob_t *blob,
+                                  bool is_urgent)
+{
+    breaker__found_t found;
     int fd, err;
 
     err = breaker__archive_get(holding->archive, breaker__blob_digest(blob),
                                breaker__blob_len(blob), &fd);
     if (err != 0)
         return breaker__found_by(err);
-    if (!is_sent) {
+    found = breaker__source_take_file(holding, blob, &fd, is_urgent);
+    if (fd != -1)
         close(fd);
-        return BREAKER__FOUND_THERE;
-    }
-    err = breaker__blob_cache_from(blob, fd, breaker__holding_now().mono_ms);
-    return err == 0 ? BREAKER__FOUND_FILLED : BREAKER__FOUND_TROUBLE;
+    return found;
 }
 
 /* small ones are many, and descriptors few; a large one is read from its file as it is sent */
 static breaker__found_t bring_for_now(breaker__holding_t *holding, breaker__blob_t *blob)
 {
     uint64_t len = breaker__blob_len(blob);
-    bool is_small = len <= SMALL_MAX;
+    breaker__found_t found;
 
-    if (is_small && breaker__room_make_memory(holding, len))
+    if (len <= SMALL_MAX && breaker__room_make_memory(holding, len))
         return read_into_memory(holding, blob, false);
-    if (breaker__room_make_file(holding))
-        return open_file(holding, blob, true);
-    if (!is_small && breaker__room_make_memory(holding, len))
-        return read_into_memory(holding, blob, false);
-    /* all of it is being sent: who waits asks again */
-    return BREAKER__FOUND_THERE;
+    found = open_file(holding, blob, true);
+    if (found != BREAKER__FOUND_THERE || len <= SMALL_MAX ||
+        !breaker__room_make_memory(holding, len))
+        /* where all of it is being sent, who waits asks again */
+        return found;
+    return read_into_memory(holding, blob, false);
 }
 
 static breaker__found_t look_in_archive(breaker__holding_t *holding, breaker__blob_t *blob,
@@ -280,13 +310,6 @@ static void leave_elsewhere(breaker__holding_t *holding, breaker__blob_t *blob)
     breaker__blob_set_elsewhere(blob);
 }
 
-/* whether the bytes are here, or in the archive, or may be found there in a moment */
-static bool is_found(breaker__found_t found)
-{
-    return found == BREAKER__FOUND_FILLED || found == BREAKER__FOUND_THERE ||
-           found == BREAKER__FOUND_LATER;
-}
-
 static bool has_room(breaker__holding_t *holding, const breaker__blob_t *blob)
 {
     return breaker__room_keeps(holding, blob) ||
@@ -316,6 +339,7 @@ static void serve(breaker__holding_t *holding, breaker__blob_t *blob)
         return;
     }
     found = look_in_archive(holding, blob, true);
+    note_archived(blob, found);
     if (is_found(found))
         return;
     /* there is nobody else who could have it */
@@ -367,6 +391,7 @@ static int take_bytes(breaker__holding_t *holding, const breaker__blob_ask_t *as
     if (breaker__archive_put(holding->archive, breaker__blob_digest(ask->blob), base, len) != 0)
         return err;
     breaker__blob_set_lost(ask->blob, false);
+    breaker__blob_set_archived(ask->blob, true);
     return 0;
 }
 
@@ -412,6 +437,7 @@ static breaker__found_t look_again(breaker__holding_t *holding, breaker__blob_t 
 {
     breaker__found_t found = look_in_archive(holding, blob, false);
 
+    note_archived(blob, found);
     /* whoever wants it has it from there */
     if (found == BREAKER__FOUND_THERE)
         breaker__blob_set_lost(blob, false);

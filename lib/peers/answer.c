@@ -267,6 +267,11 @@ static breaker_peer_verdict_t answer_blob(breaker_node_t *node, const char *word
     cached = breaker__cached_get(blob);
     body = cached != NULL ? &cached->bytes : breaker__blob_body(blob);
     verdict = judge_body(body);
+    if (body == NULL && breaker__blob_is_archived(blob)) {
+        /* it is here in a moment, from this node's own disk */
+        breaker__blob_want(blob);
+        verdict = BREAKER_PEER_NOT_NOW;
+    }
     if (verdict == BREAKER_PEER_BLOB) {
         if ((answer = create_blob(blob, cached, body)) != NULL)
             *ret_answer = answer;

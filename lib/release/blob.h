@@ -29,6 +29,8 @@ struct st_breaker__blob_t {
     breaker__body_t *spoilt;         /* owned: files that changed, for who holds them still */
     breaker__cached_t *cached;       /* the table's reference; there when the state is CACHED */
 
+    atomic_bool is_archived;
+
     /* of the wanted ones */
     atomic_bool is_wanted;
     struct st_breaker__blob_t *next_wanted;

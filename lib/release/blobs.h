@@ -135,6 +135,12 @@ void breaker__blobs_settle(breaker__blobs_t *blobs);
  * first. Whoever has it keeps it as it is. Any thread.
  */
 void breaker__blob_retire(breaker__blob_t *blob);
+/**
+ * Says whether its bytes lie in the archive, so that they can be had without asking a peer. The
+ * holding's thread says it, any thread asks.
+ */
+void breaker__blob_set_archived(breaker__blob_t *blob, bool is_archived);
+bool breaker__blob_is_archived(const breaker__blob_t *blob);
 /** Says that nobody has its bytes now, or takes that back; nothing where it is HERE or CACHED. Any
  * thread. */
 void breaker__blob_set_lost(breaker__blob_t *blob, bool is_lost);

@@ -30,6 +30,18 @@ void breaker__blob_want(breaker__blob_t *blob)
     on_wanted(atomic_load_explicit(&blobs->wanted_data, memory_order_relaxed));
 }
 
+void breaker__blob_set_archived(breaker__blob_t *blob, bool is_archived)
+{
+    /* mostly it is known */
+    if (breaker__blob_is_archived(blob) != is_archived)
+        atomic_store_explicit(&blob->is_archived, is_archived, memory_order_relaxed);
+}
+
+bool breaker__blob_is_archived(const breaker__blob_t *blob)
+{
+    return atomic_load_explicit(&blob->is_archived, memory_order_relaxed);
+}
+
 static breaker__blob_t *take_all(breaker__blobs_t *blobs)
 {
     breaker__blob_t *blob = atomic_exchange_explicit(&blobs->wanted, NULL, memory_order_acquire);
