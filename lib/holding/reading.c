@@ -74,18 +74,30 @@ static void on_back(void *data)
 
 /* ---- starting ---- */
 
+/* in memory where it is to stay there, or where every file that may be open is being sent */
+static bool is_to_read(breaker__holding_t *holding, breaker__blob_t *blob, bool is_urgent)
+{
+    uint64_t len = breaker__blob_len(blob);
+
+    if (len > holding->config->fetch_file_limit)
+        return false;
+    if (breaker__room_keeps(holding, blob))
+        return true;
+    return is_urgent && !breaker__room_keeps_file(holding) && !breaker__room_make_file(holding) &&
+           breaker__room_make_memory(holding, len);
+}
+
 static void start(breaker__holding_t *holding, breaker__blob_t *blob, bool is_urgent)
 {
     breaker__reading_t *reading = &holding->reading;
     breaker__errand_t *errand = &reading->errand;
-    bool is_kept = breaker__room_keeps(holding, blob) &&
-                   breaker__blob_len(blob) <= holding->config->fetch_file_limit;
 
     forget(reading);
     reading->blob = breaker__blob_ref(blob);
     reading->is_urgent = is_urgent;
     errand->blobs[errand->num_blobs++] = blob;
-    errand->kind = is_kept ? BREAKER__ERRAND_READ : BREAKER__ERRAND_OPEN;
+    errand->kind =
+        is_to_read(holding, blob, is_urgent) ? BREAKER__ERRAND_READ : BREAKER__ERRAND_OPEN;
     breaker__errand_send(errand, &holding->loop);
 }
 

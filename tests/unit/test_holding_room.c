@@ -185,10 +185,20 @@ static void load_next(world_t *world, const char *tree)
     WAIT_UNTIL(atomic_load(&world->num_done) != before);
 }
 
+static void write_large(const world_t *world, const char *path, char filler)
+{
+    char *large = malloc(LARGE + 1);
+
+    assert_non_null(large);
+    memset(large, filler, LARGE);
+    large[LARGE] = '\0';
+    tree_write(&world->tree, path, large);
+    free(large);
+}
+
 static int setup(void **state)
 {
     static world_t world;
-    char *large = malloc(LARGE + 1);
 
     memset(&world, 0, sizeof(world));
     world.keep_memory = UINT64_C(256) << 20;
@@ -197,13 +207,10 @@ static int setup(void **state)
         char path[] = "a/name", large_path[] = "a/large", shared[] = "a/shared";
 
         path[0] = large_path[0] = shared[0] = tree;
-        memset(large, tree, LARGE);
-        large[LARGE] = '\0';
         tree_write(&world.tree, path, path);
-        tree_write(&world.tree, large_path, large);
+        write_large(&world, large_path, tree);
         tree_write(&world.tree, shared, "shared");
     }
-    free(large);
     atomic_store(&writing.is_closed, false);
     atomic_store(&opening.is_closed, false);
     atomic_store(&num_descriptors, 0);
@@ -273,6 +280,20 @@ static breaker_release_t *find(const breaker_snapshot_t *snapshot, const breaker
     return NULL;
 }
 
+static const breaker_asset_t *asset_of(const breaker_release_t *release, const char *name)
+{
+    const breaker_asset_t *asset =
+        breaker_store_find(breaker_release_store(release, 0), name, strlen(name));
+
+    assert_non_null(asset);
+    return asset;
+}
+
+static const breaker_variant_t *variant_of(const breaker_release_t *release, const char *name)
+{
+    return breaker_asset_variant(asset_of(release, name), BREAKER_ENCODING_IDENTITY);
+}
+
 /* what a request sees of a file: the first byte of its bytes, which it wants where they are not
  * here; '.' without them, '-' of a release that is not held, '4' where nobody has them */
 static char ask(world_t *world, const breaker_release_id_t *id, const char *name)
@@ -280,14 +301,11 @@ static char ask(world_t *world, const breaker_release_id_t *id, const char *name
     breaker_snapshot_t *snapshot = take_snapshot(world);
     breaker_release_t *release = find(snapshot, id);
     const breaker_variant_t *variant;
-    const breaker_asset_t *asset;
     breaker_pin_t *pin;
     char seen = '-';
 
     if (release != NULL) {
-        asset = breaker_store_find(breaker_release_store(release, 0), name, strlen(name));
-        assert_non_null(asset);
-        variant = breaker_asset_variant(asset, BREAKER_ENCODING_IDENTITY);
+        variant = variant_of(release, name);
         switch (breaker_variant_pin(variant, &pin)) {
         case BREAKER_FILE_SOUND:
             assert_int_equal(breaker_variant_read(variant, 0, &seen, 1), 0);
@@ -300,7 +318,7 @@ static char ask(world_t *world, const breaker_release_id_t *id, const char *name
         case BREAKER_FILE_SUSPECT:
         case BREAKER_FILE_ELSEWHERE:
             seen = '.';
-            breaker_asset_want(asset);
+            breaker_asset_want(asset_of(release, name));
             break;
         }
         breaker_pin_drop(pin);
@@ -314,12 +332,10 @@ static bool is_kept(world_t *world, const breaker_release_id_t *id, const char *
 {
     breaker_snapshot_t *snapshot = take_snapshot(world);
     breaker_release_t *release = find(snapshot, id);
-    const breaker_asset_t *asset;
     bool kept;
 
     assert_non_null(release);
-    asset = breaker_store_find(breaker_release_store(release, 0), name, strlen(name));
-    kept = breaker_asset_variant(asset, BREAKER_ENCODING_IDENTITY)->base != NULL;
+    kept = variant_of(release, name)->base != NULL;
     breaker_snapshot_unref(snapshot);
     return kept;
 }
@@ -400,6 +416,36 @@ static void what_is_not_kept_is_here_when_it_is_asked_for(void **state)
     }
     /* the own one has it anyway */
     assert_true(is_kept(world, &id, "shared"));
+}
+
+/* of two descriptors that give way both are being sent, slowly */
+static void a_large_file_is_read_into_memory_where_no_descriptor_is_left(void **state)
+{
+    static const char *const sent[] = {"large", "second"};
+    world_t *world = *state;
+    breaker_snapshot_t *snapshot;
+    breaker_pin_t *pins[2];
+    breaker_release_id_t id;
+
+    world->keep_memory = 3;
+    atomic_store(&num_descriptors, 8);
+    write_large(world, "a/second", 's');
+    write_large(world, "a/third", 't');
+    id = load_after(world, "a", "b");
+    WAIT_UNTIL(ask(world, &id, "name") == 'a');
+    snapshot = take_snapshot(world);
+    for (int i = 0; i != 2; ++i) {
+        const breaker_variant_t *variant = variant_of(find(snapshot, &id), sent[i]);
+        WAIT_UNTIL(ask(world, &id, sent[i]) == (i == 0 ? 'a' : 's'));
+        assert_int_equal(breaker_variant_pin(variant, pins + i), BREAKER_FILE_SOUND);
+        assert_non_null(pins[i]);
+    }
+    WAIT_UNTIL(ask(world, &id, "third") == 't');
+    assert_int_equal(breaker__blobs_cached_files(breaker__node_blobs(world->node)), 2);
+    assert_true(breaker__blobs_cached_memory(breaker__node_blobs(world->node)) >= LARGE);
+    for (int i = 0; i != 2; ++i)
+        breaker_pin_drop(pins[i]);
+    breaker_snapshot_unref(snapshot);
 }
 
 static void a_release_that_was_served_keeps_no_more_than_the_rest(void **state)
@@ -518,6 +564,7 @@ int main(void)
         TEST(requests_do_not_wait_for_what_is_written_to_the_archive),
         TEST(requests_for_others_do_not_wait_for_a_large_file_that_is_hashed),
         TEST(what_is_not_kept_is_here_when_it_is_asked_for),
+        TEST(a_large_file_is_read_into_memory_where_no_descriptor_is_left),
         TEST(a_release_that_was_served_keeps_no_more_than_the_rest),
         TEST(memory_goes_back_when_nobody_uses_the_release_of_before),
         TEST(what_nobody_else_has_stays_whatever_it_takes),

@@ -33,8 +33,8 @@ extern "C" {
 typedef struct st_breaker_variant_t {
     breaker_encoding_t encoding;
     /**
-     * an open descriptor for positioned reads, or -1 when the bytes are in memory, or not here at
-     * all (`breaker_variant_probe`)
+     * an open descriptor for positioned reads, or -1 when the bytes are in memory, here for now
+     * only (`breaker_variant_pin`), or not here at all (`breaker_variant_probe`)
      */
     int fd;
     /** the bytes, or NULL when they are sent from `fd`, or not here */
