@@ -381,6 +381,8 @@ static void back_off(breaker__agreement_t *agreement, uint64_t now_ms)
 {
     assert(agreement->link != LINK_DOWN);
     agreement->due_ms = now_ms + 1 + random_below(agreement, ceiling_ms(agreement));
+    /* nor in the event that hangs up, however much news is wanted */
+    agreement->wanted_ms = at_least(agreement->wanted_ms, now_ms + 1);
     agreement->link = LINK_DOWN;
     agreement->is_good = false;
     if (agreement->num_failed != FAILED_MAX)

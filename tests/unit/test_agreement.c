@@ -109,6 +109,7 @@ static void what_is_wanted_dials_out_of_turn_as_often_as_it_polls(void **state)
     answer(&bench, 'a', &there, 1);
     down(&bench);
     assert_false(bench.last.dial);
+    pass(&bench, 1);
     wanted(&bench);
     assert_true(bench.last.dial);
     first = bench.now.mono_ms;
@@ -120,6 +121,25 @@ static void what_is_wanted_dials_out_of_turn_as_often_as_it_polls(void **state)
     assert_true(bench.last.dial);
     up(&bench);
     assert_true(bench.last.poll);
+    end(&bench);
+}
+
+static void what_is_wanted_of_who_refuses_is_dialed_for_in_another_event(void **state)
+{
+    bench_t bench;
+
+    (void)state;
+    bench_init(&bench);
+    bench.config.backoff_min_ms = bench.config.backoff_max_ms = 30000;
+    begin(&bench, NULL, 0);
+    up(&bench);
+    wanted(&bench);
+    bench.last = breaker__agreement_on_refused(bench.node, bench.now);
+    assert_true(bench.last.hang_up);
+    assert_false(bench.last.dial);
+    assert_int_equal(bench.last.wake_ms, bench.now.mono_ms + 1);
+    wake(&bench);
+    assert_true(bench.last.dial);
     end(&bench);
 }
 
@@ -828,6 +848,7 @@ int main(void)
         cmocka_unit_test(without_redis_the_grace_ends_in_a_proposal),
         cmocka_unit_test(a_wanted_poll_goes_out_at_most_once_a_second),
         cmocka_unit_test(what_is_wanted_dials_out_of_turn_as_often_as_it_polls),
+        cmocka_unit_test(what_is_wanted_of_who_refuses_is_dialed_for_in_another_event),
         cmocka_unit_test(an_empty_ledger_is_believed_after_settling),
         cmocka_unit_test(a_ledger_of_others_needs_no_settling),
         cmocka_unit_test(a_redis_that_never_gives_a_token_is_not_waited_for_for_ever),
