@@ -8,6 +8,7 @@
 #                                               if it holds pages (*.html), they are served at /,
 #                                               with {breaker} in them replaced
 #   PORT=8081 …                                 another port
+#   HOST=0.0.0.0 …                              another address: all of them, in a container say
 #
 # It asks for nothing: what is missing is installed with apt-get (see deploy/packages.sh).
 
@@ -15,10 +16,9 @@ set -eu
 
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 build=${BREAKER_BUILD:-$root/build}
-host=127.0.0.1
+host=${HOST:-127.0.0.1}
 port=${PORT:-8080}
 dir=${DIR-}
-base=http://$host:$port
 # shellcheck source=deploy/packages.sh
 . "$root/deploy/packages.sh"
 
@@ -31,14 +31,27 @@ ask() {
     curl --silent --noproxy '*' --max-time 5 "$@"
 }
 
+# Where the server is asked from here: "all addresses" is none to ask.
+set_base() {
+    case $host in
+    *[!A-Za-z0-9.:_-]*) die "HOST=$host is not a name or an address" ;;
+    0.0.0.0) base=http://127.0.0.1:$port ;;
+    ::) base=http://[::1]:$port ;;
+    *:*) base=http://[$host]:$port ;;
+    *) base=http://$host:$port ;;
+    esac
+}
+
 check_settings() {
     case $port in
-    '' | *[!0-9]* | ??????*) die "PORT=$port is not a port number" ;;
+    '' | *[!0-9]* | 0* | ??????*) die "PORT=$port is not a port number" ;;
     esac
+    set_base
     { [ "$port" -ge 1 ] && [ "$port" -le 65535 ]; } || die "PORT=$port is not between 1 and 65535"
     if [ -z "$dir" ]; then
         assets=$root/deploy/site/static
         pages=$root/deploy/site/pages
+        has_placeholder=yes
         return
     fi
     assets=$(CDPATH='' cd -- "$dir" 2>/dev/null && pwd -P) || die "DIR=$dir is not a directory that can be read"
@@ -46,8 +59,14 @@ check_settings() {
     *[[:cntrl:]]*) die "the path of DIR holds control characters" ;;
     esac
     pages=
+    has_placeholder=
     if [ -n "$(find -L "$assets" -name '*.html' -type f -print 2>/dev/null | head -n 1)" ]; then
         pages=$assets
+        # find(1) alone reads names with line ends in them
+        if find -L "$assets" -name '*.html' -type f -exec grep -Fq '/static/{breaker}/' {} \; \
+            -print 2>/dev/null | grep -q .; then
+            has_placeholder=yes
+        fi
     fi
 }
 
@@ -61,12 +80,18 @@ find_example() {
         -size -1024k -print 2>/dev/null | LC_ALL=C sort | sed -n '1s|^\./||p')
 }
 
-# Two servers of one user could share a port without noticing, so ask before.
+# Two servers of one user could share a port without noticing, so ask before; once before anything
+# is built, and once when that is done.
 check_port() {
     command -v curl >/dev/null || die "curl is missing"
     status=0
     ask --output /dev/null "$base/" || status=$?
-    [ "$status" -eq 7 ] || die "something else is listening on $host:$port already." \
+    case $status in
+    7) return ;;
+    6) die "HOST=$host is not found" ;;
+    45) die "HOST=$host is not an address of this machine" ;;
+    esac
+    die "something else is listening on $host:$port already." \
         "Another port: PORT=$((port % 65535 + 1)) sh deploy/quickstart.sh"
 }
 
@@ -97,7 +122,7 @@ write_config() {
 # Written by deploy/quickstart.sh; a start for a configuration of your own.
 num-threads: $(nproc)
 listen:
-  host: $host
+  host: "$host"
   port: $port
 END
         if [ "$(id -u)" -eq 0 ]; then
@@ -133,7 +158,9 @@ start_server() {
     stopping=
     server=
     trap stop INT TERM HUP EXIT
-    "$build/bin/h2o-breaker" -c "$conf" &
+    # In a session of its own: a terminal's Ctrl-C goes to this script alone, which ends the server
+    # once. A second signal would cut the requests that are still answered.
+    setsid "$build/bin/h2o-breaker" -c "$conf" &
     server=$!
     tries=0
     while ! ask --output /dev/null "$base/"; do
@@ -159,6 +186,10 @@ print_invitation() {
     echo "h2o-breaker serves $assets"
     if [ -n "$pages" ]; then
         echo "  open in a browser   $base/"
+        [ -n "$has_placeholder" ] || cat <<END
+  none of the pages holds the placeholder: they are served as they are, and their assets without
+  a token. Write /static/{breaker}/main.css where a page names main.css.
+END
     fi
     if [ -z "$token" ]; then
         printf '%s\n\n' "Ctrl-C stops it."
@@ -202,6 +233,7 @@ install_packages $PACKAGES_BUILD $PACKAGES_QUICKSTART
 find_example
 check_port
 build_server
+check_port
 write_config
 start_server
 [ -n "$stopping" ] || {

@@ -62,7 +62,11 @@ class Quickstart:
         return self.process.wait(timeout=60)
 
     def close(self):
-        if self.process.poll() is None:
+        """Ends the script, which ends the server: that is in another session."""
+        try:
+            if self.process.poll() is None:
+                self.interrupt(signal.SIGTERM)
+        except subprocess.TimeoutExpired:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
         self.output.close()
@@ -120,6 +124,30 @@ class QuickstartTest(unittest.TestCase):
         with self.assertRaises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.1", quickstart.port), timeout=5)
 
+    def test_ctrl_c_lets_an_open_request_finish(self):
+        root = self.directory({"a.css": "a{}", "large.txt": "0123456789abcdef" * (1 << 21)})
+        quickstart = self.started(DIR=str(root))
+        token = re.search(r"the current token +(\S+),", quickstart.text()).group(1)
+        with socket.create_connection(("127.0.0.1", quickstart.port), timeout=60) as sock:
+            sock.sendall(f"GET /static/{token}/large.txt HTTP/1.1\r\nHost: a\r\n"
+                         "Connection: close\r\n\r\n".encode())
+            read = sock.recv(1024)
+            os.killpg(quickstart.process.pid, signal.SIGINT)
+            quickstart.wait_for("stopping")
+            while chunk := sock.recv(1 << 20):
+                read += chunk
+        self.assertEqual(len(read.partition(b"\r\n\r\n")[2]), 32 << 20)
+        self.assertEqual(quickstart.process.wait(timeout=60), 0)
+        self.assertNotIn("second signal", quickstart.text())
+
+    def test_another_address(self):
+        quickstart = self.started(HOST="0.0.0.0")
+        self.check_commands(quickstart.text())
+        self.assertIn(b"/css/site.css", fetch(quickstart.base + "/"))
+        self.assertEqual(quickstart.interrupt(), 0)
+        for host in ("no.such.host.invalid", "a b"):
+            self.expect_refusal(f"HOST={host} is not", HOST=host)
+
     def test_the_end_of_the_script_is_the_end_of_the_server(self):
         quickstart = self.started()
         quickstart.process.send_signal(signal.SIGTERM)
@@ -136,6 +164,15 @@ class QuickstartTest(unittest.TestCase):
         url = re.search(r'href="(.*?)"', fetch(quickstart.base + "/").decode()).group(1)
         self.assertRegex(url, r"^/static/[0-9]+/main\.css$")
         self.assertEqual(fetch(quickstart.base + url), b"p { color: red }\n")
+        self.assertNotIn("placeholder", quickstart.text())
+        self.assertEqual(quickstart.interrupt(), 0)
+
+    def test_pages_without_the_placeholder_are_told(self):
+        root = self.directory({"index.html": '<link rel="stylesheet" href="/main.css">',
+                               "main.css": "p { color: red }\n"})
+        quickstart = self.started(DIR=str(root))
+        self.assertIn("none of the pages holds the placeholder", quickstart.text())
+        self.assertIn(b'href="/main.css"', fetch(quickstart.base + "/"))
         self.assertEqual(quickstart.interrupt(), 0)
 
     def test_a_directory_without_pages_has_assets_only(self):
@@ -167,7 +204,7 @@ class QuickstartTest(unittest.TestCase):
             self.expect_refusal(f"listening on 127.0.0.1:{port} already", PORT=str(port))
 
     def test_a_port_that_is_none_is_refused(self):
-        for port in ("http", "0", "65536", "-1", "080800000"):
+        for port in ("http", "0", "08080", "65536", "-1", "080800000"):
             with self.subTest(port=port):
                 quickstart = subprocess.run(
                     ["sh", "deploy/quickstart.sh"], cwd=ROOT, env={**os.environ, "PORT": port},
