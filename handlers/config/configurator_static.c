@@ -13,7 +13,7 @@
 
 #define KEYS                                                                                       \
     "name, path, follow, strict, cache-max-age, redirect-max-age, retry-after, allow-origin, "     \
-    "timing-allow-origin, resource-policy, headers, index, dotfiles, encodings, "                  \
+    "timing-allow-origin, resource-policy, headers, index, dotfiles, encodings, charset, "         \
     "memory-file-limit, memory-limit"
 
 typedef struct st_static_configurator_t {
@@ -201,6 +201,8 @@ static int read_option(const breaker__option_t *option, void *data)
         return breaker__option_switch(option, &config->dotfiles);
     if (strcmp(key, "encodings") == 0)
         return breaker__option_switch(option, &config->encodings);
+    if (strcmp(key, "charset") == 0)
+        return breaker__option_switch(option, &config->charset);
     if (strcmp(key, "memory-file-limit") == 0)
         return breaker__option_number(option, "bytes", 0, UINT64_MAX, &config->memory_file_limit);
     if (strcmp(key, "memory-limit") == 0)

@@ -58,26 +58,31 @@ int breaker__read_fully(int fd, char *dst, size_t len)
 
 /** Returns like `breaker__read_fully`, ENOMEM included. What is hashed is what will be sent. */
 static int read_to_memory(breaker__reader_t *reader, int fd, breaker_store_t *store,
-                          breaker__body_t *body, uint8_t *digest)
+                          breaker__content_t *content)
 {
-    const breaker_variant_t *bytes = &body->bytes;
+    const breaker_variant_t *bytes = &content->body->bytes;
     char *dst;
     int failure;
 
     if (bytes->len != 0) {
-        if ((dst = breaker__store_begin_body(store, body)) == NULL)
+        if ((dst = breaker__store_begin_body(store, content->body)) == NULL)
             return ENOMEM;
         if ((failure = breaker__read_fully(fd, dst, bytes->len)) != 0)
             return failure;
     }
-    return breaker__hash(&reader->hasher, bytes->base, bytes->len, digest) != 0 ? ENOMEM : 0;
+    content->utf8 = (breaker__utf8_t){.num_missing = 0};
+    breaker__utf8_feed(&content->utf8, bytes->base, bytes->len);
+    return breaker__hash(&reader->hasher, bytes->base, bytes->len, content->digest) != 0 ? ENOMEM
+                                                                                         : 0;
 }
 
 /** Returns like `read_to_memory`. */
-static int read_on_disk(breaker__reader_t *reader, int fd, uint64_t len, uint8_t *digest)
+static int read_on_disk(breaker__reader_t *reader, int fd, uint64_t len,
+                        breaker__content_t *content)
 {
     int failure;
 
+    content->utf8 = (breaker__utf8_t){.num_missing = 0};
     if (breaker__hasher_begin(&reader->hasher) != 0)
         return ENOMEM;
     while (len != 0) {
@@ -89,9 +94,10 @@ static int read_on_disk(breaker__reader_t *reader, int fd, uint64_t len, uint8_t
             return failure;
         if (breaker__hasher_feed(&reader->hasher, reader->piece, part) != 0)
             return ENOMEM;
+        breaker__utf8_feed(&content->utf8, reader->piece, part);
         len -= part;
     }
-    return breaker__hasher_end(&reader->hasher, digest) != 0 ? ENOMEM : 0;
+    return breaker__hasher_end(&reader->hasher, content->digest) != 0 ? ENOMEM : 0;
 }
 
 static bool is_unchanged(int fd, const breaker__stamp_t *before)
@@ -148,7 +154,7 @@ static int look_first(breaker__reader_t *reader, int fd, uint64_t len, breaker_s
 
     if (!reader->looks_first || len < BREAKER_SENDFILE_MIN)
         return 0;
-    if ((failure = read_on_disk(reader, fd, len, content->digest)) != 0)
+    if ((failure = read_on_disk(reader, fd, len, content)) != 0)
         return failure;
     content->known = breaker__store_find_blob(store, content->digest, len);
     return content->known != NULL || lseek(fd, 0, SEEK_SET) == 0 ? 0 : errno;
@@ -164,7 +170,7 @@ static int take_to_memory(breaker__reader_t *reader, int fd, uint64_t len, break
         return failure;
     if ((content->body = breaker__body_create(BREAKER_ENCODING_IDENTITY, len)) == NULL)
         return ENOMEM;
-    return read_to_memory(reader, fd, store, content->body, content->digest);
+    return read_to_memory(reader, fd, store, content);
 }
 
 /** Hashes an open file, which stays open as the body. Returns like `read_to_memory`. */
@@ -174,7 +180,7 @@ static int take_file(breaker__reader_t *reader, const breaker__tree_t *tree, con
     uint64_t len = (uint64_t)stamp->size;
     int failure;
 
-    if ((failure = read_on_disk(reader, fd, len, content->digest)) != 0)
+    if ((failure = read_on_disk(reader, fd, len, content)) != 0)
         return failure;
     if ((content->body = breaker__body_create(BREAKER_ENCODING_IDENTITY, len)) == NULL)
         return ENOMEM;

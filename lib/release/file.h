@@ -8,6 +8,7 @@
 #include "release/digest.h"
 #include "release/store.h"
 #include "release/tree.h"
+#include "release/utf8.h"
 
 /** the bytes that are read at once from a file that stays on disk */
 #define BREAKER_FILE_PIECE 262144
@@ -40,6 +41,8 @@ typedef struct st_breaker__content_t {
     breaker__body_t *body;
     uint8_t digest[BREAKER_DIGEST_LEN];
     int64_t modified_s;
+    /** whether it is a text, of all of its bytes */
+    breaker__utf8_t utf8;
 } breaker__content_t;
 
 /**

@@ -8,6 +8,7 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 #include "release/blob.h"
 #include "release/manifest_read.h"
@@ -136,6 +137,19 @@ static breaker__blob_t *blob_of(const holder_t *holder, const breaker__manifest_
     return NULL;
 }
 
+/** The manifest says the type; whether it is worth compressing is asked of the path. */
+static bool is_compressible(const breaker_store_t *store, const breaker__manifest_file_t *file)
+{
+    char text_type[BREAKER__MANIFEST_TYPE_MAX + BREAKER__CHARSET_SIZE];
+    bool compressible;
+    const char *type =
+        breaker__type_of(&store->blobs->hooks, store->view, file->path, &compressible);
+
+    if (strncasecmp(file->type, "text/", 5) == 0)
+        breaker__type_of_text(type, text_type, &compressible);
+    return compressible;
+}
+
 static int hold_file(const holder_t *holder, breaker_store_t *store, size_t at,
                      const breaker__manifest_file_t *file)
 {
@@ -144,12 +158,9 @@ static int hold_file(const holder_t *holder, breaker_store_t *store, size_t at,
     breaker__kind_t *kind;
     breaker__blob_t *blob;
     breaker_asset_t *asset;
-    bool compressible;
     int err;
 
-    /* the manifest says the type; whether it is worth compressing is asked of the path */
-    breaker__type_of(&store->blobs->hooks, store->view, file->path, &compressible);
-    if ((kind = breaker__store_kind(store, file->type, compressible)) == NULL ||
+    if ((kind = breaker__store_kind(store, file->type, is_compressible(store, file))) == NULL ||
         (blob = blob_of(holder, file)) == NULL)
         return BREAKER_ERR_NO_MEMORY;
     err = breaker__asset_get(blob, kind, store->view, modified_s, &asset);

@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <breaker/error.h>
 #include "release/blob.h"
 #include "release/kind.h"
@@ -96,6 +97,31 @@ const char *breaker__type_of(const breaker_release_hooks_t *hooks, const breaker
     }
     *ret_compressible = compressible;
     return type;
+}
+
+static bool has_charset(const char *type)
+{
+    static const char *const others[] = {"application/javascript", "application/ecmascript",
+                                         "application/typescript"};
+
+    if (strchr(type, ';') != NULL)
+        return false;
+    for (size_t i = 0; i != sizeof(others) / sizeof(others[0]); ++i)
+        if (strcasecmp(type, others[i]) == 0)
+            return true;
+    return strncasecmp(type, "text/", 5) == 0;
+}
+
+const char *breaker__type_of_text(const char *type, char *dst, bool *ret_compressible)
+{
+    if (strcasecmp(type, "video/mp2t") == 0) {
+        type = "text/plain";
+        *ret_compressible = true;
+    }
+    if (!has_charset(type))
+        return type;
+    stpcpy(stpcpy(dst, type), "; charset=utf-8");
+    return strlen(dst) <= BREAKER__MANIFEST_TYPE_MAX ? dst : type;
 }
 
 /* ---- kinds ---- */

@@ -39,6 +39,17 @@ typedef struct st_breaker__kind_t {
     char texts[];
 } breaker__kind_t;
 
+/** the longest charset that is added to a type, with its NUL */
+#define BREAKER__CHARSET_SIZE sizeof("; charset=utf-8")
+
+/**
+ * Adds the charset to the media type of a text without one, in `dst` of BREAKER__MANIFEST_TYPE_MAX
+ * + BREAKER__CHARSET_SIZE bytes, and returns the type, in `dst` or as it was. Texts are those of
+ * text/, and scripts. `*ret_compressible`, for the type as it was, is left alone but for ".ts", of
+ * which a text is no video.
+ */
+const char *breaker__type_of_text(const char *type, char *dst, bool *ret_compressible);
+
 /**
  * The media type of a path, and whether it is worth compressing, as the host says; where it says
  * nothing, or what no manifest can carry, application/octet-stream, not compressible. Good until

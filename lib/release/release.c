@@ -13,6 +13,7 @@
 #include "release/digest.h"
 #include "release/file.h"
 #include "release/manifest.h"
+#include "release/manifest_read.h"
 #include "release/notices.h"
 #include "release/release.h"
 #include "encoding/siblings.h"
@@ -41,12 +42,15 @@ static int fail_memory(const loader_t *loader, const breaker_view_t *view)
     return fail(loader, BREAKER_ERR_NO_MEMORY, view);
 }
 
-/** The kind of a file; NULL without memory. */
-static breaker__kind_t *kind_of(breaker_store_t *store, const char *path)
+/** The kind of a file, of which a text is called one; NULL without memory. */
+static breaker__kind_t *kind_of(breaker_store_t *store, const char *path, bool is_text)
 {
+    char text_type[BREAKER__MANIFEST_TYPE_MAX + BREAKER__CHARSET_SIZE];
     bool compressible;
     const char *type = breaker__type_of(&store->blobs->hooks, store->view, path, &compressible);
 
+    if (is_text && breaker_view_config(store->view)->charset)
+        type = breaker__type_of_text(type, text_type, &compressible);
     return breaker__store_kind(store, type, compressible);
 }
 
@@ -62,7 +66,7 @@ static breaker_asset_t *make_asset(loader_t *loader, breaker_store_t *store, con
         return NULL;
     if (content->modified_s > loader->now_s)
         content->modified_s = loader->now_s;
-    if ((kind = kind_of(store, path)) != NULL &&
+    if ((kind = kind_of(store, path, breaker__utf8_is_text(&content->utf8))) != NULL &&
         breaker__asset_get(blob, kind, store->view, content->modified_s, &asset) != 0)
         asset = NULL;
     breaker__blob_unref(blob);

@@ -54,6 +54,7 @@ void breaker_view_config_init(breaker_view_config_t *config)
         .retry_after_s = 3,
         .allow_origin = "*",
         .encodings = true,
+        .charset = true,
         .memory_file_limit = UINT64_C(8) << 20,
         .memory_limit = UINT64_C(1) << 30,
     };

@@ -738,7 +738,7 @@ static void a_page_among_the_assets_is_an_asset(void **state)
     pages_start(pages);
     loopback_t *exchange = get(pages, PREFIX "page.html");
     assert_asset(exchange, pages);
-    assert_header(exchange, "Content-Type", "text/html");
+    assert_header(exchange, "Content-Type", "text/html; charset=utf-8");
     loopback_close(exchange);
     assert_int_equal(pages->app->num_requests, 0);
 }

@@ -203,7 +203,7 @@ static void current_token_gets_the_file_for_a_year(void **state)
     assert_body(exchange, "body{color:#123}\n");
     assert_int_equal(exchange->content_length, 17);
     assert_true(exchange->persistent);
-    assert_header(exchange, "content-type", "text/css");
+    assert_header(exchange, "content-type", "text/css; charset=utf-8");
     assert_header(exchange, "cache-control", "public, max-age=31536000, immutable");
     assert_header(exchange, "vary", "accept-encoding");
     assert_header(exchange, "accept-ranges", "bytes");
@@ -541,7 +541,7 @@ static void encoding_is_negotiated_once_it_is_made(void **state)
     assert_header(zstd, "content-encoding", "zstd");
     assert_true(brotli->content_length < plain->content_length);
     assert_header(brotli, "vary", "accept-encoding");
-    assert_header(brotli, "content-type", "text/plain");
+    assert_header(brotli, "content-type", "text/plain; charset=utf-8");
     assert_string_not_equal(loopback_response_header(brotli, "etag"),
                             loopback_response_header(plain, "etag"));
     loopback_close(zstd);
@@ -757,7 +757,7 @@ static void filters_of_the_path_change_their_own_copy(void **state)
     assert_header(first, "x-served-by", NULL);
     assert_header(second, "cache-control", "private");
     assert_header(second, "etag", etag);
-    assert_header(second, "content-type", "text/css");
+    assert_header(second, "content-type", "text/css; charset=utf-8");
     assert_int_equal(first->headers.size, second->headers.size);
     assert_header(missing, "cache-control", "private");
     loopback_close(missing);

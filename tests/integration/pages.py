@@ -99,7 +99,7 @@ class Rewriting(PagesCase):
     def test_pages_within_a_view_are_assets(self):
         response = self.get("/static/%s/page.html" % TOKEN)
         self.assertEqual((response.status, response.body), (200, PAGE))
-        self.assertEqual(response.get("content-type"), "text/html")
+        self.assertEqual(response.get("content-type"), "text/html; charset=utf-8")
         self.assertIsNotNone(response.get("last-modified"))
         self.assertIn("immutable", response.get("cache-control"))
 

@@ -361,7 +361,7 @@ hosts:
             self.assertEqual(self.get("/plain/1000/" + path).status, 404)
             response = self.get("/own/1000/" + path)
             self.assertEqual((response.status, response.body), (200, body))
-            self.assertEqual(response.get("content-type"), "text/html")
+            self.assertEqual(response.get("content-type"), "text/html; charset=utf-8")
         self.assertEqual(self.get("/own/1000/css/").status, 404)
         redirect = self.get("/own/999/deep/?q")
         self.assertEqual((redirect.status, redirect.leads_to), (301, "/own/1000/deep/?q"))

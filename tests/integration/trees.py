@@ -29,12 +29,12 @@ TREES = (
 # libh2o's map and what the server adds to it
 TYPES = {
     "css": "text/css", "eot": "application/vnd.ms-fontobject", "gif": "image/gif",
-    "gz": "application/octet-stream", "html": "text/html", "inv": "application/octet-stream",
-    "js": "application/javascript", "json": "application/json", "less": "application/octet-stream",
+    "gz": "application/gzip", "html": "text/html", "inv": "application/octet-stream",
+    "js": "text/javascript", "json": "application/json", "less": "application/octet-stream",
     "map": "application/json", "md": "text/markdown", "mjs": "text/javascript",
     "mp3": "audio/mpeg", "ogg": "audio/ogg", "otf": "font/otf", "png": "image/png",
     "py": "application/octet-stream", "scss": "application/octet-stream", "svg": "image/svg+xml",
-    "ttf": "font/ttf", "txt": "text/plain", "woff": "application/font-woff",
+    "ttf": "font/ttf", "txt": "text/plain", "woff": "font/woff",
     "woff2": "font/woff2", "xml": "text/xml",
 }
 COMPRESSIBLE = {"css", "html", "js", "json", "map", "mjs", "svg", "txt", "xml"}
@@ -46,6 +46,15 @@ DECODERS = {
 }
 
 
+def is_utf8(body):
+    """Whether it may be called UTF-8; what has NULs or escapes is some other text."""
+    try:
+        body.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return b"\0" not in body and b"\x1b" not in body
+
+
 class Asset:
     """What the server must say of a file."""
 
@@ -54,6 +63,8 @@ class Asset:
             self.body = file.read()
         self.extension = os.path.splitext(path)[1][1:].lower()
         self.type = TYPES[self.extension] if self.extension else "application/octet-stream"
+        if self.type.startswith("text/") and is_utf8(self.body):
+            self.type += "; charset=utf-8"
         self.last_modified = email.utils.formatdate(int(os.stat(path).st_mtime), usegmt=True)
 
 

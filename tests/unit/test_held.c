@@ -215,7 +215,7 @@ static void a_view_that_the_node_has_otherwise_answers_as_the_manifest_says(void
     assert_int_equal(breaker_view_config(breaker__store_view(store))->redirect_max_age_s, 5);
     assert_ptr_equal(breaker_view_data(breaker__store_view(store)), world);
     assert_string_equal(held_identity(world->held, 0, "a.css")->prepared,
-                        "60 https://example.org http://localhost:3000 text/css 6");
+                        "60 https://example.org http://localhost:3000 text/css; charset=utf-8 6");
     assert_same_manifest(world->held, world->original);
 }
 
@@ -309,7 +309,8 @@ static void what_the_node_has_is_here_at_once_and_shared(void **state)
     assert_ptr_equal(held_asset(own, 0, "moved/same.css"), held_asset(own, 0, "same.css"));
     assert_memory_equal(held_identity(world->held, 0, "same.css")->base, "body{}", 6);
     assert_null(held_identity(world->held, 0, "other.css")->base);
-    assert_string_equal(held_identity(own, 0, "other.css")->prepared, "31536000 * text/css 16");
+    assert_string_equal(held_identity(own, 0, "other.css")->prepared,
+                        "31536000 * text/css; charset=utf-8 16");
     assert_int_equal(breaker__blobs_num(world->ours), 3);
     assert_int_equal(breaker__blobs_memory(world->ours),
                      memory + sizeof(breaker__blob_t) + sizeof(breaker__shared_asset_t));

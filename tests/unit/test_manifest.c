@@ -309,7 +309,7 @@ static void a_view_that_answers_otherwise_makes_another_release(void **state)
     tree_write(&world->tree, "site/a.css", "a{}");
     for (size_t i = 0; i != COUNT(configs); ++i)
         ids[i] = id_with(world, configs[i]);
-    world->type = "text/css";
+    world->type = "text/x-css";
     ids[COUNT(configs)] = id_with(world, configs[0]);
     for (size_t i = 0; i != COUNT(ids); ++i)
         for (size_t j = 0; j != i; ++j)

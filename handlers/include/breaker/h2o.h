@@ -29,7 +29,8 @@ BREAKER_EXPORT void breaker_h2o_node_config_init(breaker_node_config_t *config,
 
 /**
  * Adds to a media type map what libh2o's own lacks and browsers insist on (mjs, wasm, woff2, avif,
- * webmanifest …). Types that the map already has stay.
+ * webmanifest …), with one type, text/javascript, for scripts, and what is worth encoding. Other
+ * types that the map already has stay; what is defined afterwards counts.
  */
 BREAKER_EXPORT void breaker_h2o_add_types(h2o_mimemap_t *mimemap);
 

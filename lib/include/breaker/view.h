@@ -88,6 +88,11 @@ typedef struct st_breaker_view_config_t {
     bool dotfiles;
     /** negotiate content encodings; default true */
     bool encodings;
+    /**
+     * say `charset=utf-8` of texts, those of text/ and scripts, whose bytes are valid UTF-8, and
+     * that a ".ts" is a text or a video by its bytes; default true
+     */
+    bool charset;
     /** files up to this many bytes live in memory, larger ones on disk; default 8 MiB */
     uint64_t memory_file_limit;
     /** all files together take at most this many bytes of memory; default 1 GiB */
