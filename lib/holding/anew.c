@@ -16,10 +16,15 @@
 
 /* ---- which ---- */
 
+static bool is_in_archive(const breaker__holding_t *holding, const breaker__tracked_t *known)
+{
+    return holding->archive != NULL && known->is_archived && known->about.is_whole &&
+           !known->is_barred;
+}
+
 static bool can_come_back(const breaker__holding_t *holding, const breaker__tracked_t *known)
 {
-    if (holding->archive != NULL && known->is_archived && known->about.is_whole &&
-        !known->is_barred)
+    if (is_in_archive(holding, known))
         return true;
     return breaker__asking_has_peers(holding) && (known->is_alive || known->is_offered);
 }
@@ -159,21 +164,39 @@ static int read_own_manifest(const breaker__tracked_t *known, breaker__manifest_
     return err;
 }
 
+/* peers have it from there as well, though no round of a complete release looks for it any more */
+static void note_archived(const breaker__holding_t *holding, const breaker__tracked_t *known)
+{
+    if (!is_in_archive(holding, known))
+        return;
+    for (size_t i = 0; i != known->missing.num; ++i)
+        breaker__blob_set_archived(known->missing.blobs[i], true);
+}
+
+static void give_way(breaker__holding_t *holding, breaker__tracked_t *known,
+                     const breaker__manifest_t *manifest)
+{
+    breaker_release_id_t shown = breaker_release_id_shorten(&known->about.id);
+
+    if (retire_alone(holding, known) == 0 || breaker__held_replace(holding, known, manifest) != 0)
+        return;
+    note_archived(holding, known);
+    breaker__holding_say(holding, BREAKER_LOG_INFO,
+                         "event=cold release=%s reason=\"its files are sent from the archive, or "
+                         "fetched, when they are asked for\"",
+                         shown.text);
+}
+
 /* without memory it stays as it is */
 static void hold_anew(breaker__holding_t *holding, breaker__tracked_t *known)
 {
-    breaker_release_id_t shown = breaker_release_id_shorten(&known->about.id);
     breaker__manifest_t *manifest;
 
     known->is_cold = true;
     if (read_own_manifest(known, &manifest) != 0)
         return;
     assert(breaker__manifest_is_of(manifest, &known->about.id));
-    if (retire_alone(holding, known) != 0 && breaker__held_replace(holding, known, manifest) == 0)
-        breaker__holding_say(holding, BREAKER_LOG_INFO,
-                             "event=cold release=%s reason=\"its files are sent from the archive, "
-                             "or fetched, when they are asked for\"",
-                             shown.text);
+    give_way(holding, known, manifest);
     breaker__manifest_free(manifest);
 }
 

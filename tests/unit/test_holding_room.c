@@ -464,6 +464,25 @@ static void a_release_that_was_served_keeps_no_more_than_the_rest(void **state)
     assert_true(is_kept(world, &id, "shared"));
 }
 
+/* peers are told so, and do not take it for lost */
+static void what_gave_way_is_known_to_be_in_the_archive_though_nobody_asked_for_it(void **state)
+{
+    world_t *world = *state;
+    breaker_snapshot_t *snapshot;
+    breaker_release_id_t id;
+
+    world->keep_memory = 1000;
+    load(world, "a");
+    id = own_id(world);
+    WAIT_UNTIL(is_archived(world, &id));
+    load_next(world, "b");
+    WAIT_UNTIL(!is_kept(world, &id, "large"));
+    snapshot = take_snapshot(world);
+    assert_true(
+        breaker__blob_is_archived(breaker__asset_blob(asset_of(find(snapshot, &id), "large"))));
+    breaker_snapshot_unref(snapshot);
+}
+
 static void memory_goes_back_when_nobody_uses_the_release_of_before(void **state)
 {
     world_t *world = *state;
@@ -566,6 +585,7 @@ int main(void)
         TEST(what_is_not_kept_is_here_when_it_is_asked_for),
         TEST(a_large_file_is_read_into_memory_where_no_descriptor_is_left),
         TEST(a_release_that_was_served_keeps_no_more_than_the_rest),
+        TEST(what_gave_way_is_known_to_be_in_the_archive_though_nobody_asked_for_it),
         TEST(memory_goes_back_when_nobody_uses_the_release_of_before),
         TEST(what_nobody_else_has_stays_whatever_it_takes),
         TEST(the_release_that_was_seen_last_has_the_memory),
