@@ -57,6 +57,8 @@ typedef struct st_breaker__reading_t {
     breaker__blob_t *blob; /* owned reference; NULL: none */
     /** a request wants it */
     bool is_urgent;
+    /** one that a request wants, and that is to be read next; owned reference, or NULL */
+    breaker__blob_t *next;
     /** what came of it, and when, of CLOCK_MONOTONIC */
     breaker__found_t found;
     uint64_t found_ms;

@@ -2,7 +2,8 @@
  * Large files of the archive are read on an errand, one at a time: the first time that a process
  * opens one it is hashed, which takes a second for 1.5 GB, and requests for other files do not wait
  * for that. What came of it is remembered until it is asked for again, which requests do every few
- * milliseconds, and rounds when they go on.
+ * milliseconds, and rounds when they go on: at once, so that a request that came meanwhile has its
+ * file read before the next one of a round.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -101,6 +102,40 @@ static void start(breaker__holding_t *holding, breaker__blob_t *blob, bool is_ur
     breaker__errand_send(errand, &holding->loop);
 }
 
+/* ---- which is next ---- */
+
+static void put_next(breaker__reading_t *reading, breaker__blob_t *blob)
+{
+    if (reading->next == NULL)
+        reading->next = breaker__blob_ref(blob);
+}
+
+/* the reference is the caller's; NULL where its bytes have come on another way */
+static breaker__blob_t *take_next(breaker__reading_t *reading)
+{
+    breaker__blob_t *next = reading->next;
+
+    reading->next = NULL;
+    if (next == NULL || !breaker__blob_has_bytes(next))
+        return next;
+    breaker__blob_unref(next);
+    return NULL;
+}
+
+static void start_first(breaker__holding_t *holding, breaker__blob_t *blob, bool is_urgent)
+{
+    breaker__blob_t *next = take_next(&holding->reading);
+
+    if (next == NULL || next == blob) {
+        start(holding, blob, is_urgent || next == blob);
+    } else {
+        start(holding, next, true);
+        if (is_urgent)
+            put_next(&holding->reading, blob);
+    }
+    breaker__blob_unref(next);
+}
+
 breaker__found_t breaker__reading_look(breaker__holding_t *holding, breaker__blob_t *blob,
                                        bool is_urgent)
 {
@@ -111,6 +146,8 @@ breaker__found_t breaker__reading_look(breaker__holding_t *holding, breaker__blo
     assert(breaker__reading_is_for(blob));
     if (reading->errand.kind != BREAKER__ERRAND_NONE) {
         reading->is_urgent |= is_urgent && reading->blob == blob;
+        if (is_urgent && reading->blob != blob)
+            put_next(reading, blob);
         return BREAKER__FOUND_LATER;
     }
     if (reading->blob == blob && breaker__holding_now().mono_ms - reading->found_ms < SEEN_MS) {
@@ -119,7 +156,7 @@ breaker__found_t breaker__reading_look(breaker__holding_t *holding, breaker__blo
         if (!is_urgent || found != BREAKER__FOUND_THERE)
             return found;
     }
-    start(holding, blob, is_urgent);
+    start_first(holding, blob, is_urgent);
     return BREAKER__FOUND_LATER;
 }
 
@@ -134,5 +171,7 @@ int breaker__reading_open(breaker__holding_t *holding, const breaker__archive_co
 void breaker__reading_close(breaker__holding_t *holding)
 {
     forget(&holding->reading);
+    breaker__blob_unref(holding->reading.next);
+    holding->reading.next = NULL;
     breaker__errand_dispose(&holding->reading.errand);
 }

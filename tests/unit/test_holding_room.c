@@ -21,13 +21,14 @@
 #include <breaker/node.h>
 #include "archive/archive.h"
 #include "node/node.h"
+#include "release/blob.h"
 #include "release/blobs.h"
 #include "release/cached.h"
 #include "release/digest.h"
 #include "release/release.h"
 #include "tree.h"
 
-enum { DEADLINE_MS = 60000, LARGE = 3 << 20 };
+enum { DEADLINE_MS = 60000, LARGE = 3 << 20, OPENED_MAX = 16 };
 
 typedef struct st_world_t {
     tree_t tree;
@@ -62,6 +63,10 @@ typedef struct st_barrier_t {
 /* of what is written, and of large files that are opened */
 static barrier_t writing, opening;
 
+/* of large files the lengths, in the order in which they were opened: by one thread at a time */
+static uint64_t opened[OPENED_MAX];
+static atomic_uint num_opened;
+
 static void pass(barrier_t *barrier)
 {
     if (!atomic_load(&barrier->is_closed))
@@ -90,8 +95,11 @@ int __wrap_breaker__archive_put(breaker__archive_t *archive, const uint8_t *dige
 int __wrap_breaker__archive_get(breaker__archive_t *archive, const uint8_t *digest, uint64_t len,
                                 int *ret_fd)
 {
-    if (len >= LARGE)
+    if (len >= LARGE) {
+        if (atomic_load(&num_opened) != OPENED_MAX)
+            opened[atomic_fetch_add(&num_opened, 1)] = len;
         pass(&opening);
+    }
     return __real_breaker__archive_get(archive, digest, len, ret_fd);
 }
 
@@ -185,15 +193,20 @@ static void load_next(world_t *world, const char *tree)
     WAIT_UNTIL(atomic_load(&world->num_done) != before);
 }
 
+static void write_file(const world_t *world, const char *path, char filler, size_t len)
+{
+    char *text = malloc(len + 1);
+
+    assert_non_null(text);
+    memset(text, filler, len);
+    text[len] = '\0';
+    tree_write(&world->tree, path, text);
+    free(text);
+}
+
 static void write_large(const world_t *world, const char *path, char filler)
 {
-    char *large = malloc(LARGE + 1);
-
-    assert_non_null(large);
-    memset(large, filler, LARGE);
-    large[LARGE] = '\0';
-    tree_write(&world->tree, path, large);
-    free(large);
+    write_file(world, path, filler, LARGE);
 }
 
 static int setup(void **state)
@@ -214,6 +227,7 @@ static int setup(void **state)
     atomic_store(&writing.is_closed, false);
     atomic_store(&opening.is_closed, false);
     atomic_store(&num_descriptors, 0);
+    atomic_store(&num_opened, 0);
     *state = &world;
     return 0;
 }
@@ -389,6 +403,41 @@ static void requests_for_others_do_not_wait_for_a_large_file_that_is_hashed(void
     assert_int_equal(ask(world, &id, "large"), '.');
     atomic_store(&opening.is_closed, false);
     WAIT_UNTIL(ask(world, &id, "large") == 'a');
+}
+
+/* waits until the holding's thread has taken it off; it has looked for it when it takes it again */
+static void want_and_wait(world_t *world, const breaker_release_id_t *id, const char *name)
+{
+    breaker_snapshot_t *snapshot = take_snapshot(world);
+    breaker__blob_t *blob = breaker__asset_blob(asset_of(find(snapshot, id), name));
+
+    assert_int_equal(ask(world, id, name), '.');
+    WAIT_UNTIL(!atomic_load(&blob->is_wanted));
+    breaker_snapshot_unref(snapshot);
+}
+
+/* a round comes to the largest file last */
+static void a_large_file_that_is_wanted_is_read_before_those_of_a_round(void **state)
+{
+    world_t *world = *state;
+    breaker_release_id_t id;
+
+    world->keep_memory = 0;
+    write_large(world, "a/second", 's');
+    write_large(world, "a/third", 't');
+    write_file(world, "a/wanted", 'w', LARGE + 1);
+    load(world, "a");
+    id = own_id(world);
+    WAIT_UNTIL(is_archived(world, &id));
+    atomic_store(&opening.is_closed, true);
+    load(world, "b");
+    WAIT_UNTIL(atomic_load(&opening.num_waiting) != 0);
+    want_and_wait(world, &id, "wanted");
+    want_and_wait(world, &id, "wanted");
+    atomic_store(&opening.is_closed, false);
+    WAIT_UNTIL(ask(world, &id, "third") == 't' && ask(world, &id, "wanted") == 'w');
+    assert_int_equal(opened[0], LARGE);
+    assert_int_equal(opened[1], LARGE + 1);
 }
 
 /* ---- room ---- */
@@ -582,6 +631,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(requests_do_not_wait_for_what_is_written_to_the_archive),
         TEST(requests_for_others_do_not_wait_for_a_large_file_that_is_hashed),
+        TEST(a_large_file_that_is_wanted_is_read_before_those_of_a_round),
         TEST(what_is_not_kept_is_here_when_it_is_asked_for),
         TEST(a_large_file_is_read_into_memory_where_no_descriptor_is_left),
         TEST(a_release_that_was_served_keeps_no_more_than_the_rest),
