@@ -151,19 +151,20 @@ static void take_manifest(breaker__holding_t *holding, const breaker__errand_t *
 }
 
 /* whole releases stay so; one that the archive threw out is not brought there again */
-static bool is_to_archive(const breaker__tracked_t *known)
+static bool is_to_archive(const breaker__tracked_t *known, uint64_t now_ms)
 {
     return known->release != NULL && known->is_complete && !known->about.is_whole &&
-           (known->is_own || !known->is_barred);
+           (known->is_own || !known->is_barred) && known->archive_due_ms <= now_ms;
 }
 
 static breaker__tracked_t *choose(const breaker__holding_t *holding)
 {
+    uint64_t now_ms = breaker__holding_now().mono_ms;
     breaker__tracked_t *chosen = NULL;
 
     for (size_t i = 0; i != holding->catalog.num; ++i) {
         breaker__tracked_t *known = holding->catalog.list[i];
-        if (is_to_archive(known) && (chosen == NULL || known->is_own))
+        if (is_to_archive(known, now_ms) && (chosen == NULL || known->is_own))
             chosen = known;
     }
     return chosen;
@@ -201,8 +202,9 @@ static void finish(breaker__holding_t *holding)
     drop_work(archiving);
     if (known == NULL)
         return;
+    /* the others, and what goes, do not wait for it */
     if (!is_whole) {
-        refuse(holding);
+        known->archive_due_ms = breaker__holding_now().mono_ms + RETRY_MS;
         return;
     }
     known->about.is_whole = true;

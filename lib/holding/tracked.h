@@ -29,6 +29,9 @@ typedef struct st_breaker__tracked_t {
     uint64_t noted_ms;
     /** the archive has had it all and has thrown it out, or cannot read it */
     bool is_barred;
+    /** not all of it could be had for the archive: it is put there again, but not before this
+     * moment of CLOCK_MONOTONIC */
+    uint64_t archive_due_ms;
     /** a request waits for it */
     bool is_wanted;
     /** it is to be held */

@@ -36,6 +36,8 @@ typedef struct st_world_t {
     atomic_uint num_done;
     /* what one has loaded is sent from its file */
     bool on_disk;
+    /* only of large files */
+    bool large_on_disk;
     uint64_t keep_memory;
 } world_t;
 
@@ -150,6 +152,8 @@ static void make(world_t *world, const char *tree)
     view_config.directory = path;
     if (world->on_disk)
         view_config.memory_file_limit = 0;
+    if (world->large_on_disk)
+        view_config.memory_file_limit = LARGE - 1;
     assert_int_equal(breaker_node_add_view(world->node, &view_config, &view), 0);
 }
 
@@ -416,6 +420,27 @@ static void want_and_wait(world_t *world, const breaker_release_id_t *id, const 
     breaker_snapshot_unref(snapshot);
 }
 
+static void a_release_that_cannot_be_archived_whole_holds_up_no_other_one(void **state)
+{
+    world_t *world = *state;
+    breaker_release_id_t first, second, third;
+
+    world->large_on_disk = true;
+    atomic_store(&writing.is_closed, true);
+    load(world, "a");
+    first = own_id(world);
+    /* small files come before it */
+    WAIT_UNTIL(atomic_load(&writing.num_waiting) != 0);
+    write_large(world, "a/large", 'x');
+    load_next(world, "b");
+    second = own_id(world);
+    load_next(world, "c");
+    third = own_id(world);
+    atomic_store(&writing.is_closed, false);
+    WAIT_UNTIL(is_archived(world, &second) && is_archived(world, &third));
+    assert_false(is_archived(world, &first));
+}
+
 /* a round comes to the largest file last */
 static void a_large_file_that_is_wanted_is_read_before_those_of_a_round(void **state)
 {
@@ -631,6 +656,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(requests_do_not_wait_for_what_is_written_to_the_archive),
         TEST(requests_for_others_do_not_wait_for_a_large_file_that_is_hashed),
+        TEST(a_release_that_cannot_be_archived_whole_holds_up_no_other_one),
         TEST(a_large_file_that_is_wanted_is_read_before_those_of_a_round),
         TEST(what_is_not_kept_is_here_when_it_is_asked_for),
         TEST(a_large_file_is_read_into_memory_where_no_descriptor_is_left),
