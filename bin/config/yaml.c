@@ -44,7 +44,7 @@ typedef struct st_reader_t {
     H2O_VECTOR(anchor_t) anchors;
 } reader_t;
 
-static yoml_t *load_file(load_t *load, const char *path, const yoml_t *at);
+static yoml_t *load_file(load_t *load, const char *path, const yoml_t *at, reader_t *includer);
 static yoml_t *read_value(reader_t *reader, const yaml_event_t *event);
 
 /* ---- errors ---- */
@@ -158,7 +158,7 @@ static yoml_t *resolve_tag(reader_t *reader, yoml_t *node)
         loaded = FAIL_AT(reader, node->line, node->column,
                          "files include each other more than %d deep", BREAKER__YAML_INCLUDE_MAX);
     else
-        loaded = load_file(reader->load, node->data.scalar, node);
+        loaded = load_file(reader->load, node->data.scalar, node, reader);
     breaker__yaml_node_unref(node);
     return loaded;
 }
@@ -412,8 +412,29 @@ Fail:
     return NULL;
 }
 
-/* `at` is the !file that asks for it, or NULL */
-static yoml_t *load_file(load_t *load, const char *path, const yoml_t *at)
+static void dispose_anchors(reader_t *reader)
+{
+    for (size_t i = 0; i != reader->anchors.size; ++i) {
+        free(reader->anchors.entries[i].name);
+        breaker__yaml_node_unref(reader->anchors.entries[i].node);
+    }
+    free(reader->anchors.entries);
+}
+
+/* what follows the !file may name what was anchored in that file */
+static void hand_on_anchors(reader_t *reader, reader_t *includer)
+{
+    size_t num = includer->anchors.size, more = reader->anchors.size;
+
+    h2o_vector_reserve(NULL, &includer->anchors, num + more);
+    h2o_memcpy(includer->anchors.entries + num, reader->anchors.entries,
+               sizeof(includer->anchors.entries[0]) * more);
+    includer->anchors.size += more;
+    reader->anchors.size = 0;
+}
+
+/* `at` is the !file of `includer` that asks for it, or both are NULL */
+static yoml_t *load_file(load_t *load, const char *path, const yoml_t *at, reader_t *includer)
 {
     reader_t reader = {.load = load, .path = path};
     size_t len;
@@ -432,11 +453,9 @@ static yoml_t *load_file(load_t *load, const char *path, const yoml_t *at)
     root = read_stream(&reader);
     --load->include_depth;
 
-    for (size_t i = 0; i != reader.anchors.size; ++i) {
-        free(reader.anchors.entries[i].name);
-        breaker__yaml_node_unref(reader.anchors.entries[i].node);
-    }
-    free(reader.anchors.entries);
+    if (includer != NULL && root != NULL)
+        hand_on_anchors(&reader, includer);
+    dispose_anchors(&reader);
     yaml_parser_delete(&reader.parser);
     free(bytes);
     return root;
@@ -447,5 +466,5 @@ yoml_t *breaker__yaml_load(const char *path, bool (*may_repeat)(const char *key)
 {
     load_t load = {.may_repeat = may_repeat, .error = error};
 
-    return load_file(&load, path, NULL);
+    return load_file(&load, path, NULL, NULL);
 }
