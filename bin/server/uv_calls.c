@@ -1,7 +1,7 @@
 /*
- * Three functions of libuv as libh2o should have called them. The program's own uv_read_start,
- * uv_read_stop and uv_write stand before libuv's, for TCP streams of the loops that serve; every
- * other stream goes to libuv as it is.
+ * Four functions of libuv as libh2o should have called them. The program's own uv_read_start,
+ * uv_read_stop, uv_write and uv_tcp_connect stand before libuv's, for TCP streams of the loops that
+ * serve; every other stream goes to libuv as it is.
  *
  * - libh2o stops reading while a request is answered and starts again after it, and libuv takes
  *   the descriptor out of its books and puts it back each time: two epoll_ctl calls a request. Here
@@ -13,6 +13,7 @@
  * - A write that libuv refuses at once (the peer had reset the connection) is reported by a return
  *   value that libh2o drops, so that it waits for ever and the connection leaks. Here the callback
  *   is called.
+ * - libh2o connects to applications behind Unix sockets as if they were TCP, which libuv refuses.
  *
  * Completions are delivered from the loop, never inside uv_write, a bounded number of rounds at a
  * time, and always before a stream that was closed meanwhile is freed: libuv runs closing callbacks
@@ -26,6 +27,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/un.h>
 #include <h2o.h>
 #include "server/uv_calls.h"
 
@@ -39,6 +41,7 @@ static struct {
     int (*read_start)(uv_stream_t *, uv_alloc_cb, uv_read_cb);
     int (*read_stop)(uv_stream_t *);
     int (*write)(uv_write_t *, uv_stream_t *, const uv_buf_t *, unsigned, uv_write_cb);
+    int (*tcp_connect)(uv_connect_t *, uv_tcp_t *, const struct sockaddr *, uv_connect_cb);
 } libuv;
 
 static pthread_once_t found = PTHREAD_ONCE_INIT;
@@ -58,11 +61,29 @@ static void find_libuv(void)
     *(void **)&libuv.read_start = find("uv_read_start");
     *(void **)&libuv.read_stop = find("uv_read_stop");
     *(void **)&libuv.write = find("uv_write");
+    *(void **)&libuv.tcp_connect = find("uv_tcp_connect");
 }
 
 static bool is_ours(const uv_stream_t *stream)
 {
     return own != NULL && stream->loop == own->loop && stream->type == UV_TCP;
+}
+
+/* ---- connecting ---- */
+
+/*
+ * What libuv does to connect a pipe is to the stream in it, and that is all there is in a handle of
+ * TCP; failure is told by the callback alone.
+ */
+EXPORTED int uv_tcp_connect(uv_connect_t *req, uv_tcp_t *handle, const struct sockaddr *addr,
+                            uv_connect_cb cb)
+{
+    pthread_once(&found, find_libuv);
+    if (addr->sa_family != AF_UNIX || !is_ours((uv_stream_t *)handle))
+        return libuv.tcp_connect(req, handle, addr, cb);
+    uv_pipe_connect(req, (void *)handle, ((const struct sockaddr_un *)(const void *)addr)->sun_path,
+                    cb);
+    return 0;
 }
 
 /* ---- reading ---- */
