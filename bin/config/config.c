@@ -13,6 +13,7 @@
 #include <h2o/configurator.h>
 #include "config/check.h"
 #include "config/config.h"
+#include "config/custom_handler.h"
 #include "config/listen.h"
 #include "config/yaml.h"
 #include "config/yaml_node.h"
@@ -203,13 +204,14 @@ void breaker__config_init(breaker__config_t *config)
         h2o_fatal("no memory");
     define_ours(config);
     define_theirs(&config->globalconf);
+    breaker__custom_handler_register_configurator(&config->globalconf);
     breaker_h2o_register_configurator(&config->globalconf, config->node);
 }
 
-/* root serves as nobody unless the file says otherwise, as h2o does */
-static int choose_user(breaker__config_t *config, const char *path)
+/* root serves as nobody unless the file says otherwise, as h2o does; other directives ask for it */
+static int assume_user(breaker__config_t *config, const char *path, yoml_t *root)
 {
-    if (config->user != NULL || geteuid() != 0)
+    if (geteuid() != 0 || yoml_get(root, "user") != NULL)
         return 0;
     if (getpwnam("nobody") == NULL) {
         fprintf(stderr, "%s: user: missing, and there is no user `nobody` to serve as\n", path);
@@ -229,6 +231,8 @@ static int apply(breaker__config_t *config, const char *path, yoml_t *root, bool
         return -1;
     if (yoml_get(root, "hosts") == NULL)
         return breaker__option_missing(&whole, "hosts");
+    if (assume_user(config, path, root) != 0)
+        return -1;
     /* nobody uploads to static files, but to an application */
     if (breaker__has_application(root))
         globalconf->max_request_entity_size = H2O_DEFAULT_MAX_REQUEST_ENTITY_SIZE;
@@ -242,7 +246,7 @@ static int apply(breaker__config_t *config, const char *path, yoml_t *root, bool
     if (breaker_h2o_cluster_config(globalconf) != NULL &&
         breaker_h2o_peers_register(globalconf, config->node) != 0)
         return breaker__option_fail(&whole, "%s", breaker_err_message(BREAKER_ERR_NO_MEMORY));
-    return choose_user(config, path);
+    return 0;
 }
 
 int breaker__config_load(breaker__config_t *config, const char *path, bool checks_only)

@@ -82,20 +82,51 @@ static int on_enter(h2o_configurator_t *_self, h2o_configurator_context_t *ctx, 
     return 0;
 }
 
-static int on_exit_level(h2o_configurator_t *_self, h2o_configurator_context_t *ctx, yoml_t *node)
+/* what stands inside of `file.custom-handler` has a configuration like a path's, and no map of
+ * types */
+static bool is_path(const h2o_configurator_context_t *ctx)
 {
+    return ctx->pathconf != NULL && ctx->mimemap != NULL;
+}
+
+/* the last token of a path when no view follows it, which counts for nothing; or NULL */
+static const yoml_t *find_idle_token(const yoml_t *node)
+{
+    const yoml_t *idle = NULL;
+
+    for (size_t i = 0; node != NULL && i != node->data.mapping.size; ++i) {
+        const yoml_t *key = node->data.mapping.elements[i].key;
+        if (strcmp(key->data.scalar, "breaker.token") == 0)
+            idle = key;
+        else if (strcmp(key->data.scalar, "breaker.static") == 0)
+            idle = NULL;
+    }
+    return idle;
+}
+
+static int end_path(scope_configurator_t *self, h2o_pathconf_t *pathconf, const yoml_t *node,
+                    bool rewrite)
+{
+    const breaker__option_t token = {.key = "breaker.token", .node = find_idle_token(node)};
     const breaker__option_t option = {.key = "breaker.rewrite", .node = node};
-    scope_configurator_t *self = (void *)_self;
-    bool rewrite = self->scope->rewrite;
     int err = 0;
 
-    set_scope(self, self->scope - 1);
-    if (ctx->pathconf == NULL)
-        return 0;
-    breaker__guard_register(ctx->pathconf);
+    if (token.node != NULL)
+        return breaker__option_fail(&token, "no view follows at this path; accepted: before the "
+                                            "`breaker.static` that it is for");
+    breaker__guard_register(pathconf);
     if (rewrite)
-        err = breaker_h2o_rewrite_register(ctx->pathconf, self->node);
+        err = breaker_h2o_rewrite_register(pathconf, self->node);
     return err == 0 ? 0 : breaker__option_fail(&option, "%s", breaker_err_message(err));
+}
+
+static int on_exit_level(h2o_configurator_t *_self, h2o_configurator_context_t *ctx, yoml_t *node)
+{
+    scope_configurator_t *self = (void *)_self;
+    bool rewrite = self->scope->rewrite;
+
+    set_scope(self, self->scope - 1);
+    return is_path(ctx) ? end_path(self, ctx->pathconf, node, rewrite) : 0;
 }
 
 void breaker_h2o_register_configurator(h2o_globalconf_t *globalconf, breaker_node_t *node)
@@ -111,7 +142,9 @@ void breaker_h2o_register_configurator(h2o_globalconf_t *globalconf, breaker_nod
     self->super.exit = on_exit_level;
     self->node = node;
     set_scope(self, self->stack);
-    h2o_configurator_define_command(&self->super, "breaker.token", EVERY_LEVEL | SCALAR,
+    /* as views are, so that it comes where it stands among them */
+    h2o_configurator_define_command(&self->super, "breaker.token",
+                                    EVERY_LEVEL | SCALAR | H2O_CONFIGURATOR_FLAG_SEMI_DEFERRED,
                                     on_config_token);
     h2o_configurator_define_command(&self->super, "breaker.release",
                                     H2O_CONFIGURATOR_FLAG_GLOBAL | SCALAR, on_config_release);

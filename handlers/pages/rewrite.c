@@ -53,6 +53,13 @@ static unsigned count_redirections(const h2o_req_t *req)
     return req->num_reprocessed + req->num_delegated;
 }
 
+/* what `file.custom-handler` hands a file on to has a configuration of its own, at the same path */
+static bool is_at_path_of(const breaker__page_t *page, const h2o_req_t *req)
+{
+    return req->pathconf == page->pathconf ||
+           (req->filereq != NULL && count_redirections(req) == page->num_redirected);
+}
+
 /*
  * h2o keeps prefilters when it goes on with a request elsewhere. Where our handler saw it again the
  * note says so. Otherwise it may have gone to a path without rewriting, to an asset of a view, or
@@ -60,7 +67,7 @@ static unsigned count_redirections(const h2o_req_t *req)
  */
 static bool is_about(const breaker__page_t *page, const h2o_req_t *req)
 {
-    if (req->pathconf != page->pathconf)
+    if (!is_at_path_of(page, req))
         return false;
     if (count_redirections(req) == page->num_redirected || req->overrides != NULL)
         return true;
@@ -74,7 +81,7 @@ static bool has_later(const breaker__page_t *page, const h2o_req_t *req)
 {
     for (const h2o_req_prefilter_t *at = page->super.next; at != NULL; at = at->next)
         if (at->on_setup_ostream == on_setup_ostream &&
-            ((const breaker__page_t *)at)->pathconf == req->pathconf)
+            is_at_path_of((const breaker__page_t *)at, req))
             return true;
     return false;
 }
@@ -112,7 +119,7 @@ bool breaker__page_is_others(const breaker__page_t *page, const h2o_req_t *req,
     for (const h2o_req_prefilter_t *at = req->prefilters; at != NULL; at = at->next) {
         const breaker__page_t *other = (const breaker__page_t *)at;
         if (at->on_setup_ostream == on_setup_ostream && other != page &&
-            other->pathconf == req->pathconf && tells(other->plan, header))
+            is_at_path_of(other, req) && tells(other->plan, header))
             return true;
     }
     return false;

@@ -1,0 +1,244 @@
+"""h2o's own directives, which do here what they do in h2o: those that its main program has and its
+library has not, those that our own directives stand beside, and those that the library spoils."""
+
+import os
+import pwd
+import shutil
+import unittest
+
+import client
+import fastcgi
+import harness
+
+TREE = {"css/site.css": b"body {}\n"}
+SHARE = "/usr/share/h2o"
+
+HEAD = """\
+listen: {host: 127.0.0.1, port: @port@}
+breaker.token: T
+"""
+HOSTS = """\
+hosts:
+  default:
+    paths:
+      "/":
+        breaker.static: {name: "static/{breaker}", path: @tree@}
+        file.dir: @docs@
+"""
+
+
+class LanguageCase(harness.FlavourCase):
+    def setUp(self):
+        self.scratch = harness.Scratch()
+        self.addCleanup(self.scratch.remove)
+        self.tree = self.scratch.tree("tree", TREE)
+        self.docs = self.scratch.tree("docs", {"index.php": b"<?php\n", "index.html": b"<p>\n"})
+        self.port = harness.free_port()
+
+    def expand_all(self, text, **values):
+        return harness.expand(text, port=self.port, tree=self.tree, docs=self.docs, **values)
+
+    def serve(self, text, **values):
+        server = harness.Server(self.flavour, self.expand_all(text, **values))
+        self.addCleanup(server.kill)
+        return server
+
+    def check(self, text, **values):
+        path = self.scratch.write("h2o.conf", self.expand_all(text, **values))
+        return harness.run_program(self.flavour, "-c", path, "-t")
+
+    def assert_accepted(self, text, **values):
+        self.assertEqual(self.check(text, **values), (0, "configuration OK\n", ""))
+
+    def get(self, target, **request):
+        return client.get(self.port, target, **request)
+
+
+class CustomHandlers(LanguageCase):
+    """Files of an extension go to an application; the assets beside them do not."""
+
+    HANDLER = "file.custom-handler: {extension: [.php], " \
+              "fastcgi.connect: {port: @socket@, type: unix}}\n"
+
+    def setUp(self):
+        super().setUp()
+        self.socket = self.scratch("fastcgi.sock")
+        application = fastcgi.Application(self.socket)
+        self.addCleanup(application.stop)
+
+    def test_a_custom_handler_stands_at_every_level(self):
+        host, path = HOSTS.split("    paths:\n")
+        for level, text in (
+                ("top", HEAD + self.HANDLER + HOSTS),
+                ("host", HEAD + host + "    " + self.HANDLER + "    paths:\n" + path),
+                ("path", HEAD + HOSTS + "        " + self.HANDLER)):
+            with self.subTest(level):
+                self.assert_accepted(text, socket=self.socket)
+                server = self.serve(text, socket=self.socket)
+                answer = self.get("/index.php")
+                self.assertEqual(answer.status, 200)
+                self.assertIn(b'<p id="script">%s/index.php<' % self.docs.encode(), answer.body)
+                self.assertIn(b"/static/{breaker}/css", answer.body)
+                self.assertEqual(self.get("/static/T/css/site.css").body, TREE["css/site.css"])
+                server.stop()
+
+    def test_its_pages_are_rewritten_as_the_others_at_the_path_are(self):
+        server = self.serve(HEAD + "breaker.rewrite: ON\n" + self.HANDLER + HOSTS,
+                            socket=self.socket)
+        answer = self.get("/index.php")
+        self.assertEqual(answer.status, 200)
+        self.assertIn(b'href="/static/T/css/site.css"', answer.body)
+        self.assertIsNone(answer.get("Last-Modified"))
+        server.stop()
+
+    def test_a_body_of_two_meanings_is_kept_from_it(self):
+        server = self.serve(HEAD + self.HANDLER + HOSTS, socket=self.socket)
+        with client.Http1(self.port) as connection:
+            connection.send(b"POST /index.php HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n"
+                            b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n")
+            self.assertEqual(connection.read().status, 400)
+        server.stop()
+
+
+class UnixSockets(LanguageCase):
+    """Applications that listen on a Unix socket, which libuv's TCP does not connect to."""
+
+    HOSTS = """\
+hosts:
+  default:
+    paths:
+      "/":
+        @directive@
+"""
+
+    def test_one_behind_fastcgi_answers(self):
+        path = self.scratch("fastcgi.sock")
+        application = fastcgi.Application(path)
+        self.addCleanup(application.stop)
+        server = self.serve(HEAD + self.HOSTS, directive="fastcgi.connect: {port: %s, type: unix}"
+                            % path)
+        for _ in range(3):
+            self.assertEqual(self.get("/page").status, 200)
+        server.stop()
+
+    def test_one_behind_the_proxy_answers(self):
+        path = self.scratch("node.sock")
+        behind = self.serve("listen: {port: %s, type: unix}\n" % path + HOSTS +
+                            HEAD.splitlines()[1] + "\n")
+        os.chmod(path, 0o777)
+        server = self.serve(HEAD + self.HOSTS,
+                            directive='proxy.reverse.url: "http://[unix:%s]/"' % path)
+        for _ in range(3):
+            self.assertEqual(self.get("/static/T/css/site.css").body, TREE["css/site.css"])
+        server.stop()
+        behind.stop()
+
+    def test_one_that_is_away_is_answered_for(self):
+        server = self.serve(HEAD + self.HOSTS, directive="fastcgi.connect: {port: %s, type: unix}"
+                            % self.scratch("nobody.sock"))
+        self.assertEqual(self.get("/page").status, 503)
+        server.stop()
+
+
+@unittest.skipUnless(os.getuid() == 0, "needs root")
+@unittest.skipUnless(os.path.exists(SHARE), "needs h2o's programs")
+class Spawning(LanguageCase):
+    SPAWN = "        fastcgi.spawn: %s\n"
+
+    def user_of(self, user, spawn):
+        """Who the application is that a server started by root has spawned."""
+        program = shutil.copy(fastcgi.__file__, self.scratch("fastcgi.py"))
+        command = "exec /usr/bin/python3 " + program
+        server = self.serve(HEAD + user + HOSTS.replace("        file.dir: @docs@\n", "") +
+                            self.SPAWN % spawn.replace("@command@", command))
+        answer = self.get("/page")
+        server.stop()
+        self.assertEqual(answer.status, 200)
+        uid = int(answer.body.split(b'id="user">')[1].split(b"<")[0])
+        return pwd.getpwuid(uid).pw_name
+
+    def test_a_server_of_root_spawns_applications_as_the_user_that_it_becomes(self):
+        for user, spawn, spawned in (("", '"@command@"', "nobody"),
+                                     ("user: daemon\n", '"@command@"', "daemon"),
+                                     ("", '{command: "@command@", user: daemon}', "daemon")):
+            with self.subTest(user=user, spawn=spawn):
+                self.assertEqual(self.user_of(user, spawn), spawned)
+
+
+class Tokens(LanguageCase):
+    PATH = """\
+hosts:
+  default:
+    paths:
+      "/":
+"""
+
+    def test_a_token_counts_for_the_views_after_it(self):
+        text = HEAD + self.PATH + """\
+        - breaker.static: {name: "a/{breaker}", path: @tree@}
+        - breaker.token: U
+        - breaker.static: {name: "b/{breaker}", path: @tree@}
+        - breaker.token: V
+          breaker.static: [{name: "c/{breaker}", path: @tree@}, {name: "d/{breaker}", path: @tree@}]
+      "/other":
+        breaker.static: {name: "{breaker}", path: @tree@}
+"""
+        server = self.serve(text)
+        for prefix in ("/a/T", "/b/U", "/c/V", "/d/V", "/other/T"):
+            with self.subTest(prefix):
+                self.assertEqual(self.get(prefix + "/css/site.css").status, 200)
+        server.stop()
+
+    def test_a_token_that_no_view_follows_is_refused(self):
+        status, stdout, stderr = self.check(HEAD + self.PATH + """\
+        breaker.static: {name: "a/{breaker}", path: @tree@}
+        breaker.token: U
+""")
+        self.assertEqual((status, stdout), (78, ""))
+        self.assertRegex(stderr, r"\A[^\n]*h2o\.conf:8:9: breaker\.token: no view follows[^\n]*\n\Z")
+
+    def test_at_the_top_and_in_a_host_it_counts_wherever_it_stands(self):
+        listen, token = HEAD.splitlines(keepends=True)
+        for text in (listen + HOSTS + token, listen + HOSTS + "    " + token):
+            server = self.serve(text)
+            self.assertEqual(self.get("/static/T/css/site.css").status, 200)
+            server.stop()
+
+
+class Files(LanguageCase):
+    def test_anchors_of_an_included_file_are_known_after_it(self):
+        inner = self.scratch.write("inner.conf", self.expand_all(
+            '{name: "static/{breaker}", path: &tree @tree@}\n'))
+        outer = self.scratch.write("outer.conf", self.expand_all(
+            "breaker.static: &view !file @inner@\nfile.dir: &docs @docs@\n", inner=inner))
+        server = self.serve(HEAD + """\
+hosts:
+  default:
+    paths:
+      "/": !file @outer@
+      "/more/":
+        breaker.static: [*view, {name: "other/{breaker}", path: *tree}]
+        file.dir: *docs
+""", outer=outer)
+        for target in ("/static/T/css/site.css", "/more/static/T/css/site.css",
+                       "/more/other/T/css/site.css"):
+            self.assertEqual(self.get(target).status, 200)
+        self.assertEqual(self.get("/more/index.html").body, b"<p>\n")
+        server.stop()
+
+    def test_an_included_file_knows_no_anchors_of_others(self):
+        inner = self.scratch.write("inner.conf", "file.dir: *docs\n")
+        status, stdout, stderr = self.check(HEAD + """\
+hosts:
+  default:
+    paths:
+      "/": {file.dir: &docs @docs@}
+      "/more/": !file @inner@
+""", inner=inner)
+        self.assertEqual((status, stdout), (78, ""))
+        self.assertRegex(stderr, r"\A[^\n]*inner\.conf:1:11: the alias \*docs[^\n]*\n\Z")
+
+
+if __name__ == "__main__":
+    harness.trace_allocations()
+    harness.main()
