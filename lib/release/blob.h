@@ -21,6 +21,8 @@ struct st_breaker__blob_t {
     unsigned not_smaller;
     /** owned: encodings appear once and stay; identity is there when the state is HERE */
     _Atomic(breaker__body_t *) bodies[BREAKER_ENCODINGS];
+    /** owned reference, changed under the table's lock: what its bytes come in, or NULL */
+    _Atomic(breaker_spool_t *) spool;
 
     /* under the table's lock */
     bool is_listed;                  /* in the table; not any more when another took its place */

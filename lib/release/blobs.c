@@ -14,6 +14,7 @@
 #include <unistd.h>
 #include "release/blob.h"
 #include "release/digest.h"
+#include "release/spool.h"
 
 /** how many places a table has at first; a power of two */
 #define PLACES_MIN 64
@@ -285,6 +286,7 @@ static void free_blob(breaker__blob_t *blob)
         memory += sizeof(*body);
         breaker__body_free(body);
     }
+    breaker__spool_unref(atomic_load_explicit(&blob->spool, memory_order_relaxed));
     free(blob);
     atomic_fetch_sub_explicit(&blobs->memory, memory, memory_order_relaxed);
     breaker__blobs_unref(blobs);

@@ -39,8 +39,8 @@ typedef enum en_breaker__blob_state_t {
     BREAKER__BLOB_HERE,
     /** nobody has its bytes now: what asks for them gets 404 */
     BREAKER__BLOB_LOST,
-    /** others have its bytes, and it is not fetched: what asks for them gets 503, and may ask them
-     */
+    /** others have its bytes, which are more than may be kept here: what asks for them gets 503,
+     * and may ask them */
     BREAKER__BLOB_ELSEWHERE,
     /** its bytes can be read, and may go when nobody reads them */
     BREAKER__BLOB_CACHED,

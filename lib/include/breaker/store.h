@@ -144,8 +144,9 @@ typedef enum en_breaker_file_state_t {
     BREAKER_FILE_ABSENT,
     /** the same, and nobody has its bytes: to be answered with 404 */
     BREAKER_FILE_LOST,
-    /** as absent, and its bytes will not come, though other nodes have them: to be answered with
-     * 503, so that one of these may be asked. A head needs no bytes */
+    /** as absent, and its bytes will not come, since they are more than are kept here, though other
+     * nodes have them: to be answered with 503, so that one of these may be asked. A head needs no
+     * bytes */
     BREAKER_FILE_ELSEWHERE,
 } breaker_file_state_t;
 
@@ -183,6 +184,42 @@ BREAKER_EXPORT void breaker_pin_drop(breaker_pin_t *pin);
  */
 BREAKER_EXPORT int breaker_variant_read(const breaker_variant_t *variant, uint64_t offset,
                                         char *dst, size_t len);
+
+/**
+ * The bytes of an absent variant as they come in, of a file that is too large to be waited for. It
+ * stays as it is for whoever took it, whatever becomes of the asset.
+ */
+typedef struct st_breaker_spool_t breaker_spool_t;
+
+/** How far a spool is. */
+typedef enum en_breaker_spool_state_t {
+    /** more bytes may come; those that are here were not checked yet */
+    BREAKER_SPOOL_COMING,
+    /** all bytes are here, and are those of the asset's digest */
+    BREAKER_SPOOL_RIGHT,
+    /** they are others, or no more will come: what was sent of them is not to be ended well */
+    BREAKER_SPOOL_BROKEN,
+} breaker_spool_state_t;
+
+/**
+ * Takes the spool that the identity bytes of an asset come in, or returns NULL where none do
+ * (another request has to want them first), or none has come yet. `breaker_spool_leave` gives it
+ * back. Whoever sends from it sends the last bytes of an answer only when the spool is RIGHT. Takes
+ * a lock for a moment; any thread that holds the release.
+ */
+BREAKER_EXPORT breaker_spool_t *breaker_asset_take_spool(const breaker_asset_t *asset);
+/** Gives a spool back; takes NULL. Any thread. */
+BREAKER_EXPORT void breaker_spool_leave(breaker_spool_t *spool);
+/** How far it is. One acquire-load; any thread. */
+BREAKER_EXPORT breaker_spool_state_t breaker_spool_state(const breaker_spool_t *spool);
+/** How many of the first bytes are here: it only grows. One acquire-load; any thread. */
+BREAKER_EXPORT uint64_t breaker_spool_len(const breaker_spool_t *spool);
+/**
+ * Reads `len` bytes at `offset`, all of which are here. Fails with BREAKER_ERR_IO; `dst` is then
+ * undefined. Any thread that took it.
+ */
+BREAKER_EXPORT int breaker_spool_read(const breaker_spool_t *spool, uint64_t offset, char *dst,
+                                      size_t len);
 
 #ifdef __cplusplus
 }
