@@ -24,6 +24,12 @@ int breaker__asks_add(breaker__asks_t *asks, breaker__ask_kind_t kind, breaker__
     return 0;
 }
 
+static void free_ask(breaker__ask_t *ask)
+{
+    breaker__spool_unref(ask->spool);
+    free(ask);
+}
+
 void breaker__asks_remove(breaker__asks_t *asks, breaker__ask_t *ask)
 {
     size_t at = 0;
@@ -33,7 +39,7 @@ void breaker__asks_remove(breaker__asks_t *asks, breaker__ask_t *ask)
         ++at;
     assert(at != asks->num);
     asks->asks[at] = asks->asks[--asks->num];
-    free(ask);
+    free_ask(ask);
 }
 
 breaker__ask_t *breaker__asks_find(breaker__asks_t *asks, uint64_t number)
@@ -47,7 +53,7 @@ breaker__ask_t *breaker__asks_find(breaker__asks_t *asks, uint64_t number)
 void breaker__asks_dispose(breaker__asks_t *asks)
 {
     while (asks->num != 0)
-        free(asks->asks[--asks->num]);
+        free_ask(asks->asks[--asks->num]);
 }
 
 static bool comes_before(const breaker__ask_t *a, const breaker__ask_t *b)
@@ -66,14 +72,16 @@ static bool is_ready(const breaker__ask_t *ask, uint64_t now_ms)
     return !ask->is_running && !ask->waits_for_held && ask->not_before_ms <= now_ms;
 }
 
-breaker__ask_t *breaker__asks_first(breaker__asks_t *asks, uint64_t now_ms, bool may_ask_manifests)
+breaker__ask_t *breaker__asks_first(breaker__asks_t *asks, uint64_t now_ms, bool may_ask_manifests,
+                                    bool may_ask_spools)
 {
     breaker__ask_t *first = NULL;
 
     assert(asks->num <= BREAKER__PEERS_ASKS_MAX);
     for (size_t i = 0; i != asks->num; ++i) {
         breaker__ask_t *ask = asks->asks[i];
-        if (!is_ready(ask, now_ms) || (ask->kind == BREAKER__ASK_MANIFEST && !may_ask_manifests))
+        if (!is_ready(ask, now_ms) || (ask->kind == BREAKER__ASK_MANIFEST && !may_ask_manifests) ||
+            (ask->kind == BREAKER__ASK_SPOOL && !may_ask_spools))
             continue;
         if (first == NULL || comes_before(ask, first))
             first = ask;

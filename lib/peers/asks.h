@@ -9,11 +9,14 @@
 #include <breaker/release_id.h>
 #include <breaker/store.h>
 #include "peers/client.h"
+#include "release/spool.h"
 
 typedef enum en_breaker__ask_kind_t {
     BREAKER__ASK_HELD,
     BREAKER__ASK_MANIFEST,
     BREAKER__ASK_BLOB,
+    /** a blob that goes into a spool */
+    BREAKER__ASK_SPOOL,
 } breaker__ask_kind_t;
 
 /** One ask, from the call until its callback. */
@@ -21,10 +24,16 @@ typedef struct st_breaker__ask_t {
     uint64_t number;
     breaker__ask_kind_t kind;
     breaker__peers_priority_t priority;
-    /** of a manifest and a blob; of a blob */
+    /** of a manifest and a blob; of a blob, in a spool as well */
     breaker_release_id_t release;
     uint8_t digest[BREAKER_DIGEST_LEN];
     uint64_t len;
+
+    /** of a spool: owned reference; how much of it was here at the last look, and since when; which
+     * peers gave some of it */
+    breaker_spool_t *spool;
+    uint64_t len_seen, progress_ms;
+    breaker__tried_t givers;
 
     /** a transfer is under way for it */
     bool is_running;
@@ -58,8 +67,9 @@ void breaker__asks_dispose(breaker__asks_t *asks);
 /**
  * The ask that is to be carried on first, or NULL when there is none for now: what is urgent, in
  * the order of the asking, then lists, then manifests, then blobs, the smallest first. Those that
- * run or wait are not looked at; manifests only where `may_ask_manifests`.
+ * run or wait are not looked at; manifests and spools only where they may be asked for.
  */
-breaker__ask_t *breaker__asks_first(breaker__asks_t *asks, uint64_t now_ms, bool may_ask_manifests);
+breaker__ask_t *breaker__asks_first(breaker__asks_t *asks, uint64_t now_ms, bool may_ask_manifests,
+                                    bool may_ask_spools);
 
 #endif

@@ -4,8 +4,8 @@
  *
  * Invariants: an ask ends in exactly one callback, which is the last thing that is done for it, and
  * never inside a call of the owner's; nothing unchecked is handed on; a slot carries one transfer
- * or none. What goes on is found out anew each time (pump), so a callback may ask for more and
- * replace the peers.
+ * or none; a spool goes on with the next peer where the last one stopped. What goes on is found out
+ * anew each time (pump), so a callback may ask for more and replace the peers.
  */
 #include <assert.h>
 #include <stdio.h>
@@ -20,6 +20,9 @@ enum {
     PATH_MAX_BYTES = BREAKER__AUTH_PATH_MAX,
     /* of how many peers it is asked at a time whether they hold what is made known */
     WORDS_AT_ONCE = 2,
+    /* for so many times the timeout a spool may get no further before nobody is said to have it:
+     * answers are being sent from it, and a peer that broke off is asked again */
+    SPOOL_PATIENCE = 3,
 };
 
 /* ---- what is told ---- */
@@ -101,6 +104,26 @@ static void end_word(breaker__peers_t *peers, breaker__known_t *peer)
         peer->is_being_told = false;
 }
 
+/* long transfers leave half of the connections to others */
+static bool has_slot_for_spool(const breaker__peers_t *peers)
+{
+    return peers->num_spools == 0 || peers->num_spools < peers->num_slots / 2;
+}
+
+/* what has come of a spool by now, and from whom */
+static void note_progress(breaker__ask_t *ask, const breaker__slot_t *slot,
+                          const breaker__known_t *peer)
+{
+    uint64_t len = breaker_spool_len(ask->spool);
+
+    if (len == ask->len_seen)
+        return;
+    ask->len_seen = len;
+    ask->progress_ms = slot->transfer.heard_ms;
+    if (peer != NULL)
+        breaker__tried_add(&ask->givers, peer);
+}
+
 breaker__ask_t *breaker__carry_vacate(breaker__peers_t *peers, breaker__slot_t *slot)
 {
     breaker__known_t *peer = breaker__roster_find(&peers->roster, slot->peer_number);
@@ -120,6 +143,10 @@ breaker__ask_t *breaker__carry_vacate(breaker__peers_t *peers, breaker__slot_t *
         ask->is_running = false;
         if (ask->kind == BREAKER__ASK_MANIFEST)
             --peers->num_manifests;
+        if (ask->kind == BREAKER__ASK_SPOOL) {
+            --peers->num_spools;
+            note_progress(ask, slot, peer);
+        }
     }
     slot->cargo = BREAKER__CARGO_NONE;
     slot->ask = NULL;
@@ -133,12 +160,11 @@ uint64_t breaker__carry_rate(const breaker__peers_t *peers)
     return rate == 0 && peers->rate != 0 ? 1 : rate;
 }
 
+/* `ask` says what is taken; the rest of it is filled in here */
 static int begin(breaker__peers_t *peers, breaker__slot_t *slot, breaker__known_t *peer,
-                 const char *path, uint64_t len, bool is_exact)
+                 const char *path, breaker__transfer_ask_t ask)
 {
     char auth[BREAKER__AUTH_MAX + 1], url[BREAKER__PEER_URL_MAX + PATH_MAX_BYTES + 1];
-    const breaker__transfer_ask_t ask = {
-        .url = url, .auth = auth, .len = len, .is_exact = is_exact};
     size_t key_at = peer->key_at < peers->keys.num ? peer->key_at : 0;
     int err;
 
@@ -147,6 +173,8 @@ static int begin(breaker__peers_t *peers, breaker__slot_t *slot, breaker__known_
                                   breaker__auth_now_s(&peers->keys), auth)) != 0)
         return err;
     snprintf(url, sizeof(url), "%s%s", peer->url, path);
+    ask.url = url;
+    ask.auth = auth;
     if ((err = breaker__transfer_begin(&slot->transfer, &ask)) != 0)
         return err;
     slot->peer_number = peer->number;
@@ -169,14 +197,16 @@ static void make_path(const breaker__ask_t *ask, char *dst)
 
 static void begin_ask(breaker__peers_t *peers, breaker__ask_t *ask, breaker__known_t *peer)
 {
-    bool is_blob = ask->kind == BREAKER__ASK_BLOB;
+    bool is_blob = ask->kind != BREAKER__ASK_MANIFEST;
+    const breaker__transfer_ask_t wanted = {
+        .len = is_blob ? ask->len : peers->manifest_max, .is_exact = is_blob, .spool = ask->spool};
     breaker__slot_t *slot = free_slot(peers);
     char path[PATH_MAX_BYTES + 1];
 
     assert(slot != NULL);
     ++ask->num_attempts;
     make_path(ask, path);
-    if (begin(peers, slot, peer, path, is_blob ? ask->len : peers->manifest_max, is_blob) != 0) {
+    if (begin(peers, slot, peer, path, wanted) != 0) {
         finish_nobody(peers, ask, BREAKER__NOBODY_ANSWERS, BREAKER__PEERS_ASIDE_MIN_MS);
         return;
     }
@@ -185,11 +215,14 @@ static void begin_ask(breaker__peers_t *peers, breaker__ask_t *ask, breaker__kno
     ask->is_running = true;
     if (ask->kind == BREAKER__ASK_MANIFEST)
         ++peers->num_manifests;
+    if (ask->kind == BREAKER__ASK_SPOOL)
+        ++peers->num_spools;
 }
 
 /* Asks some peers for their lists; returns how many are asked now, for whomever. */
 static unsigned begin_held(breaker__peers_t *peers, breaker__ask_t *ask)
 {
+    const breaker__transfer_ask_t wanted = {.len = BREAKER__PEERS_HELD_LEN_MAX};
     breaker__known_t *peer;
     breaker__slot_t *slot;
 
@@ -199,8 +232,7 @@ static unsigned begin_held(breaker__peers_t *peers, breaker__ask_t *ask)
            (peer = breaker__roster_unknown(&peers->roster,
                                            ask->kind != BREAKER__ASK_HELD ? &ask->release : NULL,
                                            uv_now(peers->loop))) != NULL) {
-        if (begin(peers, slot, peer, BREAKER_PEER_PREFIX "held", BREAKER__PEERS_HELD_LEN_MAX,
-                  false) != 0)
+        if (begin(peers, slot, peer, BREAKER_PEER_PREFIX "held", wanted) != 0)
             break;
         slot->cargo = BREAKER__CARGO_HELD;
         peer->is_asked_held = true;
@@ -214,6 +246,7 @@ static unsigned begin_held(breaker__peers_t *peers, breaker__ask_t *ask)
  * and then `*ret_due_ms` is when one may be. */
 static bool begin_word(breaker__peers_t *peers, uint64_t *ret_due_ms)
 {
+    const breaker__transfer_ask_t wanted = {.len = BREAKER__PEERS_HELD_LEN_MAX};
     uint64_t now_ms = uv_now(peers->loop);
     char path[PATH_MAX_BYTES + 1];
     breaker__known_t *peer;
@@ -229,7 +262,7 @@ static bool begin_word(breaker__peers_t *peers, uint64_t *ret_due_ms)
         (slot = free_slot(peers)) == NULL)
         return false;
     snprintf(path, sizeof(path), BREAKER_PEER_PREFIX "held/%s", peers->word.text);
-    if (begin(peers, slot, peer, path, BREAKER__PEERS_HELD_LEN_MAX, false) != 0)
+    if (begin(peers, slot, peer, path, wanted) != 0)
         return false;
     slot->cargo = BREAKER__CARGO_WORD;
     ++peers->num_words;
@@ -268,6 +301,13 @@ static void advance_unknown(breaker__peers_t *peers, breaker__ask_t *ask)
         finish_nobody(peers, ask, BREAKER__NOBODY_ANSWERS, BREAKER__PEERS_ASIDE_MIN_MS);
 }
 
+/* whether it is worth waiting until then for a peer to be asked again */
+static bool may_go_on(const breaker__peers_t *peers, const breaker__ask_t *ask, uint64_t at_ms)
+{
+    return ask->kind == BREAKER__ASK_SPOOL && at_ms != 0 &&
+           at_ms <= ask->progress_ms + SPOOL_PATIENCE * peers->timeout_ms;
+}
+
 /* Begins what comes next for an ask, or ends it. There is a slot for it. */
 static void advance(breaker__peers_t *peers, breaker__ask_t *ask)
 {
@@ -297,10 +337,25 @@ static void advance(breaker__peers_t *peers, breaker__ask_t *ask)
         finish_nobody(peers, ask, BREAKER__NOBODY_HAS_IT, 0);
         return;
     case BREAKER__CHOICE_ASIDE:
+        if (may_go_on(peers, ask, at_ms)) {
+            ask->not_before_ms = at_ms;
+            return;
+        }
         finish_nobody(peers, ask, BREAKER__NOBODY_ANSWERS, at_ms != 0 ? at_ms - now_ms : 0);
         return;
     }
     assert(!"a choice outside its enum");
+}
+
+/*
+ * What a spool takes is set apart, and not paid for in the end: it may take minutes, and others
+ * would wait for as long until that was paid.
+ */
+static uint64_t rate_of_others(const breaker__peers_t *peers)
+{
+    uint64_t taken = peers->num_spools * breaker__carry_rate(peers);
+
+    return taken < peers->rate ? peers->rate - taken : 0;
 }
 
 static void refill(breaker__peers_t *peers)
@@ -311,7 +366,7 @@ static void refill(breaker__peers_t *peers)
     peers->refilled_ms = now_ms;
     if (passed_ms > 1000)
         passed_ms = 1000;
-    peers->budget += (int64_t)(peers->rate * passed_ms / 1000);
+    peers->budget += (int64_t)(rate_of_others(peers) * passed_ms / 1000);
     if (peers->rate == 0 || peers->budget > most)
         peers->budget = most;
 }
@@ -343,8 +398,8 @@ static void pump(breaker__peers_t *peers)
     refill(peers);
     while (peers->budget > 0 &&
            (ask = breaker__asks_first(&peers->asks, uv_now(peers->loop),
-                                      peers->num_manifests != BREAKER__PEERS_MANIFESTS_AT_ONCE)) !=
-               NULL &&
+                                      peers->num_manifests != BREAKER__PEERS_MANIFESTS_AT_ONCE,
+                                      has_slot_for_spool(peers))) != NULL &&
            has_slot_for(peers, ask))
         advance(peers, ask);
     while (begin_word(peers, &word_due_ms))
@@ -390,6 +445,32 @@ static void deliver_blob(breaker__peers_t *peers, const load_t *load)
     praise(peers, load->peer);
     breaker__asks_remove(&peers->asks, ask);
     peers->callbacks.on_blob(peers->callbacks.data, number, digest, load->body, load->len);
+}
+
+/* who sent the wrong part is not known */
+static void blame(breaker__peers_t *peers, const breaker__tried_t *givers)
+{
+    for (size_t i = 0; i != givers->num; ++i)
+        set_aside(
+            peers, breaker__roster_find(&peers->roster, givers->numbers[i]),
+            givers->num == 1
+                ? "it sends other bytes than those of the hash it was asked for"
+                : "one of several sent other bytes than those of the hash they were asked for");
+}
+
+static void deliver_spool(breaker__peers_t *peers, const load_t *load)
+{
+    breaker__ask_t *ask = load->ask;
+    uint64_t number = ask->number;
+
+    if (breaker__spool_end(ask->spool) != 0) {
+        blame(peers, &ask->givers);
+        finish_nobody(peers, ask, BREAKER__NOBODY_ANSWERS, 0);
+        return;
+    }
+    praise(peers, load->peer);
+    breaker__asks_remove(&peers->asks, ask);
+    peers->callbacks.on_spool(peers->callbacks.data, number);
 }
 
 static void deliver_manifest(breaker__peers_t *peers, const load_t *load)
@@ -452,6 +533,8 @@ static void take_body(breaker__peers_t *peers, const load_t *load)
         take_held(peers, load);
     else if (load->ask->kind == BREAKER__ASK_BLOB)
         deliver_blob(peers, load);
+    else if (load->ask->kind == BREAKER__ASK_SPOOL)
+        deliver_spool(peers, load);
     else
         deliver_manifest(peers, load);
 }
@@ -506,8 +589,17 @@ static void take_result(breaker__peers_t *peers, const load_t *load,
     case BREAKER__TRANSFER_BROKEN:
         set_aside(peers, load->peer, reason);
         return;
+    case BREAKER__TRANSFER_NO_ROOM:
+        finish_nobody(peers, load->ask, BREAKER__NOBODY_ANSWERS, 0);
+        return;
     }
     assert(!"a result outside its enum");
+}
+
+/* how a transfer ended does not matter where everything has come */
+static bool is_whole(const breaker__ask_t *ask)
+{
+    return ask != NULL && ask->kind == BREAKER__ASK_SPOOL && breaker__spool_left(ask->spool) == 0;
 }
 
 void breaker__carry_done(void *data, CURL *easy, CURLcode code)
@@ -519,12 +611,14 @@ void breaker__carry_done(void *data, CURL *easy, CURLcode code)
     load_t load = {.cargo = slot->cargo,
                    .peer = breaker__roster_find(&peers->roster, slot->peer_number),
                    .body = transfer->body,
-                   .len = transfer->len};
+                   .len = (size_t)transfer->len};
 
     transfer->body = NULL;
-    peers->budget -= (int64_t)load.len;
     load.ask = breaker__carry_vacate(peers, slot);
-    take_result(peers, &load, result, transfer->reason);
+    if (load.ask == NULL || load.ask->kind != BREAKER__ASK_SPOOL)
+        peers->budget -= (int64_t)load.len;
+    take_result(peers, &load, is_whole(load.ask) ? BREAKER__TRANSFER_BODY : result,
+                transfer->reason);
     free(load.body);
     if (load.cargo == BREAKER__CARGO_WORD)
         tell_heard(peers);

@@ -39,7 +39,7 @@ struct st_breaker__peers_t {
     breaker__roster_t roster;
     breaker__asks_t asks;
     breaker__slot_t *slots; /* owned */
-    unsigned num_slots, num_running, num_manifests, num_held, num_words;
+    unsigned num_slots, num_running, num_manifests, num_spools, num_held, num_words;
 
     /** the release that is made known; `len` 0: none */
     breaker_release_id_t word;

@@ -247,6 +247,45 @@ int breaker__peers_ask_blob(breaker__peers_t *peers, const uint8_t *digest, uint
     return 0;
 }
 
+int breaker__peers_ask_spool(breaker__peers_t *peers, const uint8_t *digest, uint64_t len,
+                             const breaker_release_id_t *release, breaker_spool_t *spool,
+                             uint64_t *ret_ask)
+{
+    breaker__ask_t *ask;
+    int err;
+
+    assert(breaker__spool_left(spool) <= len);
+    if ((err = breaker__asks_add(&peers->asks, BREAKER__ASK_SPOOL, &ask)) != 0)
+        return err;
+    ask->priority = BREAKER__PEERS_URGENT;
+    ask->release = *release;
+    memcpy(ask->digest, digest, sizeof(ask->digest));
+    ask->len = len;
+    ask->spool = breaker__spool_ref(spool);
+    ask->len_seen = breaker_spool_len(spool);
+    ask->progress_ms = uv_now(peers->loop);
+    *ret_ask = ask->number;
+    breaker__carry_soon(peers);
+    return 0;
+}
+
+void breaker__peers_cancel(breaker__peers_t *peers, uint64_t number)
+{
+    breaker__ask_t *ask = breaker__asks_find(&peers->asks, number);
+
+    if (ask == NULL)
+        return;
+    for (unsigned i = 0; ask->is_running && i != peers->num_slots; ++i) {
+        breaker__slot_t *slot = peers->slots + i;
+        if (slot->ask != ask)
+            continue;
+        breaker__transfer_abort(&slot->transfer);
+        breaker__carry_vacate(peers, slot);
+    }
+    breaker__asks_remove(&peers->asks, ask);
+    breaker__carry_soon(peers);
+}
+
 int breaker__peers_ask_held(breaker__peers_t *peers, uint64_t *ret_ask)
 {
     breaker__ask_t *ask;

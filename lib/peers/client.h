@@ -29,6 +29,7 @@
 #include "peers/held.h"
 #include "peers/roster.h"
 #include "release/manifest_read.h"
+#include "release/spool.h"
 
 /** the most asks at a time, queued and under way */
 #define BREAKER__PEERS_ASKS_MAX 1024
@@ -89,10 +90,10 @@ typedef enum en_breaker__peers_nobody_t {
 } breaker__peers_nobody_t;
 
 /**
- * Exactly one of the first four is called an ask, from the loop and never inside a call of ours,
- * with the number that the ask was given; it is the last thing that is done for it. All of this
- * module but `breaker__peers_free` may be called from within one. Bytes are borrowed for the time
- * of the callback.
+ * Exactly one of the first five is called an ask that is not cancelled, from the loop and never
+ * inside a call of ours, with the number that the ask was given; it is the last thing that is done
+ * for it. All of this module but `breaker__peers_free` may be called from within one. Bytes are
+ * borrowed for the time of the callback.
  */
 typedef struct st_breaker__peers_callbacks_t {
     void *data;
@@ -106,6 +107,8 @@ typedef struct st_breaker__peers_callbacks_t {
     /** the `len` bytes of this SHA-256; `base` is not NULL, for no bytes neither */
     void (*on_blob)(void *data, uint64_t ask, const uint8_t *digest, const char *base,
                     uint64_t len);
+    /** everything is in the spool that was asked for, which is RIGHT */
+    void (*on_spool)(void *data, uint64_t ask);
     /** what several peers say that they hold, each release once; unchecked, and not of all peers.
         None: nobody holds any, or nobody was reached */
     void (*on_held)(void *data, uint64_t ask, const breaker__peers_held_t *list, size_t num);
@@ -163,6 +166,23 @@ int breaker__peers_ask_manifest(breaker__peers_t *peers, const breaker_release_i
 int breaker__peers_ask_blob(breaker__peers_t *peers, const uint8_t *digest, uint64_t len,
                             const breaker_release_id_t *release, breaker__peers_priority_t priority,
                             uint64_t *ret_ask);
+
+/**
+ * Asks for a blob of which `spool` has the digest and the length `len`, and that it is written to
+ * as it comes: what is in it was not checked before the end. Where a peer breaks off, falls silent
+ * or is gone, the next one goes on from where it stopped, or the same one a little later. A request
+ * waits for it; half of the connections are left to other asks. Nobody else writes to the spool
+ * until the callback; where nobody gives the rest, or its hash was another in the end, it is the
+ * owner's to be broken. Fails like the others.
+ */
+int breaker__peers_ask_spool(breaker__peers_t *peers, const uint8_t *digest, uint64_t len,
+                             const breaker_release_id_t *release, breaker_spool_t *spool,
+                             uint64_t *ret_ask);
+
+/**
+ * Gives an ask up: no callback follows. Asks that have ended, or never were, are left alone.
+ */
+void breaker__peers_cancel(breaker__peers_t *peers, uint64_t ask);
 
 /**
  * Asks some peers what they hold: those of which that is known from the last

@@ -3,11 +3,13 @@
  * while bytes come in, and libcurl may do nothing by itself: no redirects, proxies, cookies,
  * passwords, decompression, or protocols but HTTP.
  *
- * Invariants: a body never takes more memory than `body_max`; where a rule was broken,
- * `broken_rule` says which, and nothing of the answer is used.
+ * Invariants: a body never takes more memory than `body_max`, and none where it goes into a spool;
+ * where a rule was broken, `broken_rule` says which, and nothing of the answer is used. What is in
+ * a spool by then stays there: its hash decides in the end, whoever sent it.
  */
 #include <assert.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,11 +62,12 @@ static size_t on_header(char *base, size_t size, size_t num, void *data)
     return len;
 }
 
-static bool reserve(breaker__transfer_t *transfer, size_t len)
+static bool reserve(breaker__transfer_t *transfer, uint64_t len)
 {
     size_t capacity = transfer->capacity != 0 ? transfer->capacity : BODY_MIN;
     char *body;
 
+    assert(transfer->spool == NULL);
     assert(len <= transfer->body_max);
     if (transfer->body != NULL && len <= transfer->capacity)
         return true;
@@ -94,21 +97,36 @@ static long status_of(const breaker__transfer_t *transfer)
     return status;
 }
 
+static long wanted_status(const breaker__transfer_t *transfer)
+{
+    return transfer->is_partial ? 206 : 200;
+}
+
+static size_t take(breaker__transfer_t *transfer, const char *base, size_t len)
+{
+    if (transfer->spool == NULL) {
+        if (!reserve(transfer, transfer->len + len))
+            return break_off(transfer, "there is no memory for what it sends");
+        memcpy(transfer->body + transfer->len, base, len);
+    } else if (breaker__spool_write(transfer->spool, base, len) != 0) {
+        transfer->has_no_room = true;
+        return 0;
+    }
+    transfer->len += len;
+    return len;
+}
+
 static size_t on_body(char *base, size_t size, size_t num, void *data)
 {
     breaker__transfer_t *transfer = data;
     size_t len = size * num;
 
     hear(transfer);
-    if (status_of(transfer) != 200 || !transfer->is_member)
+    if (status_of(transfer) != wanted_status(transfer) || !transfer->is_member)
         return drop_unwanted(transfer, len);
     if (len > transfer->body_max - transfer->len)
         return break_off(transfer, "it sends more than it was asked for");
-    if (!reserve(transfer, transfer->len + len))
-        return break_off(transfer, "there is no memory for what it sends");
-    memcpy(transfer->body + transfer->len, base, len);
-    transfer->len += len;
-    return len;
+    return take(transfer, base, len);
 }
 
 /*
@@ -131,12 +149,12 @@ static curl_socket_t on_open_socket(void *data, curlsocktype purpose, struct cur
 /* ---- the handle ---- */
 
 /*
- * libcurl waits after each buffer until the rate is kept, so small buffers keep the waits short,
- * which otherwise would look like silence.
+ * libcurl takes up to a hundred buffers at once, and then waits until the rate is kept, so small
+ * buffers keep the waits short, a quarter of a second, which otherwise would look like silence.
  */
 static long buffer_size(uint64_t rate)
 {
-    uint64_t size = rate / 8;
+    uint64_t size = rate / 400;
 
     if (rate == 0 || size > BUFFER_MAX)
         return BUFFER_MAX;
@@ -210,7 +228,8 @@ static void drop_body(breaker__transfer_t *transfer)
 {
     free(transfer->body);
     transfer->body = NULL;
-    transfer->len = transfer->capacity = 0;
+    transfer->len = 0;
+    transfer->capacity = 0;
 }
 
 void breaker__transfer_dispose(breaker__transfer_t *transfer)
@@ -239,12 +258,24 @@ static bool set_headers(breaker__transfer_t *transfer, const char *auth)
     return true;
 }
 
+/* which range comes is not looked at: where it is another one the hash will be */
+static bool set_range(breaker__transfer_t *transfer)
+{
+    char range[sizeof("18446744073709551615-")];
+    uint64_t from = transfer->spool != NULL ? breaker_spool_len(transfer->spool) : 0;
+
+    transfer->is_partial = from != 0;
+    snprintf(range, sizeof(range), "%" PRIu64 "-", from);
+    return curl_easy_setopt(transfer->easy, CURLOPT_RANGE, from != 0 ? range : NULL) == CURLE_OK;
+}
+
 static void forget_last(breaker__transfer_t *transfer)
 {
     drop_body(transfer);
     transfer->num_headers = 0;
     transfer->headers_len = transfer->unwanted_len = 0;
     transfer->is_member = transfer->was_refused = transfer->was_opened = false;
+    transfer->has_no_room = false;
     transfer->broken_rule = NULL;
     transfer->curl_reason[0] = transfer->reason[0] = '\0';
 }
@@ -253,11 +284,12 @@ int breaker__transfer_begin(breaker__transfer_t *transfer, const breaker__transf
 {
     assert(!transfer->is_running);
     forget_last(transfer);
-    transfer->body_max = ask->len;
+    transfer->spool = ask->spool;
+    transfer->body_max = ask->spool != NULL ? breaker__spool_left(ask->spool) : ask->len;
     if (ask->len > SIZE_MAX / 2 || !set_headers(transfer, ask->auth) ||
-        !reserve(transfer, ask->is_exact ? (size_t)ask->len : 0))
+        (ask->spool == NULL && !reserve(transfer, ask->is_exact ? ask->len : 0)))
         return BREAKER_ERR_NO_MEMORY;
-    if (curl_easy_setopt(transfer->easy, CURLOPT_URL, ask->url) != CURLE_OK)
+    if (!set_range(transfer) || curl_easy_setopt(transfer->easy, CURLOPT_URL, ask->url) != CURLE_OK)
         return BREAKER_ERR_NO_MEMORY;
     transfer->is_exact = ask->is_exact;
     if (breaker__multi_add(transfer->multi, transfer->easy) != 0)
@@ -293,7 +325,7 @@ static breaker__transfer_result_t by_status(breaker__transfer_t *transfer)
         return BREAKER__TRANSFER_NOT_HERE;
     if (status == 503)
         return BREAKER__TRANSFER_BUSY;
-    if (status != 200) {
+    if (status != wanted_status(transfer)) {
         snprintf(transfer->reason, sizeof(transfer->reason), "it answers with status %ld", status);
         return BREAKER__TRANSFER_BROKEN;
     }
@@ -312,6 +344,8 @@ breaker__transfer_result_t breaker__transfer_end(breaker__transfer_t *transfer, 
 {
     assert(transfer->is_running);
     transfer->is_running = false;
+    if (transfer->has_no_room)
+        return BREAKER__TRANSFER_NO_ROOM;
     if (transfer->broken_rule != NULL)
         return broken(transfer, transfer->broken_rule);
     if (result == CURLE_OK || transfer->unwanted_len > BREAKER__TRANSFER_UNWANTED_MAX)

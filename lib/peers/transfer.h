@@ -8,6 +8,7 @@
 #include "peers/address.h"
 #include "peers/auth.h"
 #include "peers/multi.h"
+#include "release/spool.h"
 
 /** the most header lines of an answer, and bytes of them, interim answers and trailers included */
 #define BREAKER__TRANSFER_HEADERS_MAX 64
@@ -19,7 +20,7 @@
 
 /** What came of it. */
 typedef enum en_breaker__transfer_result_t {
-    /** 200: `body` and `len` are what it sent */
+    /** `body` and `len` are what it sent, or everything is in the spool */
     BREAKER__TRANSFER_BODY,
     /** 404 of a node that knows us */
     BREAKER__TRANSFER_NOT_HERE,
@@ -31,15 +32,18 @@ typedef enum en_breaker__transfer_result_t {
     BREAKER__TRANSFER_UNREACHED,
     /** no answer, or one that breaks a rule; `reason` says which */
     BREAKER__TRANSFER_BROKEN,
+    /** the spool took no more, which is nobody's fault but that of our disk */
+    BREAKER__TRANSFER_NO_ROOM,
 } breaker__transfer_result_t;
 
 /** A place for transfers, one after the other. What is not marked private is for its owner. */
 typedef struct st_breaker__transfer_t {
     /** the owner's */
     void *data;
-    /** the answer, from the end until the next beginning; `body` is not NULL after a BODY */
+    /** the answer, from the end until the next beginning; `body` is not NULL after a BODY that went
+        into no spool. `len` counts what has come, meanwhile as well */
     char *body;
-    size_t len;
+    uint64_t len;
     char reason[BREAKER__TRANSFER_REASON_MAX];
     /** the loop's time when it began, and when something was heard of it last */
     uint64_t begun_ms, heard_ms;
@@ -50,10 +54,13 @@ typedef struct st_breaker__transfer_t {
     uv_loop_t *loop;               /* borrowed: outlives us */
     CURL *easy;                    /* owned */
     struct curl_slist *headers;    /* owned: the request's */
+    breaker_spool_t *spool;        /* borrowed: the ask's, or NULL */
     uint64_t body_max;
     size_t capacity, headers_len, unwanted_len;
     unsigned num_headers;
     bool is_running, is_member, is_exact;
+    bool is_partial; /* the beginning was here already: 206 is what is to come */
+    bool has_no_room;
     bool was_refused, was_opened; /* an address of the peer's, by the reach */
     const char *broken_rule;      /* static text, or NULL */
     char curl_reason[CURL_ERROR_SIZE];
@@ -81,6 +88,9 @@ typedef struct st_breaker__transfer_ask_t {
     /** the longest body that is taken; where it `is_exact`, the only length */
     uint64_t len;
     bool is_exact;
+    /** where it is written to, which outlives the transfer, or NULL: into memory. What the spool
+     * has already is not asked for again; `len` is that of all of it */
+    breaker_spool_t *spool;
 } breaker__transfer_ask_t;
 
 /** Fails with BREAKER_ERR_NO_MEMORY. */

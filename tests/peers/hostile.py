@@ -172,6 +172,26 @@ class Hostile(PeersTest):
                 self.assertEqual(probe.manifest(RELEASE)[0], "manifest")
                 server.stop()
 
+    def test_another_peer_goes_on_with_a_spool_whatever_a_bad_one_does(self):
+        node = self.node_of(BODY)
+        right = ["spool", sha256(BODY), len(BODY)]
+        for name, (act, _) in CASES.items():
+            with self.subTest(name):
+                probe = self.probe("-t", "400", patient=False)
+                server = self.server(act)
+                probe.know((server.address, RELEASE), (node.address, RELEASE))
+                event = probe.spool(BODY, RELEASE)
+                if event[0] == "nobody":
+                    # what came first was wrong, which only the hash of all says
+                    self.assertEqual(event[4], len(BODY))
+                    self.assertNotEqual(event[3], sha256(BODY))
+                    probe.know((node.address, RELEASE))
+                    wait_until(lambda: probe.spool(BODY, RELEASE) == right, "the right bytes")
+                else:
+                    self.assertEqual(event, right)
+                server.stop()
+                probe.close()
+
     def node_of(self, *bodies):
         node = Node(bodies, {RELEASE: TEXT, OTHER: OTHER_TEXT}, held={RELEASE: True})
         self.addCleanup(node.stop)
@@ -311,6 +331,143 @@ class Hostile(PeersTest):
         self.assertEqual(probe.blob(BODY, RELEASE)[0], "blob")
         self.assertEqual(self.sink.asked, [])
         self.assertEqual(node.asked, [PREFIX + "blob/" + sha256(BODY)])
+
+
+class Streams(PeersTest):
+    """Large files: what came stays, whoever goes on."""
+
+    DATA = bytes(range(256)) * 4096
+    HALF = len(DATA) // 2
+
+    def node_of(self, *bodies):
+        node = Node(bodies, {RELEASE: TEXT}, held={RELEASE: True})
+        self.addCleanup(node.stop)
+        return node
+
+    def right(self):
+        return ["spool", sha256(self.DATA), len(self.DATA)]
+
+    def halting(self, act):
+        return act(length(len(self.DATA)) + self.DATA[:self.HALF])
+
+    def test_a_large_file_comes_from_one_peer(self):
+        node = self.node_of(self.DATA)
+        probe = self.probe()
+        probe.know((node.address, RELEASE))
+        self.assertEqual(probe.spool(self.DATA, RELEASE), self.right())
+        self.assertEqual(node.ranges, [])
+
+    def test_another_peer_goes_on_where_one_breaks_off_or_falls_silent(self):
+        for act in (closing_after, waiting_after):
+            with self.subTest(act.__name__):
+                bad, node = self.server(self.halting(act)), self.node_of(self.DATA)
+                probe = self.probe("-t", "1000", patient=False)
+                probe.know((bad.address, RELEASE))
+                ask = probe.ask_spool(self.DATA, RELEASE)
+                wait_until(lambda: bad.asked, "the first peer is asked")
+                probe.know((bad.address, RELEASE), (node.address, RELEASE))
+                self.assertEqual(probe.next(), ["spool", ask, sha256(self.DATA), len(self.DATA)])
+                # all that the first one sent was used
+                self.assertEqual(node.ranges, [self.HALF])
+                probe.close()
+
+    def test_the_same_peer_is_asked_to_go_on_where_it_broke_off(self):
+        node = self.node_of(self.DATA)
+        cuts = [self.halting(closing_after)]
+
+        def cutting(connection, path, headers):
+            return (cuts.pop() if cuts else node.act)(connection, path, headers)
+
+        server = self.server(cutting)
+        probe = self.probe()
+        probe.know((server.address, RELEASE))
+        self.assertEqual(probe.spool(self.DATA, RELEASE), self.right())
+        self.assertEqual(node.ranges, [self.HALF])
+
+    def test_where_no_peer_goes_on_nobody_is_said_to_have_it(self):
+        bad = self.server(self.halting(closing_after))
+        probe = self.probe("-t", "200", patient=False)
+        probe.know((bad.address, RELEASE))
+        wait_until(lambda: bad.asked or probe.ask_spool(self.DATA, RELEASE), "it is asked")
+        wait_until(lambda: len(bad.asked) == 1, "it has answered")
+        bad.stop()
+        event = probe.next()
+        self.assertEqual(event[0], "nobody")
+        self.assertEqual(event[5], self.HALF)
+
+    def test_a_wrong_hash_in_the_end_sets_all_aside_that_gave_some(self):
+        wrong = b"X" + self.DATA[1:]
+        bad = self.server(closing_after(length(len(wrong)) + wrong[:self.HALF]))
+        node = self.node_of(self.DATA)
+        probe = self.probe()
+        probe.know((bad.address, RELEASE))
+        probe.ask_spool(self.DATA, RELEASE)
+        wait_until(lambda: bad.asked, "the bad one is asked")
+        probe.know((bad.address, RELEASE), (node.address, RELEASE))
+        event = probe.next()
+        self.assertEqual((event[0], event[5]), ("nobody", len(wrong)))
+        self.assertEqual(event[4], sha256(wrong))
+        self.assertTrue(any("one of several" in notice and node.address in notice
+                            for notice in probe.notices), probe.notices)
+        # the honest one is asked again when its time is over
+        wait_until(lambda: probe.spool(self.DATA, RELEASE) == self.right(), "the right bytes")
+
+    def test_a_range_that_was_not_asked_for_is_refused(self):
+        node = self.node_of(self.DATA)
+        for status in (200, 416, 503):
+            with self.subTest(status):
+                acts = [saying(answer(status, self.DATA if status == 200 else b"")),
+                        self.halting(closing_after)]
+
+                def act(connection, path, headers):
+                    return (acts.pop() if acts else node.act)(connection, path, headers)
+
+                server, other = self.server(act), self.node_of(self.DATA)
+                probe = self.probe()
+                probe.know((server.address, RELEASE))
+                probe.ask_spool(self.DATA, RELEASE)
+                wait_until(lambda: not acts, "the second answer")
+                probe.know((server.address, RELEASE), (other.address, RELEASE))
+                event = probe.next()
+                self.assertEqual([event[0]] + event[2:], self.right())
+                probe.close()
+
+    def test_long_transfers_leave_connections_to_others(self):
+        slow = self.server(self.halting(waiting_after))
+        node = self.node_of(BODY)
+        probe = self.probe("-n", "2")
+        probe.know((slow.address, RELEASE))
+        for _ in range(3):
+            probe.ask_spool(self.DATA, RELEASE)
+        wait_until(lambda: slow.asked, "one is under way")
+        probe.know((slow.address, RELEASE), (node.address, OTHER))
+        ask = probe.ask_blob(BODY, OTHER, "urgent")
+        self.assertEqual(probe.next()[:2], ["blob", ask])
+        self.assertEqual(len(slow.asked), 1)
+
+    def test_one_that_is_cancelled_is_told_of_no_more_and_frees_its_connection(self):
+        slow, node = self.server(self.halting(waiting_after)), self.node_of(BODY)
+        probe = self.probe("-n", "1")
+        probe.know((slow.address, RELEASE))
+        ask = probe.ask_spool(self.DATA, RELEASE)
+        wait_until(lambda: slow.asked, "it is under way")
+        probe.say("cancel", ask)
+        probe.say("cancel", ask)
+        probe.know((node.address, RELEASE))
+        self.assertEqual(probe.blob(BODY, RELEASE)[0], "blob")
+
+    def test_a_rate_holds_for_a_long_transfer_and_stops_no_others(self):
+        node = self.node_of(self.DATA, BODY)
+        probe = self.probe("-r", str(len(self.DATA) * 2), "-n", "2", "-t", "1000", patient=False)
+        probe.know((node.address, RELEASE))
+        begun = time.monotonic()
+        spool = probe.ask_spool(self.DATA, RELEASE)
+        blob = probe.ask_blob(BODY, RELEASE, "urgent")
+        events = [probe.next()[:2], probe.next()[:2]]
+        self.assertEqual(sorted(events), [["blob", blob], ["spool", spool]])
+        # a half of the rate is one connection's, and some of it may come at once
+        self.assertGreater(time.monotonic() - begun, 0.5)
+        self.assertEqual(probe.notices, [])
 
 
 if __name__ == "__main__":

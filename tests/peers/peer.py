@@ -137,6 +137,7 @@ class Node(Server):
         self.held = dict(held)
         self.keys = keys
         self.busy = 0  # how many times it says so first
+        self.ranges = []  # where it was asked to go on
         super().__init__(self.answer, certificate=certificate)
 
     def find(self, path):
@@ -156,8 +157,16 @@ class Node(Server):
         elif (found := self.find(path)) is None:
             connection.sendall(answer(404))
         else:
-            connection.sendall(answer(200, found))
+            connection.sendall(self.part(found, headers))
         return True
+
+    def part(self, found, headers):
+        if "range" not in headers:
+            return answer(200, found)
+        first = int(headers["range"].removeprefix("bytes=").rstrip("-"))
+        self.ranges.append(first)
+        return answer(206, found[first:], headers="content-range: bytes %d-%d/%d\r\n" % (
+            first, len(found) - 1, len(found)))
 
 
 class Probe:
@@ -243,6 +252,19 @@ class Probe:
 
     def manifest(self, release):
         ask = self.ask_manifest(release)
+        event = self.next()
+        assert event is not None, self.said()
+        assert event[1] == ask, event
+        return [event[0]] + event[2:]
+
+    def ask_spool(self, data, release):
+        self.say("spool", data if isinstance(data, str) else sha256(data), len(data), release)
+        return self.asked()
+
+    def spool(self, data, release):
+        """Asks for a blob that goes into a spool: ["spool", hash, length] or ["nobody", why,
+        milliseconds, hash, length] with what has come."""
+        ask = self.ask_spool(data, release)
         event = self.next()
         assert event is not None, self.said()
         assert event[1] == ask, event

@@ -6,8 +6,8 @@
  *   probe [-n CONNECTIONS] [-r RATE] [-t TIMEOUT_MS] [-m MANIFEST_MAX] [-a CA_FILE] [-c CIDR]…
  *
  * Lines, words separated by tabs: peers OWN_ADDRESS [ADDRESS RELEASE]… · keys OFFSET_MS [HEX]… ·
- * blob HEX LEN RELEASE urgent|ahead · manifest RELEASE urgent|ahead · held · known RELEASE ·
- * hurry ASK · room · fds · free.
+ * blob HEX LEN RELEASE urgent|ahead · spool HEX LEN RELEASE · cancel ASK · manifest RELEASE
+ * urgent|ahead · held · known RELEASE · hurry ASK · room · fds · free.
  */
 #include <assert.h>
 #include <dirent.h>
@@ -22,6 +22,7 @@
 #include <unistd.h>
 #include "peers/client.h"
 #include "release/digest.h"
+#include "release/spool.h"
 
 enum { WORDS_MAX = 2 + 2 * BREAKER_PEERS_MAX, ASKS_MAX = 1 << 17, LINE_BYTES_MAX = 1 << 20 };
 
@@ -31,6 +32,7 @@ typedef struct st_probe_t {
     breaker__peers_t *peers;
     bool inside_call;
     bool is_open[ASKS_MAX]; /* by the number of the ask */
+    breaker_spool_t *spools[ASKS_MAX];
     char line[LINE_BYTES_MAX];
     size_t line_len;
     char chunk[65536];
@@ -127,6 +129,43 @@ static void on_blob(void *data, uint64_t ask, const uint8_t *digest, const char 
     end_line();
 }
 
+/* what has come in a spool: its length, state and hash, which is to be right where it says so */
+static void print_spool(const breaker_spool_t *spool)
+{
+    uint64_t len = breaker_spool_len(spool);
+    char *bytes = malloc(len + 1), text[2 * BREAKER_DIGEST_LEN + 1];
+    uint8_t digest[BREAKER_DIGEST_LEN];
+    breaker__hasher_t hasher;
+
+    assert(bytes != NULL);
+    if (breaker_spool_read(spool, 0, bytes, len) != 0 || breaker__hasher_init(&hasher) != 0 ||
+        breaker__hash(&hasher, bytes, len, digest) != 0)
+        broken("what is in a spool");
+    breaker__hasher_dispose(&hasher);
+    breaker__digest_format(digest, text);
+    printf(", \"%s\", %" PRIu64, text, len);
+    free(bytes);
+}
+
+static void drop_spool(probe_t *probe, uint64_t ask)
+{
+    breaker__spool_unref(probe->spools[ask]);
+    probe->spools[ask] = NULL;
+}
+
+static void on_spool(void *data, uint64_t ask)
+{
+    probe_t *probe = data;
+
+    close_ask(probe, ask);
+    if (breaker_spool_state(probe->spools[ask]) != BREAKER_SPOOL_RIGHT)
+        broken("a spool that is not right");
+    printf("[\"spool\", %" PRIu64, ask);
+    print_spool(probe->spools[ask]);
+    end_line();
+    drop_spool(probe, ask);
+}
+
 static void on_held(void *data, uint64_t ask, const breaker__peers_held_t *list, size_t num)
 {
     close_ask(data, ask);
@@ -140,9 +179,14 @@ static void on_held(void *data, uint64_t ask, const breaker__peers_held_t *list,
 
 static void on_nobody(void *data, uint64_t ask, breaker__peers_nobody_t why, uint64_t retry_in_ms)
 {
-    close_ask(data, ask);
+    probe_t *probe = data;
+
+    close_ask(probe, ask);
     printf("[\"nobody\", %" PRIu64 ", \"%s\", %" PRIu64, ask,
            why == BREAKER__NOBODY_HAS_IT ? "has it" : "answers", retry_in_ms);
+    if (probe->spools[ask] != NULL)
+        print_spool(probe->spools[ask]);
+    drop_spool(probe, ask);
     end_line();
 }
 
@@ -246,6 +290,30 @@ static void ask_blob(probe_t *probe, char **words)
     told(probe, err, ask);
 }
 
+static void ask_spool(probe_t *probe, char **words)
+{
+    uint64_t len = strtoull(words[2], NULL, 10), ask = 0;
+    breaker_release_id_t id = release_of(words[3]);
+    uint8_t digest[BREAKER_DIGEST_LEN];
+    breaker_spool_t *spool;
+    int fd, err;
+
+    read_hex(words[1], digest, sizeof(digest));
+    if (breaker__spool_open(NULL, &fd) != 0 || breaker__spool_create(fd, digest, len, &spool) != 0)
+        broken("the test's spool");
+    err = breaker__peers_ask_spool(probe->peers, digest, len, &id, spool, &ask);
+    told(probe, err, ask);
+    probe->spools[ask] = spool;
+}
+
+/* no callback may follow */
+static void cancel(probe_t *probe, uint64_t ask)
+{
+    breaker__peers_cancel(probe->peers, ask);
+    probe->is_open[ask] = false;
+    drop_spool(probe, ask);
+}
+
 static void ask_manifest(probe_t *probe, char **words)
 {
     breaker_release_id_t id = release_of(words[1]);
@@ -287,6 +355,8 @@ static void end(probe_t *probe)
 {
     breaker__peers_free(probe->peers, NULL, NULL);
     probe->peers = NULL;
+    for (size_t i = 0; i != ASKS_MAX; ++i)
+        drop_spool(probe, i);
     uv_close((uv_handle_t *)&probe->input, NULL);
 }
 
@@ -314,6 +384,10 @@ static void carry_out(probe_t *probe, char *line)
         set_keys(probe, words, num);
     else if (strcmp(words[0], "blob") == 0)
         ask_blob(probe, words);
+    else if (strcmp(words[0], "spool") == 0)
+        ask_spool(probe, words);
+    else if (strcmp(words[0], "cancel") == 0)
+        cancel(probe, strtoull(words[1], NULL, 10));
     else if (strcmp(words[0], "manifest") == 0)
         ask_manifest(probe, words);
     else if (strcmp(words[0], "held") == 0)
@@ -387,8 +461,8 @@ int main(int argc, char **argv)
 {
     const char *cidrs[BREAKER__CIDRS_MAX + 1];
     probe_t *probe = calloc(1, sizeof(*probe));
-    breaker__peers_callbacks_t callbacks = {probe,     on_manifest, on_blob,  on_held,
-                                            on_nobody, on_heard,    on_notice};
+    breaker__peers_callbacks_t callbacks = {probe,   on_manifest, on_blob,  on_spool,
+                                            on_held, on_nobody,   on_heard, on_notice};
     breaker__peers_config_t config;
     breaker_error_t error;
 
