@@ -24,6 +24,7 @@
 #include <breaker/error.h>
 #include <breaker/ledger.h>
 #include <breaker/release_id.h>
+#include "file/temporary.h"
 
 /** how many releases are listed; what is beyond is left alone */
 #define BREAKER__ARCHIVE_RELEASES_MAX 1024
@@ -98,6 +99,27 @@ int breaker__archive_put(breaker__archive_t *archive, const uint8_t *digest, con
  */
 int breaker__archive_put_file(breaker__archive_t *archive, const uint8_t *digest, int fd,
                               uint64_t len);
+
+/** A blob on its way into the archive, in pieces. Plain value. */
+typedef struct st_breaker__incoming_t {
+    int shard_fd; /* owned */
+    breaker__temporary_t temporary;
+} breaker__incoming_t;
+
+/**
+ * Makes the file of a blob that comes in pieces, beside its place. The caller writes to `*ret_fd`,
+ * which it owns, and has it kept, or gives it up, whatever happened to that descriptor.
+ */
+int breaker__archive_receive(breaker__archive_t *archive, const uint8_t *digest,
+                             breaker__incoming_t *ret_incoming, int *ret_fd);
+/**
+ * Keeps it under its name: all `len` bytes were written, and the caller knows that `digest` is
+ * their SHA-256. Where this fails it is given up.
+ */
+int breaker__archive_accept(breaker__archive_t *archive, const uint8_t *digest, uint64_t len,
+                            breaker__incoming_t *incoming);
+/** Gives it up. The archive may be closed by then. */
+void breaker__archive_reject(breaker__incoming_t *incoming);
 
 /**
  * Opens a blob of `len` bytes for reading. Its SHA-256 was checked: in this process, since anything

@@ -449,3 +449,51 @@ int breaker__archive_put_file(breaker__archive_t *archive, const uint8_t *digest
     assert(fd >= 0);
     return put(archive, digest, &source);
 }
+
+/* ---- in pieces ---- */
+
+int breaker__archive_receive(breaker__archive_t *archive, const uint8_t *digest,
+                             breaker__incoming_t *ret_incoming, int *ret_fd)
+{
+    breaker__incoming_t incoming;
+    place_t place;
+    int errnum;
+
+    if ((errnum = enter(archive, digest, true, &place)) != 0)
+        return breaker__archive_fail(archive, BREAKER__ARCHIVE_WRITE, errnum);
+    incoming.shard_fd = place.shard_fd;
+    if ((errnum = breaker__temporary_create(place.shard_fd, "blob", BREAKER__ARCHIVE_MODE,
+                                            &incoming.temporary)) != 0) {
+        leave(&place);
+        return breaker__archive_fail(archive, BREAKER__ARCHIVE_WRITE, errnum);
+    }
+    if ((*ret_fd = fcntl(incoming.temporary.fd, F_DUPFD_CLOEXEC, 0)) == -1) {
+        errnum = errno;
+        breaker__archive_reject(&incoming);
+        return breaker__archive_fail(archive, BREAKER__ARCHIVE_WRITE, errnum);
+    }
+    *ret_incoming = incoming;
+    return 0;
+}
+
+int breaker__archive_accept(breaker__archive_t *archive, const uint8_t *digest, uint64_t len,
+                            breaker__incoming_t *incoming)
+{
+    char name[HEX_LEN + 1];
+    int errnum;
+
+    breaker__digest_format(digest, name);
+    if ((errnum = breaker__temporary_rename(&incoming->temporary, name)) != 0) {
+        breaker__archive_reject(incoming);
+        return breaker__archive_fail(archive, BREAKER__ARCHIVE_WRITE, errnum);
+    }
+    close(incoming->shard_fd);
+    archive->size += breaker__archive_blocks(len);
+    return 0;
+}
+
+void breaker__archive_reject(breaker__incoming_t *incoming)
+{
+    breaker__temporary_discard(&incoming->temporary);
+    close(incoming->shard_fd);
+}

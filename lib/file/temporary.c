@@ -46,7 +46,7 @@ static int try_create(breaker__temporary_t *temporary, const char *stem, mode_t 
         return -1;
     snprintf(temporary->name, sizeof(temporary->name), "%s" MARK "%016" PRIx64, stem, number);
     fd = openat(temporary->directory_fd, temporary->name,
-                O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+                O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
     if (fd == -1 || is_ours(fd))
         return fd;
     close(fd);

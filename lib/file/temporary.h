@@ -18,9 +18,9 @@ typedef struct st_breaker__temporary_t {
 
 /**
  * Makes an empty file in a directory, "state.new-0123456789abcdef" for the stem "state", with
- * the permissions `mode` less the umask, and locks it. Whatever they are, it can be written through
- * this. `directory_fd` stays open until the file is renamed or discarded. Returns 0 or a number of
- * errno.
+ * the permissions `mode` less the umask, and locks it. Whatever they are, it can be written and
+ * read through this. `directory_fd` stays open until the file is renamed or discarded. Returns 0 or
+ * a number of errno.
  */
 int breaker__temporary_create(int directory_fd, const char *stem, mode_t mode,
                               breaker__temporary_t *ret_temporary);
