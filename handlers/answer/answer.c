@@ -151,24 +151,37 @@ static bool has_no_body(const breaker__answer_t *answer)
     return answer->body_len == 0 && !answer->is_in_parts;
 }
 
+/* A body of which the beginning is here is sent while the rest comes in. */
+static bool take_spool(breaker__answer_t *answer, const context_t *ctx,
+                       const breaker_asset_t *asset)
+{
+    if (!ctx->may_wait)
+        return false;
+    answer->spool = breaker_asset_take_spool(asset);
+    answer->spool_timeout = ctx->lot.timeout;
+    return answer->spool != NULL;
+}
+
 /*
  * Something may have happened to a file on disk since it was loaded, and the bytes of a held
  * release may be elsewhere yet. What is not known to have its bytes is answered before the head: a
  * year of caching and a length, and then nothing, would be the worst of all. Returns false where
  * the bytes may still come.
  */
-static bool answer_by_file(breaker__answer_t *answer, const breaker__fixed_t *fixed,
+static bool answer_by_file(breaker__answer_t *answer, const context_t *ctx,
+                           const breaker_verdict_t *verdict, const breaker__fixed_t *fixed,
                            const breaker__request_t *request)
 {
     breaker_file_state_t state = has_no_body(answer)
                                      ? breaker_variant_probe(answer->variant)
                                      : breaker_variant_pin(answer->variant, &answer->pin);
 
+    answer->spool = NULL;
     switch (state) {
     case BREAKER_FILE_SOUND:
         return true;
     case BREAKER_FILE_ABSENT:
-        return has_no_body(answer);
+        return has_no_body(answer) || take_spool(answer, ctx, verdict->asset);
     case BREAKER_FILE_ELSEWHERE:
         if (has_no_body(answer))
             return true;
@@ -325,7 +338,7 @@ bool breaker__answer(context_t *ctx, const breaker_verdict_t *verdict,
         (verdict->kind == BREAKER_VERDICT_UNREPLACED && pen != BREAKER__PEN_H2O))
         return false;
     if (answer->variant != NULL && answer->variant->base == NULL &&
-        !answer_by_file(answer, fixed, request))
+        !answer_by_file(answer, ctx, verdict, fixed, request))
         return false;
     if (answer->head->has_origins)
         add_origin(answer, answer->head->allow_origin, request);

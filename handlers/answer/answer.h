@@ -41,6 +41,13 @@ typedef struct st_breaker__answer_t {
     const char *part_type;
     /** what the fields made of the asset; unset where there is none */
     breaker__judgement_t judgement;
+    /**
+     * Where bytes of the variant come in that are not here yet, taken for this answer and given
+     * back by the pen, or NULL; and how often they are looked for. Unset where the variant has its
+     * bytes in memory.
+     */
+    breaker_spool_t *spool;
+    h2o_timeout_t *spool_timeout;
     /** what has to outlive the answer: libh2o's shared memory of this thread, or NULL */
     void *kept;
     /**
@@ -78,9 +85,9 @@ struct st_breaker__static_context_t;
  * Makes the answer to a request by the verdict on its path, by the snapshot that the thread's lease
  * has now, and counts it. Returns false, and counts nothing, when there is none now: for a request
  * that is somebody else's (DECLINE), that may be answered better when it has waited (REFRESH,
- * RELAY, and SERVE with a body whose bytes are not here), or whose answer the pen cannot write. No
- * lock but where the bytes are here for now only, no allocation, and no system call but one
- * fstat(2) for a body from disk. On the thread of the context.
+ * RELAY, and SERVE with a body of which no byte is here), or whose answer the pen cannot write. No
+ * lock but where the bytes are here for now only or coming in, no allocation, and no system call
+ * but one fstat(2) for a body from disk. On the thread of the context.
  */
 bool breaker__answer(struct st_breaker__static_context_t *ctx, const breaker_verdict_t *verdict,
                      const breaker__request_t *request, breaker__pen_t pen,

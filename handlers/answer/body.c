@@ -3,7 +3,9 @@
  * is pulled after its head, and shares its record. Everything else is a list of segments that a
  * generator sends in pieces: bodies on disk, because reading them at once would hold the thread;
  * large bodies under TLS on HTTP/1, because OpenSSL would encrypt and keep all of it at once;
- * multipart bodies, because they have many parts.
+ * multipart bodies, because they have many parts; bodies that come in still, because what has not
+ * come is waited for. Of such a body the last piece is sent only once all of it was found to be
+ * right: what is wrong, or comes to no end, is never ended well.
  */
 #include <assert.h>
 #include <string.h>
@@ -30,8 +32,14 @@ typedef struct st_body_t {
     const breaker_variant_t *variant; /* borrowed: the lease keeps it */
     size_t num_segments, max_segments, at;
     segment_t *segments;
-    char *piece;        /* for reads from disk, and of bytes that are here for now */
-    breaker_pin_t *pin; /* owned: keeps these; or NULL */
+    char *piece;        /* for reads from disk, of what is here for now, and of what comes in */
+    breaker_pin_t *pin; /* owned: keeps what is here for now; or NULL */
+
+    /* of a body that comes in: */
+    breaker_spool_t *spool; /* taken; or NULL */
+    h2o_req_t *req;
+    h2o_timeout_t *timeout;   /* borrowed: outlives the connections of its thread */
+    h2o_timeout_entry_t look; /* linked while nothing can be sent */
 } body_t;
 
 /* ---- bodies in pieces ---- */
@@ -39,19 +47,49 @@ typedef struct st_body_t {
 static void fail(body_t *self, h2o_req_t *req)
 {
     assert(self->piece != NULL);
-    (void)self;
-    h2o_req_log_error(req, "breaker", "file changed or became unreadable while it was sent");
+    h2o_req_log_error(req, "breaker", "%s",
+                      self->spool != NULL
+                          ? "file ended early or had another hash while it came from other nodes"
+                          : "file changed or became unreadable while it was sent");
     req->http1_is_persistent = 0;
     h2o_send(req, NULL, 0, H2O_SEND_STATE_ERROR);
 }
 
 /* as soon as the last piece was read, which the client may take its time with */
-static void drop_pin(void *_self)
+static void drop_bytes(body_t *self)
 {
-    body_t *self = _self;
-
     breaker_pin_drop(self->pin);
+    breaker_spool_leave(self->spool);
     self->pin = NULL;
+    self->spool = NULL;
+}
+
+/* what of a piece is here and may be sent; 0: nothing yet */
+static size_t sendable(const body_t *self, const segment_t *segment, size_t len)
+{
+    bool is_right = breaker_spool_state(self->spool) == BREAKER_SPOOL_RIGHT;
+    uint64_t here = breaker_spool_len(self->spool);
+
+    if (segment->text == NULL && here <= segment->offset)
+        return 0;
+    if (segment->text == NULL && here - segment->offset < len)
+        len = (size_t)(here - segment->offset);
+    return is_right || len != segment->len || self->at + 1 != self->num_segments ? len : 0;
+}
+
+/* NULL when the bytes cannot be had */
+static const char *read_piece(const body_t *self, const segment_t *segment, size_t len)
+{
+    int err;
+
+    if (segment->text != NULL)
+        return segment->text + segment->offset;
+    if (self->variant->base != NULL)
+        return self->variant->base + segment->offset;
+    err = self->spool != NULL
+              ? breaker_spool_read(self->spool, segment->offset, self->piece, len)
+              : breaker_variant_read(self->variant, segment->offset, self->piece, len);
+    return err == 0 ? self->piece : NULL;
 }
 
 static void on_proceed(h2o_generator_t *_self, h2o_req_t *req)
@@ -59,29 +97,48 @@ static void on_proceed(h2o_generator_t *_self, h2o_req_t *req)
     body_t *self = (void *)_self;
     segment_t *segment = self->segments + self->at;
     size_t len = segment->len < PIECE_LEN ? (size_t)segment->len : PIECE_LEN;
+    const char *base;
     bool final;
     h2o_iovec_t piece;
 
     assert(self->at < self->num_segments);
     assert(len != 0);
-    if (segment->text != NULL) {
-        piece = h2o_iovec_init(segment->text + segment->offset, len);
-    } else if (self->variant->base != NULL) {
-        piece = h2o_iovec_init(self->variant->base + segment->offset, len);
-    } else {
-        if (breaker_variant_read(self->variant, segment->offset, self->piece, len) != 0) {
-            fail(self, req);
-            return;
-        }
-        piece = h2o_iovec_init(self->piece, len);
+    if (self->spool != NULL && breaker_spool_state(self->spool) == BREAKER_SPOOL_BROKEN) {
+        fail(self, req);
+        return;
     }
+    if (self->spool != NULL && (len = sendable(self, segment, len)) == 0) {
+        h2o_timeout_link(req->conn->ctx->loop, self->timeout, &self->look);
+        return;
+    }
+    if ((base = read_piece(self, segment, len)) == NULL) {
+        fail(self, req);
+        return;
+    }
+    piece = h2o_iovec_init(base, len);
     segment->offset += len;
     segment->len -= len;
     if (segment->len == 0)
         ++self->at;
     if ((final = self->at == self->num_segments))
-        drop_pin(self);
+        drop_bytes(self);
     h2o_send(req, &piece, 1, final ? H2O_SEND_STATE_FINAL : H2O_SEND_STATE_IN_PROGRESS);
+}
+
+static void on_look(h2o_timeout_entry_t *entry)
+{
+    body_t *self = H2O_STRUCT_FROM_MEMBER(body_t, look, entry);
+
+    on_proceed(&self->super, self->req);
+}
+
+static void on_body_dispose(void *_self)
+{
+    body_t *self = _self;
+
+    if (h2o_timeout_is_linked(&self->look))
+        h2o_timeout_unlink(&self->look);
+    drop_bytes(self);
 }
 
 /* a client that goes away takes its request's pool with it */
@@ -89,14 +146,19 @@ static body_t *create_body(h2o_req_t *req, const breaker__answer_t *answer, size
 {
     bool is_in_memory = answer->variant->base != NULL;
     body_t *body = is_in_memory ? h2o_mem_alloc_pool(&req->pool, sizeof(*body))
-                                : h2o_mem_alloc_shared(&req->pool, sizeof(*body), drop_pin);
+                                : h2o_mem_alloc_shared(&req->pool, sizeof(*body), on_body_dispose);
 
     assert(max_segments != 0);
-    *body = (body_t){
-        .super = {on_proceed, NULL}, .variant = answer->variant, .max_segments = max_segments};
+    *body = (body_t){.super = {on_proceed, NULL},
+                     .variant = answer->variant,
+                     .max_segments = max_segments,
+                     .req = req,
+                     .look = {.cb = on_look}};
     body->segments = h2o_mem_alloc_pool(&req->pool, sizeof(body->segments[0]) * max_segments);
     if (!is_in_memory) {
         body->pin = answer->pin;
+        body->spool = answer->spool;
+        body->timeout = answer->spool_timeout;
         body->piece = h2o_mem_alloc_pool(&req->pool, PIECE_LEN);
     }
     return body;

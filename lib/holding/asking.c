@@ -59,6 +59,14 @@ static void on_blob(void *data, uint64_t ask, const uint8_t *digest, const char 
     breaker__holding_go_on(holding);
 }
 
+static void on_spool(void *data, uint64_t ask)
+{
+    breaker__holding_t *holding = data;
+
+    breaker__spooling_on_spool(holding, ask);
+    breaker__holding_go_on(holding);
+}
+
 /* of what peers hold only that matters here which a token leads to */
 static void on_held(void *data, uint64_t ask, const breaker__peers_held_t *list, size_t num)
 {
@@ -92,7 +100,7 @@ static void on_nobody(void *data, uint64_t ask, breaker__peers_nobody_t why, uin
         holding->was_offered = has_it_nobody;
         return;
     }
-    if (breaker__source_on_nobody(holding, ask, why) ||
+    if (breaker__source_on_nobody(holding, ask, why) || breaker__spooling_on_nobody(holding, ask) ||
         (known = take_manifest_ask(holding, ask)) == NULL)
         return;
     if (known->release == NULL) {
@@ -133,6 +141,7 @@ static void create_client(breaker__holding_t *holding)
         .data = holding,
         .on_manifest = on_manifest,
         .on_blob = on_blob,
+        .on_spool = on_spool,
         .on_held = on_held,
         .on_nobody = on_nobody,
         .on_heard = on_heard,

@@ -62,6 +62,7 @@ static void end(breaker__holding_t *holding)
     assert(is_stopped(holding));
     breaker__peers_free(holding->client, NULL, NULL);
     holding->client = NULL;
+    breaker__spooling_end(holding);
     close_handles(holding);
 }
 
@@ -95,6 +96,7 @@ static void look_around(breaker__holding_t *holding)
 {
     /* first, and often: a request waits */
     breaker__source_serve(holding);
+    breaker__spooling_look(holding);
     breaker__asking_update(holding);
     take_wanted(holding);
     breaker__held_update(holding);

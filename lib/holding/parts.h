@@ -18,6 +18,7 @@
 #include "node/published.h"
 #include "peers/client.h"
 #include "release/manifest_read.h"
+#include "release/spool.h"
 
 /** how many blobs peers are asked for at once: ahead, and in all; the client takes more */
 #define BREAKER__ASKS_AHEAD_MAX 256
@@ -29,6 +30,27 @@ typedef struct st_breaker__blob_ask_t {
     breaker__blob_t *blob;     /* owned reference */
     breaker__tracked_t *known; /* whose round it belongs to; NULL: none's, a request waits for it */
 } breaker__blob_ask_t;
+
+/** how many files that are streamed through are here at once */
+#define BREAKER__SPOOLS_MAX 8
+
+/** A file that is streamed through: it comes from peers, or has come and may be asked for again. */
+typedef struct st_breaker__spooled_t {
+    breaker__blob_t *blob;  /* owned reference */
+    breaker_spool_t *spool; /* owned reference */
+    uint64_t ask;           /* 0: it has come */
+    bool is_archived;       /* it is on its way into the archive */
+    breaker__incoming_t incoming;
+    /** how many answers were begun when it was looked at last, and since when nobody wants it */
+    uint64_t num_taken, idle_since_ms;
+} breaker__spooled_t;
+
+typedef struct st_breaker__spooling_t {
+    size_t num;
+    breaker__spooled_t spooled[BREAKER__SPOOLS_MAX];
+    /** none is begun before, of CLOCK_MONOTONIC, since nobody gave one just now */
+    uint64_t due_ms;
+} breaker__spooling_t;
 
 /** Where the bytes are that releases name and nobody has read yet. */
 typedef struct st_breaker__source_t {
@@ -97,6 +119,7 @@ struct st_breaker__holding_t {
     breaker__peers_t *client;    /* owned; NULL: no peers */
     breaker__catalog_t catalog;
     breaker__source_t source;
+    breaker__spooling_t spooling;
     breaker__archiving_t archiving;
     breaker__reading_t reading;
 
@@ -224,6 +247,27 @@ bool breaker__reading_is_for(const breaker__blob_t *blob);
  */
 breaker__found_t breaker__reading_look(breaker__holding_t *holding, breaker__blob_t *blob,
                                        bool is_urgent);
+
+/* ---- spooling.c: files that are not copied but streamed through ---- */
+
+/** Whether a blob is among them; if so, somebody wants it now. */
+bool breaker__spooling_has(breaker__holding_t *holding, const breaker__blob_t *blob);
+/**
+ * A request wants a file above the limit that is not here, and that a release names: has peers
+ * asked for it, if there is room.
+ */
+void breaker__spooling_begin(breaker__holding_t *holding, breaker__blob_t *blob,
+                             const breaker_release_id_t *id);
+/** Says of a file above the limit whether it can be streamed through. */
+void breaker__spooling_judge(breaker__holding_t *holding, breaker__blob_t *blob);
+/** What the client answers; false when this is no ask of ours. */
+void breaker__spooling_on_spool(breaker__holding_t *holding, uint64_t ask);
+bool breaker__spooling_on_nobody(breaker__holding_t *holding, uint64_t ask);
+/** Lets go what nobody has wanted for a while. */
+void breaker__spooling_look(breaker__holding_t *holding);
+/** Lets all go; what is being sent of them breaks off where it has not come whole. The client is
+ * gone. */
+void breaker__spooling_end(breaker__holding_t *holding);
 
 /* ---- archiving.c: what is kept for the next start ---- */
 

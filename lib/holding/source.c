@@ -299,17 +299,6 @@ static void lose(breaker__holding_t *holding, breaker__blob_t *blob)
     }
 }
 
-static void leave_elsewhere(breaker__holding_t *holding, breaker__blob_t *blob)
-{
-    if (breaker__blob_state(blob) == BREAKER__BLOB_ELSEWHERE)
-        return;
-    breaker__holding_say(holding, BREAKER_LOG_WARNING,
-                         "trouble=file-limit bytes=%llu reason=\"a file is not fetched, because it "
-                         "is larger than breaker.fetch: file-limit\"",
-                         (unsigned long long)breaker__blob_len(blob));
-    breaker__blob_set_elsewhere(blob);
-}
-
 static bool has_room(breaker__holding_t *holding, const breaker__blob_t *blob)
 {
     return breaker__room_keeps(holding, blob) ||
@@ -321,9 +310,11 @@ static void ask_for_request(breaker__holding_t *holding, breaker__blob_t *blob)
     uint64_t len = breaker__blob_len(blob);
     const breaker__tracked_t *namer = find_namer(holding, blob);
 
+    if (namer == NULL)
+        return;
     if (len > holding->config->fetch_file_limit)
-        leave_elsewhere(holding, blob);
-    else if (namer != NULL && has_room(holding, blob))
+        breaker__spooling_begin(holding, blob, &namer->about.id);
+    else if (has_room(holding, blob))
         ask_peers(holding, blob, &namer->about.id, NULL);
 }
 
@@ -332,7 +323,7 @@ static void serve(breaker__holding_t *holding, breaker__blob_t *blob)
     breaker__blob_ask_t *ask = find_ask_of(&holding->source, blob);
     breaker__found_t found;
 
-    if (breaker__blob_has_bytes(blob))
+    if (breaker__blob_has_bytes(blob) || breaker__spooling_has(holding, blob))
         return;
     if (ask != NULL) {
         breaker__peers_hurry(holding->client, ask->ask);
@@ -458,14 +449,14 @@ static bool look_for(breaker__holding_t *holding, breaker__tracked_t *known, bre
     found = look_again(holding, blob);
     if (is_found(found))
         return found != BREAKER__FOUND_LATER;
+    if (len > holding->config->fetch_file_limit) {
+        breaker__spooling_judge(holding, blob);
+        return true;
+    }
     /* what does not fit is fetched when it is asked for, also where nobody had it the last time */
     if (holding->archive == NULL && !breaker__room_keeps(holding, blob)) {
         if (may_ask)
             breaker__blob_set_lost(blob, false);
-        return true;
-    }
-    if (len > holding->config->fetch_file_limit) {
-        leave_elsewhere(holding, blob);
         return true;
     }
     if (may_ask && find_ask_of(&holding->source, blob) == NULL) {

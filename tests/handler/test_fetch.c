@@ -19,6 +19,7 @@
 #include "release/manifest.h"
 #include "release/manifest_read.h"
 #include "release/release.h"
+#include "release/spool.h"
 #include "serving/publisher.h"
 #include "serving/snapshot.h"
 #include "sockets.h"
@@ -708,6 +709,155 @@ static void a_request_that_has_to_wait_leaves_the_fast_path(void **state)
     hang_up(fixture, &client);
 }
 
+/* ---- bytes that come in a spool ---- */
+
+/* of b.css; the test writes to it, and is to drop it */
+static breaker_spool_t *begin_spool(const fixture_t *fixture, const char *first)
+{
+    breaker__blob_t *blob = blob_of(fixture, "b.css");
+    breaker_spool_t *spool;
+    int fd;
+
+    assert_int_equal(breaker__spool_open(NULL, &fd), 0);
+    assert_int_equal(breaker__spool_create(fd, breaker__blob_digest(blob), strlen(BYTES), &spool),
+                     0);
+    breaker__blob_set_spool(blob, spool);
+    assert_int_equal(breaker__spool_write(spool, first, strlen(first)), 0);
+    return spool;
+}
+
+static void write_rest(breaker_spool_t *spool)
+{
+    const char *rest = BYTES + breaker_spool_len(spool);
+
+    assert_int_equal(breaker__spool_write(spool, rest, strlen(rest)), 0);
+}
+
+static void wait_for_bytes(fixture_t *fixture, const loopback_t *exchange, size_t len)
+{
+    uint64_t deadline = now_ms() + DEADLINE_MS;
+
+    while (exchange->body->size != len) {
+        if (now_ms() > deadline)
+            fail_msg("%zu bytes of %zu came", exchange->body->size, len);
+        assert_true(exchange->body->size < len);
+        loopback_turn(&fixture->server);
+    }
+}
+
+/* long enough for whoever looks to have looked */
+static void let_look(fixture_t *fixture)
+{
+    for (uint64_t begun_ms = now_ms(); now_ms() - begun_ms < SHORT_MS;)
+        loopback_turn(&fixture->server);
+}
+
+static void what_has_come_is_sent_and_the_end_once_it_is_right(void **state)
+{
+    fixture_t *fixture = *state;
+    breaker_spool_t *spool = begin_spool(fixture, "0123456789");
+    loopback_t *exchange = get(fixture, "/static/" NEWER "/b.css");
+
+    wait_for_bytes(fixture, exchange, 10);
+    assert_int_equal(exchange->content_length, strlen(BYTES));
+    assert_int_equal(breaker__node_num_parked(fixture->node), 0);
+    assert_int_equal(count(fixture).served, 1);
+    assert_int_equal(breaker__spool_num_readers(spool), 1);
+    write_rest(spool);
+    let_look(fixture);
+    assert_false(exchange->complete);
+    assert_int_equal(breaker__spool_end(spool), 0);
+    check(fixture, exchange, 200, BYTES);
+    assert_int_equal(breaker__spool_num_readers(spool), 0);
+    breaker__spool_unref(spool);
+}
+
+static void a_request_that_waits_is_answered_from_the_first_byte_on(void **state)
+{
+    fixture_t *fixture = *state;
+    breaker_spool_t *spool = begin_spool(fixture, "");
+    loopback_t *exchange = get(fixture, "/static/" NEWER "/b.css");
+
+    assert_int_equal(breaker__node_num_parked(fixture->node), 1);
+    assert_int_equal(breaker__spool_write(spool, BYTES, 1), 0);
+    wait_for_bytes(fixture, exchange, 1);
+    assert_int_equal(breaker__node_num_parked(fixture->node), 0);
+    write_rest(spool);
+    assert_int_equal(breaker__spool_end(spool), 0);
+    check(fixture, exchange, 200, BYTES);
+    breaker__spool_unref(spool);
+}
+
+static void what_breaks_is_never_ended_well(void **state)
+{
+    static const char *const ranges[] = {NULL, "bytes=0-3", "bytes=2-15", "bytes=0-1,15-19"};
+    fixture_t *fixture = *state;
+
+    for (size_t i = 0; i != COUNT(ranges); ++i) {
+        breaker_spool_t *spool = begin_spool(fixture, "0123456789");
+        loopback_t *exchange = start(fixture, "GET", "/static/" NEWER "/b.css",
+                                     ranges[i] != NULL ? "Range" : NULL, ranges[i]);
+
+        assert_int_equal(breaker__spool_write(spool, "other byte", 10), 0);
+        let_look(fixture);
+        assert_false(exchange->complete);
+        assert_int_equal(breaker__spool_end(spool), BREAKER_ERR_CHANGED);
+        wait_for(fixture, exchange);
+        assert_true(exchange->error);
+        loopback_close(exchange);
+        breaker__spool_unref(spool);
+    }
+}
+
+static void ranges_are_sent_as_their_bytes_come(void **state)
+{
+    fixture_t *fixture = *state;
+    breaker_spool_t *spool = begin_spool(fixture, "0123456789");
+    loopback_t *near = start(fixture, "GET", "/static/" NEWER "/b.css", "Range", "bytes=2-3");
+    loopback_t *far = start(fixture, "GET", "/static/" NEWER "/b.css", "Range", "bytes=-4");
+
+    let_look(fixture);
+    assert_false(is_answered(near));
+    assert_false(is_answered(far));
+    write_rest(spool);
+    assert_int_equal(breaker__spool_end(spool), 0);
+    check(fixture, near, 206, "23");
+    check(fixture, far, 206, "ghij");
+    breaker__spool_unref(spool);
+}
+
+static void a_client_that_goes_away_gives_the_spool_back(void **state)
+{
+    fixture_t *fixture = *state;
+    breaker_spool_t *spool = begin_spool(fixture, "0123456789");
+    loopback_t *waiting = get(fixture, "/static/" NEWER "/b.css");
+    loopback_t *sending = get(fixture, "/static/" NEWER "/b.css");
+
+    wait_for_bytes(fixture, waiting, 10);
+    assert_int_equal(breaker__spool_num_readers(spool), 2);
+    loopback_close(waiting);
+    loopback_close(sending);
+    assert_int_equal(breaker__spool_num_readers(spool), 0);
+    breaker__spool_unref(spool);
+}
+
+static void the_fast_path_leaves_spools_to_libh2o(void **state)
+{
+    fixture_t *fixture = *state;
+    breaker_spool_t *spool = begin_spool(fixture, "0123456789");
+    client_t client;
+
+    dial(fixture, &client);
+    say(&client, "GET /static/" NEWER "/b.css HTTP/1.1\r\nHost: a\r\n\r\n");
+    hear(fixture, &client, "HTTP/1.1 200 OK\r\n", "0123456789");
+    assert_true(libh2o_has_connections(fixture));
+    write_rest(spool);
+    assert_int_equal(breaker__spool_end(spool), 0);
+    hear(fixture, &client, "abcdefghij", "abcdefghij");
+    hang_up(fixture, &client);
+    breaker__spool_unref(spool);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -733,6 +883,12 @@ int main(void)
         TEST(a_release_that_nobody_gives_ends_the_wait),
         TEST(news_may_lead_to_bytes),
         TEST(a_request_that_has_to_wait_leaves_the_fast_path),
+        TEST(what_has_come_is_sent_and_the_end_once_it_is_right),
+        TEST(a_request_that_waits_is_answered_from_the_first_byte_on),
+        TEST(what_breaks_is_never_ended_well),
+        TEST(ranges_are_sent_as_their_bytes_come),
+        TEST(a_client_that_goes_away_gives_the_spool_back),
+        TEST(the_fast_path_leaves_spools_to_libh2o),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -65,7 +65,8 @@ typedef struct st_breaker_holding_config_t {
      * when it is asked for, and takes as much again and 16 MiB, or one file, at most
      */
     uint64_t keep_memory;
-    /** bytes that the archive may take, at least BREAKER_KEEP_DISK_MIN (4 GiB) */
+    /** bytes that the archive may take, and files that are streamed through, at least
+     * BREAKER_KEEP_DISK_MIN (4 GiB) */
     uint64_t keep_disk;
     /** how long a request waits for a file or a manifest (1000; BREAKER_FETCH_TIMEOUT_MIN_MS to
      * _MAX_MS) */
@@ -75,7 +76,8 @@ typedef struct st_breaker_holding_config_t {
     uint64_t fetch_rate;
     /** connections to peers at once (4; 1 to BREAKER_FETCH_CONNECTIONS_MAX) */
     uint32_t fetch_connections;
-    /** larger files are not fetched; bytes (64 MiB; at most BREAKER_FETCH_FILE_MAX) */
+    /** larger files are not fetched ahead, but streamed through when a request wants one; bytes
+     * (64 MiB; at most BREAKER_FETCH_FILE_MAX) */
     uint64_t fetch_file_limit;
     /** how long after the first publication the node may say that it is not ready, because releases
      * of live nodes are not complete here, or its own not there (10000; at most
