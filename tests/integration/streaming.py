@@ -4,6 +4,7 @@ happens, an answer that ends well has the very bytes."""
 
 import os
 import re
+import select
 import socket
 import threading
 import time
@@ -143,6 +144,11 @@ class Reader:
     def read(self, size):
         self.body += self.http.take_at_most(size)
         return self.body
+
+    def read_what_is_there(self):
+        while select.select([self.http.sock], [], [], 0)[0] and self.http.receive():
+            pass
+        return self.read(len(self.http.buffer))
 
     def read_all(self):
         return self.read(self.length - len(self.body))
@@ -290,9 +296,9 @@ class Streaming(StreamingCase):
         reader = self.reader(headers=[("range", "bytes=1000-300999")])
         self.assertEqual((reader.status, reader.length), (206, 300000))
         self.assertEqual(self.chosen(), 0)
-        # the last piece is kept back, and so is the end
-        reader.read(4 * 65536)
-        self.assertTrue(reader.http.is_open())
+        # a last piece is kept back, however much of it has come
+        reader.read(300000 - 65536)
+        self.assertLess(len(reader.read_what_is_there()), 300000)
         self.speed_up()
         self.assertTrue(reader.read_all() == bytes_of("a")[1000:301000])
 
