@@ -183,7 +183,8 @@ class StreamingCase(FlavourCase):
         return server
 
     def current(self, server):
-        return client.get(server.port, "/static/0/none").get("location").split("/")[2]
+        """What the node hands out: zeros are older than everything."""
+        return client.get(server.port, "/static/0/none").leads_to.split("/")[2]
 
     def start(self, *lines, num_holders=1):
         """Nodes of a release behind a gate each, and one of another that holds it without its large
