@@ -10,6 +10,7 @@
 #include <assert.h>
 #include <string.h>
 #include "answer/body.h"
+#include "answer/caching.h"
 #include "answer/multipart.h"
 
 enum {
@@ -174,7 +175,7 @@ static void add_segment(body_t *body, const char *text, uint64_t offset, uint64_
 static void send_segments(h2o_req_t *req, body_t *body)
 {
     assert(body->num_segments != 0);
-    h2o_start_response(req, &body->super);
+    breaker__start_response(req, &body->super);
     on_proceed(&body->super, req);
 }
 
@@ -238,7 +239,7 @@ static void send_joined(h2o_req_t *req, const char *base, size_t len)
     assert(len != 0);
     assert(len <= JOINED_MAX);
     *joined = (joined_t){.super = {NULL, NULL}, .base = base, .len = len};
-    h2o_start_response(req, &joined->super);
+    breaker__start_response(req, &joined->super);
     if (req->_ostr_top->start_pull != NULL) {
         req->_ostr_top->start_pull(req->_ostr_top, pull_joined);
     } else {
@@ -255,7 +256,7 @@ static void send_at_once(h2o_req_t *req, const char *base, size_t len)
     h2o_iovec_t whole = h2o_iovec_init(base, len);
 
     assert(base != NULL || len == 0);
-    h2o_start_response(req, &generator);
+    breaker__start_response(req, &generator);
     h2o_send(req, &whole, len != 0, H2O_SEND_STATE_FINAL);
 }
 

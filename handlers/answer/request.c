@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <string.h>
 #include "answer/framing.h"
+#include "answer/host.h"
 #include "answer/request.h"
 
 bool breaker__is_head(const h2o_req_t *req)
@@ -93,7 +94,8 @@ void breaker__request_read(breaker__request_t *request, h2o_req_t *req, bool wit
         !h2o_memis(req->method.base, req->method.len, H2O_STRLIT("HEAD"));
     request->is_preflight = request->is_of_other_method && is_preflight(req);
     request->has_body = req->entity.base != NULL;
-    request->is_ambiguous = request->has_body && breaker__framing_is_ambiguous(req);
+    request->is_ambiguous = (request->has_body && breaker__framing_is_ambiguous(req)) ||
+                            breaker__host_is_ambiguous(req);
     request->target = req->path.base;
     request->target_len = req->path.len;
     request->norm_indexes = req->norm_indexes;

@@ -15,6 +15,8 @@ typedef struct st_breaker__fields_t {
     breaker_field_t accept_encoding;
     /** of a plain request only: ask `breaker__request_origin` */
     breaker_field_t origin;
+    /** of a plain request only */
+    breaker_field_t host;
 } breaker__fields_t;
 
 /** Begins with no field. */
@@ -34,7 +36,9 @@ typedef struct st_breaker__request_t {
     bool is_preflight;
     /** a body came with it: what follows it may be somebody else's request */
     bool has_body;
-    /** two servers could read the body's length differently, see framing.h */
+    /**
+     * two servers could read the body's length differently, see framing.h, or the host, see host.h
+     */
     bool is_ambiguous;
     /** as it was sent, query included */
     const char *target;

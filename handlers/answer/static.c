@@ -6,6 +6,8 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include "answer/caching.h"
+#include "answer/host.h"
 #include "answer/pen_h2o.h"
 #include "answer/static.h"
 #include "answer/unreplaced.h"
@@ -106,15 +108,50 @@ static void settle(static_context_t *ctx, h2o_req_t *req, breaker_verdict_t *ver
     (void)is_answered;
 }
 
+static bool has_view(const static_handler_t *self, size_t index)
+{
+    return (self->has_view >> index & 1) != 0;
+}
+
+/* "/static", "/static/" and all below it, where the view is "static/{breaker}" */
+static bool is_beside(const breaker_view_t *view, h2o_iovec_t path)
+{
+    const char *name = breaker_view_name(view), *end = strstr(name, BREAKER_PLACEHOLDER);
+    size_t len;
+
+    assert(end != NULL);
+    while (end != name && end[-1] != '/')
+        --end;
+    /* the slash stands before the name in a path */
+    len = (size_t)(end - name);
+    if (len == 0 || path.len < len || memcmp(path.base + 1, name, len - 1) != 0)
+        return false;
+    return path.len == len || path.base[len] == '/';
+}
+
+static bool is_beside_view(const static_handler_t *self, h2o_iovec_t path)
+{
+    for (size_t i = 0; i != self->num_views; ++i)
+        if (has_view(self, i) && is_beside(breaker_node_view(self->node, i), path))
+            return true;
+    return false;
+}
+
 static int on_req(h2o_handler_t *_self, h2o_req_t *req)
 {
     static_handler_t *self = (void *)_self;
     static_context_t *ctx = h2o_context_get_handler_context(req->conn->ctx, &self->super);
-    /* no answer of the cluster can be newer than a request that comes just now */
-    breaker_verdict_t verdict = classify(ctx, req, false);
+    breaker_verdict_t verdict;
 
-    if (verdict.kind == BREAKER_VERDICT_DECLINE)
+    if (breaker__find_host(req))
+        return 0;
+    /* no answer of the cluster can be newer than a request that comes just now */
+    verdict = classify(ctx, req, false);
+    if (verdict.kind == BREAKER_VERDICT_DECLINE) {
+        if (is_beside_view(self, req->path_normalized))
+            breaker__do_not_store_404(req);
         return -1;
+    }
     if (!answer(ctx, req, &verdict, NULL) && !park(ctx, req, &verdict))
         settle(ctx, req, &verdict, NULL);
     return 0;
@@ -147,11 +184,6 @@ static void settle_parked(void *data, breaker__parked_t *parked, bool refreshed)
 }
 
 /* ---- the handler ---- */
-
-static bool has_view(const static_handler_t *self, size_t index)
-{
-    return (self->has_view >> index & 1) != 0;
-}
 
 static void init_fixed(static_context_t *ctx, const h2o_globalconf_t *globalconf)
 {

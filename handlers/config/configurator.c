@@ -126,6 +126,9 @@ static int on_exit_level(h2o_configurator_t *_self, h2o_configurator_context_t *
     bool rewrite = self->scope->rewrite;
 
     set_scope(self, self->scope - 1);
+    /* what is below no path of a host, an absolute-form target say, comes to its last resort */
+    if (ctx->pathconf == NULL && ctx->hostconf != NULL)
+        breaker__guard_register(&ctx->hostconf->fallback_path);
     return is_path(ctx) ? end_path(self, ctx->pathconf, node, rewrite) : 0;
 }
 

@@ -24,6 +24,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include "answer/host.h"
 #include "fastpath/pen_http1.h"
 #include "fastpath/plain.h"
 #include "fastpath/routes.h"
@@ -43,6 +44,8 @@ enum {
     HEAD_ALONE_MIN = 256 << 10,
     /* what is written from memory when the kernel is full */
     PIECE_LEN = 65536,
+    /* longer hosts are looked at in each request */
+    HOST_MAX = 64,
 };
 
 struct st_breaker_h2o_fastpath_t {
@@ -51,6 +54,9 @@ struct st_breaker_h2o_fastpath_t {
     breaker__pen_http1_t *pen;    /* owned; NULL without routes */
     h2o_linklist_t connections;
     h2o_timeout_t *resting; /* owned */
+    /* that of the last request whose host was one: most requests have the same */
+    size_t host_len;
+    char host[HOST_MAX];
 };
 
 typedef struct st_connection_t {
@@ -396,6 +402,22 @@ static void rest(connection_t *conn)
     h2o_timeout_link(ctx->loop, conn->fastpath->resting, &conn->timeout);
 }
 
+/* whether the host of a request is one; it may lack a Host */
+static bool has_host(breaker_h2o_fastpath_t *fastpath, breaker_field_t host)
+{
+    if (host.base == NULL)
+        return true;
+    if (host.len == fastpath->host_len && memcmp(host.base, fastpath->host, host.len) == 0)
+        return true;
+    if (!breaker__is_host(host.base, host.len))
+        return false;
+    if (host.len != 0 && host.len <= sizeof(fastpath->host)) {
+        memcpy(fastpath->host, host.base, host.len);
+        fastpath->host_len = host.len;
+    }
+    return true;
+}
+
 /* answers what has come whole and is plain, one request after another */
 static void process(connection_t *conn)
 {
@@ -418,6 +440,7 @@ static void process(connection_t *conn)
             return;
         }
         if (taken <= 0 || taken > H2O_MAX_REQLEN || context_of(conn)->shutdown_requested ||
+            !has_host(fastpath, plain.request.fields.host) ||
             !breaker__routes_answer(fastpath->routes, &plain, &answer)) {
             hand_over(conn);
             return;
@@ -440,6 +463,7 @@ breaker_h2o_fastpath_t *breaker_h2o_fastpath_create(h2o_accept_ctx_t *accept_ctx
     fastpath->accept_ctx = accept_ctx;
     fastpath->routes = NULL;
     fastpath->pen = NULL;
+    fastpath->host_len = 0;
     h2o_linklist_init_anchor(&fastpath->connections);
     fastpath->resting = breaker__timeout_create(accept_ctx->ctx->loop, REST_MS);
     if (accept_ctx->ssl_ctx == NULL && !accept_ctx->expect_proxy_line)

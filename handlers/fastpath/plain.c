@@ -61,6 +61,8 @@ static bool read_field(const struct phr_header *header, breaker__fields_t *field
     if (header->name == NULL)
         return false;
     switch (header->name_len) {
+    case sizeof("host") - 1:
+        return !is(header, "host") || take(&fields->host, header);
     case sizeof("range") - 1:
         return !is(header, "range") || take(&fields->range, header);
     case sizeof("expect") - 1: /* and origin */

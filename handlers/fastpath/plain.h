@@ -20,7 +20,8 @@ typedef struct st_breaker__plain_t {
  * Reads one HTTP/1.1 request. Returns how many bytes it takes, BREAKER__PLAIN_INCOMPLETE, or 0 when
  * it is not plain: malformed; of another method or version; with a body, an expectation, an
  * upgrade, or a Connection that is not keep-alive; with a path that has to be normalised; with a
- * field of ours in several lines. Reads nothing beyond `len`, changes nothing, allocates nothing.
+ * field of ours in several lines. Whether the host is one is not looked at. Reads nothing beyond
+ * `len`, changes nothing, allocates nothing.
  */
 ssize_t breaker__plain_read(const char *base, size_t len, breaker__plain_t *ret_plain);
 

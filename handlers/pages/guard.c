@@ -1,9 +1,11 @@
 /*
- * Stands in front of the application's handlers at a path. libh2o frames a request's body anew
+ * Stands in front of the application's handlers at a path. Requests find their host here, and those
+ * whose host is in doubt end here. libh2o frames a request's body anew
  * before it hands it on, so the application reads what we read; but whoever stands in front of us
  * may have read another request, and the next one on this connection would be one that nobody sent.
  */
 #include "answer/framing.h"
+#include "answer/host.h"
 #include "answer/pen_h2o.h"
 #include "answer/request.h"
 #include "answer/static.h"
@@ -14,12 +16,20 @@ typedef struct st_guard_t {
     breaker__fixed_t fixed;
 } guard_t;
 
+static bool is_ambiguous(h2o_req_t *req)
+{
+    return (req->entity.base != NULL && breaker__framing_is_ambiguous(req)) ||
+           breaker__host_is_ambiguous(req);
+}
+
 static int on_req(h2o_handler_t *_self, h2o_req_t *req)
 {
     guard_t *self = (void *)_self;
     breaker__answer_t answer;
 
-    if (req->entity.base == NULL || !breaker__framing_is_ambiguous(req))
+    if (breaker__find_host(req))
+        return 0;
+    if (!is_ambiguous(req))
         return -1;
     breaker__answer_fixed(&answer, &self->fixed, BREAKER__STATUS_400, breaker__is_head(req));
     answer.ends_connection = true;

@@ -3,7 +3,10 @@
 
 #include <breaker/h2o.h>
 
-/** Registers a handler that answers ambiguous framing with 400 and passes everything else on. */
+/**
+ * Registers a handler that leads requests to the host that they name, answers ambiguous framing and
+ * hosts with 400 and passes everything else on.
+ */
 void breaker__guard_register(h2o_pathconf_t *pathconf);
 
 #endif

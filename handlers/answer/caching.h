@@ -1,0 +1,19 @@
+#ifndef BREAKER_HANDLERS_CACHING_H
+#define BREAKER_HANDLERS_CACHING_H
+
+/* What filters of libh2o make of our Cache-Control. */
+#include <breaker/h2o.h>
+
+/**
+ * `h2o_start_response` for an answer of ours, whose Cache-Control stays free of the max-age that
+ * the filter of `expires` adds to it. What `header.*` makes of it stays.
+ */
+void breaker__start_response(h2o_req_t *req, h2o_generator_t *generator);
+
+/**
+ * Lets a 404 to the request, whoever sends it, say `no-store` where it says nothing: a URL just
+ * outside a view may be one of the view tomorrow.
+ */
+void breaker__do_not_store_404(h2o_req_t *req);
+
+#endif
