@@ -218,6 +218,16 @@ static void answer_redirect(breaker__answer_t *answer, const context_t *ctx,
         line->text = h2o_iovec_init(H2O_STRLIT("no-store"));
 }
 
+/* a directory without its slash: relative names in its page would be looked for beside it */
+static void answer_directory(breaker__answer_t *answer, const breaker__request_t *request,
+                             const breaker__fixed_t *fixed)
+{
+    breaker__answer_fixed(answer, fixed, BREAKER__STATUS_301, request->is_head);
+    breaker__location_of_directory(
+        add_line(answer, BREAKER__LINE_DIRECTORY, &H2O_TOKEN_LOCATION->buf), request);
+    add_text(answer, &H2O_TOKEN_CACHE_CONTROL->buf, fixed->redirect_cache_control);
+}
+
 /* nobody replaced the placeholder: the next token is another one, so nobody may keep the way */
 static void answer_unreplaced(breaker__answer_t *answer, const breaker_verdict_t *verdict,
                               const breaker__request_t *request, const breaker__fixed_t *fixed)
@@ -302,6 +312,9 @@ static bool answer_verdict(breaker__answer_t *answer, context_t *ctx,
         return true;
     case BREAKER_VERDICT_REDIRECT:
         answer_redirect(answer, ctx, verdict, request, fixed);
+        return true;
+    case BREAKER_VERDICT_DIRECTORY:
+        answer_directory(answer, request, fixed);
         return true;
     case BREAKER_VERDICT_UNREPLACED:
         answer_unreplaced(answer, verdict, request, fixed);

@@ -16,6 +16,8 @@ size_t breaker__line_value_max(const breaker__line_t *line)
         return line->text.len;
     case BREAKER__LINE_LOCATION:
         return 3 * line->num_up + line->text.len + 3 * line->tail.len;
+    case BREAKER__LINE_DIRECTORY:
+        return sizeof(".//") - 1 + 3 * (line->text.len + line->tail.len);
     case BREAKER__LINE_CONTENT_RANGE:
     case BREAKER__LINE_UNSATISFIED_RANGE:
         return BREAKER__CONTENT_RANGE_MAX;
@@ -47,6 +49,11 @@ char *breaker__line_put_value(char *dst, const breaker__line_t *line)
         for (size_t i = 0; i != line->num_up; ++i)
             dst = breaker__http1_put(dst, H2O_STRLIT("../"));
         dst = breaker__http1_put(dst, line->text.base, line->text.len);
+        return dst + breaker_percent_repair(line->tail.base, line->tail.len, dst);
+    case BREAKER__LINE_DIRECTORY:
+        dst = breaker__http1_put(dst, H2O_STRLIT("./"));
+        dst += breaker_percent_repair(line->text.base, line->text.len, dst);
+        *dst++ = '/';
         return dst + breaker_percent_repair(line->tail.base, line->tail.len, dst);
     case BREAKER__LINE_CONTENT_RANGE:
         return breaker__put_content_range(dst, line->range, line->size);

@@ -12,6 +12,11 @@ typedef enum en_breaker__line_kind_t {
      * where it is not
      */
     BREAKER__LINE_LOCATION,
+    /**
+     * Location of a directory: "./", the text, "/" and the query, percent-encoded where they are
+     * not
+     */
+    BREAKER__LINE_DIRECTORY,
     /** Content-Range of one range, RFC 9110 §14.4 */
     BREAKER__LINE_CONTENT_RANGE,
     /** Content-Range that names the size only */

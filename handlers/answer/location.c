@@ -91,3 +91,14 @@ void breaker__location_under(breaker__line_t *line, const breaker_snapshot_view_
     line->text = h2o_iovec_init(view->prefix + from, view->prefix_len - from);
     line->tail = h2o_iovec_init(request->target + at, request->target_len - at);
 }
+
+void breaker__location_of_directory(breaker__line_t *line, const breaker__request_t *request)
+{
+    size_t path_len = path_len_of(request), at = path_len;
+
+    while (at != 0 && request->target[at - 1] != '/')
+        --at;
+    assert(at <= path_len);
+    line->text = h2o_iovec_init(request->target + at, path_len - at);
+    line->tail = h2o_iovec_init(request->target + path_len, request->target_len - path_len);
+}

@@ -15,4 +15,10 @@
 void breaker__location_under(breaker__line_t *line, const breaker_snapshot_view_t *view,
                              const breaker_view_match_t *match, const breaker__request_t *request);
 
+/**
+ * Makes the line a Location that leads a request for a directory to the same path with a slash
+ * after it, query included: "./dir/?q". Borrows from the request.
+ */
+void breaker__location_of_directory(breaker__line_t *line, const breaker__request_t *request);
+
 #endif

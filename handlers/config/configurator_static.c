@@ -13,7 +13,8 @@
 
 #define KEYS                                                                                       \
     "name, path, follow, strict, cache-max-age, redirect-max-age, retry-after, allow-origin, "     \
-    "timing-allow-origin, resource-policy, headers, index, dotfiles, encodings, charset, "         \
+    "timing-allow-origin, resource-policy, headers, index, fallback, dotfiles, encodings, "        \
+    "charset, "                                                                                    \
     "memory-file-limit, memory-limit"
 
 typedef struct st_static_configurator_t {
@@ -197,6 +198,8 @@ static int read_option(const breaker__option_t *option, void *data)
         return read_headers(option, config);
     if (strcmp(key, "index") == 0)
         return breaker__option_optional(option, &config->index);
+    if (strcmp(key, "fallback") == 0)
+        return breaker__option_optional(option, &config->fallback);
     if (strcmp(key, "dotfiles") == 0)
         return breaker__option_switch(option, &config->dotfiles);
     if (strcmp(key, "encodings") == 0)

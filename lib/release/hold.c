@@ -61,11 +61,17 @@ static void complete_config(breaker_view_config_t *config, const breaker_view_t 
     config->data = other->data;
 }
 
-static bool same_index(const breaker_view_t *a, const breaker_view_t *b)
+static bool same_text(const char *x, const char *y)
 {
-    const char *x = breaker_view_config(a)->index, *y = breaker_view_config(b)->index;
-
     return x == NULL || y == NULL ? x == y : strcmp(x, y) == 0;
+}
+
+/* whether both find the same file for a path */
+static bool find_alike(const breaker_view_t *a, const breaker_view_t *b)
+{
+    const breaker_view_config_t *x = breaker_view_config(a), *y = breaker_view_config(b);
+
+    return same_text(x->index, y->index) && same_text(x->fallback, y->fallback);
 }
 
 /** Whether two views answer alike, paths of directories included. False without memory. */
@@ -74,7 +80,7 @@ static bool answers_alike(const breaker_view_t *a, const breaker_view_t *b)
     breaker__saying_t x, y;
     bool alike;
 
-    if (!same_index(a, b) || breaker__saying_init(&x, a) != 0)
+    if (!find_alike(a, b) || breaker__saying_init(&x, a) != 0)
         return false;
     alike = breaker__saying_init(&y, b) == 0;
     if (alike) {

@@ -18,10 +18,10 @@ enum {
     BUFFER_SIZE = 4096,
     /* the longest number, with its sign and a space before it */
     NUMBER_SIZE = 24,
-    /* lines of a view that are no headers: from "view" to "resource-policy", "index", "encodings"
-     */
+    /* lines of a view that are no headers: from "view" to "resource-policy", "index", "fallback",
+       "encodings" */
     LINES_BEFORE_HEADERS = 5,
-    LINES_BESIDE_HEADERS = 7,
+    LINES_BESIDE_HEADERS = 8,
 };
 
 static const char first_line[] = "h2o-breaker manifest 1\n";
@@ -122,6 +122,9 @@ static void put_option(pen_t *pen, const breaker_view_config_t *config, size_t l
         break;
     case LINES_BEFORE_HEADERS:
         put_pair(pen, "index", config->index);
+        break;
+    case LINES_BEFORE_HEADERS + 1:
+        put_pair(pen, "fallback", config->fallback);
         break;
     default:
         assert(line == LINES_BESIDE_HEADERS - 1);

@@ -20,10 +20,11 @@
  *   resource-policy cross-origin        Cross-Origin-Resource-Policy
  *   header X-Frame-Options:%20DENY      each further header, in the order of sending
  *   index index.html                    what answers for a directory
+ *   fallback index.html                 what answers for paths that name nothing
  *   encodings on                        or "off": whether encodings are negotiated
  *   file css/site.css 9f86…0a08 1024 text/css;%20charset=utf-8 1718539201
  *
- * A line of which a view has nothing to say is left out: those from allow-origin to index. Its
+ * A line of which a view has nothing to say is left out: those from allow-origin to fallback. Its
  * files come last, in bytewise order of their logical paths: path, SHA-256 of the content in 64
  * small hexadecimal digits, size in bytes, media type with its parameters, modification time in
  * seconds since the epoch (of several files with one content and type: of the one that was met

@@ -293,10 +293,11 @@ static int read_encodings(reader_t *reader, breaker_view_config_t *config)
     if (!has_key(reader, "encodings", &value) ||
         !((value.len == 2 && memcmp(value.base, "on", 2) == 0) ||
           (value.len == 3 && memcmp(value.base, "off", 3) == 0)))
-        return damaged(reader,
-                       "a view's lines are view, max-age, allow-origin, timing-allow-origin, "
-                       "resource-policy, header, index, \"encodings on\" or \"encodings off\", "
-                       "in this order");
+        return damaged(
+            reader,
+            "a view's lines are view, max-age, allow-origin, timing-allow-origin, "
+            "resource-policy, header, index, fallback, \"encodings on\" or \"encodings off\", "
+            "in this order");
     config->encodings = value.len == 2;
     return next_line(reader);
 }
@@ -320,6 +321,7 @@ static int read_config(reader_t *reader, const breaker__manifest_view_t *before,
                            &config->resource_policy)) != 0 ||
         (err = read_headers(reader, config)) != 0 ||
         (err = read_option(reader, "index", BREAKER_VIEW_NAME_MAX, &config->index)) != 0 ||
+        (err = read_option(reader, "fallback", BREAKER_VIEW_NAME_MAX, &config->fallback)) != 0 ||
         (err = read_encodings(reader, config)) != 0)
         return err;
     if ((err = breaker__view_check(config)) == 0)

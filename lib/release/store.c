@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "release/blob.h"
+#include "http/percent.h"
 #include "release/store.h"
 #include "words.h"
 
@@ -74,6 +75,36 @@ breaker_asset_t *breaker__store_find_exact(breaker_store_t *store, const char *p
 
     /* the key of a directory goes on with the name of its index file */
     return slot != NULL && store->texts[slot->path + len] == '\0' ? slot->asset : NULL;
+}
+
+bool breaker__store_has_directory(const breaker_store_t *store, const char *path, size_t len)
+{
+    char with_slash[BREAKER_ASSET_PATH_MAX + 1];
+
+    if (breaker_view_config(store->view)->index == NULL || len == 0 || path[len - 1] == '/' ||
+        len >= sizeof(with_slash))
+        return false;
+    memcpy(with_slash, path, len);
+    with_slash[len] = '/';
+    return find_slot(store, with_slash, len + 1) != NULL;
+}
+
+static bool has_dot(const char *path, size_t len)
+{
+    for (; len != 0 && path[len - 1] != '/'; --len)
+        if (path[len - 1] == '.')
+            return true;
+    return false;
+}
+
+const breaker_asset_t *breaker__store_fallback(const breaker_store_t *store, const char *path,
+                                               size_t len)
+{
+    const char *fallback = breaker_view_config(store->view)->fallback;
+
+    if (fallback == NULL || has_dot(path, len) || !breaker__path_is_clean(path, len))
+        return NULL;
+    return breaker_store_find(store, fallback, strlen(fallback));
 }
 
 /* ---- the index ---- */

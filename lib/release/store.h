@@ -119,6 +119,17 @@ int breaker__store_attach(breaker_store_t *store, breaker_asset_t *asset,
 
 /** Finds an asset by its own path only, never as the index file of a directory. */
 breaker_asset_t *breaker__store_find_exact(breaker_store_t *store, const char *path, size_t len);
+/**
+ * Whether a path that names no asset is that of a directory without its slash, which answers with
+ * its index file. Pure; any thread.
+ */
+bool breaker__store_has_directory(const breaker_store_t *store, const char *path, size_t len);
+/**
+ * What answers for a path that names nothing, by the view's option, or NULL: not where the last
+ * segment has a dot. Pure; any thread.
+ */
+const breaker_asset_t *breaker__store_fallback(const breaker_store_t *store, const char *path,
+                                               size_t len);
 
 /** The view that the store belongs to. Borrowed. */
 const breaker_view_t *breaker__store_view(const breaker_store_t *store);

@@ -8,6 +8,7 @@
 #include <breaker/classify.h>
 #include <breaker/http/percent.h>
 #include "http/percent.h"
+#include "release/store.h"
 #include "serving/known.h"
 #include "token/token.h"
 #include "view/view.h"
@@ -50,16 +51,30 @@ static bool is_current(const question_t *question)
            breaker__same(question->token, current->text, current->len);
 }
 
+/* under a token whose bytes this node has: no asset has the path */
+static breaker_verdict_t answer_without_asset(breaker_verdict_t verdict,
+                                              const breaker_store_t *store, const char *path,
+                                              size_t len)
+{
+    decide(&verdict, BREAKER_VERDICT_NOT_FOUND);
+    if (breaker__store_has_directory(store, path, len))
+        decide(&verdict, BREAKER_VERDICT_DIRECTORY);
+    else if ((verdict.asset = breaker__store_fallback(store, path, len)) != NULL)
+        decide(&verdict, BREAKER_VERDICT_SERVE);
+    return verdict;
+}
+
 /* where this node has bytes under the token, but perhaps no such asset */
 static breaker_verdict_t serve_or_not(const breaker_snapshot_view_t *view,
                                       const breaker_view_match_t *match,
-                                      const breaker_asset_t *asset)
+                                      const breaker_store_t *store, const char *path, size_t len)
 {
-    breaker_verdict_t verdict = {.view = view, .match = *match, .asset = asset};
+    breaker_verdict_t verdict = {
+        .view = view, .match = *match, .asset = breaker_store_find(store, path, len)};
 
     decide(&verdict, BREAKER_VERDICT_SERVE);
-    if (asset == NULL)
-        decide(&verdict, BREAKER_VERDICT_NOT_FOUND);
+    if (verdict.asset == NULL)
+        return answer_without_asset(verdict, store, path, len);
     return verdict;
 }
 
@@ -187,18 +202,22 @@ static age_t age_of(const question_t *question)
 
 /* ---- the rows ---- */
 
-/* the asset under T; something is loaded */
-static const breaker_asset_t *find_current(const question_t *question)
+/* whether the path leads to something under T; something is loaded */
+static bool is_current_path(const question_t *question)
 {
-    assert(question->view->store != NULL);
-    return breaker_store_find(question->view->store, question->asset, question->asset_len);
+    const breaker_store_t *store = question->view->store;
+
+    assert(store != NULL);
+    return breaker_store_find(store, question->asset, question->asset_len) != NULL ||
+           breaker__store_has_directory(store, question->asset, question->asset_len) ||
+           breaker__store_fallback(store, question->asset, question->asset_len) != NULL;
 }
 
 static breaker_verdict_kind_t without_peer(const question_t *question, age_t age)
 {
     if (age != AGE_OLDER || question->view->store == NULL)
         return BREAKER_VERDICT_RETRY;
-    return find_current(question) != NULL ? BREAKER_VERDICT_REDIRECT : BREAKER_VERDICT_NOT_FOUND;
+    return is_current_path(question) ? BREAKER_VERDICT_REDIRECT : BREAKER_VERDICT_NOT_FOUND;
 }
 
 /* the rows of tokens that the ledger knows; false when none of them applies */
@@ -217,7 +236,8 @@ static bool judge_entry(breaker_verdict_t *verdict, const question_t *question, 
         else if (age == AGE_OLDER)
             decide(verdict, BREAKER_VERDICT_REDIRECT);
         else
-            *verdict = serve_or_not(verdict->view, &verdict->match, find_current(question));
+            *verdict = serve_or_not(verdict->view, &verdict->match, question->view->store,
+                                    question->asset, question->asset_len);
         return true;
     }
     if (!snapshot->entry_relayable[at])
@@ -254,7 +274,7 @@ static breaker_verdict_kind_t without_token(const question_t *question)
         return BREAKER_VERDICT_NOT_FOUND;
     if (question->view->store == NULL)
         return BREAKER_VERDICT_RETRY;
-    return find_current(question) != NULL ? BREAKER_VERDICT_UNREPLACED : BREAKER_VERDICT_NOT_FOUND;
+    return is_current_path(question) ? BREAKER_VERDICT_UNREPLACED : BREAKER_VERDICT_NOT_FOUND;
 }
 
 /* whether the row is decided by the form of the path, or by there being nothing loaded */
@@ -300,7 +320,6 @@ breaker_verdict_t breaker_classify(const breaker_snapshot_t *snapshot, const bre
 {
     const breaker__known_token_t *known;
     const breaker_snapshot_view_t *view;
-    const breaker_asset_t *asset;
     breaker_view_match_t match;
 
     if (!breaker_views_match(views, path, len, &match))
@@ -324,6 +343,5 @@ breaker_verdict_t breaker_classify(const breaker_snapshot_t *snapshot, const bre
         return judge(&question);
     }
     /* an unclean path needs no row here: no store has a name that is unclean */
-    asset = breaker_store_find(known->store, path + match.asset_at, len - match.asset_at);
-    return serve_or_not(view, &match, asset);
+    return serve_or_not(view, &match, known->store, path + match.asset_at, len - match.asset_at);
 }

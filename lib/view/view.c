@@ -193,13 +193,19 @@ static int check_headers(const breaker_view_config_t *config)
 
 /* ---- the rest of the configuration ---- */
 
+/* the path of a file below the directory, one that a URL can carry */
+static bool is_logical_path(const char *path)
+{
+    size_t len = strlen(path);
+
+    return len <= INDEX_MAX && breaker__path_has_names_only(path, len) &&
+           breaker__path_is_clean(path, len);
+}
+
 /* the name of one file, one that a URL can carry */
 static bool is_index(const char *name)
 {
-    size_t len = strlen(name);
-
-    return len <= INDEX_MAX && memchr(name, '/', len) == NULL &&
-           breaker__path_has_names_only(name, len) && breaker__path_is_clean(name, len);
+    return strchr(name, '/') == NULL && is_logical_path(name);
 }
 
 static int check_bounds(const breaker_view_config_t *config)
@@ -207,6 +213,8 @@ static int check_bounds(const breaker_view_config_t *config)
     if (config->cache_max_age_s > BREAKER_CACHE_MAX_AGE_MAX_S ||
         config->redirect_max_age_s > BREAKER_REDIRECT_MAX_AGE_MAX_S || config->retry_after_s < 1 ||
         config->retry_after_s > BREAKER_RETRY_AFTER_MAX_S)
+        return BREAKER_ERR_RANGE;
+    if (config->fallback != NULL && !is_logical_path(config->fallback))
         return BREAKER_ERR_RANGE;
     return config->index == NULL || is_index(config->index) ? 0 : BREAKER_ERR_RANGE;
 }
@@ -271,7 +279,7 @@ static size_t texts_size(const breaker_view_config_t *config, size_t name_len)
 
     size += text_size(config->directory) + text_size(config->allow_origin) +
             text_size(config->timing_allow_origin) + text_size(config->resource_policy) +
-            text_size(config->index);
+            text_size(config->index) + text_size(config->fallback);
     return size + list_size(config->headers, config->num_headers) +
            list_size(config->directories, config->num_directories) +
            list_size(config->follow, config->num_follow);
@@ -374,6 +382,7 @@ static breaker_view_t *copy_view(const breaker_view_config_t *config, const char
     at = keep_text(at, &view->config.timing_allow_origin);
     at = keep_text(at, &view->config.resource_policy);
     at = keep_text(at, &view->config.index);
+    at = keep_text(at, &view->config.fallback);
     at = keep_list(at, &view->config.headers, config->num_headers, &listed);
     at = keep_list(at, &view->config.directories, config->num_directories, &listed);
     at = keep_list(at, &view->config.follow, config->num_follow, &listed);

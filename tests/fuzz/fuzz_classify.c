@@ -9,6 +9,7 @@
 #include "fuzz.h"
 #include "cluster/ledger.h"
 #include "release/release.h"
+#include "release/store.h"
 #include "serving/snapshot.h"
 #include "stores.h"
 #include "token/token.h"
@@ -202,6 +203,7 @@ static void check_redirect(const breaker_snapshot_t *snapshot, fuzz_text_t token
     assert(breaker_token_is_valid(token.base, token.len));
     assert(!snapshot->has_ledger || is_certainly_older(snapshot, token));
     assert(breaker_store_find(store, asset.base, asset.len) != NULL ||
+           breaker__store_has_directory(store, asset.base, asset.len) ||
            release_of(snapshot, token) == snapshot->release);
 }
 
@@ -245,7 +247,8 @@ static void check(const world_t *world, const breaker_snapshot_t *snapshot, fuzz
     if (snapshot->has_ledger && release_of(snapshot, token) == world->r0)
         assert(verdict.kind == BREAKER_VERDICT_NOT_FOUND);
     if (release_of(snapshot, token) == world->r1)
-        assert(verdict.kind == BREAKER_VERDICT_SERVE || verdict.kind == BREAKER_VERDICT_NOT_FOUND);
+        assert(verdict.kind == BREAKER_VERDICT_SERVE || verdict.kind == BREAKER_VERDICT_DIRECTORY ||
+               verdict.kind == BREAKER_VERDICT_NOT_FOUND);
     if (verdict.kind == BREAKER_VERDICT_RELAY)
         assert(strcmp(verdict.entry->release.text, "peer") == 0);
 }

@@ -58,6 +58,7 @@ static void put_view(FILE *file, const breaker__manifest_view_t *view, bool with
     for (size_t i = 0; i != config->num_headers; ++i)
         put_pair(file, "header", config->headers[i]);
     put_pair(file, "index", config->index);
+    put_pair(file, "fallback", config->fallback);
     put_pair(file, "encodings", config->encodings ? "on" : "off");
     for (size_t i = 0; i != view->num_files; ++i)
         put_file(file, view->files + i, with_times);

@@ -46,6 +46,7 @@ class Response:
         if location is None or location.startswith("/"):
             return location
         directory = self.target.split("?")[0].rsplit("/", 1)[0]
+        location = location.removeprefix("./")
         while location.startswith("../"):
             directory, location = directory.rsplit("/", 1)[0], location[3:]
         return directory + "/" + location

@@ -158,5 +158,79 @@ class Forgotten(RedirectsCase):
         return harness.expand(CONFIG, port=self.alone, token=TOKEN, tree=self.scratch("tree"))
 
 
+class Directories(harness.ServedCase):
+    CONFIG = """
+listen: {host: 127.0.0.1, port: @port@}
+breaker.token: "@token@"
+hosts:
+  default:
+    paths:
+      "/one-page":
+        file.file: @pages@/app.html
+      "/":
+        breaker.static:
+          - {name: "indexed/{breaker}", path: @tree@, index: index.html}
+          - {name: "plain/{breaker}", path: @tree@}
+          - {name: "app/{breaker}", path: @tree@, index: index.html, fallback: index.html}
+          - {name: "lost/{breaker}", path: @tree@, fallback: none.html}
+        file.dir: @pages@
+"""
+
+    @classmethod
+    def prepare(cls):
+        return cls.expand(cls.CONFIG, token=TOKEN, tree=cls.scratch.tree("tree", FILES),
+                          pages=cls.scratch.tree("pages", {"app.html": b"<p>app", "near/x.txt": b"x"}))
+
+    get = RedirectsCase.get
+
+    def test_a_directory_without_its_slash_is_led_to_the_one_with_it(self):
+        for path, location in (("dir", "./dir/"), ("dir?a/b?", "./dir/?a/b?"), ("%64ir", "./%64ir/"),
+                               ("css/../dir", "./dir/")):
+            asked = "/indexed/%s/%s" % (TOKEN, path)
+            for method in ("GET", "HEAD"):
+                response = self.get(asked, method=method)
+                self.assertEqual((response.status, response.get("location"),
+                                  response.get("cache-control")),
+                                 (301, location, "public, max-age=60"))
+            self.assertEqual(self.get(response.leads_to).body, b"<p>dir")
+        older = self.get("/indexed/%s/dir?q" % OLDER)
+        self.assertEqual((older.status, older.get("location")), (301, "../%s/dir?q" % TOKEN))
+        self.assertEqual(self.get(older.leads_to).get("location"), "./dir/?q")
+        for asked in ("/indexed/%s/css" % TOKEN, "/indexed/%s/deep/er" % TOKEN,
+                      "/indexed/%s/dir/index.html/" % TOKEN, "/plain/%s/dir" % TOKEN,
+                      "/indexed/%s/css" % OLDER):
+            self.assertEqual(self.get(asked).status, 404, asked)
+
+    def test_a_fallback_answers_for_what_names_nothing_and_has_no_dot(self):
+        for path in ("cart", "cart/items/7", "css", "deep/er/", "no.such/page"):
+            response = self.get("/app/%s/%s" % (TOKEN, path))
+            self.assertEqual((response.status, response.body), (200, FILES["index.html"]), path)
+            self.assertEqual(response.get("content-type"), "text/html; charset=utf-8")
+            self.assertEqual(self.get("/app/%s/%s" % (OLDER, path)).status, 301)
+            self.assertEqual(self.get("/lost/%s/%s" % (TOKEN, path)).status, 404)
+            self.assertEqual(self.get("/plain/%s/%s" % (TOKEN, path)).status, 404)
+        for path in ("js/missing.js", "a.jsx", "cart/%00", "cart%5c", "x.y"):
+            for token in (TOKEN, OLDER):
+                response = self.get("/app/%s/%s" % (token, path))
+                self.assertEqual((response.status, response.get("cache-control")),
+                                 (404, "no-store"), path)
+        self.assertEqual(self.get("/app/%s/dir" % TOKEN).status, 301)
+        self.assertEqual(self.get("/app/%s/a.js" % TOKEN).body, FILES["a.js"])
+
+    def test_one_page_answers_for_all_paths_below_it(self):
+        for path in ("", "/", "/cart/7", "/a.b"):
+            response = self.get("/one-page" + path)
+            self.assertEqual((response.status, response.body), (200, b"<p>app"))
+
+    def test_what_is_not_found_just_outside_a_view_is_not_stored(self):
+        for path in ("/indexed", "/indexed/", "/indexed/" + TOKEN, "/app/x.js", "/plain/a?b"):
+            response = self.get(path)
+            self.assertEqual((response.status, response.get("cache-control")), (404, "no-store"), path)
+        for path in ("/none", "/indexedx/a", "/near/none"):
+            response = self.get(path)
+            self.assertEqual((response.status, response.get("cache-control")), (404, None), path)
+        self.assertEqual(self.get("/near/x.txt").body, b"x")
+
+
 if __name__ == "__main__":
     harness.main()

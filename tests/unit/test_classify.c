@@ -27,6 +27,7 @@
 #define REFRESH BREAKER_VERDICT_REFRESH
 #define RETRY BREAKER_VERDICT_RETRY
 #define UNREPLACED BREAKER_VERDICT_UNREPLACED
+#define DIRECTORY BREAKER_VERDICT_DIRECTORY
 #define NOT_FOUND BREAKER_VERDICT_NOT_FOUND
 
 static const fixture_file_t files_r1[] = {{0, "css/site.css", "r1"}, {0, "only-r1.css", "r1"}};
@@ -272,7 +273,11 @@ static void an_index_file_answers_for_its_directory_where_the_view_has_one(void 
     static const case_t cases[] = {
         {"/assets/v" T "-x/pub/", SERVE, SERVE, "r2"},
         {"/assets/v" T "-x/pub/docs/", SERVE, SERVE, "r2"},
-        {"/assets/v" T "-x/pub/docs", NOT_FOUND, NOT_FOUND, NULL},
+        {"/assets/v" T "-x/pub/docs", DIRECTORY, DIRECTORY, NULL},
+        {"/assets/v000000000001-x/pub/docs", REDIRECT, REDIRECT, NULL},
+        {"/assets/v{breaker}-x/pub/docs", UNREPLACED, UNREPLACED, NULL},
+        {"/assets/v" T "-x/pub/docs/a.html/", NOT_FOUND, NOT_FOUND, NULL},
+        {"/static/" T "/css", NOT_FOUND, NOT_FOUND, NULL},
         {"/assets/v" T "-x/pub/none/", NOT_FOUND, NOT_FOUND, NULL},
         {"/assets/v000000000001-x/pub/docs/", REDIRECT, REDIRECT, NULL},
         {"/assets/v000000000001-x/pub/none/", NOT_FOUND, NOT_FOUND, NULL},

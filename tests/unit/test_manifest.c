@@ -289,7 +289,7 @@ static breaker_release_id_t id_with(world_t *world, breaker_view_config_t config
 static void a_view_that_answers_otherwise_makes_another_release(void **state)
 {
     static const char *const one[] = {"X-A: 1", "X-B: 2"}, *const other[] = {"X-B: 2", "X-A: 1"};
-    breaker_view_config_t configs[11];
+    breaker_view_config_t configs[12];
     breaker_release_id_t ids[COUNT(configs) + 1];
     world_t *world = *state;
 
@@ -305,6 +305,7 @@ static void a_view_that_answers_otherwise_makes_another_release(void **state)
     configs[6].num_headers = configs[7].num_headers = 2;
     configs[8].index = "a.css";
     configs[9].encodings = false;
+    configs[11].fallback = "a.css";
     configs[10].allow_origin = "https://example.com https://example.org";
     tree_write(&world->tree, "site/a.css", "a{}");
     for (size_t i = 0; i != COUNT(configs); ++i)

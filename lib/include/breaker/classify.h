@@ -25,6 +25,8 @@ typedef enum en_breaker_verdict_kind_t {
      * the placeholder itself in the token's place
      */
     BREAKER_VERDICT_UNREPLACED,
+    /** 301 to the same path with a slash after it: a directory that has an index file */
+    BREAKER_VERDICT_DIRECTORY,
     /**
      * have the node hold `entry->release`, which others may have, and classify by the snapshot that
      * holds it; if that fails or takes too long, do `otherwise`
@@ -104,6 +106,10 @@ typedef struct st_breaker_verdict_t {
  * memory for a ledger (snapshot.h), and nobody to ask; one that keeps no history has none, and goes
  * by the texts alone: two decimal tokens compare by value, two of the form of minted ones as above,
  * any other pair bytewise, a proper prefix first.
+ *
+ * Where the table says SERVE or NOT_FOUND, a path without such an asset is DIRECTORY if it becomes
+ * one with a slash after it, and SERVE for the view's `fallback` if that is meant; all of these are
+ * there as far as REDIRECT and UNREPLACED are concerned.
  *
  * A newer token of R is served, because its bytes are those of T. While nothing is loaded, where
  * the assets under T would decide, the verdict is RETRY.

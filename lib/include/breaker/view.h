@@ -84,6 +84,12 @@ typedef struct st_breaker_view_config_t {
     size_t num_headers;
     /** name of the file that answers for a directory ("index.html"), or NULL for none (default) */
     const char *index;
+    /**
+     * logical path of the file that answers, with 200, for paths that name nothing and whose last
+     * segment has no dot: of an application that finds its way by itself ("index.html"), or NULL
+     * for none (default). Under a token without the file such paths are not found.
+     */
+    const char *fallback;
     /** serve names that begin with a dot (`.well-known` is always served); default false */
     bool dotfiles;
     /** negotiate content encodings; default true */
