@@ -16,13 +16,6 @@ static size_t raw_offset(const breaker__request_t *request, size_t at)
     return request->norm_indexes != NULL ? request->norm_indexes[at - 1] : at;
 }
 
-static size_t path_len_of(const breaker__request_t *request)
-{
-    const char *query = memchr(request->target, '?', request->target_len);
-
-    return query != NULL ? (size_t)(query - request->target) : request->target_len;
-}
-
 static size_t count_slashes(const char *base, size_t len)
 {
     size_t num = 0;
@@ -52,7 +45,7 @@ static bool is_dot_segment(const char *at, const char *end)
 /* whether a client parts the path where we do; nothing was normalised without `norm_indexes` */
 static bool has_same_segments(const breaker__request_t *request)
 {
-    const char *at = request->target, *end = at + path_len_of(request);
+    const char *at = request->target, *end = at + request->path_len;
 
     if (request->norm_indexes == NULL)
         return true;
@@ -78,14 +71,16 @@ static size_t segment_at(const breaker_snapshot_view_t *view, const breaker_view
 void breaker__location_under(breaker__line_t *line, const breaker_snapshot_view_t *view,
                              const breaker_view_match_t *match, const breaker__request_t *request)
 {
-    size_t at = raw_offset(request, match->asset_at), path_len = path_len_of(request), from = 0;
+    size_t at = raw_offset(request, match->asset_at), path_len = request->path_len, from = 0;
+    size_t tail_len = match->asset_at - match->token_at - match->token_len;
 
     assert(at <= path_len);
     assert(path_len <= request->target_len);
     line->num_up = 0;
     if (has_same_segments(request)) {
         from = segment_at(view, match);
-        line->num_up = count_slashes(view->prefix + from, view->prefix_len - from) +
+        /* no slash is in the token, nor before it in its segment */
+        line->num_up = count_slashes(view->prefix + view->prefix_len - tail_len, tail_len) +
                        count_slashes(request->target + at, path_len - at);
     }
     line->text = h2o_iovec_init(view->prefix + from, view->prefix_len - from);
@@ -94,7 +89,7 @@ void breaker__location_under(breaker__line_t *line, const breaker_snapshot_view_
 
 void breaker__location_of_directory(breaker__line_t *line, const breaker__request_t *request)
 {
-    size_t path_len = path_len_of(request), at = path_len;
+    size_t path_len = request->path_len, at = path_len;
 
     while (at != 0 && request->target[at - 1] != '/')
         --at;

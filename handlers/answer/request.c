@@ -69,7 +69,7 @@ static h2o_iovec_t single_line(const h2o_req_t *req, const char *name, size_t na
 h2o_iovec_t breaker__request_origin(const breaker__request_t *request)
 {
     if (request->by_libh2o == NULL)
-        return h2o_iovec_init(request->fields.origin.base, request->fields.origin.len);
+        return h2o_iovec_init(request->origin.base, request->origin.len);
     return single_line(request->by_libh2o, H2O_STRLIT("origin"));
 }
 
@@ -98,6 +98,7 @@ void breaker__request_read(breaker__request_t *request, h2o_req_t *req, bool wit
                             breaker__host_is_ambiguous(req);
     request->target = req->path.base;
     request->target_len = req->path.len;
+    request->path_len = req->query_at != SIZE_MAX ? req->query_at : req->path.len;
     request->norm_indexes = req->norm_indexes;
     request->by_libh2o = req;
     if (!with_fields)

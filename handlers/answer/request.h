@@ -13,10 +13,6 @@ typedef struct st_breaker__fields_t {
     breaker_field_t range;
     breaker_field_t if_range;
     breaker_field_t accept_encoding;
-    /** of a plain request only: ask `breaker__request_origin` */
-    breaker_field_t origin;
-    /** of a plain request only */
-    breaker_field_t host;
 } breaker__fields_t;
 
 /** Begins with no field. */
@@ -48,8 +44,14 @@ typedef struct st_breaker__request_t {
      * path is in `target` as it is
      */
     const size_t *norm_indexes;
+    /** how much of it is the path */
+    size_t path_len;
     /** the request of libh2o, or NULL for a plain one */
     const h2o_req_t *by_libh2o;
+    /** of a plain request only, else unset: ask `breaker__request_origin` */
+    breaker_field_t origin;
+    /** of a plain request only, else unset */
+    breaker_field_t host;
     /** seconds since the epoch, and the fields; unset where no asset can be the answer */
     int64_t now_s;
     breaker__fields_t fields;

@@ -37,6 +37,17 @@ static bool is(const struct phr_header *header, const char *name)
            strncasecmp(header->name, name, header->name_len) == 0;
 }
 
+/* every request has it, and a call costs more than four letters are long */
+static bool is_host(const struct phr_header *header)
+{
+    uint32_t name, host;
+
+    assert(header->name_len == sizeof(host));
+    memcpy(&name, header->name, sizeof(name));
+    memcpy(&host, "host", sizeof(host));
+    return (name | UINT32_C(0x20202020)) == host;
+}
+
 /* a field that decides about an asset, once */
 static bool take(breaker_field_t *field, const struct phr_header *header)
 {
@@ -53,8 +64,9 @@ static bool is_keep_alive(const struct phr_header *header)
 }
 
 /* returns false for a field that makes the request libh2o's */
-static bool read_field(const struct phr_header *header, breaker__fields_t *fields)
+static bool read_field(const struct phr_header *header, breaker__request_t *request)
 {
+    breaker__fields_t *fields = &request->fields;
     breaker_conditions_t *conditions = &fields->conditions;
 
     /* a folded line */
@@ -62,13 +74,13 @@ static bool read_field(const struct phr_header *header, breaker__fields_t *field
         return false;
     switch (header->name_len) {
     case sizeof("host") - 1:
-        return !is(header, "host") || take(&fields->host, header);
+        return !is_host(header) || take(&request->host, header);
     case sizeof("range") - 1:
         return !is(header, "range") || take(&fields->range, header);
     case sizeof("expect") - 1: /* and origin */
         if (is(header, "expect"))
             return false;
-        return !is(header, "origin") || take(&fields->origin, header);
+        return !is(header, "origin") || take(&request->origin, header);
     case sizeof("upgrade") - 1:
         return !is(header, "upgrade");
     case sizeof("if-match") - 1: /* and if-range */
@@ -138,9 +150,11 @@ ssize_t breaker__plain_read(const char *base, size_t len, breaker__plain_t *ret_
     request->has_body = request->is_ambiguous = false;
     request->norm_indexes = NULL;
     request->by_libh2o = NULL;
+    request->path_len = ret_plain->path_len;
+    request->origin = request->host = (breaker_field_t){.base = NULL};
     breaker__fields_init(&request->fields);
     for (size_t i = 0; i != num_headers; ++i)
-        if (!read_field(headers + i, &request->fields))
+        if (!read_field(headers + i, request))
             return 0;
     return taken;
 }

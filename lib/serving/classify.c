@@ -65,9 +65,10 @@ static breaker_verdict_t answer_without_asset(breaker_verdict_t verdict,
 }
 
 /* where this node has bytes under the token, but perhaps no such asset */
-static breaker_verdict_t serve_or_not(const breaker_snapshot_view_t *view,
-                                      const breaker_view_match_t *match,
-                                      const breaker_store_t *store, const char *path, size_t len)
+static inline breaker_verdict_t serve_or_not(const breaker_snapshot_view_t *view,
+                                             const breaker_view_match_t *match,
+                                             const breaker_store_t *store, const char *path,
+                                             size_t len)
 {
     breaker_verdict_t verdict = {
         .view = view, .match = *match, .asset = breaker_store_find(store, path, len)};
