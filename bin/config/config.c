@@ -8,16 +8,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 #include <h2o.h>
 #include <h2o/configurator.h>
 #include "config/check.h"
 #include "config/config.h"
 #include "config/custom_handler.h"
+#include "config/durations.h"
 #include "config/listen.h"
 #include "config/yaml.h"
 #include "config/yaml_node.h"
 #include "server/process.h"
+#include "server/status.h"
 
 /* the most threads, and the most names that are looked up at once */
 #define THREADS_MAX 1024
@@ -129,6 +132,15 @@ static int on_config_shutdown_delay(h2o_configurator_command_t *cmd,
     return breaker__option_span(&option, &config_of(cmd)->shutdown_delay_ms);
 }
 
+static int on_config_duration_stats(h2o_configurator_command_t *cmd,
+                                    h2o_configurator_context_t *ctx, yoml_t *node)
+{
+    const breaker__option_t option = {.key = cmd->name, .node = node};
+    (void)ctx;
+
+    return breaker__option_switch(&option, &config_of(cmd)->duration_stats);
+}
+
 static int on_config_fast_path(h2o_configurator_command_t *cmd, h2o_configurator_context_t *ctx,
                                yoml_t *node)
 {
@@ -153,6 +165,8 @@ static void define_ours(breaker__config_t *config)
         {"max-connections", H2O_CONFIGURATOR_FLAG_GLOBAL, on_config_max_connections},
         {"shutdown-timeout", H2O_CONFIGURATOR_FLAG_GLOBAL, on_config_shutdown_timeout},
         {"shutdown-delay", H2O_CONFIGURATOR_FLAG_GLOBAL, on_config_shutdown_delay},
+        /* found before libh2o's of this name: see durations.c */
+        {"duration-stats", H2O_CONFIGURATOR_FLAG_GLOBAL, on_config_duration_stats},
         {"breaker.fast-path", H2O_CONFIGURATOR_FLAG_GLOBAL, on_config_fast_path},
     };
     configurator_t *ours = (void *)h2o_configurator_create(&config->globalconf, sizeof(*ours));
@@ -178,6 +192,7 @@ static void define_theirs(h2o_globalconf_t *globalconf)
     h2o_reproxy_register_configurator(globalconf);
     h2o_redirect_register_configurator(globalconf);
     h2o_status_register_configurator(globalconf);
+    breaker__status_register(globalconf);
     h2o_http2_debug_state_register_configurator(globalconf);
 }
 
@@ -188,6 +203,7 @@ void breaker__config_init(breaker__config_t *config)
     breaker_node_config_t node_config;
 
     memset(config, 0, sizeof(*config));
+    config->begun_at = time(NULL);
     config->num_threads = breaker__process_num_cpus();
     config->shutdown_timeout_s = SHUTDOWN_TIMEOUT_S;
     config->fast_path = true;
@@ -241,6 +257,8 @@ static int apply(breaker__config_t *config, const char *path, yoml_t *root, bool
     if (config->listeners.size == 0)
         return breaker__option_fail(
             &whole, "the key `listen` is missing, at the top level and in every host");
+    if (config->duration_stats)
+        breaker__durations_register(globalconf);
     /* h2o's own measure: open files are kept for one turn of the loop */
     globalconf->filecache.capacity = globalconf->http2.max_concurrent_requests_per_connection * 2;
     if (breaker_h2o_cluster_config(globalconf) != NULL &&

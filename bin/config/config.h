@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <time.h>
 #include <h2o.h>
 #include <yoml.h>
 #include <breaker/h2o.h>
@@ -16,6 +17,8 @@ typedef struct st_breaker__config_t {
     h2o_globalconf_t globalconf;
     breaker_node_t *node; /* owned */
     breaker__listeners_t listeners;
+    /** when the process began, in seconds since 1970 */
+    time_t begun_at;
     size_t num_threads;
     /** 0: by the limit of descriptors */
     size_t max_connections;
@@ -24,6 +27,8 @@ typedef struct st_breaker__config_t {
     uint32_t shutdown_delay_ms;
     /** plain requests for assets are answered past libh2o's HTTP/1 */
     bool fast_path;
+    /** the durations of requests are measured, for h2o's `status` */
+    bool duration_stats;
     char *user;
     char *pid_file;
     char *error_log;

@@ -62,6 +62,8 @@ struct st_worker_t {
     h2o_timeout_entry_t grace;
     time_t complained_at;
     size_t num_connections;
+    /* accepted since the start; written by this thread alone */
+    atomic_size_t num_sessions;
     /* posted when the threads with a higher index have disposed of their contexts */
     sem_t turn;
 };
@@ -118,6 +120,14 @@ static void on_connection_closed(void *data)
     release_connection(worker->workers);
 }
 
+/* no other thread writes, so that it costs no lock of the bus */
+static void count_session(worker_t *worker)
+{
+    size_t num = atomic_load_explicit(&worker->num_sessions, memory_order_relaxed);
+
+    atomic_store_explicit(&worker->num_sessions, num + 1, memory_order_relaxed);
+}
+
 /* ---- accepting ---- */
 
 static void complain(worker_t *worker, int errnum)
@@ -169,6 +179,7 @@ static bool accept_one(door_t *door)
     }
     sock = breaker__loop_adopt(worker->loop, fd);
     ++worker->num_connections;
+    count_session(worker);
     sock->on_close.cb = on_connection_closed;
     sock->on_close.data = worker;
     if (door->fastpath != NULL)
@@ -419,6 +430,25 @@ int breaker__workers_ended_fd(const breaker__workers_t *workers)
 size_t breaker__workers_num_connections(const breaker__workers_t *workers)
 {
     return atomic_load(&workers->num_connections);
+}
+
+size_t breaker__workers_max_connections(const breaker__workers_t *workers)
+{
+    return workers->max_connections;
+}
+
+size_t breaker__workers_num_sessions(const breaker__workers_t *workers)
+{
+    size_t num = 0;
+
+    for (size_t i = 0; i != workers->num; ++i)
+        num += atomic_load_explicit(&workers->workers[i].num_sessions, memory_order_relaxed);
+    return num;
+}
+
+const breaker__workers_t *breaker__workers_of(const h2o_context_t *ctx)
+{
+    return ((const worker_t *)(const void *)((const char *)ctx - offsetof(worker_t, ctx)))->workers;
 }
 
 void breaker__workers_free(breaker__workers_t *workers)

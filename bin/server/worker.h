@@ -29,6 +29,15 @@ int breaker__workers_ended_fd(const breaker__workers_t *workers);
 /** How many connections are open. Any thread. */
 size_t breaker__workers_num_connections(const breaker__workers_t *workers);
 
+/** How many may be open at once. Any thread. */
+size_t breaker__workers_max_connections(const breaker__workers_t *workers);
+
+/** How many connections were accepted since the start. Any thread. */
+size_t breaker__workers_num_sessions(const breaker__workers_t *workers);
+
+/** Those of whom a context of libh2o is. It is the context of one of their threads. */
+const breaker__workers_t *breaker__workers_of(const h2o_context_t *ctx);
+
 /** Frees what is left of them once they have ended and the configuration is disposed of. Takes
  * NULL. */
 void breaker__workers_free(breaker__workers_t *workers);

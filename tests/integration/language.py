@@ -1,6 +1,7 @@
 """h2o's own directives, which do here what they do in h2o: those that its main program has and its
 library has not, those that our own directives stand beside, and those that the library spoils."""
 
+import json
 import os
 import pwd
 import shutil
@@ -203,6 +204,57 @@ hosts:
             server = self.serve(text)
             self.assertEqual(self.get("/static/T/css/site.css").status, 200)
             server.stop()
+
+
+class Status(LanguageCase):
+    """The JSON of `status`, which has h2o's own keys."""
+
+    STATUS = """\
+      "/status":
+        status: ON
+"""
+    # what h2o 2.2 says of its process
+    MAIN = ("server-version", "openssl-version", "current-time", "restart-time", "uptime",
+            "generation", "connections", "max-connections", "listeners", "worker-threads",
+            "num-sessions")
+
+    def read_status(self, query=""):
+        answer = self.get("/status/json" + query)
+        self.assertEqual(answer.status, 200)
+        return json.loads(answer.body)
+
+    def test_the_process_is_in_it(self):
+        server = self.serve("num-threads: 3\nmax-connections: 77\n" + HEAD + HOSTS + self.STATUS)
+        self.assertEqual(list(self.read_status())[:len(self.MAIN)], list(self.MAIN))
+        self.get("/static/T/css/site.css")
+        main = self.read_status("?show=main")
+        self.assertEqual(tuple(main), self.MAIN)
+        self.assertEqual([main[key] for key in ("worker-threads", "max-connections", "listeners",
+                                                "num-sessions", "generation")],
+                         [3, 77, 1, 3, None])
+        self.assertGreaterEqual(main["connections"], 1)
+        self.assertIn("OpenSSL", main["openssl-version"])
+        for key in ("current-time", "restart-time"):
+            self.assertRegex(main[key], r"\A\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [-+]\d{4}\Z")
+        server.stop()
+
+    def test_durations_are_measured_and_the_server_ends_well(self):
+        text = "duration-stats: ON\n" + HEAD + HOSTS + self.STATUS
+        self.assert_accepted(text)
+        server = self.serve(text)
+        for target in ("/static/T/css/site.css", "/index.html", "/nothing"):
+            self.get(target)
+        durations = self.read_status("?show=durations")
+        self.assertEqual(sorted(durations), sorted("%s-%d" % (name, share) for name in (
+            "connect-time", "header-time", "body-time", "request-total-time", "process-time",
+            "response-time", "duration") for share in (0, 25, 50, 75, 99)))
+        server.stop()
+
+    def test_durations_may_be_off(self):
+        self.assert_accepted("duration-stats: OFF\n" + HEAD + HOSTS)
+        status, _, stderr = self.check("duration-stats: perhaps\n" + HEAD + HOSTS)
+        self.assertEqual(status, 78)
+        self.assertIn("duration-stats: got `perhaps`; accepted: ON", stderr)
 
 
 class Files(LanguageCase):
