@@ -13,6 +13,7 @@
 #include <h2o.h>
 #include <h2o/configurator.h>
 #include "config/check.h"
+#include "config/compress.h"
 #include "config/config.h"
 #include "config/custom_handler.h"
 #include "config/durations.h"
@@ -181,7 +182,7 @@ static void define_ours(breaker__config_t *config)
 static void define_theirs(h2o_globalconf_t *globalconf)
 {
     h2o_access_log_register_configurator(globalconf);
-    h2o_compress_register_configurator(globalconf);
+    breaker__compress_register_configurator(globalconf);
     h2o_expires_register_configurator(globalconf);
     h2o_errordoc_register_configurator(globalconf);
     h2o_fastcgi_register_configurator(globalconf);

@@ -1,11 +1,14 @@
 """h2o's own directives, which do here what they do in h2o: those that its main program has and its
 library has not, those that our own directives stand beside, and those that the library spoils."""
 
+import gzip
 import json
 import os
 import pwd
 import shutil
 import unittest
+
+import brotli
 
 import client
 import fastcgi
@@ -89,7 +92,7 @@ class CustomHandlers(LanguageCase):
         answer = self.get("/index.php")
         self.assertEqual(answer.status, 200)
         self.assertIn(b'href="/static/T/css/site.css"', answer.body)
-        self.assertIsNone(answer.get("Last-Modified"))
+        self.assertIsNone(answer.get("last-modified"))
         server.stop()
 
     def test_a_body_of_two_meanings_is_kept_from_it(self):
@@ -98,6 +101,22 @@ class CustomHandlers(LanguageCase):
             connection.send(b"POST /index.php HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n"
                             b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n")
             self.assertEqual(connection.read().status, 400)
+        server.stop()
+
+
+@unittest.skipUnless(shutil.which("valgrind"), "needs valgrind")
+@unittest.skipUnless(harness.SLOWDOWN == 1, "a sanitizer watches instead")
+class Ends(LanguageCase):
+    """What h2o's handlers leave behind when the server ends."""
+
+    def test_no_memory_of_handlers_is_used_after_they_are_freed(self):
+        text = self.expand_all("duration-stats: ON\ncompress: [br]\n" + HEAD + CustomHandlers.HANDLER +
+                               HOSTS + "      \"/app\":\n        fastcgi.connect: 9\n" +
+                               Status.STATUS, socket=self.scratch("nobody.sock"))
+        server = harness.Server(self.flavour, text, wrap=("valgrind", "-q"))
+        self.addCleanup(server.kill)
+        for target, status in (("/index.php", 503), ("/index.html", 200), ("/status/json", 200)):
+            self.assertEqual(self.get(target).status, status)
         server.stop()
 
 
@@ -128,7 +147,8 @@ hosts:
                             HEAD.splitlines()[1] + "\n")
         os.chmod(path, 0o777)
         server = self.serve(HEAD + self.HOSTS,
-                            directive='proxy.reverse.url: "http://[unix:%s]/"' % path)
+                            directive="proxy.preserve-host: ON\n        "
+                            'proxy.reverse.url: "http://[unix:%s]/"' % path)
         for _ in range(3):
             self.assertEqual(self.get("/static/T/css/site.css").body, TREE["css/site.css"])
         server.stop()
@@ -204,6 +224,87 @@ hosts:
             server = self.serve(text)
             self.assertEqual(self.get("/static/T/css/site.css").status, 200)
             server.stop()
+
+
+class Compression(LanguageCase):
+    """`compress`, over files of `file.dir`; assets of a view are encoded in the background."""
+
+    TEXT = b"".join(b"line %d of a text\n" % i for i in range(5000))
+
+    def setUp(self):
+        super().setUp()
+        harness.write_tree(self.docs, {"large.txt": self.TEXT, "small.txt": b"a" * 150,
+                                       "tiny.txt": b"a" * 99})
+
+    def coding_of(self, accept, target="/large.txt", **request):
+        answer = self.get(target, headers=[("Accept-Encoding", accept)], **request)
+        self.assertEqual(answer.status, 200)
+        coding = answer.get("content-encoding")
+        body = {"br": brotli.decompress, "gzip": gzip.decompress, None: bytes}[coding](answer.body)
+        if target == "/large.txt" and request.get("method") != "HEAD":
+            self.assertEqual(body, self.TEXT)
+        self.assertEqual(answer.get("accept-ranges"), "none" if coding else "bytes")
+        return coding
+
+    def test_what_is_said_is_what_clients_get(self):
+        # what is said; the coding for a client of br, of gzip, of both
+        for said, *expected in (("ON", "br", "gzip", "br"),
+                                ("OFF", None, None, None),
+                                ("[br]", "br", None, "br"),
+                                ("[gzip]", None, "gzip", "gzip"),
+                                ("[gzip, br]", "br", "gzip", "br"),
+                                ("{br: 5}", "br", None, "br"),
+                                ("{br: 11, gzip: 9}", "br", "gzip", "br"),
+                                ("{br: OFF, gzip: ON}", None, "gzip", "gzip"),
+                                ("{br: 0}", "br", None, "br")):
+            with self.subTest(said):
+                server = self.serve("compress: %s\n" % said + HEAD + HOSTS)
+                self.assertEqual([self.coding_of(accept) for accept in ("br", "gzip", "gzip, br")],
+                                 expected)
+                server.stop()
+
+    def test_small_bodies_stay_as_they_are(self):
+        for lines, tiny, small in (("compress: [br]\n", None, "br"),
+                                   ("compress-minimum-size: 1000\ncompress: [br]\n", None, None),
+                                   ("compress: [br]\ncompress-minimum-size: 10\n", "br", "br")):
+            with self.subTest(lines):
+                server = self.serve(lines + HEAD + HOSTS)
+                self.assertEqual(self.coding_of("br", "/tiny.txt"), tiny)
+                self.assertEqual(self.coding_of("br", "/small.txt"), small)
+                server.stop()
+
+    def test_pages_are_compressed_after_they_are_rewritten(self):
+        page = b'<script src="/static/{breaker}/css/site.css"></script>\n' * 5000
+        harness.write_tree(self.docs, {"page.html": page})
+        server = self.serve("compress: [br]\nbreaker.rewrite: ON\n" + HEAD + HOSTS)
+        for _ in range(3):
+            answer = self.get("/page.html", headers=[("Accept-Encoding", "br")])
+            self.assertEqual(answer.get("content-encoding"), "br")
+            self.assertEqual(answer.values("vary"), ["accept-encoding"])
+            self.assertEqual(brotli.decompress(answer.body), page.replace(b"{breaker}", b"T"))
+        server.stop()
+
+    def test_streams_of_one_connection_are_compressed_side_by_side(self):
+        server = self.serve("compress: [br]\n" + HEAD + HOSTS)
+        bodies = []
+        with client.Http2(self.port) as connection:
+            connection.fetch_all([(i, "/large.txt", [("accept-encoding", "br")]) for i in range(20)],
+                                 lambda _, answer: bodies.append(answer.body))
+        self.assertEqual([brotli.decompress(body) for body in bodies], [self.TEXT] * 20)
+        server.stop()
+
+    def test_what_is_no_compression_is_refused(self):
+        for said, words in (("perhaps", ("perhaps", "gzip and br")),
+                            ("[zstd]", ("zstd", "gzip, br")),
+                            ("{br: 12}", ("br", "12", "0 to 11")),
+                            ("{gzip: 0}", ("gzip", "`0`", "1 to 9")),
+                            ("{deflate: ON}", ("deflate", "gzip, br"))):
+            with self.subTest(said):
+                status, _, stderr = self.check("compress: %s\n" % said + HEAD + HOSTS)
+                self.assertEqual(status, 78)
+                self.assertRegex(stderr, r"\A[^\n]*h2o\.conf:1:\d+: compress: [^\n]+\n\Z")
+                for word in words:
+                    self.assertIn(word, stderr)
 
 
 class Status(LanguageCase):
