@@ -1,7 +1,7 @@
 /*
- * Four functions of libuv as libh2o should have called them. The program's own uv_read_start,
- * uv_read_stop, uv_write and uv_tcp_connect stand before libuv's, for TCP streams of the loops that
- * serve; every other stream goes to libuv as it is.
+ * Five functions of libuv as libh2o should have called them. The program's own uv_read_start,
+ * uv_read_stop, uv_write, uv_tcp_connect and uv_close stand before libuv's, for TCP streams and
+ * timers of the loops that serve; everything else goes to libuv as it is.
  *
  * - libh2o stops reading while a request is answered and starts again after it, and libuv takes
  *   the descriptor out of its books and puts it back each time: two epoll_ctl calls a request. Here
@@ -14,6 +14,8 @@
  *   value that libh2o drops, so that it waits for ever and the connection leaks. Here the callback
  *   is called.
  * - libh2o connects to applications behind Unix sockets as if they were TCP, which libuv refuses.
+ * - libh2o closes the timers of a handler and frees them at once, while libuv goes on to use a
+ * handle until its loop has run once more. Here such a timer leaves the loop inside of the call.
  *
  * Completions are delivered from the loop, never inside uv_write, a bounded number of rounds at a
  * time, and always before a stream that was closed meanwhile is freed: libuv runs closing callbacks
@@ -42,6 +44,7 @@ static struct {
     int (*read_stop)(uv_stream_t *);
     int (*write)(uv_write_t *, uv_stream_t *, const uv_buf_t *, unsigned, uv_write_cb);
     int (*tcp_connect)(uv_connect_t *, uv_tcp_t *, const struct sockaddr *, uv_connect_cb);
+    void (*close)(uv_handle_t *, uv_close_cb);
 } libuv;
 
 static pthread_once_t found = PTHREAD_ONCE_INIT;
@@ -62,6 +65,7 @@ static void find_libuv(void)
     *(void **)&libuv.read_stop = find("uv_read_stop");
     *(void **)&libuv.write = find("uv_write");
     *(void **)&libuv.tcp_connect = find("uv_tcp_connect");
+    *(void **)&libuv.close = find("uv_close");
 }
 
 static bool is_ours(const uv_stream_t *stream)
@@ -300,6 +304,27 @@ static void on_prepare(uv_prepare_t *prepare)
 static void on_check(uv_check_t *check)
 {
     deliver(check->data);
+}
+
+/* ---- timers ---- */
+
+/* a timer that is stopped hangs in the loop's list of handles and nowhere else */
+static void close_at_once(uv_timer_t *timer)
+{
+    void **link = (void *)&timer->handle_queue, **after = link[0], **before = link[1];
+
+    uv_timer_stop(timer);
+    before[0] = after;
+    after[1] = before;
+}
+
+EXPORTED void uv_close(uv_handle_t *handle, uv_close_cb cb)
+{
+    pthread_once(&found, find_libuv);
+    if (own != NULL && handle->loop == own->loop && handle->type == UV_TIMER && cb == NULL)
+        close_at_once((uv_timer_t *)handle);
+    else
+        libuv.close(handle, cb);
 }
 
 /* ---- the life of a loop ---- */
