@@ -281,9 +281,11 @@ static uint64_t link_due_ms(const breaker__agreement_t *agreement)
 static void dial(breaker__agreement_t *agreement, uint64_t now_ms, breaker__actions_t *actions)
 {
     assert(agreement->link == LINK_DOWN);
-    /* as often as a poll, whether it comes to one or not */
+    /* as often as a poll, whether it comes to one or not; and once for each wish, or a single one
+     * would have a fleet dial at this pace for as long as Redis is away */
     if (agreement->is_wanted)
         agreement->wanted_ms = now_ms + breaker__fleet_wanted_ms(&agreement->fleet);
+    agreement->is_wanted = false;
     agreement->link = LINK_DIALING;
     actions->dial = true;
 }

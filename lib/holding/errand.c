@@ -162,7 +162,8 @@ static void on_work(uv_work_t *work)
     breaker__errand_t *errand = work->data;
     breaker__scheduling_t before;
 
-    /* the pool is the host's as well, and what it asks for afterwards is not to be slow */
+    /* the pool is the host's as well, and what it asks for afterwards is not to be slow; but where
+     * an errand was the first work of all, its threads have the priority of ours */
     breaker__thread_give_way(0, &before);
     errand->err = run(errand);
     breaker__thread_go_ahead(&before);

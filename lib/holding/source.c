@@ -64,9 +64,10 @@ static bool is_found(breaker__found_t found)
            found == BREAKER__FOUND_LATER;
 }
 
+/* trouble says nothing of what lies there */
 static void note_archived(breaker__blob_t *blob, breaker__found_t found)
 {
-    if (found != BREAKER__FOUND_LATER)
+    if (found != BREAKER__FOUND_LATER && found != BREAKER__FOUND_TROUBLE)
         breaker__blob_set_archived(blob, is_found(found));
 }
 

@@ -264,7 +264,7 @@ static breaker_peer_verdict_t answer_blob(breaker_node_t *node, const char *word
     if (!read_digest(word, len, digest) ||
         (blob = breaker__blobs_find(breaker__node_blobs(node), digest)) == NULL)
         return BREAKER_PEER_NOT_HERE;
-    cached = breaker__cached_get(blob);
+    cached = breaker__cached_get(blob, false);
     body = cached != NULL ? &cached->bytes : breaker__blob_body(blob);
     verdict = judge_body(body);
     if (body == NULL && breaker__blob_is_archived(blob)) {

@@ -157,7 +157,7 @@ breaker__cached_t *breaker__cached_take_off(breaker__blob_t *blob)
     return cached;
 }
 
-breaker__cached_t *breaker__cached_get(breaker__blob_t *blob)
+breaker__cached_t *breaker__cached_get(breaker__blob_t *blob, bool by_request)
 {
     breaker__cached_t *cached;
 
@@ -167,7 +167,7 @@ breaker__cached_t *breaker__cached_get(breaker__blob_t *blob)
     breaker__blobs_lock(blob->blobs);
     if ((cached = blob->cached) != NULL) {
         breaker__cached_ref(cached);
-        cached->was_read = true;
+        cached->was_read |= by_request;
         move_to_front(cached);
     }
     breaker__blobs_unlock(blob->blobs);
@@ -318,7 +318,7 @@ breaker_file_state_t breaker_variant_pin(const breaker_variant_t *variant, break
     breaker_file_state_t state;
 
     if (variant->base == NULL && variant->fd < 0)
-        cached = breaker__cached_get(variant->_blob);
+        cached = breaker__cached_get(variant->_blob, true);
     *ret_pin = NULL;
     if (cached == NULL) {
         state = breaker_variant_probe(variant);

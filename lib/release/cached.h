@@ -74,9 +74,10 @@ int breaker__blob_cache_from(breaker__blob_t *blob, int fd, uint64_t now_ms);
  */
 bool breaker__blobs_evict(breaker__blobs_t *blobs, breaker__cached_kind_t kind, uint64_t now_ms);
 
-/** Keeps what a blob has cached, with a reference, and notes that it is read. NULL: nothing is. Any
- * thread that has a reference to the blob, until after the last one of these. */
-breaker__cached_t *breaker__cached_get(breaker__blob_t *blob);
+/** Keeps what a blob has cached, with a reference, and notes that it is read: by a request, for
+ * which it may have come, or by a peer. NULL: nothing is. Any thread that has a reference to the
+ * blob, until after the last one of these. */
+breaker__cached_t *breaker__cached_get(breaker__blob_t *blob, bool by_request);
 /** Another reference, for who has one; returns its argument. */
 breaker__cached_t *breaker__cached_ref(breaker__cached_t *cached);
 /** Takes NULL. */

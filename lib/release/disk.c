@@ -227,7 +227,7 @@ static int read_bytes(const breaker_variant_t *variant, uint64_t offset, char *d
 /* of a variant without bytes: what its blob has cached, or has for good by now */
 static int read_through_blob(breaker__blob_t *blob, uint64_t offset, char *dst, size_t len)
 {
-    breaker__cached_t *cached = breaker__cached_get(blob);
+    breaker__cached_t *cached = breaker__cached_get(blob, true);
     const breaker_variant_t *bytes = cached != NULL ? &cached->bytes : breaker__blob_body(blob);
     int err = bytes != NULL ? read_bytes(bytes, offset, dst, len) : BREAKER_ERR_CHANGED;
 

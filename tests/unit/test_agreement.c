@@ -119,6 +119,13 @@ static void what_is_wanted_dials_out_of_turn_as_often_as_it_polls(void **state)
     assert_int_equal(bench.last.wake_ms, first + 1000);
     wake(&bench);
     assert_true(bench.last.dial);
+    /* one wish is one dial */
+    down(&bench);
+    assert_false(bench.last.dial);
+    assert_true(bench.last.wake_ms > bench.now.mono_ms + 1000);
+    pass(&bench, 1000);
+    wanted(&bench);
+    assert_true(bench.last.dial);
     up(&bench);
     assert_true(bench.last.poll);
     end(&bench);

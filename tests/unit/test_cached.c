@@ -190,6 +190,8 @@ static void what_was_wanted_waits_for_whoever_wanted_it(void **state)
     world_t *world = *state;
 
     cache(world, 0);
+    /* a peer is somebody else */
+    breaker__cached_unref(breaker__cached_get(blob_of(world, 0), false));
     assert_false(breaker__blobs_evict(world->ours, BREAKER__CACHED_MEMORY,
                                       NOW_MS + BREAKER__CACHED_WAIT_MS - 1));
     assert_true(breaker__blobs_evict(world->ours, BREAKER__CACHED_MEMORY,
