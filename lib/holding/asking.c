@@ -228,6 +228,7 @@ static void try_again(breaker__holding_t *holding, const breaker_peers_t *told)
     if (roster == holding->roster)
         return;
     holding->roster = roster;
+    breaker__pauses_end(&holding->spooling.pauses);
     for (size_t i = 0; i != holding->catalog.num; ++i) {
         breaker__tracked_t *known = holding->catalog.list[i];
         if (known->num_rounds != 0 && known->due_ms > now_ms)

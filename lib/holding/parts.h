@@ -14,6 +14,7 @@
 #include "holding/errand.h"
 #include "holding/holding.h"
 #include "holding/inbox.h"
+#include "holding/pauses.h"
 #include "holding/tracked.h"
 #include "node/published.h"
 #include "peers/client.h"
@@ -48,8 +49,7 @@ typedef struct st_breaker__spooled_t {
 typedef struct st_breaker__spooling_t {
     size_t num;
     breaker__spooled_t spooled[BREAKER__SPOOLS_MAX];
-    /** none is begun before, of CLOCK_MONOTONIC, since nobody gave one just now */
-    uint64_t due_ms;
+    breaker__pauses_t pauses;
 } breaker__spooling_t;
 
 /** Where the bytes are that releases name and nobody has read yet. */

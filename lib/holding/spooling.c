@@ -6,7 +6,7 @@
  *
  * Kept always: a blob has one spool at most, which one ask writes to; all that are here take no
  * more of the disk than is to be kept; what was broken is let go at once, so that the next request
- * that wants it has another one begun.
+ * that wants it has another one begun, unless that came to nothing as well just now (pauses.h).
  */
 #include <assert.h>
 #include <unistd.h>
@@ -15,8 +15,6 @@
 enum {
     /* how long one stays that nobody wants: a client that resumes comes back within this */
     LINGER_MS = 30 * 1000,
-    /* after one came to nothing: who waits looks often, and peers would be asked as often */
-    PAUSE_MS = 100,
 };
 
 static breaker__spooled_t *find(breaker__holding_t *holding, const breaker__blob_t *blob)
@@ -94,6 +92,13 @@ static bool make_room(breaker__holding_t *holding, uint64_t len)
 
 /* ---- beginning ---- */
 
+/* who waits looks often, and peers would be asked as often */
+static void pause_for(breaker__holding_t *holding, const breaker__blob_t *blob)
+{
+    breaker__pauses_begin(&holding->spooling.pauses, breaker__blob_digest(blob),
+                          breaker__holding_now().mono_ms);
+}
+
 bool breaker__spooling_has(breaker__holding_t *holding, const breaker__blob_t *blob)
 {
     breaker__spooled_t *spooled = find(holding, blob);
@@ -151,10 +156,14 @@ void breaker__spooling_begin(breaker__holding_t *holding, breaker__blob_t *blob,
     assert(find(holding, blob) == NULL);
     breaker__spooling_judge(holding, blob);
     if (breaker__blob_state(blob) == BREAKER__BLOB_ELSEWHERE ||
-        spooled.idle_since_ms < spooling->due_ms)
+        !breaker__pauses_is_over(&spooling->pauses, breaker__blob_digest(blob),
+                                 spooled.idle_since_ms) ||
+        !make_room(holding, breaker__blob_len(blob)))
         return;
-    if (!make_room(holding, breaker__blob_len(blob)) || create_spool(holding, &spooled) != 0)
+    if (create_spool(holding, &spooled) != 0) {
+        pause_for(holding, blob);
         return;
+    }
     if (breaker__peers_ask_spool(holding->client, breaker__blob_digest(blob),
                                  breaker__blob_len(blob), id, spooled.spool, &spooled.ask) != 0) {
         if (spooled.is_archived)
@@ -199,6 +208,7 @@ void breaker__spooling_on_spool(breaker__holding_t *holding, uint64_t ask)
     if (spooled == NULL)
         return;
     spooled->ask = 0;
+    breaker__pauses_forget(&holding->spooling.pauses, breaker__blob_digest(spooled->blob));
     breaker__holding_say(holding, BREAKER_LOG_INFO, "event=streamed bytes=%llu",
                          (unsigned long long)breaker__blob_len(spooled->blob));
     if (archive(holding, spooled))
@@ -207,7 +217,7 @@ void breaker__spooling_on_spool(breaker__holding_t *holding, uint64_t ask)
 
 /*
  * Nobody has it now, but that is no reason to say so for good: it is asked for again when a request
- * wants it again.
+ * wants it after a pause.
  */
 bool breaker__spooling_on_nobody(breaker__holding_t *holding, uint64_t ask)
 {
@@ -221,8 +231,8 @@ bool breaker__spooling_on_nobody(breaker__holding_t *holding, uint64_t ask)
         "the hash of all was another\"",
         (unsigned long long)breaker__blob_len(spooled->blob),
         (unsigned long long)breaker_spool_len(spooled->spool));
+    pause_for(holding, spooled->blob);
     let_go(holding, spooled);
-    holding->spooling.due_ms = breaker__holding_now().mono_ms + PAUSE_MS;
     return true;
 }
 
