@@ -69,11 +69,28 @@ static const char *nearest_command(const h2o_globalconf_t *globalconf, int level
     return nearest;
 }
 
+/* what h2o's main program has, or its build with mruby, and this server has not */
+static bool is_of_h2o_alone(const char *key)
+{
+    static const char *const keys[] = {"crash-handler",          "crash-handler.wait-pipe-close",
+                                       "mruby.handler",          "mruby.handler-file",
+                                       "mruby.handler_path",     "num-ocsp-updaters",
+                                       "ssl-session-resumption", "tcp-fastopen"};
+
+    for (size_t i = 0; i != sizeof(keys) / sizeof(keys[0]); ++i)
+        if (strcmp(key, keys[i]) == 0)
+            return true;
+    return false;
+}
+
 static int refuse_unknown(const h2o_globalconf_t *globalconf, int level, const yoml_t *key)
 {
     const breaker__option_t at = {.node = key};
     const char *nearest = nearest_command(globalconf, level, key->data.scalar);
 
+    if (is_of_h2o_alone(key->data.scalar))
+        return breaker__option_fail(
+            &at, "`%s` is a directive of h2o that this server does not have", key->data.scalar);
     if (nearest != NULL)
         return breaker__option_fail(&at, "unknown key `%s` %s; did you mean `%s`?",
                                     key->data.scalar, level_name(level), nearest);

@@ -98,6 +98,38 @@ static int on_config_num_threads(h2o_configurator_command_t *cmd, h2o_configurat
     return 0;
 }
 
+static int on_config_name_resolution_threads(h2o_configurator_command_t *cmd,
+                                             h2o_configurator_context_t *ctx, yoml_t *node)
+{
+    const breaker__option_t option = {.key = cmd->name, .node = node};
+    uint64_t value;
+    (void)ctx;
+
+    if (breaker__option_number(&option, "a number", 1, THREADS_MAX, &value) != 0)
+        return -1;
+    h2o_hostinfo_max_threads = (size_t)value;
+    return 0;
+}
+
+/* libh2o has a template there, of which all but the last part is the directory */
+static int on_config_temp_buffer_path(h2o_configurator_command_t *cmd,
+                                      h2o_configurator_context_t *ctx, yoml_t *node)
+{
+    const breaker__option_t option = {.key = cmd->name, .node = node};
+    char *template = h2o_socket_buffer_mmap_settings.fn_template;
+    const char *last = strrchr(template, '/'), *path;
+    size_t last_size = strlen(last) + 1, len;
+    (void)ctx;
+
+    if (breaker__option_text(&option, &path) != 0)
+        return -1;
+    if ((len = strlen(path)) + last_size > sizeof(h2o_socket_buffer_mmap_settings.fn_template))
+        return breaker__option_fail(&option, "a path of %zu bytes is too long", len);
+    memmove(template + len, last, last_size);
+    h2o_memcpy(template, path, len);
+    return 0;
+}
+
 static int on_config_max_connections(h2o_configurator_command_t *cmd,
                                      h2o_configurator_context_t *ctx, yoml_t *node)
 {
@@ -163,6 +195,9 @@ static void define_ours(breaker__config_t *config)
         {"pid-file", H2O_CONFIGURATOR_FLAG_GLOBAL, on_config_pid_file},
         {"error-log", H2O_CONFIGURATOR_FLAG_GLOBAL, on_config_error_log},
         {"num-threads", H2O_CONFIGURATOR_FLAG_GLOBAL, on_config_num_threads},
+        {"num-name-resolution-threads", H2O_CONFIGURATOR_FLAG_GLOBAL,
+         on_config_name_resolution_threads},
+        {"temp-buffer-path", H2O_CONFIGURATOR_FLAG_GLOBAL, on_config_temp_buffer_path},
         {"max-connections", H2O_CONFIGURATOR_FLAG_GLOBAL, on_config_max_connections},
         {"shutdown-timeout", H2O_CONFIGURATOR_FLAG_GLOBAL, on_config_shutdown_timeout},
         {"shutdown-delay", H2O_CONFIGURATOR_FLAG_GLOBAL, on_config_shutdown_delay},
