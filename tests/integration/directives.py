@@ -2,10 +2,16 @@
 it, with the manual's example or default: what h2o takes is taken here, and the other way round.
 Where the packaged h2o is installed it is asked as well."""
 
+import gzip
+import os
+import pwd
 import shutil
 import subprocess
 import unittest
 
+import brotli
+
+import client
 import harness
 
 GLOBAL, HOST, PATH, EXTENSION = LEVELS = "global", "host", "path", "extension"
@@ -200,6 +206,100 @@ class Packaged(TableCase, unittest.TestCase):
 
     def test_the_table_is_that_of_h2o(self):
         self.check_table(TABLE + ELSEWHERE, self.run_h2o)
+
+
+@unittest.skipUnless(shutil.which("h2o"), "needs the packaged h2o")
+class Answers(harness.FlavourCase):
+    """What the examples lead to is what the packaged h2o answers, byte by byte."""
+
+    CONFIG = """\
+listen: {host: 127.0.0.1, port: @port@}
+user: @user@
+hosts:
+  default:
+    paths:
+"""
+    # (path, directives; the files of a tree stand below it)
+    FILES = (
+        ("/add", 'header.add: "Set-Cookie: test=1", header.append: "X-A: 1"'),
+        ("/merge", 'header.merge: "Cache-Control: must-revalidate", header.unset: ETag, '
+                   'header.set: "X-Content-Type-Options: nosniff", header.setifempty: "X-B: 1"'),
+        ("/expires", "expires: 1 day"),
+        ("/list", "file.dirlisting: ON"),
+        ("/index", "file.index: [b.idx]"),
+        ("/sent", "file.send-compressed: ON"),
+        ("/gunzip", "file.send-compressed: gunzip"),
+        ("/etag", "file.etag: OFF"),
+        ("/mime", 'file.mime.addtypes: {"x/thing": ".thing"}'),
+        ("/default", "file.mime.setdefaulttype: x/none"),
+        ("/settypes", 'file.mime.settypes: {"text/x-a": ".txt"}'),
+        ("/remove", 'file.mime.removetypes: [".txt"]'),
+        ("/error", "error-doc: {status: 404, url: /add/404.html}"),
+        ("/br", "compress: [br]"),
+        ("/gzip", "gzip: ON"),
+        ("/both", "compress: {gzip: 9, br: 5}"),
+        ("/throttle", 'throttle-response: ON, header.add: "X-Traffic: 10000000"'),
+    )
+    OTHERS = (
+        ("/redirect", "redirect: https://www.example.com/", "/redirect/x?y"),
+        ("/moved", "redirect: {status: 301, url: /path/}", "/moved/a"),
+        ("/internal", "redirect: {url: /add/, internal: YES, status: 307}", "/internal/a.txt"),
+        ("/file", "file.file: @tree@/a.txt", "/file"),
+    )
+    TEXT = b"".join(b"line %d\n" % i for i in range(1000))
+    TREE = {"a.txt": TEXT, "a.txt.gz": gzip.compress(TEXT), "packed.txt.gz": gzip.compress(TEXT),
+            "index.html": TEXT, "x.thing": b"thing\n", "b.idx": b"index\n", "404.html": b"nothing\n"}
+    NAMES = "a.txt", "packed.txt", "", "x.thing", "nothing"
+    # which say who answers and when
+    UNLIKE = "date", "server", "connection"
+
+    def setUp(self):
+        self.scratch = harness.Scratch()
+        self.addCleanup(self.scratch.remove)
+        self.tree = self.scratch.tree("tree", self.TREE)
+
+    def configure(self, port):
+        lines = ['      "%s": {file.dir: @tree@, %s}' % case for case in self.FILES]
+        lines += ['      "%s": {%s}' % case[:2] for case in self.OTHERS]
+        return harness.expand(self.CONFIG + "\n".join(lines) + "\n", port=port, tree=self.tree,
+                              user=pwd.getpwuid(os.getuid()).pw_name)
+
+    def start_h2o(self):
+        port = harness.free_port()
+        process = subprocess.Popen(["h2o", "-c", self.scratch.write("h2o.conf", self.configure(port))],
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.DEVNULL)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.terminate)
+
+        def listens():
+            try:
+                return client.get(port, "/file").status == 200
+            except OSError:
+                return False
+        harness.wait_until(listens, "h2o")
+        return port
+
+    def ask(self, port, target, method, accept):
+        answer = client.get(port, target, method=method, headers=[("Accept-Encoding", accept)])
+        # two encoders of one coding need not write the same bytes
+        if answer.get("content-encoding") == "br" and answer.body:
+            answer.body = brotli.decompress(answer.body)
+        return (answer.status, sorted(each for each in answer.headers if each[0] not in self.UNLIKE),
+                answer.body)
+
+    def test_they_are_those_of_h2o(self):
+        here, there = harness.free_port(), self.start_h2o()
+        server = harness.Server(self.flavour, self.configure(here))
+        self.addCleanup(server.kill)
+        targets = [path + "/" + name for path, _ in self.FILES for name in self.NAMES]
+        for target in targets + [case[2] for case in self.OTHERS]:
+            for method in ("GET", "HEAD", "POST"):
+                for accept in ("identity", "gzip, br"):
+                    with self.subTest(target, method=method, accept=accept):
+                        self.assertEqual(self.ask(here, target, method, accept),
+                                         self.ask(there, target, method, accept))
+        server.stop()
 
 
 if __name__ == "__main__":
