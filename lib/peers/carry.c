@@ -20,6 +20,8 @@ enum {
     PATH_MAX_BYTES = BREAKER__AUTH_PATH_MAX,
     /* of how many peers it is asked at a time whether they hold what is made known */
     WORDS_AT_ONCE = 2,
+    /* one connection is kept for the next of them where it is due within this time */
+    WORDS_SOON_MS = 2000,
     /* for so many times the timeout a spool may get no further before nobody is said to have it:
      * answers are being sent from it, and a peer that broke off is asked again */
     SPOOL_PATIENCE = 3,
@@ -88,13 +90,36 @@ static breaker__slot_t *free_slot(breaker__peers_t *peers)
     return NULL;
 }
 
-/* the last one is kept for what a request waits for */
-static bool has_slot_for(const breaker__peers_t *peers, const breaker__ask_t *ask)
+/* how many more transfers there may be that are no spools */
+static unsigned num_free(const breaker__peers_t *peers)
 {
-    unsigned spare = ask->priority == BREAKER__PEERS_AHEAD && peers->num_slots > 1 ? 1 : 0;
+    unsigned others = peers->num_running - peers->num_spools;
+    unsigned most = peers->num_slots - peers->num_spools;
 
     assert(peers->num_running <= peers->num_slots);
-    return peers->num_running + spare < peers->num_slots;
+    if (most > peers->connections)
+        most = peers->connections;
+    return others < most ? most - others : 0;
+}
+
+/* the last one is kept for what a request waits for */
+static unsigned num_spare(const breaker__peers_t *peers)
+{
+    return peers->connections > 1 ? 1 : 0;
+}
+
+/* and what is asked for ahead, which may take long, leaves one to what is made known */
+static bool has_slot_for(const breaker__peers_t *peers, const breaker__ask_t *ask)
+{
+    unsigned spare = 0;
+
+    if (ask->kind == BREAKER__ASK_SPOOL)
+        return peers->num_running < peers->num_slots;
+    if (ask->priority == BREAKER__PEERS_AHEAD)
+        spare = num_spare(peers);
+    if (spare != 0 && peers->connections > 2 && peers->is_telling && peers->num_words == 0)
+        ++spare;
+    return num_free(peers) > spare;
 }
 
 static void end_word(breaker__peers_t *peers, breaker__known_t *peer)
@@ -104,7 +129,7 @@ static void end_word(breaker__peers_t *peers, breaker__known_t *peer)
         peer->is_being_told = false;
 }
 
-/* long transfers leave half of the connections to others */
+/* long transfers leave half of the connections to others; of a few they take none (carry.h) */
 static bool has_slot_for_spool(const breaker__peers_t *peers)
 {
     return peers->num_spools == 0 || peers->num_spools < peers->num_slots / 2;
@@ -213,6 +238,8 @@ static void begin_ask(breaker__peers_t *peers, breaker__ask_t *ask, breaker__kno
     slot->cargo = BREAKER__CARGO_ASK;
     slot->ask = ask;
     ask->is_running = true;
+    if (ask->priority == BREAKER__PEERS_AHEAD)
+        peers->has_had_word = false;
     if (ask->kind == BREAKER__ASK_MANIFEST)
         ++peers->num_manifests;
     if (ask->kind == BREAKER__ASK_SPOOL)
@@ -253,12 +280,13 @@ static bool begin_word(breaker__peers_t *peers, uint64_t *ret_due_ms)
     breaker__slot_t *slot;
 
     *ret_due_ms = UINT64_MAX;
+    peers->is_telling = false;
     if (peers->word.len == 0 || peers->keys.num == 0)
         return false;
     peer = breaker__roster_to_tell(&peers->roster, &peers->word, now_ms, ret_due_ms);
-    /* the last slot is kept for what a request waits for; who ends frees one, and comes here */
-    if (peer == NULL || peers->num_words == WORDS_AT_ONCE ||
-        (peers->num_slots > 1 && peers->num_running + 1 >= peers->num_slots) ||
+    peers->is_telling = *ret_due_ms <= now_ms + WORDS_SOON_MS;
+    /* who ends frees a slot, and comes here */
+    if (peer == NULL || peers->num_words == WORDS_AT_ONCE || num_free(peers) <= num_spare(peers) ||
         (slot = free_slot(peers)) == NULL)
         return false;
     snprintf(path, sizeof(path), BREAKER_PEER_PREFIX "held/%s", peers->word.text);
@@ -266,6 +294,7 @@ static bool begin_word(breaker__peers_t *peers, uint64_t *ret_due_ms)
         return false;
     slot->cargo = BREAKER__CARGO_WORD;
     ++peers->num_words;
+    peers->has_had_word = true;
     breaker__known_told(peer, now_ms);
     return true;
 }
@@ -389,22 +418,38 @@ static void wait_for(breaker__peers_t *peers, uint64_t word_due_ms)
         set_timer(peers, word_due_ms > now_ms + TICK_MS ? word_due_ms - now_ms : TICK_MS);
 }
 
-static void pump(breaker__peers_t *peers)
+/* what is urgent, and what is asked for ahead */
+static void advance_all(breaker__peers_t *peers, breaker__peers_priority_t least)
 {
     breaker__ask_t *ask;
-    uint64_t word_due_ms;
 
-    assert(!peers->is_closed);
-    refill(peers);
     while (peers->budget > 0 &&
            (ask = breaker__asks_first(&peers->asks, uv_now(peers->loop),
                                       peers->num_manifests != BREAKER__PEERS_MANIFESTS_AT_ONCE,
                                       has_slot_for_spool(peers))) != NULL &&
-           has_slot_for(peers, ask))
+           ask->priority <= least && has_slot_for(peers, ask))
         advance(peers, ask);
-    while (begin_word(peers, &word_due_ms))
+}
+
+static uint64_t begin_words(breaker__peers_t *peers)
+{
+    uint64_t due_ms;
+
+    while (begin_word(peers, &due_ms))
         ;
-    wait_for(peers, word_due_ms);
+    return due_ms;
+}
+
+/* what is made known and what is asked for ahead take turns where there is a place for one only */
+static void pump(breaker__peers_t *peers)
+{
+    assert(!peers->is_closed);
+    refill(peers);
+    advance_all(peers, BREAKER__PEERS_URGENT);
+    if (!peers->has_had_word)
+        begin_words(peers);
+    advance_all(peers, BREAKER__PEERS_AHEAD);
+    wait_for(peers, begin_words(peers));
 }
 
 void breaker__carry_soon(breaker__peers_t *peers)

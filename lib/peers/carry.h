@@ -39,10 +39,17 @@ struct st_breaker__peers_t {
     breaker__roster_t roster;
     breaker__asks_t asks;
     breaker__slot_t *slots; /* owned */
-    unsigned num_slots, num_running, num_manifests, num_spools, num_held, num_words;
+    /**
+     * `connections` as configured; where these are one or two, a spool has a slot of its own beyond
+     * them: it may take minutes, and each of these has somebody else who needs it
+     */
+    unsigned connections, num_slots;
+    unsigned num_running, num_manifests, num_spools, num_held, num_words;
 
-    /** the release that is made known; `len` 0: none */
+    /** the release that is made known; `len` 0: none. Whether a peer was to be told of it, now or
+     * soon, at the last look, and one was since something was begun that was asked for ahead */
     breaker_release_id_t word;
+    bool is_telling, has_had_word;
 
     /* bytes that may still be begun, where there is a rate; refilled with time */
     int64_t budget;

@@ -37,7 +37,9 @@ static int read_config(breaker__peers_t *peers, const breaker__peers_config_t *c
     if (config->connections > BREAKER__PEERS_CONNECTIONS_MAX)
         return breaker_error_set(error, BREAKER_ERR_RANGE, "connections to peers: at most %d",
                                  BREAKER__PEERS_CONNECTIONS_MAX);
-    peers->num_slots = config->connections != 0 ? config->connections : BREAKER__PEERS_CONNECTIONS;
+    peers->connections =
+        config->connections != 0 ? config->connections : BREAKER__PEERS_CONNECTIONS;
+    peers->num_slots = peers->connections + (peers->connections <= 2 ? 1 : 0);
     peers->timeout_ms = config->timeout_ms != 0 ? config->timeout_ms : BREAKER__PEERS_TIMEOUT_MS;
     peers->manifest_max = config->manifest_max != 0 ? config->manifest_max : BREAKER__MANIFEST_MAX;
     peers->rate = config->rate < INT64_MAX / 1000 ? config->rate : INT64_MAX / 1000;

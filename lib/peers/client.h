@@ -53,7 +53,8 @@ typedef struct st_breaker__peers_t breaker__peers_t;
 /** Zeroed, it has the defaults. Texts are copied. */
 typedef struct st_breaker__peers_config_t {
     /** connections at a time, at most BREAKER__PEERS_CONNECTIONS_MAX; 0: the default. Where there
-        are several, the last one is kept for what a request waits for. */
+        are several, the last one is kept for what a request waits for; where there are one or two,
+       a spool has another one for itself. */
     unsigned connections;
     /** bytes of bodies a second on average over all connections; 0: no limit */
     uint64_t rate;
@@ -171,9 +172,9 @@ int breaker__peers_ask_blob(breaker__peers_t *peers, const uint8_t *digest, uint
  * Asks for a blob of which `spool` has the digest and the length `len`, and that it is written to
  * as it comes: what is in it was not checked before the end. Where a peer breaks off, falls silent
  * or is gone, the next one goes on from where it stopped, or the same one a little later. A request
- * waits for it; half of the connections are left to other asks. Nobody else writes to the spool
- * until the callback; where nobody gives the rest, or its hash was another in the end, it is the
- * owner's to be broken. Fails like the others.
+ * waits for it; half of the connections, and of one or two all, are left to other asks. Nobody else
+ * writes to the spool until the callback; where nobody gives the rest, or its hash was another in
+ * the end, it is the owner's to be broken. Fails like the others.
  */
 int breaker__peers_ask_spool(breaker__peers_t *peers, const uint8_t *digest, uint64_t len,
                              const breaker_release_id_t *release, breaker_spool_t *spool,

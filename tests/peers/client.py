@@ -293,6 +293,58 @@ class Client(PeersTest):
         for _ in range(9):
             probe.expect("blob")
 
+    def test_what_is_made_known_waits_for_nothing_that_is_asked_for_ahead(self):
+        gate = threading.Event()
+        self.addCleanup(gate.set)
+        slow = self.server(lambda *_: gate.wait(60) and False)
+        hears = self.node(held={RELEASE: True})
+        probe = self.probe("-n", "4")
+        probe.know((slow.address, RELEASE), (hears.address, OTHER))
+        probe.make_known(RELEASE)
+        self.assertEqual(probe.heard(), "wholly")
+        for i in range(9):
+            probe.ask_blob(b"%d" % i, RELEASE)
+        wait_until(lambda: len(slow.asked) == 3, "three asks under way")
+        gate.set()
+        probe.close()
+
+    def test_a_connection_is_left_to_what_is_made_known(self):
+        gate = threading.Event()
+        self.addCleanup(gate.set)
+        slow, hears = self.server(lambda *_: gate.wait(60) and False), self.node()
+        probe = self.probe("-n", "3")
+        probe.know((slow.address, RELEASE), (hears.address, OTHER))
+        probe.make_known(RELEASE)
+        wait_until(lambda: hears.asked, "it is asked")
+        for i in range(9):
+            probe.ask_blob(b"%d" % i, RELEASE)
+        hears.held[RELEASE] = True
+        while probe.heard() != "wholly":
+            pass
+        gate.set()
+        probe.close()
+
+    def test_on_one_connection_it_takes_turns_with_what_is_asked_for_ahead(self):
+        gate = threading.Event()
+        data = {sha256(b"%d" % i): b"%d" % i for i in range(20)}
+
+        def act(connection, path, headers):
+            gate.wait(20)
+            connection.sendall(answer(200, data[path.split("/")[-1]]))
+            return True
+
+        slow, hears = self.server(act), self.node(held={RELEASE: True})
+        probe = self.probe("-n", "1")
+        probe.know((slow.address, RELEASE), (hears.address, OTHER))
+        for each in data.values():
+            probe.ask_blob(each, RELEASE)
+        probe.make_known(RELEASE)
+        probe.say("room")
+        probe.expect("room")
+        gate.set()
+        events = [probe.next()[0] for _ in range(len(data) + 1)]
+        self.assertEqual(events[:2], ["blob", "heard"])
+
     def test_a_peer_that_is_named_no_more_is_asked_no_more(self):
         gate = threading.Event()
 

@@ -445,6 +445,22 @@ class Streams(PeersTest):
         self.assertEqual(probe.next()[:2], ["blob", ask])
         self.assertEqual(len(slow.asked), 1)
 
+    def test_of_few_connections_a_spool_takes_none(self):
+        for number in ("1", "2"):
+            with self.subTest(number):
+                slow, node = self.server(self.halting(waiting_after)), self.node_of(BODY)
+                probe = self.probe("-n", number)
+                probe.know((slow.address, RELEASE))
+                probe.ask_spool(self.DATA, RELEASE)
+                wait_until(lambda: slow.asked, "one is under way")
+                probe.know((slow.address, RELEASE), (node.address, OTHER))
+                for priority in ("ahead", "urgent"):
+                    ask = probe.ask_blob(BODY, OTHER, priority)
+                    self.assertEqual(probe.next()[:2], ["blob", ask])
+                probe.make_known(RELEASE)
+                self.assertEqual(probe.heard(), "wholly")
+                self.assertEqual(len(slow.asked), 1)
+
     def test_one_that_is_cancelled_is_told_of_no_more_and_frees_its_connection(self):
         slow, node = self.server(self.halting(waiting_after)), self.node_of(BODY)
         probe = self.probe("-n", "1")
