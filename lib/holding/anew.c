@@ -4,7 +4,10 @@
  * ago is held anew: of its own manifest, with blobs without bytes in the place of those that it
  * alone names. The one before goes with its bodies when the last snapshot that has it ends, so that
  * no request notices. A cold release takes nothing of what is kept any more, and none is warmed up
- * again: nothing moves to and fro. What nobody else could give back stays.
+ * again: nothing moves to and fro.
+ *
+ * Only what lies in the archive whole gives way. What peers have does not count: each of them could
+ * rely on the others in the same moment, and then nobody would have it any more.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -20,13 +23,6 @@ static bool is_in_archive(const breaker__holding_t *holding, const breaker__trac
 {
     return holding->archive != NULL && known->is_archived && known->about.is_whole &&
            !known->is_barred;
-}
-
-static bool can_come_back(const breaker__holding_t *holding, const breaker__tracked_t *known)
-{
-    if (is_in_archive(holding, known))
-        return true;
-    return breaker__asking_has_peers(holding) && (known->is_alive || known->is_offered);
 }
 
 static bool is_colder(const breaker__tracked_t *a, const breaker__tracked_t *b)
@@ -47,7 +43,7 @@ static breaker__tracked_t *find_coldest(const breaker__holding_t *holding)
 
     for (size_t i = 0; i != holding->catalog.num; ++i) {
         breaker__tracked_t *known = holding->catalog.list[i];
-        if (is_warm(known) && can_come_back(holding, known) &&
+        if (is_warm(known) && is_in_archive(holding, known) &&
             (coldest == NULL || is_colder(known, coldest)))
             coldest = known;
     }
@@ -165,10 +161,8 @@ static int read_own_manifest(const breaker__tracked_t *known, breaker__manifest_
 }
 
 /* peers have it from there as well, though no round of a complete release looks for it any more */
-static void note_archived(const breaker__holding_t *holding, const breaker__tracked_t *known)
+static void note_archived(const breaker__tracked_t *known)
 {
-    if (!is_in_archive(holding, known))
-        return;
     for (size_t i = 0; i != known->missing.num; ++i)
         breaker__blob_set_archived(known->missing.blobs[i], true);
 }
@@ -180,10 +174,10 @@ static void give_way(breaker__holding_t *holding, breaker__tracked_t *known,
 
     if (retire_alone(holding, known) == 0 || breaker__held_replace(holding, known, manifest) != 0)
         return;
-    note_archived(holding, known);
+    note_archived(known);
     breaker__holding_say(holding, BREAKER_LOG_INFO,
-                         "event=cold release=%s reason=\"its files are sent from the archive, or "
-                         "fetched, when they are asked for\"",
+                         "event=cold release=%s reason=\"its files are sent from the archive "
+                         "when they are asked for\"",
                          shown.text);
 }
 
