@@ -288,16 +288,49 @@ static void mend(breaker__tracked_t *known)
 
 /*
  * Nobody has it now. That is not for good: a release that was complete is gone through again, after
- * a while, and one that is not yet has its rounds anyway.
+ * a while, and one that is not yet has its rounds anyway. Which of them name it is found out for
+ * all blobs at once that were lost, since there may be as many as a release has files.
  */
 static void lose(breaker__holding_t *holding, breaker__blob_t *blob)
 {
     breaker__blob_set_lost(blob, true);
-    for (size_t i = 0; i != holding->catalog.num; ++i) {
-        breaker__tracked_t *known = holding->catalog.list[i];
-        if (known->release != NULL && known->is_complete && !known->is_hurt && names(known, blob))
-            mend(known);
-    }
+    for (size_t i = 0; i != holding->catalog.num; ++i)
+        holding->catalog.list[i]->is_to_check = true;
+}
+
+static void look_if_lost(void *data, breaker__blob_t *blob)
+{
+    bool *is_lost = data;
+
+    *is_lost |= breaker__blob_state(blob) == BREAKER__BLOB_LOST;
+}
+
+/* true when one was looked through; what is gone through anyway is not */
+static bool check(breaker__tracked_t *known, uint64_t now_ms)
+{
+    bool is_lost = false;
+
+    if (!known->is_to_check || known->check_due_ms > now_ms)
+        return false;
+    known->is_to_check = false;
+    if (known->release == NULL || !known->is_complete || known->is_hurt)
+        return false;
+    known->check_due_ms = now_ms + ROUND_MIN_MS;
+    breaker__release_each_blob(known->release, look_if_lost, &is_lost);
+    if (is_lost)
+        mend(known);
+    return true;
+}
+
+/* one of those that were complete, and may have lost something since */
+static bool check_one(breaker__holding_t *holding)
+{
+    uint64_t now_ms = breaker__holding_now().mono_ms;
+
+    for (size_t i = 0; i != holding->catalog.num; ++i)
+        if (check(holding->catalog.list[i], now_ms))
+            return true;
+    return false;
 }
 
 static bool has_room(breaker__holding_t *holding, const breaker__blob_t *blob)
@@ -335,8 +368,10 @@ static void serve(breaker__holding_t *holding, breaker__blob_t *blob)
     if (is_found(found))
         return;
     /* there is nobody else who could have it */
-    if (found == BREAKER__FOUND_NOWHERE && !breaker__asking_has_peers(holding))
+    if (found == BREAKER__FOUND_NOWHERE && !breaker__asking_has_peers(holding)) {
         lose(holding, blob);
+        breaker__holding_go_on(holding);
+    }
     if (holding->client != NULL)
         ask_for_request(holding, blob);
 }
@@ -582,6 +617,8 @@ bool breaker__source_step(breaker__holding_t *holding)
 {
     uint64_t until_ms = breaker__holding_now().mono_ms + PIECE_MS;
 
+    if (check_one(holding))
+        return true;
     for (size_t i = 0; i != holding->catalog.num; ++i) {
         breaker__tracked_t *known = holding->catalog.list[i];
         if (is_to_go_on(holding, known) && take_step(holding, known, until_ms))

@@ -57,6 +57,10 @@ typedef struct st_breaker__tracked_t {
     bool is_complete;
     /** it was complete, the own one as well, and has lost something since: it has rounds again */
     bool is_hurt;
+    /** it was complete, and it is to be seen whether it names a blob that was lost since; not
+     * before this moment of CLOCK_MONOTONIC */
+    bool is_to_check;
+    uint64_t check_due_ms;
     /** of CLOCK_MONOTONIC: peers are asked for nothing of it before, unless a request waits; and
      * that was decided for the first time */
     uint64_t due_ms;
