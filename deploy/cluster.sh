@@ -156,8 +156,8 @@ start_nodes() {
 
 # An older token is answered with the way to the current one: ask with the oldest there is.
 token_of() {
-    ask --head "http://$host:$(port_of "$1")/static/0/css/site.css" |
-        sed -n 's|^[Ll]ocation: */static/\([^/]*\)/.*|\1|p'
+    ask --head --output /dev/null --write-out '%{redirect_url}' "http://$host:$(port_of "$1")/static/0/css/site.css" |
+        sed -n 's|^http://[^/]*/static/\([^/]*\)/.*|\1|p'
 }
 
 wait_for_nodes() {

@@ -176,8 +176,8 @@ start_server() {
 read_token() {
     token=
     if [ -n "$example" ]; then
-        token=$(ask --head "$base/static/0/$example" |
-            sed -n 's|^[Ll]ocation: */static/\([^/]*\)/.*|\1|p')
+        token=$(ask --head --output /dev/null --write-out '%{redirect_url}' "$base/static/0/$example" |
+            sed -n 's|^http://[^/]*/static/\([^/]*\)/.*|\1|p')
     fi
 }
 

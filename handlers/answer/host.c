@@ -42,13 +42,27 @@ static bool is_port(const char *base, size_t len)
     return number <= 65535;
 }
 
+/* an address, or what a proxy of h2o's calls the Unix socket that it asks */
+static size_t skip_bracketed(const char *base, size_t len)
+{
+    static const char unix_socket[] = "[unix:/";
+    bool is_unix =
+        len >= sizeof(unix_socket) - 1 && memcmp(base, unix_socket, sizeof(unix_socket) - 1) == 0;
+    size_t at = 1;
+
+    assert(len != 0);
+    while (at != len && (is_unix ? base[at] > ' ' && base[at] < 0x7f && base[at] != ']'
+                                 : is_of_address(base[at])))
+        ++at;
+    return at;
+}
+
 bool breaker__is_host(const char *base, size_t len)
 {
     size_t at = 0;
 
     if (len != 0 && base[0] == '[') {
-        for (at = 1; at != len && is_of_address(base[at]); ++at)
-            ;
+        at = skip_bracketed(base, len);
         if (at == len || at == 1 || base[at] != ']')
             return false;
         ++at;

@@ -107,14 +107,16 @@ class OneHost(harness.FlavourCase):
         for lines in (["Host: a", "Host: a"], ["Host: a", "X: y", "host: b"], ["Host: a", "HOST:"],
                       ["Host: a/b"], ["Host: a b"], ["Host: user@a"], ["Host: a:b"], ["Host: a:99999"],
                       ["Host: [::1"], ["Host: []"], ["Host: a:80:80"], ["Host: a\xff"], ["Host: a?b"],
-                      ["Host: <a>"], ["Host: http://a"], ["Host: a#"], ["Host: \"a\""]):
+                      ["Host: <a>"], ["Host: [unix:/a"], ["Host: [unix:/a b]"], ["Host: http://a"], ["Host: a#"], ["Host: \"a\""]):
             for start in ("", "http://x"):
                 if start and len(lines) == 1:
                     continue
                 for response in self.ask_each(lines, start):
                     self.assertEqual((response.status, lines, start), (400, lines, start))
         for lines in (["Host: a:80"], ["Host: A.Example."], ["Host: [::1]:8080"], ["Host: a_b"],
-                      ["Host:"], ["Host: 127.0.0.1"], ["X-Host: a", "Host: b"], ["Host: " + "a" * 300]):
+                      ["Host:"], ["Host: 127.0.0.1"], ["X-Host: a", "Host: b"], ["Host: " + "a" * 300],
+                      # h2o asking a Unix socket, without preserve-host
+                      ["Host: [unix:/run/app_1/h2o.sock]"]):
             for response in self.ask_each(lines):
                 self.assertEqual((response.status, lines), (200, lines))
 
