@@ -1,6 +1,7 @@
 """Nodes that agree through Redis: real servers, a real redis-server on loopback, and what a deploy
 and an outage do to them. A node's token is read from where its redirects lead."""
 
+import contextlib
 import json
 import os
 import random
@@ -648,10 +649,10 @@ class News(ClusterCase):
         node = self.node(redis, options=self.SLOW)
         os.kill(redis.process.pid, signal.SIGSTOP)
         try:
-            with client.Http2(node.port) as one, client.Http2(node.port) as two, \
-                    client.Http2(node.port) as three, client.Http2(node.port) as four:
-                connections = (one, two, three, four)
-                streams = [(each, each.start("/static/v9/css/a.css", flush=False))
+            with contextlib.ExitStack() as stack:
+                # BREAKER_PARKED_MAX is 2048
+                connections = [stack.enter_context(client.Http2(node.port)) for _ in range(24)]
+                streams = [(each, each.start("/static/9999999999999/css/a.css", flush=False))
                            for each in connections for _ in range(90)]
                 for each in connections:
                     each.flush()

@@ -107,7 +107,8 @@ class OneHost(harness.FlavourCase):
         for lines in (["Host: a", "Host: a"], ["Host: a", "X: y", "host: b"], ["Host: a", "HOST:"],
                       ["Host: a/b"], ["Host: a b"], ["Host: user@a"], ["Host: a:b"], ["Host: a:99999"],
                       ["Host: [::1"], ["Host: []"], ["Host: a:80:80"], ["Host: a\xff"], ["Host: a?b"],
-                      ["Host: <a>"], ["Host: [unix:/a"], ["Host: [unix:/a b]"], ["Host: http://a"], ["Host: a#"], ["Host: \"a\""]):
+                      ["Host: <a>"], ["Host: [unix:/a"], ["Host: [unix:/a b]"],
+                      ["Host: http://a"], ["Host: a#"], ["Host: \"a\""]):
             for start in ("", "http://x"):
                 if start and len(lines) == 1:
                     continue
