@@ -20,14 +20,14 @@ import harness
 class Response:
     """A response: status, headers as (lower-case name, value) in their order, body."""
 
-    def __init__(self, status, headers, body=b"", reason="", version=""):
+    def __init__(self, status, headers, body=b"", reason="", version="", target=None):
         self.status = status
         self.headers = headers
         self.body = body
         self.reason = reason
         self.version = version
         # what was asked for
-        self.target = None
+        self.target = target
 
     def values(self, name):
         return [value for key, value in self.headers if key == name]

@@ -355,7 +355,7 @@ class OverIPv6(RolloutCase):
             connection.request("GET", path)
             response = connection.getresponse()
             headers = [(name.lower(), value) for name, value in response.getheaders()]
-            return client.Response(response.status, headers, response.read())
+            return client.Response(response.status, headers, response.read(), target=path)
         finally:
             connection.close()
 
