@@ -4,7 +4,6 @@ Where the packaged h2o is installed it is asked as well."""
 
 import gzip
 import os
-import pwd
 import shutil
 import subprocess
 import unittest
@@ -214,7 +213,7 @@ class Answers(harness.FlavourCase):
 
     CONFIG = """\
 listen: {host: 127.0.0.1, port: @port@}
-user: @user@
+@user@
 hosts:
   default:
     paths:
@@ -262,7 +261,7 @@ hosts:
         lines = ['      "%s": {file.dir: @tree@, %s}' % case for case in self.FILES]
         lines += ['      "%s": {%s}' % case[:2] for case in self.OTHERS]
         return harness.expand(self.CONFIG + "\n".join(lines) + "\n", port=port, tree=self.tree,
-                              user=pwd.getpwuid(os.getuid()).pw_name)
+                              user="user: root" if os.getuid() == 0 else "")
 
     def start_h2o(self):
         port = harness.free_port()
