@@ -15,10 +15,11 @@ PACKAGES_QUICKSTART="curl"
 # deploy/cluster.sh and deploy/redis/sentinels.sh start Redis servers of their own
 PACKAGES_CLUSTER="redis-server redis-tools"
 
-# wrk and nghttp2-client: a test runs the benchmark's own checks; g++ builds an outside consumer;
+# wrk and nghttp2-client: a test runs the benchmark's own checks; h2o: directives and answers are
+# compared with its; g++ builds an outside consumer;
 # ccache: some tests build the sources once more
 PACKAGES_TEST="g++ ccache libcmocka-dev spin valgrind clang-format mandoc
-    curl nghttp2-client wrk openssl redis-server redis-sentinel haproxy nginx-light faketime
+    curl nghttp2-client wrk openssl redis-server redis-sentinel haproxy nginx-light h2o faketime
     python3 python3-h2 python3-hpack python3-brotli python3-zstandard
     chromium chromium-driver
     python3-doc libjs-bootstrap5 libjs-katex libjs-mathjax fonts-font-awesome"
