@@ -82,50 +82,43 @@ static bool is_short(const breaker__holding_t *holding, const breaker__tracked_t
 
 /* ---- what it alone names ---- */
 
-static bool is_named_by_others(const breaker__holding_t *holding, const breaker__tracked_t *known,
-                               const breaker__blob_list_t *lists, const breaker__blob_t *blob)
+/* a blob, and how often the release names it; NULL at the end */
+static breaker__blob_t *next_named(breaker__blob_list_t *names, size_t *ret_num)
 {
-    for (size_t i = 0; i != holding->catalog.num; ++i)
-        if (holding->catalog.list[i] != known && breaker__blob_list_has(lists + i, blob))
-            return true;
-    return false;
+    breaker__blob_t *blob = breaker__blob_list_next(names);
+
+    for (*ret_num = 1; names->at != names->num && names->blobs[names->at] == blob; ++*ret_num)
+        ++names->at;
+    return blob;
 }
 
-/* they are not found any more, so that others take their places; how many they are */
-static size_t retire(const breaker__holding_t *holding, const breaker__tracked_t *known,
-                     const breaker__blob_list_t *lists, breaker__blob_list_t *own)
+static bool takes_memory(breaker__blob_t *blob)
+{
+    const breaker_variant_t *body = breaker__blob_body(blob);
+
+    return body != NULL && body->base != NULL && body->len != 0;
+}
+
+/* they are not found any more, so that others take their places; afterwards these are the list */
+static void retire(breaker__blob_list_t *names)
+{
+    size_t num_retired = 0, num_names;
+    breaker__blob_t *blob;
+
+    while ((blob = next_named(names, &num_names)) != NULL)
+        if (takes_memory(blob) && breaker__blob_retire(blob, num_names))
+            names->blobs[num_retired++] = blob;
+    assert(num_retired <= names->num);
+    names->num = num_retired;
+    names->at = 0;
+}
+
+static void put_back(breaker__blob_list_t *retired)
 {
     breaker__blob_t *blob;
-    size_t num = 0;
 
-    while ((blob = breaker__blob_list_next(own)) != NULL) {
-        const breaker_variant_t *body = breaker__blob_body(blob);
-        if (body == NULL || body->base == NULL || body->len == 0 ||
-            is_named_by_others(holding, known, lists, blob))
-            continue;
-        breaker__blob_retire(blob);
-        ++num;
-    }
-    return num;
-}
-
-static size_t retire_alone(const breaker__holding_t *holding, const breaker__tracked_t *known)
-{
-    breaker__blob_list_t lists[BREAKER__TRACKED_MAX], own = {.blobs = NULL};
-    size_t num = 0;
-    int err;
-
-    memset(lists, 0, sizeof(lists));
-    err = breaker__blob_list_init(&own, known->release, false);
-    for (size_t i = 0; err == 0 && i != holding->catalog.num; ++i)
-        if (holding->catalog.list[i] != known && holding->catalog.list[i]->release != NULL)
-            err = breaker__blob_list_init(lists + i, holding->catalog.list[i]->release, false);
-    if (err == 0)
-        num = retire(holding, known, lists, &own);
-    for (size_t i = 0; i != holding->catalog.num; ++i)
-        breaker__blob_list_dispose(lists + i);
-    breaker__blob_list_dispose(&own);
-    return num;
+    while ((blob = breaker__blob_list_next(retired)) != NULL)
+        breaker__blob_put_back(blob);
 }
 
 /* ---- anew ---- */
@@ -167,18 +160,31 @@ static void note_archived(const breaker__tracked_t *known)
         breaker__blob_set_archived(known->missing.blobs[i], true);
 }
 
-static void give_way(breaker__holding_t *holding, breaker__tracked_t *known,
-                     const breaker__manifest_t *manifest)
+static void say_cold(breaker__holding_t *holding, const breaker__tracked_t *known)
 {
     breaker_release_id_t shown = breaker_release_id_shorten(&known->about.id);
 
-    if (retire_alone(holding, known) == 0 || breaker__held_replace(holding, known, manifest) != 0)
-        return;
-    note_archived(known);
     breaker__holding_say(holding, BREAKER_LOG_INFO,
                          "event=cold release=%s reason=\"its files are sent from the archive "
                          "when they are asked for\"",
                          shown.text);
+}
+
+static void give_way(breaker__holding_t *holding, breaker__tracked_t *known,
+                     const breaker__manifest_t *manifest)
+{
+    breaker__blob_list_t own = {.blobs = NULL};
+
+    if (breaker__blob_list_init_names(&own, known->release) != 0)
+        return;
+    retire(&own);
+    if (own.num != 0 && breaker__held_replace(holding, known, manifest) == 0) {
+        note_archived(known);
+        say_cold(holding, known);
+    } else {
+        put_back(&own);
+    }
+    breaker__blob_list_dispose(&own);
 }
 
 /* without memory it stays as it is */

@@ -61,8 +61,8 @@ static void remove_doubles(breaker__blob_list_t *list)
     list->num = num;
 }
 
-int breaker__blob_list_init(breaker__blob_list_t *list, const breaker_release_t *release,
-                            bool only_missing)
+/* those of one blob stand one after the other */
+static int gather(breaker__blob_list_t *list, const breaker_release_t *release, bool only_missing)
 {
     collection_t collection = {.list = list, .only_missing = only_missing};
 
@@ -73,8 +73,22 @@ int breaker__blob_list_init(breaker__blob_list_t *list, const breaker_release_t 
     breaker__release_each_blob(release, collect, &collection);
     if (list->num != 0)
         qsort(list->blobs, list->num, sizeof(*list->blobs), compare);
-    remove_doubles(list);
     return 0;
+}
+
+int breaker__blob_list_init(breaker__blob_list_t *list, const breaker_release_t *release,
+                            bool only_missing)
+{
+    int err = gather(list, release, only_missing);
+
+    if (err == 0)
+        remove_doubles(list);
+    return err;
+}
+
+int breaker__blob_list_init_names(breaker__blob_list_t *list, const breaker_release_t *release)
+{
+    return gather(list, release, false);
 }
 
 void breaker__blob_list_dispose(breaker__blob_list_t *list)

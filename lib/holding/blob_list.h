@@ -21,6 +21,8 @@ typedef struct st_breaker__blob_list_t {
  */
 int breaker__blob_list_init(breaker__blob_list_t *list, const breaker_release_t *release,
                             bool only_missing);
+/** The same of all, but each as often as the release names it, one after the other. */
+int breaker__blob_list_init_names(breaker__blob_list_t *list, const breaker_release_t *release);
 void breaker__blob_list_dispose(breaker__blob_list_t *list);
 
 /** The next one, or NULL at the end. */

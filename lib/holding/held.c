@@ -310,20 +310,26 @@ static void update_all(breaker__holding_t *holding)
         ;
 }
 
-/* what is in memory is counted when releases have come or gone; then the coldest may have to give
- * way, each of them once */
+/*
+ * What is in memory is counted when releases have come or gone; then the coldest may have to give
+ * way, each of them once, and one a piece of work. True when another one may have to.
+ */
+static bool make_room(breaker__holding_t *holding)
+{
+    breaker__room_count(holding);
+    /* nothing is loaded yet */
+    if (holding->is_uncounted || !breaker__anew_make_room(holding))
+        return false;
+    holding->is_uncounted = true;
+    update_all(holding);
+    return true;
+}
+
 void breaker__held_update(breaker__holding_t *holding)
 {
     update_all(holding);
-    while (holding->is_uncounted) {
-        breaker__room_count(holding);
-        /* nothing is loaded yet, or there is no memory for it */
-        if (holding->is_uncounted)
-            return;
-        while (!holding->is_uncounted && breaker__anew_make_room(holding))
-            ;
-        update_all(holding);
-    }
+    if (holding->is_uncounted && make_room(holding))
+        breaker__holding_go_on(holding);
 }
 
 /* ---- one more ---- */
@@ -523,6 +529,8 @@ bool breaker__held_step(breaker__holding_t *holding)
     uint64_t mono_ms = breaker__holding_now().mono_ms;
     breaker__tracked_t *next = NULL;
 
+    if (holding->is_uncounted && make_room(holding))
+        return true;
     for (size_t i = 0; i != holding->catalog.num; ++i) {
         breaker__tracked_t *known = holding->catalog.list[i];
         if (is_due(holding, known, mono_ms) && comes_before(known, next))

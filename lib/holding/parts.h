@@ -59,6 +59,8 @@ typedef struct st_breaker__source_t {
     /** beyond the own release: bytes in memory, and open files of the archive, that stay */
     uint64_t memory;
     size_t num_files;
+    /** how often that was counted */
+    uint64_t num_counts;
 } breaker__source_t;
 
 /** What came of looking for a blob. */
@@ -172,8 +174,9 @@ int breaker__held_replace(breaker__holding_t *holding, breaker__tracked_t *known
 /** It could not be made held, or nobody gave its manifest: it is tried again later. */
 void breaker__held_fail(breaker__holding_t *holding, breaker__tracked_t *known, const char *why);
 /**
- * Takes the next step towards releases that are to be held and are not: reads one from the archive,
- * or has peers asked. True when there may be another one to take at once.
+ * Takes the next step: has the coldest release give way, or one that is to be held and is not be
+ * read from the archive, or peers be asked for it. True when there may be another one to take at
+ * once.
  */
 bool breaker__held_step(breaker__holding_t *holding);
 /** Whether a release is to be held whose manifest only peers can have, and none is asked. */

@@ -51,19 +51,22 @@ static uint64_t memory_of(breaker__blob_t *blob)
     return body != NULL && body->base != NULL ? body->len : 0;
 }
 
-/* what several held releases share is counted for each: too much, never too little */
-static void tally(breaker__source_t *counted, const breaker__blob_list_t *own,
-                  breaker__blob_list_t *list)
+static void leave_out(void *data, breaker__blob_t *blob)
 {
-    breaker__blob_t *blob;
+    const breaker__source_t *counted = data;
 
-    while ((blob = breaker__blob_list_next(list)) != NULL) {
-        const breaker_variant_t *body = breaker__blob_body(blob);
-        if (body == NULL || breaker__blob_list_has(own, blob))
-            continue;
-        counted->memory += memory_of(blob);
-        counted->num_files += body->fd >= 0;
-    }
+    breaker__blob_count_once(blob, counted->num_counts);
+}
+
+static void tally(void *data, breaker__blob_t *blob)
+{
+    const breaker_variant_t *body = breaker__blob_body(blob);
+    breaker__source_t *counted = data;
+
+    if (!breaker__blob_count_once(blob, counted->num_counts) || body == NULL)
+        return;
+    counted->memory += memory_of(blob);
+    counted->num_files += body->fd >= 0;
 }
 
 static const breaker__tracked_t *find_own(const breaker__holding_t *holding)
@@ -77,21 +80,18 @@ static const breaker__tracked_t *find_own(const breaker__holding_t *holding)
 void breaker__room_count(breaker__holding_t *holding)
 {
     const breaker__tracked_t *own = find_own(holding);
-    breaker__blob_list_t own_list = {.blobs = NULL}, list = {.blobs = NULL};
     breaker__source_t *source = &holding->source;
 
-    if (own == NULL || breaker__blob_list_init(&own_list, own->release, false) != 0)
+    if (own == NULL)
         return;
+    ++source->num_counts;
     source->memory = source->num_files = 0;
+    breaker__release_each_blob(own->release, leave_out, source);
     for (size_t i = 0; i != holding->catalog.num; ++i) {
         const breaker__tracked_t *known = holding->catalog.list[i];
-        if (known->is_own || known->release == NULL)
-            continue;
-        if (breaker__blob_list_init(&list, known->release, false) == 0)
-            tally(source, &own_list, &list);
-        breaker__blob_list_dispose(&list);
+        if (!known->is_own && known->release != NULL)
+            breaker__release_each_blob(known->release, tally, source);
     }
-    breaker__blob_list_dispose(&own_list);
     holding->is_uncounted = false;
 }
 

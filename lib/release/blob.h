@@ -19,6 +19,8 @@ struct st_breaker__blob_t {
     _Atomic breaker__blob_state_t state;
     /** encodings that are not smaller, one bit each; the encoding thread's */
     unsigned not_smaller;
+    /** the last count that it was in; the holding's thread's */
+    uint64_t counted;
     /** owned: encodings appear once and stay; identity is there when the state is HERE */
     _Atomic(breaker__body_t *) bodies[BREAKER_ENCODINGS];
     /** owned reference, changed under the table's lock: what its bytes come in, or NULL */

@@ -189,14 +189,21 @@ static void grow(breaker__blobs_t *blobs)
 
 /* ---- finding ---- */
 
-static breaker__blob_t *find_locked(const breaker__blobs_t *blobs, const uint8_t *digest,
-                                    uint64_t len)
+static breaker__blob_t *look_up(const breaker__blobs_t *blobs, const uint8_t *digest, uint64_t len)
 {
     breaker__blob_t *blob = *place_of(blobs, digest);
 
     while (blob != NULL &&
            (blob->len != len || memcmp(blob->digest, digest, BREAKER_DIGEST_LEN) != 0))
         blob = blob->next;
+    return blob;
+}
+
+static breaker__blob_t *find_locked(const breaker__blobs_t *blobs, const uint8_t *digest,
+                                    uint64_t len)
+{
+    breaker__blob_t *blob = look_up(blobs, digest, len);
+
     return blob != NULL ? breaker__blob_ref(blob) : NULL;
 }
 
@@ -458,12 +465,48 @@ int breaker__blob_renew(breaker__blob_t *blob, breaker__body_t *body, breaker__b
     return 0;
 }
 
-void breaker__blob_retire(breaker__blob_t *blob)
+/* an asset has a reference for each name, and its blob one for each asset; what is beyond them is
+ * of somebody who has found the blob, and will name it or read it */
+static bool is_shared_locked(const breaker__blob_t *blob, size_t num_names)
 {
+    size_t num_assets = 0, num = 0;
+
+    for (breaker__shared_asset_t *shared = blob->assets; shared != NULL; shared = shared->next) {
+        ++num_assets;
+        num += atomic_load_explicit(&shared->refs, memory_order_acquire);
+    }
+    assert(num >= num_names);
+    return num != num_names ||
+           atomic_load_explicit(&blob->refs, memory_order_acquire) != num_assets;
+}
+
+bool breaker__blob_retire(breaker__blob_t *blob, size_t num_names)
+{
+    bool is_shared;
+
     breaker__blobs_lock(blob->blobs);
-    if (blob->is_listed)
+    is_shared = is_shared_locked(blob, num_names);
+    if (!is_shared && blob->is_listed)
         take_out(blob->blobs, blob);
     breaker__blobs_unlock(blob->blobs);
+    return !is_shared;
+}
+
+void breaker__blob_put_back(breaker__blob_t *blob)
+{
+    breaker__blobs_lock(blob->blobs);
+    if (!blob->is_listed && look_up(blob->blobs, blob->digest, blob->len) == NULL)
+        insert(blob->blobs, blob);
+    breaker__blobs_unlock(blob->blobs);
+}
+
+bool breaker__blob_count_once(breaker__blob_t *blob, uint64_t number)
+{
+    bool is_news = blob->counted != number;
+
+    assert(number != 0);
+    blob->counted = number;
+    return is_news;
 }
 
 /* ---- bytes from elsewhere ---- */

@@ -131,10 +131,19 @@ int breaker__blob_fill_from(breaker__blob_t *blob, int fd);
  */
 void breaker__blobs_settle(breaker__blobs_t *blobs);
 /**
- * Has a blob not be found any more: who asks for its digest from now on gets another one, ABSENT at
- * first. Whoever has it keeps it as it is. Any thread.
+ * Has a blob not be found any more that a release names, so often, and nobody else has: neither
+ * another release, nor a load that has found it and names it in a moment, nor whoever asks for it.
+ * Who asks for its digest from now on gets another one, ABSENT at first; the release keeps it as it
+ * is. False where others have it. Any thread, for a release that is kept meanwhile.
  */
-void breaker__blob_retire(breaker__blob_t *blob);
+bool breaker__blob_retire(breaker__blob_t *blob, size_t num_names);
+/** Has it be found again, unless another one has taken its place. Any thread that keeps it. */
+void breaker__blob_put_back(breaker__blob_t *blob);
+/**
+ * Says of a blob that it is counted, under a number that is not 0; false where it was already,
+ * under the same number. For walks over several releases that share blobs: the holding's thread.
+ */
+bool breaker__blob_count_once(breaker__blob_t *blob, uint64_t number);
 /**
  * Says whether its bytes lie in the archive, so that they can be had without asking a peer. The
  * holding's thread says it, any thread asks.

@@ -23,8 +23,23 @@ typedef struct st_world_t {
     breaker__holding_t holding;
 } world_t;
 
-/* how often releases were gone through */
+/* how often this release was gone through, or any where it is NULL */
+static const breaker_release_t *walked;
 static size_t num_walks;
+/* nothing can be held */
+static bool is_refused;
+
+int __wrap_breaker__release_hold(const breaker__hold_config_t *config,
+                                 breaker_release_t **ret_release, breaker_error_t *error);
+int __real_breaker__release_hold(const breaker__hold_config_t *config,
+                                 breaker_release_t **ret_release, breaker_error_t *error);
+
+int __wrap_breaker__release_hold(const breaker__hold_config_t *config,
+                                 breaker_release_t **ret_release, breaker_error_t *error)
+{
+    return is_refused ? BREAKER_ERR_NO_MEMORY
+                      : __real_breaker__release_hold(config, ret_release, error);
+}
 
 void __wrap_breaker__release_each_blob(const breaker_release_t *release,
                                        void (*on_blob)(void *data, breaker__blob_t *blob),
@@ -37,7 +52,7 @@ void __wrap_breaker__release_each_blob(const breaker_release_t *release,
                                        void (*on_blob)(void *data, breaker__blob_t *blob),
                                        void *data)
 {
-    ++num_walks;
+    num_walks += walked == NULL || walked == release;
     __real_breaker__release_each_blob(release, on_blob, data);
 }
 
@@ -70,9 +85,11 @@ static void make_node(world_t *world)
 
 static void make_holding(world_t *world)
 {
+    const breaker__archive_config_t archive = {.directory = world->scratch.path};
     breaker__holding_t *holding = &world->holding;
     int err;
 
+    assert_int_equal(breaker__archive_open(&archive, &holding->archive, NULL), 0);
     world->config = *breaker_node_holding(world->node);
     world->config.has_peers = true;
     world->config.keep_memory = 0;
@@ -97,7 +114,9 @@ static int setup(void **state)
     assert_int_equal(breaker__blobs_create(&world->elsewhere), 0);
     make_node(world);
     make_holding(world);
+    walked = NULL;
     num_walks = 0;
+    is_refused = false;
     *state = world;
     return 0;
 }
@@ -109,6 +128,7 @@ static int teardown(void **state)
 
     breaker__source_dispose(&holding->source);
     breaker__catalog_dispose(&holding->catalog);
+    breaker__archive_close(holding->archive);
     uv_close((uv_handle_t *)&holding->work, NULL);
     uv_run(&holding->loop, UV_RUN_DEFAULT);
     assert_int_equal(uv_loop_close(&holding->loop), 0);
@@ -156,6 +176,15 @@ static breaker__tracked_t *hold(world_t *world, const char *tree, uint64_t seen_
     return known;
 }
 
+/* the same, and the archive has it */
+static breaker__tracked_t *hold_archived(world_t *world, const char *tree, uint64_t seen_ms)
+{
+    breaker__tracked_t *known = hold(world, tree, seen_ms);
+
+    known->is_archived = known->about.is_whole = true;
+    return known;
+}
+
 static void serve_own(world_t *world)
 {
     breaker_release_t *own = breaker_node_release(world->node);
@@ -193,6 +222,93 @@ static void what_only_peers_have_does_not_give_way(void **state)
     known->is_alive = true;
     assert_false(make_room(world));
     assert_int_equal(breaker__blob_state(blob_of(known, "name")), BREAKER__BLOB_HERE);
+}
+
+/* the blob that is found where a release names this path; its reference is not kept */
+static breaker__blob_t *find(world_t *world, const uint8_t *digest)
+{
+    breaker__blob_t *found = breaker__blobs_find(breaker__node_blobs(world->node), digest);
+
+    assert_non_null(found);
+    breaker__blob_unref(found);
+    return found;
+}
+
+static void what_gives_way_keeps_what_others_name(void **state)
+{
+    world_t *world = *state;
+    breaker__tracked_t *cold, *other;
+
+    serve_own(world);
+    cold = hold_archived(world, "a", 1);
+    other = hold(world, "b", 2);
+    assert_true(make_room(world));
+    assert_int_equal(breaker__blob_state(blob_of(cold, "name")), BREAKER__BLOB_ABSENT);
+    assert_ptr_equal(blob_of(cold, "shared"), blob_of(other, "shared"));
+    assert_int_equal(breaker__blob_state(blob_of(cold, "shared")), BREAKER__BLOB_HERE);
+    /* each gives way once */
+    assert_false(make_room(world));
+}
+
+static void what_a_load_has_just_found_stays_for_its_release(void **state)
+{
+    world_t *world = *state;
+    uint8_t digest[BREAKER_DIGEST_LEN];
+    breaker__blob_t *loaded;
+    breaker__tracked_t *cold;
+
+    serve_own(world);
+    cold = hold_archived(world, "a", 1);
+    memcpy(digest, breaker__blob_digest(blob_of(cold, "name")), sizeof(digest));
+    loaded = breaker__blobs_find(breaker__node_blobs(world->node), digest);
+    assert_true(make_room(world));
+    assert_int_equal(breaker__blob_state(blob_of(cold, "shared")), BREAKER__BLOB_ABSENT);
+    assert_ptr_equal(find(world, digest), loaded);
+    assert_ptr_equal(blob_of(cold, "name"), loaded);
+    breaker__blob_unref(loaded);
+}
+
+static void blobs_are_found_again_where_a_release_cannot_be_held_anew(void **state)
+{
+    world_t *world = *state;
+    breaker__tracked_t *cold;
+    breaker__blob_t *blob;
+
+    serve_own(world);
+    cold = hold_archived(world, "a", 1);
+    blob = blob_of(cold, "name");
+    is_refused = true;
+    assert_true(make_room(world));
+    assert_ptr_equal(blob_of(cold, "name"), blob);
+    assert_ptr_equal(find(world, breaker__blob_digest(blob)), blob);
+    assert_int_equal(breaker__blob_state(blob), BREAKER__BLOB_HERE);
+}
+
+/* there may be many, with many files each */
+static void where_one_gives_way_the_others_are_not_gone_through(void **state)
+{
+    world_t *world = *state;
+
+    serve_own(world);
+    hold_archived(world, "a", 1);
+    walked = hold(world, "b", 2)->release;
+    breaker__room_count(&world->holding);
+    num_walks = 0;
+    assert_true(breaker__anew_make_room(&world->holding));
+    assert_int_equal(num_walks, 0);
+}
+
+static void what_releases_share_is_counted_once(void **state)
+{
+    world_t *world = *state;
+
+    serve_own(world);
+    hold(world, "a", 1);
+    hold(world, "b", 2);
+    breaker__room_count(&world->holding);
+    assert_int_equal(world->holding.source.memory, strlen("a/name") * 2 + strlen("shared"));
+    breaker__room_count(&world->holding);
+    assert_int_equal(world->holding.source.memory, strlen("a/name") * 2 + strlen("shared"));
 }
 
 /* ---- what nobody has ---- */
@@ -254,6 +370,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(what_only_peers_have_does_not_give_way),
+        TEST(what_gives_way_keeps_what_others_name),
+        TEST(what_a_load_has_just_found_stays_for_its_release),
+        TEST(blobs_are_found_again_where_a_release_cannot_be_held_anew),
+        TEST(where_one_gives_way_the_others_are_not_gone_through),
+        TEST(what_releases_share_is_counted_once),
         TEST(however_many_blobs_nobody_has_complete_releases_are_gone_through_once),
         TEST(a_complete_release_that_lost_a_blob_is_gone_through_again),
     };
