@@ -158,7 +158,6 @@ static bool take_spool(breaker__answer_t *answer, const context_t *ctx,
     if (!ctx->may_wait)
         return false;
     answer->spool = breaker_asset_take_spool(asset);
-    answer->spool_timeout = ctx->lot.timeout;
     return answer->spool != NULL;
 }
 
@@ -177,6 +176,8 @@ static bool answer_by_file(breaker__answer_t *answer, const context_t *ctx,
                                      : breaker_variant_pin(answer->variant, &answer->pin);
 
     answer->spool = NULL;
+    answer->look_timeout = ctx->may_wait ? ctx->lot.timeout : NULL;
+    answer->look_for_ms = breaker_node_fetch_timeout_ms(ctx->handler->node);
     switch (state) {
     case BREAKER_FILE_SOUND:
         return true;

@@ -43,11 +43,13 @@ typedef struct st_breaker__answer_t {
     breaker__judgement_t judgement;
     /**
      * Where bytes of the variant come in that are not here yet, taken for this answer and given
-     * back by the pen, or NULL; and how often they are looked for. Unset where the variant has its
-     * bytes in memory.
+     * back by the pen, or NULL; how often these, and bytes that have gone in the middle, are looked
+     * for, NULL: never; and for how long the latter. Unset where the variant has its bytes in
+     * memory.
      */
     breaker_spool_t *spool;
-    h2o_timeout_t *spool_timeout;
+    h2o_timeout_t *look_timeout;
+    uint64_t look_for_ms;
     /** what has to outlive the answer: libh2o's shared memory of this thread, or NULL */
     void *kept;
     /**

@@ -5,7 +5,8 @@
  * large bodies under TLS on HTTP/1, because OpenSSL would encrypt and keep all of it at once;
  * multipart bodies, because they have many parts; bodies that come in still, because what has not
  * come is waited for. Of such a body the last piece is sent only once all of it was found to be
- * right: what is wrong, or comes to no end, is never ended well.
+ * right: what is wrong, or comes to no end, is never ended well. A client that takes nothing for a
+ * while may lose bytes that are here for now to others; then they are asked for again.
  */
 #include <assert.h>
 #include <string.h>
@@ -33,14 +34,16 @@ typedef struct st_body_t {
     const breaker_variant_t *variant; /* borrowed: the lease keeps it */
     size_t num_segments, max_segments, at;
     segment_t *segments;
-    char *piece;        /* for reads from disk, of what is here for now, and of what comes in */
-    breaker_pin_t *pin; /* owned: keeps what is here for now; or NULL */
+    char *piece;            /* for reads from disk, of what is here for now, and of what comes in */
+    breaker_pin_t *pin;     /* owned: keeps what is here for now; or NULL */
+    breaker_spool_t *spool; /* taken: where a body comes in; or NULL */
 
-    /* of a body that comes in: */
-    breaker_spool_t *spool; /* taken; or NULL */
+    /* of both: */
     h2o_req_t *req;
-    h2o_timeout_t *timeout;   /* borrowed: outlives the connections of its thread */
+    h2o_timeout_t *timeout;   /* borrowed: outlives the connections of its thread; or NULL */
     h2o_timeout_entry_t look; /* linked while nothing can be sent */
+    /* how long bytes are waited for that have gone; and since when they are, or 0 */
+    uint64_t look_for_ms, gone_since_ms;
 } body_t;
 
 /* ---- bodies in pieces ---- */
@@ -78,6 +81,28 @@ static size_t sendable(const body_t *self, const segment_t *segment, size_t len)
     return is_right || len != segment->len || self->at + 1 != self->num_segments ? len : 0;
 }
 
+static void look_again_soon(body_t *self)
+{
+    h2o_timeout_link(self->req->conn->ctx->loop, self->timeout, &self->look);
+}
+
+/* Bytes that others needed the room of are asked for; false: it is no use, or has been for long. */
+static bool wait_for_bytes(body_t *self)
+{
+    uint64_t now_ms = h2o_now(self->req->conn->ctx->loop);
+
+    if (self->pin == NULL || self->timeout == NULL ||
+        breaker_variant_probe(self->variant) != BREAKER_FILE_ABSENT)
+        return false;
+    if (self->gone_since_ms == 0)
+        self->gone_since_ms = now_ms;
+    if (now_ms - self->gone_since_ms > self->look_for_ms)
+        return false;
+    breaker_pin_want(self->pin);
+    look_again_soon(self);
+    return true;
+}
+
 /* NULL when the bytes cannot be had */
 static const char *read_piece(const body_t *self, const segment_t *segment, size_t len)
 {
@@ -109,13 +134,15 @@ static void on_proceed(h2o_generator_t *_self, h2o_req_t *req)
         return;
     }
     if (self->spool != NULL && (len = sendable(self, segment, len)) == 0) {
-        h2o_timeout_link(req->conn->ctx->loop, self->timeout, &self->look);
+        look_again_soon(self);
         return;
     }
     if ((base = read_piece(self, segment, len)) == NULL) {
-        fail(self, req);
+        if (!wait_for_bytes(self))
+            fail(self, req);
         return;
     }
+    self->gone_since_ms = 0;
     piece = h2o_iovec_init(base, len);
     segment->offset += len;
     segment->len -= len;
@@ -159,7 +186,8 @@ static body_t *create_body(h2o_req_t *req, const breaker__answer_t *answer, size
     if (!is_in_memory) {
         body->pin = answer->pin;
         body->spool = answer->spool;
-        body->timeout = answer->spool_timeout;
+        body->timeout = answer->look_timeout;
+        body->look_for_ms = answer->look_for_ms;
         body->piece = h2o_mem_alloc_pool(&req->pool, PIECE_LEN);
     }
     return body;

@@ -25,6 +25,8 @@ struct st_breaker__blob_t {
     _Atomic(breaker__body_t *) bodies[BREAKER_ENCODINGS];
     /** owned reference, changed under the table's lock: what its bytes come in, or NULL */
     _Atomic(breaker_spool_t *) spool;
+    /** how many are being sent what is cached, in pieces */
+    atomic_size_t num_pins;
 
     /* under the table's lock */
     bool is_listed;                  /* in the table; not any more when another took its place */

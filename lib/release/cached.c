@@ -1,8 +1,9 @@
 /*
  * Bytes that are here for now, in two lists by when they were read last: those in memory and those
  * in open files. Many bytes have pages of their own, which the system has back at once. Kept
- * always: what somebody reads stays until he has read it, and what was brought for a request stays
- * until that had its turn, so that requests do not take each other's bytes away in turns.
+ * always: what somebody reads stays until he has read it, piece by piece unless he takes none for a
+ * while, and what was brought for a request stays until that had its turn, so that requests do not
+ * take each other's bytes away in turns.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -168,6 +169,7 @@ breaker__cached_t *breaker__cached_get(breaker__blob_t *blob, bool by_request)
     if ((cached = blob->cached) != NULL) {
         breaker__cached_ref(cached);
         cached->was_read |= by_request;
+        cached->is_quiet = false;
         move_to_front(cached);
     }
     breaker__blobs_unlock(blob->blobs);
@@ -268,20 +270,38 @@ int breaker__blob_cache_from(breaker__blob_t *blob, int fd, uint64_t now_ms)
 
 /* ---- going ---- */
 
+static size_t num_pins(const breaker__cached_t *cached)
+{
+    return atomic_load_explicit(&cached->bytes._blob->num_pins, memory_order_relaxed);
+}
+
 /* references are taken under the lock by whoever has none yet */
 static bool may_go(breaker__cached_t *cached, uint64_t now_ms)
 {
-    if (atomic_load_explicit(&cached->refs, memory_order_acquire) != 1)
+    if (atomic_load_explicit(&cached->refs, memory_order_acquire) != 1 || num_pins(cached) != 0)
         return false;
     return cached->was_read || now_ms - cached->came_ms >= BREAKER__CACHED_WAIT_MS;
 }
 
-static breaker__cached_t *choose(breaker__cached_list_t *list, uint64_t now_ms)
+/* Whoever is sent them takes nothing. The time begins when that is asked first, so that who reads
+ * needs no clock. */
+static bool has_stalled(breaker__cached_t *cached, uint64_t now_ms)
+{
+    if (atomic_load_explicit(&cached->refs, memory_order_acquire) != 1 || num_pins(cached) == 0)
+        return false;
+    if (!cached->is_quiet)
+        cached->quiet_since_ms = now_ms;
+    cached->is_quiet = true;
+    return now_ms - cached->quiet_since_ms >= BREAKER__CACHED_STALL_MS;
+}
+
+static breaker__cached_t *choose(breaker__cached_list_t *list, uint64_t now_ms,
+                                 bool (*judge)(breaker__cached_t *cached, uint64_t now_ms))
 {
     for (int i = 0; i != LOOKS_MAX && list->oldest != NULL; ++i) {
         breaker__cached_t *cached = list->oldest;
 
-        if (may_go(cached, now_ms))
+        if (judge(cached, now_ms))
             return cached;
         /* it is being read, or is about to be */
         move_to_front(cached);
@@ -294,7 +314,8 @@ bool breaker__blobs_evict(breaker__blobs_t *blobs, breaker__cached_kind_t kind, 
     breaker__cached_t *cached;
 
     breaker__blobs_lock(blobs);
-    if ((cached = choose(blobs->cached + kind, now_ms)) != NULL) {
+    if ((cached = choose(blobs->cached + kind, now_ms, may_go)) != NULL ||
+        (cached = choose(blobs->cached + kind, now_ms, has_stalled)) != NULL) {
         breaker__blob_t *blob = cached->bytes._blob;
 
         atomic_store_explicit(&blob->state, BREAKER__BLOB_ABSENT, memory_order_release);
@@ -327,14 +348,26 @@ breaker_file_state_t breaker_variant_pin(const breaker_variant_t *variant, break
             state = BREAKER_FILE_ABSENT;
         return state;
     }
-    if ((state = breaker_variant_probe(&cached->bytes)) == BREAKER_FILE_SOUND)
-        *ret_pin = cached;
-    else
-        breaker__cached_unref(cached);
+    if ((state = breaker_variant_probe(&cached->bytes)) == BREAKER_FILE_SOUND) {
+        /* before the reference goes, which keeps them until then */
+        atomic_fetch_add_explicit(&variant->_blob->num_pins, 1, memory_order_relaxed);
+        *ret_pin = variant->_blob;
+    }
+    breaker__cached_unref(cached);
     return state;
 }
 
 void breaker_pin_drop(breaker_pin_t *pin)
 {
-    breaker__cached_unref(pin);
+    size_t before;
+
+    if (pin == NULL)
+        return;
+    before = atomic_fetch_sub_explicit(&pin->num_pins, 1, memory_order_relaxed);
+    assert(before != 0);
+}
+
+void breaker_pin_want(breaker_pin_t *pin)
+{
+    breaker__blob_want(pin);
 }

@@ -10,7 +10,9 @@
  *
  * No variant points to them, so that no snapshot has to end before they go: the asset keeps its
  * variant without bytes, and who reads finds them through the blob. Whoever reads in pieces keeps
- * them with a pin (breaker/store.h).
+ * them with a pin (breaker/store.h), and finds them through the blob for each piece. A pin is no
+ * reference: where nothing else may go, bytes go of which no piece was read for a while. A client
+ * that takes nothing would otherwise keep them for as long as it likes.
  */
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -22,6 +24,9 @@
 
 /** so long bytes wait for whoever wanted them, in ms; from the first reader on they may go */
 #define BREAKER__CACHED_WAIT_MS 2000
+/** so long pinned bytes stay without being read, in ms, from when their room is needed; less than a
+ * request waits for others */
+#define BREAKER__CACHED_STALL_MS 500
 
 /** What is limited: bytes of memory, or descriptors. */
 typedef enum en_breaker__cached_kind_t {
@@ -31,7 +36,8 @@ typedef enum en_breaker__cached_kind_t {
 
 #define BREAKER__CACHED_KINDS 2
 
-/** The bytes of one blob. Counted references: one is its list's, one each pin's. */
+/** The bytes of one blob. Counted references: one is its list's, the others are of who reads now.
+ */
 typedef struct st_breaker__cached_t {
     atomic_size_t refs;
     /** in memory, or of an open file; nothing is prepared */
@@ -44,6 +50,9 @@ typedef struct st_breaker__cached_t {
     /* under the table's lock */
     uint64_t came_ms;
     bool was_read;
+    /* pinned, and not read since their room was needed, at this time */
+    bool is_quiet;
+    uint64_t quiet_since_ms;
     struct st_breaker__cached_t *newer, *older; /* in the order of the last reads */
 } breaker__cached_t;
 

@@ -143,6 +143,24 @@ class Fetched(RoomCase, holding.ClusteredCase):
         self.visit_all(server, tokens, clients=1)
         server.stop()
 
+    def test_clients_that_take_nothing_shut_nobody_out(self):
+        tokens = {}
+        for release in RELEASES:
+            tokens[release] = self.current(self.join(release, *LINES))
+        server = self.join("own", *LINES)
+        for release, token in tokens.items():
+            wait_until(lambda: self.get(server, token, "none").status == 200, "release " + release)
+        large = [(release, "large/%d.bin" % i) for release in RELEASES for i in range(7)]
+        # more than there is room for
+        self.assertGreater(sum(len(FILES[release][path]) for release, path in large), FOR_NOW)
+        connections = [self.begin_slowly(server, tokens[release], path) for release, path in large]
+        for connection in connections:
+            connection.receive()
+            self.assertTrue(connection.buffer.startswith(b"HTTP/1.1 200 "))
+        for connection, (release, path) in zip(connections, large):
+            self.end_slowly(connection, release, path)
+        server.stop()
+
 
 if __name__ == "__main__":
     harness.main()

@@ -321,6 +321,8 @@ class Client(PeersTest):
         hears.held[RELEASE] = True
         while probe.heard() != "wholly":
             pass
+        # nobody waited for the end of these
+        self.assertEqual(probe.notices, [])
         gate.set()
         probe.close()
 

@@ -173,6 +173,55 @@ static void what_is_pinned_stays_until_the_pin_is_dropped(void **state)
     assert_null(pin);
 }
 
+static void who_takes_nothing_keeps_no_room_from_others(void **state)
+{
+    world_t *world = *state;
+    uint64_t later_ms = NOW_MS + 10 * BREAKER__CACHED_STALL_MS;
+    breaker_pin_t *pins[2];
+
+    for (int i = 0; i != 2; ++i) {
+        cache(world, 2 * i);
+        assert_int_equal(breaker_variant_pin(variant_of(world, 2 * i), pins + i),
+                         BREAKER_FILE_SOUND);
+    }
+    /* the time begins when the room is needed */
+    assert_false(breaker__blobs_evict(world->ours, BREAKER__CACHED_MEMORY, later_ms));
+    later_ms += BREAKER__CACHED_STALL_MS;
+    assert_reads(world, 2);
+    assert_false(breaker__blobs_evict(world->ours, BREAKER__CACHED_MEMORY, later_ms - 1));
+    assert_reads(world, 2);
+    assert_true(breaker__blobs_evict(world->ours, BREAKER__CACHED_MEMORY, later_ms));
+    assert_false(is_cached(world, 0));
+    assert_true(is_cached(world, 2));
+    assert_true(breaker__blobs_cached_memory(world->ours) < 2 * LEN);
+    /* it is read on where it comes again */
+    assert_int_equal(breaker_variant_read(variant_of(world, 0), 0, (char[1]){0}, 1),
+                     BREAKER_ERR_CHANGED);
+    assert_int_equal(breaker_variant_probe(variant_of(world, 0)), BREAKER_FILE_ABSENT);
+    breaker_pin_want(pins[0]);
+    cache(world, 0);
+    assert_reads(world, 0);
+    for (int i = 0; i != 2; ++i)
+        breaker_pin_drop(pins[i]);
+    assert_true(evict(world, BREAKER__CACHED_MEMORY));
+}
+
+static void bytes_that_nobody_is_sent_go_before_those_of_who_takes_nothing(void **state)
+{
+    world_t *world = *state;
+    breaker_pin_t *pin;
+
+    cache(world, 0);
+    assert_int_equal(breaker_variant_pin(variant_of(world, 0), &pin), BREAKER_FILE_SOUND);
+    assert_false(breaker__blobs_evict(world->ours, BREAKER__CACHED_MEMORY, NOW_MS));
+    cache(world, 2);
+    assert_reads(world, 2);
+    assert_true(breaker__blobs_evict(world->ours, BREAKER__CACHED_MEMORY,
+                                     NOW_MS + BREAKER__CACHED_STALL_MS));
+    assert_true(is_cached(world, 0));
+    breaker_pin_drop(pin);
+}
+
 static void nothing_is_pinned_of_what_stays_anyway(void **state)
 {
     world_t *world = *state;
@@ -382,6 +431,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(cached_bytes_are_read_through_the_variant_without_any),
         CASE(what_is_pinned_stays_until_the_pin_is_dropped),
+        CASE(who_takes_nothing_keeps_no_room_from_others),
+        CASE(bytes_that_nobody_is_sent_go_before_those_of_who_takes_nothing),
         CASE(nothing_is_pinned_of_what_stays_anyway),
         CASE(what_was_wanted_waits_for_whoever_wanted_it),
         CASE(what_was_read_longest_ago_goes_first),

@@ -160,25 +160,28 @@ typedef enum en_breaker_file_state_t {
  */
 BREAKER_EXPORT breaker_file_state_t breaker_variant_probe(const breaker_variant_t *variant);
 
-/** Keeps bytes that could go otherwise until they were read, see below. */
-typedef struct st_breaker__cached_t breaker_pin_t;
+/** Keeps bytes that could go otherwise while they are being read, see below. */
+typedef struct st_breaker__blob_t breaker_pin_t;
 /**
  * Probes a variant, and keeps its bytes if it is sound: those of a held release may be here for now
  * only, where it has more than is kept in memory, and go when others are asked for. They have a
  * variant as if they were absent (`base` NULL, `fd` -1) and are read by `breaker_variant_read`.
  * `*ret_pin` is dropped when nothing more of it is to be read, on whatever thread, before the
- * release is; NULL where there is nothing to drop. Takes a lock for a moment where the variant has
- * neither. Any thread that holds the release.
+ * release is; NULL where there is nothing to drop. Who reads nothing for half a second may find
+ * that they went to make room for others (`breaker_pin_want`). Takes a lock for a moment where the
+ * variant has neither. Any thread that holds the release.
  */
 BREAKER_EXPORT breaker_file_state_t breaker_variant_pin(const breaker_variant_t *variant,
                                                         breaker_pin_t **ret_pin);
 /** Lets go of the bytes; takes NULL. */
 BREAKER_EXPORT void breaker_pin_drop(breaker_pin_t *pin);
+/** Asks for bytes that have gone in the middle, as `breaker_asset_want` does. */
+BREAKER_EXPORT void breaker_pin_want(breaker_pin_t *pin);
 
 /**
  * Reads `len` bytes at `offset` of a variant, all of them. On disk it checks that they are what was
  * loaded: that the file is sound (see `breaker_variant_probe`) afterwards, and was before. Fails
- * with BREAKER_ERR_CHANGED, also where bytes that were not pinned have gone, or BREAKER_ERR_IO;
+ * with BREAKER_ERR_CHANGED, also where bytes that were here for now have gone, or BREAKER_ERR_IO;
  * `dst` is then undefined and must not be sent. Reads these bytes and no others. Any thread that
  * holds the release.
  */
