@@ -25,6 +25,7 @@
 #include <breaker/ledger.h>
 #include <breaker/release_id.h>
 #include "file/temporary.h"
+#include "release/stamp.h"
 
 /** how many releases are listed; what is beyond is left alone */
 #define BREAKER__ARCHIVE_RELEASES_MAX 1024
@@ -124,13 +125,14 @@ void breaker__archive_reject(breaker__incoming_t *incoming);
 /**
  * Opens a blob of `len` bytes for reading. Its SHA-256 was checked: in this process, since anything
  * happened to the file (inode, size, times). The caller owns the descriptor, which stays good when
- * the blob is swept. Whoever can write into the directory can write to the file between the check
- * and a read: for bytes that are kept in memory use `breaker__archive_read`. Fails with
+ * the blob is swept. Whoever can write into the directory can write to the file during the check
+ * and after it: `ret_stamp`, which may be NULL, is of the moment before, so that another one tells
+ * of it; for bytes that are kept in memory use `breaker__archive_read`. Fails with
  * BREAKER_ERR_NOT_FOUND when there is no such blob of this length; a file of this length with
  * another content is removed, which is told.
  */
 int breaker__archive_get(breaker__archive_t *archive, const uint8_t *digest, uint64_t len,
-                         int *ret_fd);
+                         int *ret_fd, breaker__stamp_t *ret_stamp);
 
 /**
  * Tells whether there is a file that may be the blob of `len` bytes: by its name and size alone.

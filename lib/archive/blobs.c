@@ -227,7 +227,7 @@ static int enter_to_read(breaker__archive_t *archive, const uint8_t *digest, pla
 }
 
 int breaker__archive_get(breaker__archive_t *archive, const uint8_t *digest, uint64_t len,
-                         int *ret_fd)
+                         int *ret_fd, breaker__stamp_t *ret_stamp)
 {
     struct stat status;
     finding_t finding;
@@ -243,6 +243,8 @@ int breaker__archive_get(breaker__archive_t *archive, const uint8_t *digest, uin
             *ret_fd = fd;
         else
             close(fd);
+        if (finding == FOUND && ret_stamp != NULL)
+            breaker__stamp_from(&status, ret_stamp);
     }
     leave(&place);
     return answer(finding, err);

@@ -84,7 +84,7 @@ static int put(breaker__archive_t *archive, breaker__blob_t *blob)
         return breaker__archive_put(archive, digest, body->base, body->len);
     if (body != NULL)
         return breaker__archive_put_file(archive, digest, body->fd, body->len);
-    if ((err = breaker__archive_get(archive, digest, breaker__blob_len(blob), &fd)) == 0)
+    if ((err = breaker__archive_get(archive, digest, breaker__blob_len(blob), &fd, NULL)) == 0)
         close(fd);
     return err;
 }
@@ -132,7 +132,7 @@ static int open_blob(breaker__errand_t *errand)
     assert(errand->num_blobs == 1);
     assert(errand->fd == -1);
     return breaker__archive_get(errand->archive, breaker__blob_digest(blob),
-                                breaker__blob_len(blob), &errand->fd);
+                                breaker__blob_len(blob), &errand->fd, &errand->stamp);
 }
 
 static int run(breaker__errand_t *errand)

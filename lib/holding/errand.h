@@ -63,6 +63,8 @@ typedef struct st_breaker__errand_t {
     size_t num_archived;
     char *buffer; /* owned; or NULL */
     int fd;       /* owned; or -1 */
+    /** of what was opened, before it was hashed */
+    breaker__stamp_t stamp;
     size_t num_notices;
     char notices[BREAKER__ERRAND_NOTICES_MAX][BREAKER__ERRAND_NOTICE_MAX];
 

@@ -198,11 +198,13 @@ void breaker__source_forget(breaker__source_t *source, const breaker__tracked_t 
 /** Gives a blob bytes that stay, and counts them. Fails like `breaker__blob_fill`. */
 int breaker__source_fill(breaker__holding_t *holding, breaker__blob_t *blob, const char *base);
 /**
- * A blob's file in the archive, which is right: it stays open where there is room, or is sent from
- * for now where a request wants it; what is taken over is set to -1.
+ * A blob's file in the archive, which was right after it had the stamp `checked`, or now where that
+ * is NULL: it stays open where there is room, or is sent from for now where a request wants it;
+ * what is taken over is set to -1.
  */
 breaker__found_t breaker__source_take_file(breaker__holding_t *holding, breaker__blob_t *blob,
-                                           int *fd, bool is_urgent);
+                                           int *fd, const breaker__stamp_t *checked,
+                                           bool is_urgent);
 /** What an error of the archive's says of a blob. */
 breaker__found_t breaker__found_by(int err);
 /** What the client answers. */

@@ -52,7 +52,7 @@ static breaker__found_t take(breaker__holding_t *holding, breaker__errand_t *err
         return breaker__found_by(errand->err);
     if (errand->kind == BREAKER__ERRAND_READ)
         return take_buffer(holding, holding->reading.blob, errand->buffer);
-    return breaker__source_take_file(holding, holding->reading.blob, &errand->fd,
+    return breaker__source_take_file(holding, holding->reading.blob, &errand->fd, &errand->stamp,
                                      holding->reading.is_urgent);
 }
 

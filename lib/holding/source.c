@@ -90,17 +90,17 @@ static breaker__found_t read_into_memory(breaker__holding_t *holding, breaker__b
 }
 
 breaker__found_t breaker__source_take_file(breaker__holding_t *holding, breaker__blob_t *blob,
-                                           int *fd, bool is_urgent)
+                                           int *fd, const breaker__stamp_t *checked, bool is_urgent)
 {
     int taken = *fd, err;
 
     if (breaker__room_keeps_file(holding)) {
         *fd = -1;
-        err = breaker__blob_fill_from(blob, taken);
+        err = breaker__blob_fill_from(blob, taken, checked);
         holding->source.num_files += err == 0;
     } else if (is_urgent && breaker__room_make_file(holding)) {
         *fd = -1;
-        err = breaker__blob_cache_from(blob, taken, breaker__holding_now().mono_ms);
+        err = breaker__blob_cache_from(blob, taken, checked, breaker__holding_now().mono_ms);
     } else {
         return BREAKER__FOUND_THERE;
     }
@@ -110,14 +110,15 @@ breaker__found_t breaker__source_take_file(breaker__holding_t *holding, breaker_
 static breaker__found_t open_file(breaker__holding_t *holding, breaker__blob_t *blob,
                                   bool is_urgent)
 {
+    breaker__stamp_t stamp;
     breaker__found_t found;
     int fd, err;
 
     err = breaker__archive_get(holding->archive, breaker__blob_digest(blob),
-                               breaker__blob_len(blob), &fd);
+                               breaker__blob_len(blob), &fd, &stamp);
     if (err != 0)
         return breaker__found_by(err);
-    found = breaker__source_take_file(holding, blob, &fd, is_urgent);
+    found = breaker__source_take_file(holding, blob, &fd, &stamp, is_urgent);
     if (fd != -1)
         close(fd);
     return found;

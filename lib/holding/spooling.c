@@ -195,7 +195,7 @@ static bool archive(breaker__holding_t *holding, breaker__spooled_t *spooled)
     breaker__blob_set_archived(blob, true);
     if (breaker__spool_descriptor(spooled->spool, &fd) != 0)
         return false;
-    found = breaker__source_take_file(holding, blob, &fd, true);
+    found = breaker__source_take_file(holding, blob, &fd, NULL, true);
     if (fd != -1)
         close(fd);
     return found == BREAKER__FOUND_FILLED;

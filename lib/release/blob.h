@@ -107,10 +107,12 @@ int breaker__blob_take(breaker__blob_t *blob, breaker__body_t *body);
 int breaker__blob_renew(breaker__blob_t *blob, breaker__body_t *body, breaker__blob_t **ret_blob);
 
 /**
- * What is known of an open file whose bytes were found to be a blob's. NULL where it is none of its
- * length or without memory, with the reason: BREAKER_ERR_CHANGED, _IO, _NO_MEMORY.
+ * What is known of an open file whose bytes were found to be a blob's after it had this stamp, or,
+ * where `checked` is NULL, has the one of now, since nobody else writes to it. NULL where it is
+ * none of its length or without memory, with the reason: BREAKER_ERR_CHANGED, _IO, _NO_MEMORY.
  */
-breaker__disk_t *breaker__blob_watch(const breaker__blob_t *blob, int fd, int *ret_err);
+breaker__disk_t *breaker__blob_watch(const breaker__blob_t *blob, int fd,
+                                     const breaker__stamp_t *checked, int *ret_err);
 
 /**
  * Has a blob be ABSENT again whose file was found to have other bytes, where somebody listens who

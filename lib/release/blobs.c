@@ -531,7 +531,8 @@ int breaker__blob_fill(breaker__blob_t *blob, const char *base)
     return breaker__blob_take(blob, body);
 }
 
-breaker__disk_t *breaker__blob_watch(const breaker__blob_t *blob, int fd, int *ret_err)
+breaker__disk_t *breaker__blob_watch(const breaker__blob_t *blob, int fd,
+                                     const breaker__stamp_t *checked, int *ret_err)
 {
     breaker__stamp_t stamp;
     breaker__disk_t *disk;
@@ -546,12 +547,12 @@ breaker__disk_t *breaker__blob_watch(const breaker__blob_t *blob, int fd, int *r
         return NULL;
     }
     breaker__stamp_from(&status, &stamp);
-    if ((disk = breaker__disk_create(&stamp)) == NULL)
+    if ((disk = breaker__disk_create(checked != NULL ? checked : &stamp)) == NULL)
         *ret_err = BREAKER_ERR_NO_MEMORY;
     return disk;
 }
 
-int breaker__blob_fill_from(breaker__blob_t *blob, int fd)
+int breaker__blob_fill_from(breaker__blob_t *blob, int fd, const breaker__stamp_t *checked)
 {
     breaker__body_t *body;
     breaker__disk_t *disk;
@@ -559,7 +560,7 @@ int breaker__blob_fill_from(breaker__blob_t *blob, int fd)
 
     assert(fd >= 0);
     if (breaker__blob_state(blob) == BREAKER__BLOB_HERE ||
-        (disk = breaker__blob_watch(blob, fd, &err)) == NULL) {
+        (disk = breaker__blob_watch(blob, fd, checked, &err)) == NULL) {
         close(fd);
         return err;
     }

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <breaker/store.h>
+#include "release/stamp.h"
 #include "release/suspects.h"
 
 /**
@@ -120,11 +121,13 @@ void breaker__blob_want(breaker__blob_t *blob);
 int breaker__blob_fill(breaker__blob_t *blob, const char *base);
 /**
  * The same from an open regular file of its length, which is sent from: a change of it is noticed
- * as one of a file of a tree is (release.h). The bytes were checked, and the file is not written to
- * any more. Takes `fd` over in any case. Fails with BREAKER_ERR_CHANGED where the size is another,
- * BREAKER_ERR_IO or BREAKER_ERR_NO_MEMORY. One thread at a time, the holding's.
+ * as one of a file of a tree is (release.h). The bytes were checked after the file had the stamp
+ * `checked`; what happened to it since is noticed as well. NULL stands for the stamp of now, for a
+ * file that nobody else can write to. Takes `fd` over in any case. Fails with BREAKER_ERR_CHANGED
+ * where the size is another, BREAKER_ERR_IO or BREAKER_ERR_NO_MEMORY. One thread at a time, the
+ * holding's.
  */
-int breaker__blob_fill_from(breaker__blob_t *blob, int fd);
+int breaker__blob_fill_from(breaker__blob_t *blob, int fd, const breaker__stamp_t *checked);
 /**
  * Says that nothing is filled for a while: what was filled is sealed against writing from within
  * this process as well, and gathered into large pages. The thread that fills.

@@ -244,14 +244,16 @@ int breaker__blob_cache(breaker__blob_t *blob, const char *base, uint64_t now_ms
     return 0;
 }
 
-int breaker__blob_cache_from(breaker__blob_t *blob, int fd, uint64_t now_ms)
+int breaker__blob_cache_from(breaker__blob_t *blob, int fd, const breaker__stamp_t *checked,
+                             uint64_t now_ms)
 {
     breaker__cached_t *cached;
     breaker__disk_t *disk;
     int err = 0;
 
     assert(fd >= 0);
-    if (breaker__blob_has_bytes(blob) || (disk = breaker__blob_watch(blob, fd, &err)) == NULL) {
+    if (breaker__blob_has_bytes(blob) ||
+        (disk = breaker__blob_watch(blob, fd, checked, &err)) == NULL) {
         close(fd);
         return err;
     }

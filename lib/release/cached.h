@@ -75,7 +75,8 @@ size_t breaker__blobs_cached_files(breaker__blobs_t *blobs);
  * The holding's thread.
  */
 int breaker__blob_cache(breaker__blob_t *blob, const char *base, uint64_t now_ms);
-int breaker__blob_cache_from(breaker__blob_t *blob, int fd, uint64_t now_ms);
+int breaker__blob_cache_from(breaker__blob_t *blob, int fd, const breaker__stamp_t *checked,
+                             uint64_t now_ms);
 
 /**
  * Lets go of the bytes of this kind that were read longest ago, of those that nobody reads and that

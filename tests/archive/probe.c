@@ -237,7 +237,7 @@ static bool is_right(breaker__archive_t *archive, const blob_t *blob)
     EXPECT(err == 0 || err == BREAKER_ERR_NOT_FOUND);
     if (err == 0)
         EXPECT(memcmp(dst, blob->base, blob->len) == 0);
-    if (breaker__archive_get(archive, blob->digest, blob->len, &fd) == 0) {
+    if (breaker__archive_get(archive, blob->digest, blob->len, &fd, NULL) == 0) {
         EXPECT(pread(fd, dst, blob->len + 1, 0) == (ssize_t)blob->len);
         EXPECT(memcmp(dst, blob->base, blob->len) == 0);
         close(fd);
@@ -564,7 +564,7 @@ static int bench_read(breaker__archive_t *archive, const blob_t *blob)
 
 static int bench_get(breaker__archive_t *archive, const blob_t *blob)
 {
-    int fd = -1, err = breaker__archive_get(archive, blob->digest, blob->len, &fd);
+    int fd = -1, err = breaker__archive_get(archive, blob->digest, blob->len, &fd, NULL);
 
     if (err == 0)
         close(fd);

@@ -107,16 +107,21 @@ static int ask(world_t *world, const blob_t *blob, uint64_t len)
 {
     char *dst = guarded_alloc(len), *got = malloc(len + 1);
     int err = breaker__archive_read(world->archive, blob->digest, len, dst), fd = -7;
+    breaker__stamp_t stamp, now;
+    struct stat status;
 
     if (err == 0) {
         assert_int_equal(len, blob->len);
         assert_memory_equal(dst, blob->base, len);
     }
     guarded_free(dst, len);
-    assert_int_equal(breaker__archive_get(world->archive, blob->digest, len, &fd), err);
+    assert_int_equal(breaker__archive_get(world->archive, blob->digest, len, &fd, &stamp), err);
     if (err == 0) {
         assert_int_equal(pread(fd, got, len + 1, 0), len);
         assert_memory_equal(got, blob->base, len);
+        assert_int_equal(fstat(fd, &status), 0);
+        breaker__stamp_from(&status, &now);
+        assert_true(breaker__stamp_equal(&stamp, &now));
         assert_int_equal(fcntl(fd, F_GETFL) & O_ACCMODE, O_RDONLY);
         assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC);
         close(fd);
@@ -243,7 +248,7 @@ static void what_is_given_up_leaves_nothing(void **state)
     world->stop = true;
     assert_int_equal(put(world, &blob), BREAKER_ERR_CANCELLED);
     assert_int_equal(put_file(world, &blob, blob.base, blob.len), BREAKER_ERR_CANCELLED);
-    assert_int_equal(breaker__archive_get(world->archive, other.digest, other.len, &fd),
+    assert_int_equal(breaker__archive_get(world->archive, other.digest, other.len, &fd, NULL),
                      BREAKER_ERR_CANCELLED);
     assert_int_equal(breaker__archive_read(world->archive, other.digest, other.len, blob.base),
                      BREAKER_ERR_CANCELLED);

@@ -301,6 +301,16 @@ static int open_text(const scratch_t *scratch, const char *text)
     return fd;
 }
 
+static breaker__stamp_t stamp_of(const scratch_t *scratch)
+{
+    breaker__stamp_t stamp;
+    struct stat status;
+
+    assert_int_equal(fstatat(scratch->fd, "blob", &status, 0), 0);
+    breaker__stamp_from(&status, &stamp);
+    return stamp;
+}
+
 static void a_file_fills_a_blob_and_is_watched(void **state)
 {
     world_t *world = *state;
@@ -315,12 +325,12 @@ static void a_file_fills_a_blob_and_is_watched(void **state)
     breaker__suspects_init(&suspects, &wake);
     breaker__blobs_set_suspects(world->blobs, &suspects);
     scratch_create(&scratch);
-    assert_int_equal(breaker__blob_fill_from(blob, open_text(&scratch, "some tex")),
+    assert_int_equal(breaker__blob_fill_from(blob, open_text(&scratch, "some tex"), NULL),
                      BREAKER_ERR_CHANGED);
-    assert_int_equal(breaker__blob_fill_from(blob, open(scratch.path, O_RDONLY | O_CLOEXEC)),
+    assert_int_equal(breaker__blob_fill_from(blob, open(scratch.path, O_RDONLY | O_CLOEXEC), NULL),
                      BREAKER_ERR_IO);
     assert_int_equal(breaker__blob_state(blob), BREAKER__BLOB_ABSENT);
-    assert_int_equal(breaker__blob_fill_from(blob, open_text(&scratch, "some text")), 0);
+    assert_int_equal(breaker__blob_fill_from(blob, open_text(&scratch, "some text"), NULL), 0);
     assert_null(identity_of(asset)->base);
     assert_int_equal(breaker_variant_probe(identity_of(asset)), BREAKER_FILE_SOUND);
     assert_int_equal(breaker_variant_read(identity_of(asset), 0, part, 9), 0);
@@ -342,6 +352,41 @@ static void a_file_fills_a_blob_and_is_watched(void **state)
     scratch_remove(&scratch);
 }
 
+/* as one is that is written to while it is hashed */
+static void a_file_that_changed_since_it_was_checked_is_suspect_from_the_first(void **state)
+{
+    world_t *world = *state;
+    breaker__blob_t *blob = blob_of(world, "some text");
+    breaker_asset_t *asset = asset_of(world, blob, "text/a");
+    breaker__suspects_t suspects;
+    breaker__stamp_t checked, now;
+    scratch_t scratch;
+    sem_t wake;
+    int fd;
+
+    assert_int_equal(sem_init(&wake, 0, 0), 0);
+    breaker__suspects_init(&suspects, &wake);
+    breaker__blobs_set_suspects(world->blobs, &suspects);
+    scratch_create(&scratch);
+    close(open_text(&scratch, "some text"));
+    checked = now = stamp_of(&scratch);
+    /* the clock of a file system ticks slowly */
+    while (breaker__stamp_equal(&checked, &now)) {
+        scratch_text(&scratch, "blob", "SOME TEXT");
+        now = stamp_of(&scratch);
+    }
+    assert_true((fd = openat(scratch.fd, "blob", O_RDONLY | O_CLOEXEC)) >= 0);
+    assert_int_equal(breaker__blob_fill_from(blob, fd, &checked), 0);
+    assert_int_equal(breaker_variant_probe(identity_of(asset)), BREAKER_FILE_SUSPECT);
+    breaker__suspects_check(&suspects, NULL);
+    assert_int_equal(breaker_variant_probe(identity_of(asset)), BREAKER_FILE_CHANGED);
+    breaker__asset_unref(asset);
+    breaker__blob_unref(blob);
+    breaker__suspects_dispose(&suspects);
+    sem_destroy(&wake);
+    scratch_remove(&scratch);
+}
+
 static void a_file_that_changed_is_absent_where_somebody_may_get_its_bytes(void **state)
 {
     world_t *world = *state;
@@ -356,7 +401,7 @@ static void a_file_that_changed_is_absent_where_somebody_may_get_its_bytes(void 
     breaker__suspects_init(&suspects, &wake);
     breaker__blobs_set_suspects(world->blobs, &suspects);
     scratch_create(&scratch);
-    assert_int_equal(breaker__blob_fill_from(blob, open_text(&scratch, "some text")), 0);
+    assert_int_equal(breaker__blob_fill_from(blob, open_text(&scratch, "some text"), NULL), 0);
     on_disk = identity_of(asset);
     do {
         scratch_text(&scratch, "blob", "SOME TEXT");
@@ -541,6 +586,7 @@ int main(void)
         CASE(what_nobody_has_is_lost_until_somebody_has_it),
         CASE(large_fills_lie_in_sealed_memory),
         CASE(a_file_fills_a_blob_and_is_watched),
+        CASE(a_file_that_changed_since_it_was_checked_is_suspect_from_the_first),
         CASE(a_file_that_changed_is_absent_where_somebody_may_get_its_bytes),
         CASE(what_is_wanted_first_is_taken_first_and_once),
         CASE(another_blob_takes_the_place_of_one_with_worse_bytes),

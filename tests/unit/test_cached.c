@@ -112,7 +112,7 @@ static void cache_file(world_t *world, int number)
 
     snprintf(path, sizeof(path), "%s/%s", world->scratch.path, path_of(number));
     assert_true((fd = open(path, O_RDONLY | O_CLOEXEC)) >= 0);
-    assert_int_equal(breaker__blob_cache_from(blob_of(world, number), fd, NOW_MS), 0);
+    assert_int_equal(breaker__blob_cache_from(blob_of(world, number), fd, NULL, NOW_MS), 0);
 }
 
 static void assert_reads(const world_t *world, int number)

@@ -83,9 +83,9 @@ int __wrap_breaker__archive_put(breaker__archive_t *archive, const uint8_t *dige
 int __real_breaker__archive_put(breaker__archive_t *archive, const uint8_t *digest,
                                 const char *base, uint64_t len);
 int __wrap_breaker__archive_get(breaker__archive_t *archive, const uint8_t *digest, uint64_t len,
-                                int *ret_fd);
+                                int *ret_fd, breaker__stamp_t *ret_stamp);
 int __real_breaker__archive_get(breaker__archive_t *archive, const uint8_t *digest, uint64_t len,
-                                int *ret_fd);
+                                int *ret_fd, breaker__stamp_t *ret_stamp);
 
 int __wrap_breaker__archive_put(breaker__archive_t *archive, const uint8_t *digest,
                                 const char *base, uint64_t len)
@@ -95,14 +95,14 @@ int __wrap_breaker__archive_put(breaker__archive_t *archive, const uint8_t *dige
 }
 
 int __wrap_breaker__archive_get(breaker__archive_t *archive, const uint8_t *digest, uint64_t len,
-                                int *ret_fd)
+                                int *ret_fd, breaker__stamp_t *ret_stamp)
 {
     if (len >= LARGE) {
         if (atomic_load(&num_opened) != OPENED_MAX)
             opened[atomic_fetch_add(&num_opened, 1)] = len;
         pass(&opening);
     }
-    return __real_breaker__archive_get(archive, digest, len, ret_fd);
+    return __real_breaker__archive_get(archive, digest, len, ret_fd, ret_stamp);
 }
 
 /* ---- descriptors ---- */

@@ -270,7 +270,7 @@ static void a_blob_is_sent_from_the_file_of_a_right_one(void **state)
     assert_int_equal(breaker__spool_write(spool, TEXT, LEN), 0);
     assert_int_equal(breaker__spool_end(spool), 0);
     assert_int_equal(breaker__spool_descriptor(spool, &fd), 0);
-    assert_int_equal(breaker__blob_fill_from(world->blob, fd), 0);
+    assert_int_equal(breaker__blob_fill_from(world->blob, fd, NULL), 0);
     breaker__spool_unref(spool);
     variant = breaker_asset_variant(world->asset, BREAKER_ENCODING_IDENTITY);
     assert_int_equal(breaker_variant_probe(variant), BREAKER_FILE_SOUND);
