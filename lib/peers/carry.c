@@ -80,6 +80,46 @@ static void finish_held(breaker__peers_t *peers, breaker__ask_t *ask)
     peers->callbacks.on_held(peers->callbacks.data, number, list, num);
 }
 
+/* ---- spools ---- */
+
+static void praise(breaker__peers_t *peers, breaker__known_t *peer)
+{
+    if (peer != NULL)
+        breaker__known_answered(peer, uv_now(peers->loop));
+}
+
+/* who sent the wrong part is not known */
+static void blame(breaker__peers_t *peers, const breaker__tried_t *givers)
+{
+    for (size_t i = 0; i != givers->num; ++i)
+        set_aside(
+            peers, breaker__roster_find(&peers->roster, givers->numbers[i]),
+            givers->num == 1
+                ? "it sends other bytes than those of the hash it was asked for"
+                : "one of several sent other bytes than those of the hash they were asked for");
+}
+
+/* everything has come; `last` is who sent the end, or NULL */
+static void end_spool(breaker__peers_t *peers, breaker__ask_t *ask, breaker__known_t *last)
+{
+    uint64_t number = ask->number;
+
+    if (breaker__spool_end(ask->spool) != 0) {
+        blame(peers, &ask->givers);
+        finish_nobody(peers, ask, BREAKER__NOBODY_ANSWERS, 0);
+        return;
+    }
+    praise(peers, last);
+    breaker__asks_remove(&peers->asks, ask);
+    peers->callbacks.on_spool(peers->callbacks.data, number);
+}
+
+/* how a transfer ended does not matter where everything has come */
+static bool is_whole(const breaker__ask_t *ask)
+{
+    return ask != NULL && ask->kind == BREAKER__ASK_SPOOL && breaker__spool_left(ask->spool) == 0;
+}
+
 /* ---- slots ---- */
 
 static breaker__slot_t *free_slot(breaker__peers_t *peers)
@@ -343,6 +383,11 @@ static void advance(breaker__peers_t *peers, breaker__ask_t *ask)
     uint64_t now_ms = uv_now(peers->loop), at_ms = 0;
     breaker__known_t *peer;
 
+    /* who sent the last byte fell silent before it ended: there is nothing more to be asked for */
+    if (is_whole(ask)) {
+        end_spool(peers, ask, NULL);
+        return;
+    }
     if (peers->keys.num == 0 || ask->num_attempts == BREAKER__PEERS_ATTEMPTS_MAX) {
         finish_nobody(peers, ask, BREAKER__NOBODY_ANSWERS, BREAKER__PEERS_ASIDE_MIN_MS);
         return;
@@ -468,12 +513,6 @@ typedef struct st_load_t {
     size_t len;
 } load_t;
 
-static void praise(breaker__peers_t *peers, breaker__known_t *peer)
-{
-    if (peer != NULL)
-        breaker__known_answered(peer, uv_now(peers->loop));
-}
-
 static void deliver_blob(breaker__peers_t *peers, const load_t *load)
 {
     uint8_t digest[BREAKER_DIGEST_LEN];
@@ -490,32 +529,6 @@ static void deliver_blob(breaker__peers_t *peers, const load_t *load)
     praise(peers, load->peer);
     breaker__asks_remove(&peers->asks, ask);
     peers->callbacks.on_blob(peers->callbacks.data, number, digest, load->body, load->len);
-}
-
-/* who sent the wrong part is not known */
-static void blame(breaker__peers_t *peers, const breaker__tried_t *givers)
-{
-    for (size_t i = 0; i != givers->num; ++i)
-        set_aside(
-            peers, breaker__roster_find(&peers->roster, givers->numbers[i]),
-            givers->num == 1
-                ? "it sends other bytes than those of the hash it was asked for"
-                : "one of several sent other bytes than those of the hash they were asked for");
-}
-
-static void deliver_spool(breaker__peers_t *peers, const load_t *load)
-{
-    breaker__ask_t *ask = load->ask;
-    uint64_t number = ask->number;
-
-    if (breaker__spool_end(ask->spool) != 0) {
-        blame(peers, &ask->givers);
-        finish_nobody(peers, ask, BREAKER__NOBODY_ANSWERS, 0);
-        return;
-    }
-    praise(peers, load->peer);
-    breaker__asks_remove(&peers->asks, ask);
-    peers->callbacks.on_spool(peers->callbacks.data, number);
 }
 
 static void deliver_manifest(breaker__peers_t *peers, const load_t *load)
@@ -579,7 +592,7 @@ static void take_body(breaker__peers_t *peers, const load_t *load)
     else if (load->ask->kind == BREAKER__ASK_BLOB)
         deliver_blob(peers, load);
     else if (load->ask->kind == BREAKER__ASK_SPOOL)
-        deliver_spool(peers, load);
+        end_spool(peers, load->ask, load->peer);
     else
         deliver_manifest(peers, load);
 }
@@ -639,12 +652,6 @@ static void take_result(breaker__peers_t *peers, const load_t *load,
         return;
     }
     assert(!"a result outside its enum");
-}
-
-/* how a transfer ended does not matter where everything has come */
-static bool is_whole(const breaker__ask_t *ask)
-{
-    return ask != NULL && ask->kind == BREAKER__ASK_SPOOL && breaker__spool_left(ask->spool) == 0;
 }
 
 void breaker__carry_done(void *data, CURL *easy, CURLcode code)

@@ -432,6 +432,17 @@ class Streams(PeersTest):
                 self.assertEqual([event[0]] + event[2:], self.right())
                 probe.close()
 
+    def test_one_that_has_come_whole_is_asked_for_no_more(self):
+        chunk = b"%x\r\n%s\r\n" % (len(self.DATA), self.DATA)
+        silent, node = self.server(waiting_after(CHUNKED + chunk)), self.node_of(self.DATA)
+        probe = self.probe("-t", "400", patient=False)
+        probe.know((silent.address, RELEASE))
+        ask = probe.ask_spool(self.DATA, RELEASE)
+        wait_until(lambda: silent.asked, "the transfer")
+        probe.know((silent.address, RELEASE), (node.address, RELEASE))
+        self.assertEqual(probe.next(), ["spool", ask, sha256(self.DATA), len(self.DATA)])
+        self.assertEqual((len(silent.asked), node.asked), (1, []))
+
     def test_long_transfers_leave_connections_to_others(self):
         slow = self.server(self.halting(waiting_after))
         node = self.node_of(BODY)
