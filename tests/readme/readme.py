@@ -53,15 +53,6 @@ def free_port():
         return sock.getsockname()[1]
 
 
-def is_free(port):
-    with socket.socket() as sock:
-        try:
-            sock.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
-
-
 def wait_for(condition, what):
     deadline = time.monotonic() + DEADLINE_S
     while not condition():
@@ -112,19 +103,11 @@ class Commands(unittest.TestCase):
             self.assertEqual(response.headers["cache-control"],
                              "public, max-age=31536000, immutable")
 
-    def serve_a_cluster(self, command):
-        """Three nodes on neighbouring ports, and a Redis."""
-        ports = range(0)
-        while not ports or not all(is_free(port) for port in ports):
-            first = free_port()
-            ports = range(first, min(first + 3, 65533))
-        self.environment["PORT"] = str(ports[0])
-        self.environment["REDIS_PORT"] = str(next(
-            port for port in iter(free_port, None) if port not in ports))
-        self.serve(command)
-
-    def watch_a_rollout(self, command):
-        self.run_to_its_end(command + " --deploys 1 --visitors 2")
+    def has_a_test_of_its_own(self, command):
+        """One in tests/deploy that runs it and looks at all that it does."""
+        script = command.split()[1]
+        test = ROOT / "tests" / "deploy" / ("test_%s.py" % pathlib.Path(script).stem)
+        self.assertIn('"%s"' % script, test.read_text())
 
     def runs_these_tests(self, command):
         """The command that this test is a part of."""
@@ -146,8 +129,8 @@ class Commands(unittest.TestCase):
 
     TABLE = {
         "sh deploy/quickstart.sh": serve,
-        "sh deploy/cluster.sh": serve_a_cluster,
-        "sh deploy/rollout.sh": watch_a_rollout,
+        "sh deploy/cluster.sh": has_a_test_of_its_own,
+        "sh deploy/rollout.sh": has_a_test_of_its_own,
         "sh tests/run.sh": runs_these_tests,
         'cmake -B build && cmake --build build -j"$(nproc)"': configure_and_build,
         "cmake --install build --prefix /usr/local": install,
