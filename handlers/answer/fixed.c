@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include "answer/fixed.h"
 
 /* how long a browser need not ask again, in seconds: the longest that any of them takes */
@@ -80,6 +81,15 @@ static void init_redirect(breaker__fixed_t *fixed, const breaker_view_config_t *
     fixed->redirect_cache_control = h2o_iovec_init(text, (size_t)len);
 }
 
+/* two lines of one name would be none to a browser */
+static bool has_header(const breaker_view_config_t *config, const char *name, size_t len)
+{
+    for (size_t i = 0; i != config->num_headers; ++i)
+        if (strncasecmp(config->headers[i], name, len) == 0 && config->headers[i][len] == ':')
+            return true;
+    return false;
+}
+
 /* the origin is a line of its own, because it is a matter of the asset that is asked for */
 static void init_preflight(breaker__fixed_t *fixed, const breaker_view_config_t *config,
                            const h2o_globalconf_t *globalconf)
@@ -90,7 +100,8 @@ static void init_preflight(breaker__fixed_t *fixed, const breaker_view_config_t 
     without_origin.allow_origin = NULL;
     breaker__draft_begin(&draft, &without_origin, false);
     breaker__draft_push_named(&draft, &allow_methods_name, "GET, HEAD");
-    breaker__draft_push_named(&draft, &max_age_name, PREFLIGHT_MAX_AGE);
+    if (!has_header(config, max_age_name.base, max_age_name.len))
+        breaker__draft_push_named(&draft, &max_age_name, PREFLIGHT_MAX_AGE);
     breaker__draft_push(&draft, H2O_TOKEN_CACHE_CONTROL, "no-store");
     fixed->heads[BREAKER__STATUS_204] = breaker__head_create(&draft, globalconf);
 }

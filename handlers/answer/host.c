@@ -165,6 +165,13 @@ static void restore_scheme(h2o_req_t *req)
                                           : &H2O_URL_SCHEME_HTTP;
 }
 
+/* libh2o would add what the right path sets to the environment of the path that it came to first */
+static void process_anew(h2o_req_t *req)
+{
+    req->env.size = 0;
+    h2o_process_request(req);
+}
+
 static bool find_by_port(h2o_req_t *req)
 {
     h2o_iovec_t *host = &req->input.authority;
@@ -175,7 +182,7 @@ static bool find_by_port(h2o_req_t *req)
     if (host->len > 1 && host->base[host->len - 1] == ':' &&
         breaker__is_host(host->base, host->len)) {
         --host->len;
-        h2o_process_request(req);
+        process_anew(req);
         return true;
     }
     if (better_host(req, &port) == NULL)
@@ -183,7 +190,7 @@ static bool find_by_port(h2o_req_t *req)
     scheme = h2o_mem_alloc_pool(&req->pool, sizeof(*scheme));
     *scheme = (h2o_url_scheme_t){req->input.scheme->name, port};
     req->input.scheme = scheme;
-    h2o_process_request(req);
+    process_anew(req);
     return true;
 }
 
@@ -220,7 +227,7 @@ static bool take_apart(h2o_req_t *req)
     req->input.authority = h2o_iovec_init(target.base + begin, at - begin);
     req->input.path = path_after(req, target.base + at, target.base + target.len);
     assert(req->input.path.base[0] == '/');
-    h2o_process_request(req);
+    process_anew(req);
     return true;
 }
 

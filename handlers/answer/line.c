@@ -40,6 +40,16 @@ char *breaker__put_content_range(char *dst, breaker_range_t range, uint64_t size
     return breaker__http1_put_number(dst, size);
 }
 
+/* two slashes at the begin of a Location would name a host (RFC 3986 §4.2) */
+static char *put_begin_of_directory(char *dst, h2o_iovec_t text)
+{
+    if (text.len == 0 || text.base[0] != '/')
+        return breaker__http1_put(dst, H2O_STRLIT("./"));
+    if (text.len != 1 && text.base[1] == '/')
+        return breaker__http1_put(dst, H2O_STRLIT("/."));
+    return dst;
+}
+
 char *breaker__line_put_value(char *dst, const breaker__line_t *line)
 {
     switch (line->kind) {
@@ -51,7 +61,7 @@ char *breaker__line_put_value(char *dst, const breaker__line_t *line)
         dst = breaker__http1_put(dst, line->text.base, line->text.len);
         return dst + breaker_percent_repair(line->tail.base, line->tail.len, dst);
     case BREAKER__LINE_DIRECTORY:
-        dst = breaker__http1_put(dst, H2O_STRLIT("./"));
+        dst = put_begin_of_directory(dst, line->text);
         dst += breaker_percent_repair(line->text.base, line->text.len, dst);
         *dst++ = '/';
         return dst + breaker_percent_repair(line->tail.base, line->tail.len, dst);

@@ -13,8 +13,8 @@ typedef enum en_breaker__line_kind_t {
      */
     BREAKER__LINE_LOCATION,
     /**
-     * Location of a directory: "./", the text, "/" and the query, percent-encoded where they are
-     * not
+     * Location of a directory: "./" unless the text is a whole path, the text, "/" and the query,
+     * percent-encoded where they are not
      */
     BREAKER__LINE_DIRECTORY,
     /** Content-Range of one range, RFC 9110 §14.4 */

@@ -57,6 +57,14 @@ static bool has_same_segments(const breaker__request_t *request)
     return true;
 }
 
+/* an internal redirect, or an application's X-Reproxy-URL: the client knows of another path */
+static bool is_asked_for_elsewhere(const breaker__request_t *request)
+{
+    const h2o_req_t *req = request->by_libh2o;
+
+    return req != NULL && (req->res_is_delegated || req->num_reprocessed != 0);
+}
+
 /* the first byte of the token's segment in the view's prefix, whose head is that of the path */
 static size_t segment_at(const breaker_snapshot_view_t *view, const breaker_view_match_t *match)
 {
@@ -77,7 +85,7 @@ void breaker__location_under(breaker__line_t *line, const breaker_snapshot_view_
     assert(at <= path_len);
     assert(path_len <= request->target_len);
     line->num_up = 0;
-    if (has_same_segments(request)) {
+    if (!is_asked_for_elsewhere(request) && has_same_segments(request)) {
         from = segment_at(view, match);
         /* no slash is in the token, nor before it in its segment */
         line->num_up = count_slashes(view->prefix + view->prefix_len - tail_len, tail_len) +
@@ -93,6 +101,8 @@ void breaker__location_of_directory(breaker__line_t *line, const breaker__reques
 
     while (at != 0 && request->target[at - 1] != '/')
         --at;
+    if (is_asked_for_elsewhere(request))
+        at = 0;
     assert(at <= path_len);
     line->text = h2o_iovec_init(request->target + at, path_len - at);
     line->tail = h2o_iovec_init(request->target + path_len, request->target_len - path_len);

@@ -114,9 +114,10 @@ static int end_path(scope_configurator_t *self, h2o_pathconf_t *pathconf, const 
     if (token.node != NULL)
         return breaker__option_fail(&token, "no view follows at this path; accepted: before the "
                                             "`breaker.static` that it is for");
-    breaker__guard_register(pathconf);
     if (rewrite)
         err = breaker_h2o_rewrite_register(pathconf, self->node);
+    /* the last one goes ahead: what belongs to another host or path is not to be touched before */
+    breaker__guard_register(pathconf);
     return err == 0 ? 0 : breaker__option_fail(&option, "%s", breaker_err_message(err));
 }
 

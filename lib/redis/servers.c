@@ -82,8 +82,9 @@ static int copy_password_file(breaker__servers_t *servers, const char *path, bre
 {
     struct stat status;
 
-    if (path == NULL || servers->password == NULL || strncmp(path, "/dev/", 5) == 0 ||
-        strncmp(path, "/proc/", 6) == 0 || stat(path, &status) != 0 || !S_ISREG(status.st_mode))
+    if (path == NULL || servers->password == NULL || strncmp(path, "/dev/fd/", 8) == 0 ||
+        strcmp(path, "/dev/stdin") == 0 || strncmp(path, "/proc/", 6) == 0 ||
+        stat(path, &status) != 0 || !S_ISREG(status.st_mode))
         return 0;
     if ((servers->password_file = strdup(path)) == NULL)
         return breaker_error_set(error, BREAKER_ERR_NO_MEMORY, "no memory for a path");

@@ -1,6 +1,7 @@
 """A FastCGI application: answers every request with a page that says whose process it is, which
-script was asked for, and a URL of a view. Run as a program it serves the socket that is its standard
-input, as `fastcgi.spawn` hands it over; `Application` serves a socket of its own, in this process."""
+script was asked for, what of its environment begins with OWN_, and a URL of a view. Run as a program
+it serves the socket that is its standard input, as `fastcgi.spawn` hands it over; `Application`
+serves a socket of its own, in this process."""
 
 import os
 import socket
@@ -12,6 +13,7 @@ PAGE = """\
 <!DOCTYPE html>
 <p id="user">%d</p>
 <p id="script">%s</p>
+<p id="own">%s</p>
 <link rel="stylesheet" href="/static/{breaker}/css/site.css">
 """
 
@@ -49,7 +51,9 @@ def serve_connection(stream):
         if kind == PARAMS:
             data += content
         elif kind == STDIN and size == 0:
-            page = PAGE % (os.getuid(), read_params(data).get("SCRIPT_FILENAME", ""))
+            params = read_params(data)
+            own = ["%s=%s" % param for param in sorted(params.items()) if param[0].startswith("OWN_")]
+            page = PAGE % (os.getuid(), params.get("SCRIPT_FILENAME", ""), " ".join(own))
             stream.write(record(STDOUT, request, b"Content-Type: text/html\r\n\r\n" + page.encode()))
             stream.write(record(STDOUT, request, b"") + record(END, request, bytes(8)))
             stream.flush()

@@ -2,6 +2,7 @@
 several Hosts and what is no host. And what `expires` of libh2o may do to our answers."""
 
 import client
+import fastcgi
 import harness
 
 TOKEN, OLDER, NEWER = "1718539201234", "1718539201233", "1718539201235"
@@ -25,11 +26,20 @@ hosts:
     paths:
       "/":
         breaker.static: {name: "one/{breaker}", path: @tree@}
+        setenv: {OWN_OF_ONE: secret}
+        file.dir: @one@
+      "/plain":
+        breaker.rewrite: ON
         file.dir: @one@
   "two.example":
     paths:
       "/sub":
         breaker.static: {name: "two/{breaker}", path: @tree@}
+      "/plain":
+        file.dir: @two@
+      "/app":
+        setenv: {OWN_OF_TWO: two}
+        fastcgi.connect: {port: @socket@, type: unix}
       "/":
         file.dir: @two@
   "*.three.example":
@@ -134,7 +144,9 @@ class OneHost(harness.FlavourCase):
 class SeveralHosts(harness.ServedCase):
     @classmethod
     def prepare(cls):
-        return cls.expand(SEVERAL, token=TOKEN, tree=cls.scratch.tree("tree", {"a.js": b"asset"}), **{
+        socket = cls.scratch("fastcgi.sock")
+        cls.addClassCleanup(fastcgi.Application(socket).stop)
+        return cls.expand(SEVERAL, token=TOKEN, socket=socket, tree=cls.scratch.tree("tree", {"a.js": b"asset"}), **{
             name: cls.scratch.tree(name, {"page.txt": name.encode()})
             for name in ("one", "two", "three")})
 
@@ -154,6 +166,18 @@ class SeveralHosts(harness.ServedCase):
         self.assertEqual(self.body("/sub/two/%s/a.js" % TOKEN, "Host: two.example:8080"), b"asset")
         self.assertEqual(
             self.body("http://two.example:8080/sub/two/%s/a.js" % TOKEN, "Host: one.example"), b"asset")
+
+    def test_one_host_does_nothing_to_the_requests_of_another(self):
+        """A host with a port, and one in the target, are found by what stands at the first host."""
+        for target, host in (("%s", "two.example"), ("%s", "two.example:8080"),
+                             ("http://two.example%s", "one.example")):
+            with self.subTest(target % host), client.Http1(self.port) as connection:
+                # rewriting takes Range away
+                connection.send(raw(target % "/plain/page.txt", "Host: " + host, "Range: bytes=0-1"))
+                response = connection.read()
+                self.assertEqual((response.status, response.body), (206, b"tw"))
+                body = connection.request(target % "/app/x", host=host).body
+                self.assertIn(b'<p id="own">OWN_OF_TWO=two</p>', body)
 
     def test_pages_of_hosts_in_doubt_are_400(self):
         for lines in (["Host: one.example", "Host: two.example"], ["Host: two.example/"]):

@@ -26,6 +26,10 @@ hosts:
           - {name: "{breaker}", path: @tree@, index: index.html}
       "/sub/path":
         breaker.static: {name: "static/{breaker}", path: @tree@, index: index.html}
+      "/inside":
+        redirect: {url: "/static/1", internal: YES, status: 307}
+      "/now":
+        redirect: {url: "/static/@token@", internal: YES, status: 307}
 """
 
 NGINX = """
@@ -85,6 +89,16 @@ class Relative(RedirectsCase):
                 response = self.get(asked)
                 self.assertEqual((response.status, response.get("location")),
                                  (301, location.replace("@", TOKEN)))
+                self.assertEqual(self.get(response.leads_to).status, 200)
+
+    def test_after_an_internal_redirect_it_is_a_whole_path(self):
+        for asked, location in (("/inside/css/site.css?q", "/static/%s/css/site.css"),
+                                ("/inside/a.js", "/static/%s/a.js"),
+                                ("/now/dir", "/static/%s/dir/")):
+            with self.subTest(asked):
+                response = self.get(asked)
+                self.assertEqual(response.status, 301)
+                self.assertEqual(response.leads_to.split("?")[0], location % TOKEN)
                 self.assertEqual(self.get(response.leads_to).status, 200)
 
     def test_through_a_proxy_that_strips_a_prefix_it_leads_back(self):
