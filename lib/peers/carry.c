@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "peers/carry.h"
+#include "peers/silence.h"
 #include "peers/tell.h"
 
 enum {
@@ -553,7 +554,8 @@ static void deliver_manifest(breaker__peers_t *peers, const load_t *load)
                                  manifest);
 }
 
-static void take_held(breaker__peers_t *peers, const load_t *load)
+/* a list of what the peer holds, asked for by itself or about the release that is made known */
+static void take_list(breaker__peers_t *peers, const load_t *load)
 {
     breaker__peers_held_t list[BREAKER__PEERS_HELD_MAX];
     size_t num;
@@ -565,30 +567,16 @@ static void take_held(breaker__peers_t *peers, const load_t *load)
         return;
     }
     praise(peers, load->peer);
-    breaker__known_holds(load->peer, list, num, uv_now(peers->loop));
-}
-
-static void take_word(breaker__peers_t *peers, const load_t *load)
-{
-    breaker__peers_held_t list[BREAKER__PEERS_HELD_MAX];
-    size_t num;
-
-    if (load->peer == NULL)
-        return;
-    if (breaker__held_parse(load->body, load->len, list, &num) != 0) {
-        set_aside(peers, load->peer, "it sends no list of what it holds");
-        return;
-    }
-    praise(peers, load->peer);
-    breaker__known_heard(load->peer, &peers->word, list, num);
+    if (load->cargo == BREAKER__CARGO_WORD)
+        breaker__known_heard(load->peer, &peers->word, list, num);
+    else
+        breaker__known_holds(load->peer, list, num, uv_now(peers->loop));
 }
 
 static void take_body(breaker__peers_t *peers, const load_t *load)
 {
-    if (load->cargo == BREAKER__CARGO_WORD)
-        take_word(peers, load);
-    else if (load->cargo == BREAKER__CARGO_HELD)
-        take_held(peers, load);
+    if (load->cargo == BREAKER__CARGO_WORD || load->cargo == BREAKER__CARGO_HELD)
+        take_list(peers, load);
     else if (load->ask->kind == BREAKER__ASK_BLOB)
         deliver_blob(peers, load);
     else if (load->ask->kind == BREAKER__ASK_SPOOL)
@@ -679,69 +667,14 @@ void breaker__carry_done(void *data, CURL *easy, CURLcode code)
 
 /* ---- silence ---- */
 
-/* how long nothing may be heard of a peer; libcurl itself waits for the rate to be kept */
-static uint64_t patience_ms(const breaker__peers_t *peers)
-{
-    uint64_t rate = breaker__carry_rate(peers);
-
-    return peers->timeout_ms + (rate != 0 ? 250 + 1024 * 1000 / rate : 0);
-}
-
-static uint64_t slowest(const breaker__peers_t *peers)
-{
-    uint64_t rate = breaker__carry_rate(peers) / 2;
-
-    return rate != 0 && rate < BREAKER__PEERS_RATE_MIN ? rate : BREAKER__PEERS_RATE_MIN;
-}
-
-static bool is_too_slow(const breaker__peers_t *peers, const breaker__transfer_t *transfer,
-                        uint64_t now_ms)
-{
-    uint64_t passed_ms = now_ms - transfer->begun_ms, limit_ms = patience_ms(peers);
-
-    return passed_ms > limit_ms && transfer->len < (passed_ms - limit_ms) * slowest(peers) / 1000;
-}
-
-/* whether somebody else could be asked for what a request waits for */
-static bool has_another(breaker__peers_t *peers, const breaker__slot_t *slot)
-{
-    const breaker__known_t *peer = breaker__roster_find(&peers->roster, slot->peer_number);
-    breaker__known_t *other;
-    breaker__tried_t tried;
-    uint64_t at_ms;
-
-    if (slot->cargo != BREAKER__CARGO_ASK || slot->ask->priority != BREAKER__PEERS_URGENT ||
-        peer == NULL)
-        return false;
-    tried = slot->ask->tried;
-    breaker__tried_add(&tried, peer);
-    return breaker__roster_choose(&peers->roster, &slot->ask->release, &tried, uv_now(peers->loop),
-                                  &other, &at_ms) == BREAKER__CHOICE_PEER;
-}
-
-/* why a transfer is to be given up now, or NULL */
-static const char *fault_of(breaker__peers_t *peers, const breaker__slot_t *slot, uint64_t now_ms)
-{
-    uint64_t silent_ms = now_ms - slot->transfer.heard_ms, limit_ms = patience_ms(peers);
-
-    if (silent_ms > limit_ms)
-        return "it is silent";
-    if (is_too_slow(peers, &slot->transfer, now_ms))
-        return "it sends too slowly";
-    if (silent_ms > limit_ms / 4 && has_another(peers, slot))
-        return "it is silent, a request waits, and another peer can be asked";
-    return NULL;
-}
-
 static void look_for_silence(breaker__peers_t *peers)
 {
-    uint64_t now_ms = uv_now(peers->loop);
-
     for (unsigned i = 0; i != peers->num_slots; ++i) {
         breaker__slot_t *slot = peers->slots + i;
         const char *fault;
         bool is_word;
-        if (slot->cargo == BREAKER__CARGO_NONE || (fault = fault_of(peers, slot, now_ms)) == NULL)
+        if (slot->cargo == BREAKER__CARGO_NONE ||
+            (fault = breaker__silence_fault(peers, slot)) == NULL)
             continue;
         is_word = slot->cargo == BREAKER__CARGO_WORD;
         breaker__transfer_abort(&slot->transfer);
