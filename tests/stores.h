@@ -14,7 +14,8 @@
 static inline bool stores_set(breaker_store_t *store, size_t at)
 {
     uint8_t digest[BREAKER_DIGEST_LEN] = {0};
-    breaker__kind_t *kind = breaker__store_kind(store, "text/plain", false);
+    const breaker__traits_t traits = breaker__traits_of_type("text/plain", false);
+    breaker__kind_t *kind = breaker__store_kind(store, &traits);
     breaker__blob_t *blob;
     breaker_asset_t *asset;
     bool done;

@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include "answer/cross_origin.h"
 #include "answer/head.h"
 #include "answer/http1_text.h"
@@ -61,6 +62,27 @@ void breaker__draft_push_line(breaker__draft_t *draft, const char *line)
     draft->headers[draft->num_headers++] =
         (breaker__draft_header_t){.own_name = h2o_iovec_init(line, (size_t)(colon - line)),
                                   .value = h2o_iovec_init(value, strlen(value))};
+}
+
+static void drop_name(breaker__draft_t *draft, const char *name, size_t len)
+{
+    size_t num_left = 0;
+
+    for (size_t i = 0; i != draft->num_headers; ++i) {
+        const breaker__draft_header_t *header = draft->headers + i;
+        if (header->own_name.len != len || strncasecmp(header->own_name.base, name, len) != 0)
+            draft->headers[num_left++] = *header;
+    }
+    draft->num_headers = num_left;
+}
+
+void breaker__draft_replace_lines(breaker__draft_t *draft, const char *lines)
+{
+    assert(draft->num_shared == 0);
+    for (const char *line = lines; *line != '\0'; line += strlen(line) + 1)
+        drop_name(draft, line, strcspn(line, ":"));
+    for (const char *line = lines; *line != '\0'; line += strlen(line) + 1)
+        breaker__draft_push_line(draft, line);
 }
 
 static size_t text_size(const breaker__draft_t *draft, const h2o_globalconf_t *globalconf)

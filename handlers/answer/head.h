@@ -70,6 +70,12 @@ void breaker__draft_push_named(breaker__draft_t *draft, const h2o_iovec_t *name,
 /** Adds a header as it is configured, "Name: value"; it was checked when the view was made. */
 void breaker__draft_push_line(breaker__draft_t *draft, const char *line);
 
+/**
+ * Adds headers as they are configured, one after the other, each NUL-ended, and an empty text after
+ * the last, in the place of those of the draft that have the same names.
+ */
+void breaker__draft_replace_lines(breaker__draft_t *draft, const char *lines);
+
 /** Makes a head, with the name of the server that `globalconf` has by now. Never NULL. */
 breaker__head_t *breaker__head_create(const breaker__draft_t *draft,
                                       const h2o_globalconf_t *globalconf);

@@ -14,7 +14,8 @@
 
 /* what 200, 206 and 304 have */
 static void push_shared(breaker__draft_t *draft, const breaker_view_config_t *config,
-                        const breaker_variant_t *variant, const char *cache_control)
+                        const breaker_asset_t *asset, const breaker_variant_t *variant,
+                        const char *cache_control)
 {
     assert(variant->etag[0] == '"');
     breaker__draft_push(draft, H2O_TOKEN_CACHE_CONTROL, cache_control);
@@ -22,6 +23,7 @@ static void push_shared(breaker__draft_t *draft, const breaker_view_config_t *co
     for (size_t i = 0; i != config->num_headers; ++i)
         if (!breaker__is_about_origins(config->headers[i]))
             breaker__draft_push_line(draft, config->headers[i]);
+    breaker__draft_replace_lines(draft, asset->headers);
     draft->num_shared = draft->num_headers;
     assert(draft->num_shared >= 2);
 }
@@ -31,20 +33,22 @@ static void *prepare(void *data, const breaker_view_t *view, const breaker_asset
 {
     const breaker_view_config_t *config = breaker_view_config(view);
     char cache_control[64];
+    /* what is in a coding by its name has no other */
+    bool is_plain = asset->coding == BREAKER_ENCODING_IDENTITY;
+    breaker_encoding_t coding = is_plain ? variant->encoding : asset->coding;
     breaker__draft_t draft;
     breaker__head_t *head;
     int len = snprintf(cache_control, sizeof(cache_control),
                        "public, max-age=%" PRIu64 ", immutable", config->cache_max_age_s);
 
     assert((size_t)len < sizeof(cache_control));
-    breaker__draft_begin(&draft, config, config->encodings);
-    push_shared(&draft, config, variant, cache_control);
+    breaker__draft_begin(&draft, config, is_plain && config->encodings);
+    push_shared(&draft, config, asset, variant, cache_control);
     breaker__draft_push(&draft, H2O_TOKEN_LAST_MODIFIED, asset->last_modified);
     breaker__draft_push(&draft, H2O_TOKEN_CONTENT_TYPE, asset->type);
     breaker__draft_push(&draft, H2O_TOKEN_ACCEPT_RANGES, "bytes");
-    if (variant->encoding != BREAKER_ENCODING_IDENTITY)
-        breaker__draft_push(&draft, H2O_TOKEN_CONTENT_ENCODING,
-                            breaker_encoding_name(variant->encoding));
+    if (coding != BREAKER_ENCODING_IDENTITY)
+        breaker__draft_push(&draft, H2O_TOKEN_CONTENT_ENCODING, breaker_encoding_name(coding));
     draft.body_len = variant->len;
     head = breaker__head_create(&draft, data);
     assert(head->num_shared < head->num_headers);

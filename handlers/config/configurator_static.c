@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <option.h>
 #include "config/configurator.h"
+#include "config/view_headers.h"
 
 #define KEYS                                                                                       \
     "name, path, follow, strict, cache-max-age, redirect-max-age, retry-after, allow-origin, "     \
@@ -23,33 +24,11 @@ typedef struct st_static_configurator_t {
     const breaker_token_t *const *token; /* borrowed: outlives the configuration */
 } static_configurator_t;
 
-static int read_headers(const breaker__option_t *option, breaker_view_config_t *config)
-{
-    const yoml_sequence_t *sequence = &option->node->data.sequence;
-    const char **headers;
-
-    if (option->node->type != YOML_TYPE_SEQUENCE || sequence->size > BREAKER_VIEW_HEADERS_MAX)
-        return breaker__option_fail(
-            option, "got `%s`; accepted: a sequence of at most %d strings \"Name: value\"",
-            breaker__option_describe(option->node), BREAKER_VIEW_HEADERS_MAX);
-    headers = h2o_mem_alloc(sizeof(headers[0]) * (sequence->size + 1));
-    for (size_t i = 0; i != sequence->size; ++i) {
-        if (sequence->elements[i]->type != YOML_TYPE_SCALAR) {
-            free(headers);
-            return breaker__option_refuse(option, "strings \"Name: value\" in the sequence");
-        }
-        headers[i] = sequence->elements[i]->data.scalar;
-    }
-    free((void *)(uintptr_t)config->headers);
-    config->headers = headers;
-    config->num_headers = sequence->size;
-    return 0;
-}
-
 /* what is read of a view */
 typedef struct st_reading_t {
-    breaker_view_config_t config; /* `headers` is owned */
-    char *origins;                /* owned: a list that `config` points at, or NULL */
+    breaker_view_config_t config;
+    char *origins;                   /* owned: a list that `config` points at, or NULL */
+    breaker__view_headers_t headers; /* what `config` points at, too */
 } reading_t;
 
 static int refuse_origin(const breaker__option_t *option, const char *got)
@@ -195,7 +174,7 @@ static int read_option(const breaker__option_t *option, void *data)
     if (strcmp(key, "resource-policy") == 0)
         return breaker__option_optional(option, &config->resource_policy);
     if (strcmp(key, "headers") == 0)
-        return read_headers(option, config);
+        return breaker__view_headers_read(option, &reading->headers, config);
     if (strcmp(key, "index") == 0)
         return breaker__option_optional(option, &config->index);
     if (strcmp(key, "fallback") == 0)
@@ -280,7 +259,6 @@ static int on_config_view(h2o_configurator_command_t *cmd, h2o_configurator_cont
         err = add_view((void *)cmd->configurator, ctx->pathconf, &option, config);
     }
     free(name);
-    free((void *)(uintptr_t)config->headers);
     free((void *)(uintptr_t)config->directories);
     free((void *)(uintptr_t)config->follow);
     free(reading.origins);

@@ -22,12 +22,10 @@
 #include "archive/releases.h"
 #include "archive/seen.h"
 #include "file/temporary.h"
+#include "release/manifest.h"
 #include "release/manifest_read.h"
 
 static const char manifest_name[] = "manifest", seen_name[] = "seen";
-
-/* a format of another version: not ours to judge */
-static const char any_manifest[] = "h2o-breaker manifest ", our_manifest[] = "1\n";
 
 /* ---- files ---- */
 
@@ -96,15 +94,6 @@ static int write_file(breaker__archive_t *archive, int directory_fd, const char 
 
 /* ---- manifests ---- */
 
-/* another program's, or of a later version of ours */
-static bool is_of_another_version(const char *text, size_t len)
-{
-    size_t any_len = sizeof(any_manifest) - 1, our_len = sizeof(our_manifest) - 1;
-
-    return len > any_len && memcmp(text, any_manifest, any_len) == 0 &&
-           (len < any_len + our_len || memcmp(text + any_len, our_manifest, our_len) != 0);
-}
-
 /* 0, BREAKER_ERR_DAMAGED, or BREAKER_ERR_NO_MEMORY */
 static int judge(const char *text, size_t len, const breaker_release_id_t *id,
                  breaker__manifest_t **ret_manifest)
@@ -151,8 +140,9 @@ static int read_manifest(breaker__archive_t *archive, int release_fd,
     if (errnum != 0 && errnum != EBADF)
         return breaker__archive_fail(archive, BREAKER__ARCHIVE_READ, errnum);
     if (errnum == 0)
-        err = is_of_another_version(text, len) ? BREAKER_ERR_STATE
-                                               : judge(text, len, id, ret_manifest);
+        /* a later version is not ours to judge */
+        err = breaker__manifest_is_of_later_version(text, len) ? BREAKER_ERR_STATE
+                                                               : judge(text, len, id, ret_manifest);
     if (err == 0) {
         *ret_text = text;
         *ret_len = len;

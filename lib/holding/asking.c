@@ -87,6 +87,20 @@ static void on_held(void *data, uint64_t ask, const breaker__peers_held_t *list,
     breaker__holding_go_on(holding);
 }
 
+static const char *reason_of(breaker__peers_nobody_t why)
+{
+    switch (why) {
+    case BREAKER__NOBODY_HAS_IT:
+        return "no peer has it";
+    case BREAKER__NOBODY_ANSWERS:
+        return "no peer that has it answers";
+    case BREAKER__NOBODY_IS_AS_OLD:
+        return "its manifest is of a later version of h2o-breaker than this one";
+    }
+    assert(!"a reason outside its enum");
+    return "";
+}
+
 static void on_nobody(void *data, uint64_t ask, breaker__peers_nobody_t why, uint64_t retry_in_ms)
 {
     breaker__holding_t *holding = data;
@@ -104,8 +118,7 @@ static void on_nobody(void *data, uint64_t ask, breaker__peers_nobody_t why, uin
         (known = take_manifest_ask(holding, ask)) == NULL)
         return;
     if (known->release == NULL) {
-        breaker__held_fail(holding, known,
-                           has_it_nobody ? "no peer has it" : "no peer that has it answers");
+        breaker__held_fail(holding, known, reason_of(why));
         breaker__asking_want_peers(holding);
         breaker__held_update(holding);
     }

@@ -43,6 +43,8 @@ typedef struct st_breaker__ask_t {
     uint64_t not_before_ms;
     unsigned num_attempts, num_held_asked;
     breaker__tried_t tried;
+    /** somebody who was tried sent a manifest of a later version */
+    bool is_of_later_version;
 } breaker__ask_t;
 
 /** All asks. Plain value, zeroed at first. */

@@ -14,6 +14,7 @@
 #include "peers/carry.h"
 #include "peers/silence.h"
 #include "peers/tell.h"
+#include "release/manifest.h"
 
 enum {
     /* how often silence is looked for */
@@ -409,7 +410,9 @@ static void advance(breaker__peers_t *peers, breaker__ask_t *ask)
         ask->not_before_ms = at_ms;
         return;
     case BREAKER__CHOICE_NONE:
-        finish_nobody(peers, ask, BREAKER__NOBODY_HAS_IT, 0);
+        finish_nobody(peers, ask,
+                      ask->is_of_later_version ? BREAKER__NOBODY_IS_AS_OLD : BREAKER__NOBODY_HAS_IT,
+                      0);
         return;
     case BREAKER__CHOICE_ASIDE:
         if (may_go_on(peers, ask, at_ms)) {
@@ -532,6 +535,19 @@ static void deliver_blob(breaker__peers_t *peers, const load_t *load)
     peers->callbacks.on_blob(peers->callbacks.data, number, digest, load->body, load->len);
 }
 
+static void take_absence(breaker__peers_t *peers, const load_t *load)
+{
+    if (load->peer == NULL)
+        return;
+    praise(peers, load->peer);
+    if (load->cargo == BREAKER__CARGO_ASK)
+        breaker__tried_add(&load->ask->tried, load->peer);
+    else if (load->cargo == BREAKER__CARGO_WORD)
+        load->peer->heard = BREAKER__HEARD_WHOLLY;
+    else
+        set_aside(peers, load->peer, "it has no list of what it holds");
+}
+
 static void deliver_manifest(breaker__peers_t *peers, const load_t *load)
 {
     breaker_release_id_t id = load->ask->release;
@@ -539,6 +555,12 @@ static void deliver_manifest(breaker__peers_t *peers, const load_t *load)
     breaker__manifest_t *manifest;
     breaker_error_t error;
 
+    /* no fault of the peer's, which is newer than we are */
+    if (breaker__manifest_is_of_later_version(load->body, load->len)) {
+        load->ask->is_of_later_version = true;
+        take_absence(peers, load);
+        return;
+    }
     if (breaker__manifest_read(load->body, load->len, &manifest, &error) != 0) {
         set_aside(peers, load->peer, error.message);
         return;
@@ -597,19 +619,6 @@ static void take_stranger(breaker__peers_t *peers, breaker__known_t *peer)
               "it does not know us: another cluster's node, or its keys or clock differ");
     if (peer != NULL)
         peer->is_stranger = true;
-}
-
-static void take_absence(breaker__peers_t *peers, const load_t *load)
-{
-    if (load->peer == NULL)
-        return;
-    praise(peers, load->peer);
-    if (load->cargo == BREAKER__CARGO_ASK)
-        breaker__tried_add(&load->ask->tried, load->peer);
-    else if (load->cargo == BREAKER__CARGO_WORD)
-        load->peer->heard = BREAKER__HEARD_WHOLLY;
-    else
-        set_aside(peers, load->peer, "it has no list of what it holds");
 }
 
 static void take_result(breaker__peers_t *peers, const load_t *load,

@@ -88,6 +88,8 @@ typedef enum en_breaker__peers_nobody_t {
     BREAKER__NOBODY_HAS_IT,
     /** some who may have it could not be asked now, or there is no peer or no key: try again */
     BREAKER__NOBODY_ANSWERS,
+    /** a manifest came, of a version that only later programs read */
+    BREAKER__NOBODY_IS_AS_OLD,
 } breaker__peers_nobody_t;
 
 /**

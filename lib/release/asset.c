@@ -207,6 +207,8 @@ static breaker__shared_asset_t *create(breaker__blob_t *blob, breaker__kind_t *k
     asset = &shared->asset;
     asset->type = kind->type;
     asset->compressible = kind->compressible;
+    asset->coding = kind->coding;
+    asset->headers = kind->headers;
     asset->last_modified_s = last_modified_s;
     breaker__http_date_format(last_modified_s, asset->last_modified);
     memcpy(asset->digest, blob->digest, sizeof(asset->digest));

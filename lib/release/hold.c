@@ -14,6 +14,7 @@
 #include "release/manifest_read.h"
 #include "release/release.h"
 #include "release/store.h"
+#include "view/matched.h"
 #include "view/view.h"
 
 /* SHA-256 of no bytes: nobody has to be asked for them */
@@ -74,13 +75,27 @@ static bool find_alike(const breaker_view_t *a, const breaker_view_t *b)
     return same_text(x->index, y->index) && same_text(x->fallback, y->fallback);
 }
 
+/* whether both have the same headers for a path */
+static bool match_alike(const breaker_view_t *a, const breaker_view_t *b)
+{
+    const breaker_view_config_t *x = breaker_view_config(a), *y = breaker_view_config(b);
+
+    if (x->num_matched_headers != y->num_matched_headers)
+        return false;
+    for (size_t i = 0; i != x->num_matched_headers; ++i)
+        if (strcmp(x->matched_headers[i].pattern, y->matched_headers[i].pattern) != 0 ||
+            strcmp(x->matched_headers[i].header, y->matched_headers[i].header) != 0)
+            return false;
+    return true;
+}
+
 /** Whether two views answer alike, paths of directories included. False without memory. */
 static bool answers_alike(const breaker_view_t *a, const breaker_view_t *b)
 {
     breaker__saying_t x, y;
     bool alike;
 
-    if (!find_alike(a, b) || breaker__saying_init(&x, a) != 0)
+    if (!find_alike(a, b) || !match_alike(a, b) || breaker__saying_init(&x, a) != 0)
         return false;
     alike = breaker__saying_init(&y, b) == 0;
     if (alike) {
@@ -151,6 +166,8 @@ static bool is_compressible(const breaker_store_t *store, const breaker__manifes
     const char *type =
         breaker__type_of(&store->blobs->hooks, store->view, file->path, &compressible);
 
+    if (file->coding != BREAKER_ENCODING_IDENTITY)
+        return false;
     if (strncasecmp(file->type, "text/", 5) == 0)
         breaker__type_of_text(type, text_type, &compressible);
     return compressible;
@@ -161,12 +178,16 @@ static int hold_file(const holder_t *holder, breaker_store_t *store, size_t at,
 {
     int64_t modified_s =
         file->last_modified_s < holder->now_s ? file->last_modified_s : holder->now_s;
+    breaker__traits_t traits = breaker__traits_of_type(file->type, is_compressible(store, file));
     breaker__kind_t *kind;
     breaker__blob_t *blob;
     breaker_asset_t *asset;
     int err;
 
-    if ((kind = breaker__store_kind(store, file->type, is_compressible(store, file))) == NULL ||
+    traits.coding = file->coding;
+    traits.num_headers =
+        breaker__view_matched(store->view, file->path, file->path_len, traits.headers);
+    if ((kind = breaker__store_kind(store, &traits)) == NULL ||
         (blob = blob_of(holder, file)) == NULL)
         return BREAKER_ERR_NO_MEMORY;
     err = breaker__asset_get(blob, kind, store->view, modified_s, &asset);
@@ -263,6 +284,7 @@ int breaker__release_hold(const breaker__hold_config_t *config, breaker_release_
     }
     holder.release->id = config->id;
     memcpy(holder.release->digest, manifest->digest, sizeof(manifest->digest));
+    holder.release->manifest_version = manifest->version;
     holder.release->num_stores = config->num_views;
     if ((err = hold_views(&holder)) != 0) {
         breaker_release_unref(holder.release);

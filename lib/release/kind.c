@@ -126,41 +126,75 @@ const char *breaker__type_of_text(const char *type, char *dst, bool *ret_compres
 
 /* ---- kinds ---- */
 
-static bool is_kind(const breaker__kind_t *kind, const breaker__saying_t *saying, const char *type,
-                    bool compressible)
+static bool has_headers(const char *headers, const breaker__traits_t *traits)
 {
-    return kind->compressible == compressible && kind->saying_len == saying->len &&
-           strcmp(kind->type, type) == 0 && memcmp(kind->texts, saying->base, saying->len) == 0;
+    for (size_t i = 0; i != traits->num_headers; ++i) {
+        if (strcmp(headers, traits->headers[i]) != 0)
+            return false;
+        headers += strlen(headers) + 1;
+    }
+    return *headers == '\0';
+}
+
+bool breaker__kind_has(const breaker__kind_t *kind, const breaker__traits_t *traits)
+{
+    return kind->compressible == traits->compressible && kind->coding == traits->coding &&
+           strcmp(kind->type, traits->type) == 0 && has_headers(kind->headers, traits);
+}
+
+static bool says(const breaker__kind_t *kind, const breaker__saying_t *saying)
+{
+    return kind->saying_len == saying->len && memcmp(kind->texts, saying->base, saying->len) == 0;
+}
+
+static size_t headers_size(const breaker__traits_t *traits)
+{
+    size_t size = 1;
+
+    for (size_t i = 0; i != traits->num_headers; ++i)
+        size += strlen(traits->headers[i]) + 1;
+    return size;
+}
+
+static void write_headers(char *dst, const breaker__traits_t *traits)
+{
+    for (size_t i = 0; i != traits->num_headers; ++i)
+        dst = stpcpy(dst, traits->headers[i]) + 1;
+    *dst = '\0';
 }
 
 static breaker__kind_t *create(const breaker_view_t *view, const breaker__saying_t *saying,
-                               const char *type, bool compressible)
+                               const breaker__traits_t *traits)
 {
-    size_t type_size = strlen(type) + 1;
-    breaker__kind_t *kind = malloc(sizeof(*kind) + saying->len + type_size);
+    size_t type_size = strlen(traits->type) + 1;
+    breaker__kind_t *kind = malloc(sizeof(*kind) + saying->len + type_size + headers_size(traits));
 
     if (kind == NULL)
         return NULL;
-    *kind = (breaker__kind_t){.compressible = compressible,
-                              .encodings = breaker_view_config(view)->encodings,
+    assert(traits->num_headers <= BREAKER_VIEW_HEADERS_MAX);
+    *kind = (breaker__kind_t){.compressible = traits->compressible,
+                              .encodings = traits->coding == BREAKER_ENCODING_IDENTITY &&
+                                           breaker_view_config(view)->encodings,
+                              .coding = traits->coding,
                               .type = kind->texts + saying->len,
+                              .headers = kind->texts + saying->len + type_size,
                               .saying_len = saying->len};
     memcpy(kind->texts, saying->base, saying->len);
-    memcpy(kind->texts + saying->len, type, type_size);
+    memcpy(kind->texts + saying->len, traits->type, type_size);
+    write_headers(kind->texts + saying->len + type_size, traits);
     return kind;
 }
 
 breaker__kind_t *breaker__kind_get(breaker__blobs_t *blobs, const breaker_view_t *view,
-                                   const breaker__saying_t *saying, const char *type,
-                                   bool compressible)
+                                   const breaker__saying_t *saying, const breaker__traits_t *traits)
 {
     breaker__kind_t *kind;
 
     breaker__blobs_lock(blobs);
     for (kind = blobs->kinds; kind != NULL; kind = kind->next)
-        if (is_kind(kind, saying, type, compressible))
+        if (says(kind, saying) && breaker__kind_has(kind, traits))
             break;
-    if (kind == NULL && (kind = create(view, saying, type, compressible)) != NULL) {
+    if (kind == NULL && (kind = create(view, saying, traits)) != NULL) {
         kind->next = blobs->kinds;
         blobs->kinds = kind;
     }

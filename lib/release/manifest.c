@@ -24,7 +24,8 @@ enum {
     LINES_BESIDE_HEADERS = 8,
 };
 
-static const char first_line[] = "h2o-breaker manifest 1\n";
+static const char any_version[] = "h2o-breaker manifest ";
+static const char *const versions[] = {"1\n", "2\n"};
 
 /* what is written and not handed on yet; after an error nothing is any more */
 typedef struct st_pen_t {
@@ -32,6 +33,7 @@ typedef struct st_pen_t {
     void *data;
     int err;
     bool with_times;
+    unsigned version;
     size_t len;
     char buffer[BUFFER_SIZE];
 } pen_t;
@@ -132,6 +134,28 @@ static void put_option(pen_t *pen, const breaker_view_config_t *config, size_t l
     }
 }
 
+static void put_first_line(pen_t *pen)
+{
+    assert(pen->version == 1 || pen->version == 2);
+    put_text(pen, any_version);
+    put_text(pen, versions[pen->version - 1]);
+}
+
+static void put_matched(pen_t *pen, const breaker_matched_header_t *matched)
+{
+    put_text(pen, "header-match ");
+    put_escaped(pen, matched->pattern, strlen(matched->pattern));
+    put_text(pen, " ");
+    put_escaped(pen, matched->header, strlen(matched->header));
+    put_text(pen, "\n");
+}
+
+static void put_coding(pen_t *pen, breaker_encoding_t coding)
+{
+    put_text(pen, " ");
+    put_text(pen, breaker_encoding_name(coding));
+}
+
 static void put_file(pen_t *pen, const breaker_store_t *store, size_t at)
 {
     const breaker_asset_t *asset = breaker_store_at(store, at);
@@ -150,6 +174,8 @@ static void put_file(pen_t *pen, const breaker_store_t *store, size_t at)
     put_number(pen, (int64_t)size);
     put_text(pen, " ");
     put_escaped(pen, asset->type, strlen(asset->type));
+    if (pen->version != 1)
+        put_coding(pen, asset->coding);
     if (pen->with_times)
         put_number(pen, asset->last_modified_s);
     put_text(pen, "\n");
@@ -157,19 +183,23 @@ static void put_file(pen_t *pen, const breaker_store_t *store, size_t at)
 
 static size_t count_lines(const breaker_store_t *store)
 {
-    return LINES_BESIDE_HEADERS + breaker_view_config(store->view)->num_headers +
+    const breaker_view_config_t *config = breaker_view_config(store->view);
+
+    return LINES_BESIDE_HEADERS + config->num_headers + config->num_matched_headers +
            breaker_store_size(store);
 }
 
 static void put_line(pen_t *pen, const breaker_store_t *store, size_t line)
 {
     const breaker_view_config_t *config = breaker_view_config(store->view);
-    size_t num_headers = config->num_headers;
+    size_t num_plain = config->num_headers, num_headers = num_plain + config->num_matched_headers;
 
     if (line < LINES_BEFORE_HEADERS) {
         put_option(pen, config, line);
-    } else if (line < LINES_BEFORE_HEADERS + num_headers) {
+    } else if (line < LINES_BEFORE_HEADERS + num_plain) {
         put_pair(pen, "header", config->headers[line - LINES_BEFORE_HEADERS]);
+    } else if (line < LINES_BEFORE_HEADERS + num_headers) {
+        put_matched(pen, config->matched_headers + (line - LINES_BEFORE_HEADERS - num_plain));
     } else if (line < LINES_BESIDE_HEADERS + num_headers) {
         put_option(pen, config, line - num_headers);
     } else {
@@ -179,6 +209,37 @@ static void put_line(pen_t *pen, const breaker_store_t *store, size_t line)
                                  breaker_store_path(store, at, NULL)) < 0);
         put_file(pen, store, at);
     }
+}
+
+static bool needs_second(const breaker_store_t *store)
+{
+    if (breaker_view_config(store->view)->num_matched_headers != 0)
+        return true;
+    for (size_t i = 0; i != breaker_store_size(store); ++i)
+        if (breaker_store_at(store, i)->coding != BREAKER_ENCODING_IDENTITY)
+            return true;
+    return false;
+}
+
+unsigned breaker__manifest_version(const breaker_release_t *release)
+{
+    for (size_t i = 0; i != release->num_stores; ++i)
+        if (release->stores[i] != NULL && needs_second(release->stores[i]))
+            return 2;
+    return 1;
+}
+
+bool breaker__manifest_is_of_later_version(const char *base, size_t len)
+{
+    size_t any_len = sizeof(any_version) - 1;
+
+    if (len <= any_len || memcmp(base, any_version, any_len) != 0)
+        return false;
+    for (size_t i = 0; i != sizeof(versions) / sizeof(versions[0]); ++i)
+        if (len - any_len >= strlen(versions[i]) &&
+            memcmp(base + any_len, versions[i], strlen(versions[i])) == 0)
+            return false;
+    return true;
 }
 
 static int compare_names(const void *a, const void *b)
@@ -209,7 +270,7 @@ static int write_with(pen_t *pen, const breaker_release_t *release)
     const breaker_store_t *sorted[BREAKER_VIEWS_MAX];
     size_t num = sort_stores(release, sorted);
 
-    put_text(pen, first_line);
+    put_first_line(pen);
     for (size_t i = 0; i != num; ++i)
         for (size_t line = 0; pen->err == 0 && line != count_lines(sorted[i]); ++line)
             put_line(pen, sorted[i], line);
@@ -220,7 +281,8 @@ static int write_with(pen_t *pen, const breaker_release_t *release)
 int breaker__manifest_write(const breaker_release_t *release, breaker__manifest_sink_t sink,
                             void *data)
 {
-    pen_t pen = {.sink = sink, .data = data, .with_times = true};
+    pen_t pen = {
+        .sink = sink, .data = data, .with_times = true, .version = release->manifest_version};
 
     return write_with(&pen, release);
 }
@@ -248,15 +310,15 @@ static int take_piece(void *data, const char *base, size_t len)
 }
 
 /* false when the room ends before the line does */
-static bool put_piece_of_line(piece_t *piece, const breaker_store_t *store,
+static bool put_piece_of_line(piece_t *piece, unsigned version, const breaker_store_t *store,
                               breaker__manifest_cursor_t *cursor)
 {
-    pen_t pen = {.sink = take_piece, .data = piece, .with_times = true};
+    pen_t pen = {.sink = take_piece, .data = piece, .with_times = true, .version = version};
     size_t room = piece->room;
 
     piece->skipped = cursor->line_at;
     if (store == NULL)
-        put_text(&pen, first_line);
+        put_first_line(&pen);
     else
         put_line(&pen, store, cursor->line);
     flush(&pen);
@@ -284,7 +346,8 @@ size_t breaker__manifest_piece(const breaker_release_t *release, breaker__manife
         const breaker_store_t *store = sorted[cursor->part];
         size_t num_lines = store != NULL ? count_lines(store) : 1;
         while (cursor->line != num_lines)
-            if (piece.room == 0 || !put_piece_of_line(&piece, store, cursor))
+            if (piece.room == 0 ||
+                !put_piece_of_line(&piece, release->manifest_version, store, cursor))
                 return cap - piece.room;
     }
     return cap - piece.room;
@@ -300,7 +363,10 @@ static int feed_hasher(void *data, const char *base, size_t len)
 int breaker__manifest_digest(const breaker_release_t *release, breaker__hasher_t *hasher,
                              uint8_t *dst)
 {
-    pen_t pen = {.sink = feed_hasher, .data = hasher, .with_times = false};
+    pen_t pen = {.sink = feed_hasher,
+                 .data = hasher,
+                 .with_times = false,
+                 .version = release->manifest_version};
     int err;
 
     if ((err = breaker__hasher_begin(hasher)) != 0 || (err = write_with(&pen, release)) != 0)

@@ -1,6 +1,7 @@
 #ifndef BREAKER_RELEASE_MANIFEST_H
 #define BREAKER_RELEASE_MANIFEST_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <breaker/release.h>
@@ -9,31 +10,37 @@
 /*
  * The manifest of a release: what it answers, as a text that is the same on every node and for
  * every layout of directories. Lines end with a line feed, the last one too; the words of a line
- * are parted by one space. The first line names the format. Then follow the views, in bytewise
- * order of their names, each with these lines in this order:
+ * are parted by one space. The first line names the format, in its version. Then follow the views,
+ * in bytewise order of their names, each with these lines in this order:
  *
- *   h2o-breaker manifest 1
+ *   h2o-breaker manifest 2
  *   view static/{breaker}
  *   max-age 31536000                    of 200, 206 and 304, in seconds
  *   allow-origin *                      Access-Control-Allow-Origin, or several origins
  *   timing-allow-origin *               Timing-Allow-Origin
  *   resource-policy cross-origin        Cross-Origin-Resource-Policy
  *   header X-Frame-Options:%20DENY      each further header, in the order of sending
+ *   header-match *.js X-A:%20b          each header by pattern, with it, in the order of applying
  *   index index.html                    what answers for a directory
  *   fallback index.html                 what answers for paths that name nothing
  *   encodings on                        or "off": whether encodings are negotiated
- *   file css/site.css 9f86…0a08 1024 text/css;%20charset=utf-8 1718539201
+ *   file css/site.css 9f86…0a08 1024 text/css;%20charset=utf-8 identity 1718539201
  *
  * A line of which a view has nothing to say is left out: those from allow-origin to fallback. Its
  * files come last, in bytewise order of their logical paths: path, SHA-256 of the content in 64
- * small hexadecimal digits, size in bytes, media type with its parameters, modification time in
- * seconds since the epoch (of several files with one content and type: of the one that was met
- * first). Names, values, paths and types are percent-encoded (RFC 3986 §2.1, large digits): every
+ * small hexadecimal digits, size in bytes, media type with its parameters, the coding that the
+ * bytes are in as its name says it (identity, br, zstd, gzip), modification time in seconds since
+ * the epoch (of several files with one content and type: of the one that was met first). Names,
+ * values, patterns, paths and types are percent-encoded (RFC 3986 §2.1, large digits): every
  * byte but '!' to '~', and '%' itself. Numbers are decimal without leading zeros.
  *
  * The digest of a release is the SHA-256 of this text with the last word of every file line and the
  * space before it left out: whoever has a manifest can check it, and when a file was touched is no
  * difference. Whatever changes the text otherwise needs another version in the first line.
+ *
+ * Version 1 has no header-match and no codings, and a file line no word for it. It is written
+ * wherever it says everything, so that nodes that know no other read it, and there version 2 is not
+ * accepted: a release has one text.
  */
 
 /**
@@ -41,6 +48,12 @@
  * returns it.
  */
 typedef int (*breaker__manifest_sink_t)(void *data, const char *base, size_t len);
+
+/** Whether a text begins as a manifest of a version that is neither 1 nor 2: a later program's. */
+bool breaker__manifest_is_of_later_version(const char *base, size_t len);
+
+/** The version that the text of a release is to have; takes a look at all of its assets. */
+unsigned breaker__manifest_version(const breaker_release_t *release);
 
 /** Writes the manifest of a loaded release, in pieces of a few KiB. Fails like its sink. */
 int breaker__manifest_write(const breaker_release_t *release, breaker__manifest_sink_t sink,

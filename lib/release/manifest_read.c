@@ -16,7 +16,7 @@
 #include "release/manifest_read.h"
 #include "view/view.h"
 
-#define FIRST_LINE "h2o-breaker manifest 1"
+static const char *const first_lines[] = {"h2o-breaker manifest 1", "h2o-breaker manifest 2"};
 
 enum {
     DIGEST_CHARS = 2 * BREAKER_DIGEST_LEN,
@@ -33,10 +33,11 @@ typedef struct st_span_t {
 /* what is allocated for a manifest: the manifest comes first, so that its address is ours */
 typedef struct st_whole_t {
     breaker__manifest_t manifest;
-    breaker__arena_t texts;          /* owned */
-    breaker__manifest_view_t *views; /* owned */
-    breaker__manifest_file_t *files; /* owned: those of all views */
-    const char **headers;            /* owned: those of all views */
+    breaker__arena_t texts;            /* owned */
+    breaker__manifest_view_t *views;   /* owned */
+    breaker__manifest_file_t *files;   /* owned: those of all views */
+    const char **headers;              /* owned: those of all views */
+    breaker_matched_header_t *matched; /* owned: those of all views */
 } whole_t;
 
 typedef struct st_reader_t {
@@ -49,7 +50,9 @@ typedef struct st_reader_t {
     const char *hashed;
     breaker__hasher_t hasher; /* owned */
     whole_t *whole;           /* owned until it is finished */
-    size_t num_headers;
+    size_t num_headers, num_matched;
+    /* something was read that version 1 does not have */
+    bool needs_second;
     /* types by a hash of their spelling */
     struct {
         span_t spelled;
@@ -107,6 +110,11 @@ static bool has_key(const reader_t *reader, const char *key, span_t *ret_value)
         return false;
     *ret_value = (span_t){line->base + len + 1, line->len - len - 1};
     return true;
+}
+
+static bool is_word(span_t word, const char *text)
+{
+    return word.base != NULL && word.len == strlen(text) && memcmp(word.base, text, word.len) == 0;
 }
 
 /* takes what stands before the next space, or everything */
@@ -286,6 +294,36 @@ static int read_headers(reader_t *reader, breaker_view_config_t *config)
     return 0;
 }
 
+static int read_matched_header(reader_t *reader, span_t rest, breaker_matched_header_t *matched)
+{
+    span_t pattern = take_word(&rest);
+    int err;
+
+    if ((err = keep_text(reader, pattern, BREAKER_VIEW_PATTERN_MAX, &matched->pattern)) != 0 ||
+        (err = keep_text(reader, rest, BREAKER_VIEW_HEADER_MAX, &matched->header)) != 0)
+        return err;
+    return next_line(reader);
+}
+
+static int read_matched_headers(reader_t *reader, breaker_view_config_t *config)
+{
+    breaker_matched_header_t *matched = reader->whole->matched + reader->num_matched;
+    span_t value;
+    int err;
+
+    config->matched_headers = matched;
+    while (reader->whole->manifest.version != 1 && has_key(reader, "header-match", &value)) {
+        if (config->num_headers + config->num_matched_headers == BREAKER_VIEW_HEADERS_MAX)
+            return fail(reader, BREAKER_ERR_TOO_MANY, "a view has at most 32 headers");
+        if ((err = read_matched_header(reader, value, matched + config->num_matched_headers)) != 0)
+            return err;
+        ++config->num_matched_headers;
+        reader->needs_second = true;
+    }
+    reader->num_matched += config->num_matched_headers;
+    return 0;
+}
+
 static int read_encodings(reader_t *reader, breaker_view_config_t *config)
 {
     span_t value;
@@ -296,8 +334,8 @@ static int read_encodings(reader_t *reader, breaker_view_config_t *config)
         return damaged(
             reader,
             "a view's lines are view, max-age, allow-origin, timing-allow-origin, "
-            "resource-policy, header, index, fallback, \"encodings on\" or \"encodings off\", "
-            "in this order");
+            "resource-policy, header, in version 2 header-match, index, fallback, \"encodings on\" "
+            "or \"encodings off\", in this order");
     config->encodings = value.len == 2;
     return next_line(reader);
 }
@@ -320,6 +358,7 @@ static int read_config(reader_t *reader, const breaker__manifest_view_t *before,
         (err = read_option(reader, "resource-policy", BREAKER_VIEW_HEADER_MAX,
                            &config->resource_policy)) != 0 ||
         (err = read_headers(reader, config)) != 0 ||
+        (err = read_matched_headers(reader, config)) != 0 ||
         (err = read_option(reader, "index", BREAKER_VIEW_NAME_MAX, &config->index)) != 0 ||
         (err = read_option(reader, "fallback", BREAKER_VIEW_NAME_MAX, &config->fallback)) != 0 ||
         (err = read_encodings(reader, config)) != 0)
@@ -413,23 +452,44 @@ static int hash_file(reader_t *reader, span_t time)
     return 0;
 }
 
+/* version 1 has no word for it */
+static int read_coding(reader_t *reader, span_t *rest, breaker_encoding_t *ret_coding)
+{
+    breaker_encoding_t coding = BREAKER_ENCODING_IDENTITY;
+    span_t word;
+
+    if (reader->whole->manifest.version != 1) {
+        word = take_word(rest);
+        for (coding = 0; coding != BREAKER_ENCODINGS; ++coding)
+            if (is_word(word, breaker_encoding_name(coding)))
+                break;
+        if (coding == BREAKER_ENCODINGS)
+            return damaged(reader, "a coding is br, zstd, gzip or identity");
+    }
+    reader->needs_second |= coding != BREAKER_ENCODING_IDENTITY;
+    *ret_coding = coding;
+    return 0;
+}
+
 static int read_file(reader_t *reader, span_t rest, const breaker__manifest_file_t *before,
                      breaker__manifest_file_t *file)
 {
     span_t path = take_word(&rest), digest = take_word(&rest), size = take_word(&rest),
-           type = take_word(&rest), time = rest;
+           type = take_word(&rest);
     int err;
 
     if (!take_digest(digest, file->digest))
         return damaged(reader, "it must be \"file <path> <SHA-256 in 64 small hexadecimal digits> "
-                               "<size> <media type> <time>\"");
+                               "<size> <media type> <time>\", in version 2 with the coding before "
+                               "the time");
     if ((err = read_path(reader, path, before, file)) != 0 ||
         (err = read_size(reader, size, &file->size)) != 0 ||
-        (err = read_type(reader, type, &file->type)) != 0)
+        (err = read_type(reader, type, &file->type)) != 0 ||
+        (err = read_coding(reader, &rest, &file->coding)) != 0)
         return err;
-    if (!take_time(time, &file->last_modified_s))
+    if (!take_time(rest, &file->last_modified_s))
         return damaged(reader, "a time is a number of seconds");
-    if ((err = hash_file(reader, time)) != 0)
+    if ((err = hash_file(reader, rest)) != 0)
         return err;
     return next_line(reader);
 }
@@ -463,34 +523,33 @@ static bool begins_with(const char *at, const char *end, const char *word)
 }
 
 /* more than there are where the text is damaged, never fewer */
-static void count(const char *base, const char *end, size_t *ret_files, size_t *ret_headers)
+static size_t count(const char *base, const char *end, const char *key)
 {
-    size_t num_files = 0, num_headers = 0;
+    size_t num = 0;
 
     for (const char *at = base; at != NULL && at != end;) {
-        num_files += begins_with(at, end, "file ");
-        num_headers += begins_with(at, end, "header ");
+        num += begins_with(at, end, key);
         at = memchr(at, '\n', (size_t)(end - at));
         at = at != NULL ? at + 1 : NULL;
     }
-    *ret_files = num_files;
-    *ret_headers = num_headers;
+    return num;
 }
 
 static int begin(reader_t *reader, const char *base, size_t len)
 {
-    size_t num_files, num_headers;
+    const char *end = base + len;
     whole_t *whole;
 
     if ((whole = reader->whole = calloc(1, sizeof(*whole))) == NULL)
         return no_memory(reader);
     breaker__arena_init(&whole->texts);
-    count(base, base + len, &num_files, &num_headers);
     whole->views = calloc(BREAKER_VIEWS_MAX, sizeof(*whole->views));
-    whole->files = calloc(num_files + 1, sizeof(*whole->files));
-    whole->headers = calloc(num_headers + 1, sizeof(*whole->headers));
+    whole->files = calloc(count(base, end, "file ") + 1, sizeof(*whole->files));
+    whole->headers = calloc(count(base, end, "header ") + 1, sizeof(*whole->headers));
+    whole->matched = calloc(count(base, end, "header-match ") + 1, sizeof(*whole->matched));
     if (whole->views == NULL || whole->files == NULL || whole->headers == NULL ||
-        breaker__hasher_init(&reader->hasher) != 0 || breaker__hasher_begin(&reader->hasher) != 0)
+        whole->matched == NULL || breaker__hasher_init(&reader->hasher) != 0 ||
+        breaker__hasher_begin(&reader->hasher) != 0)
         return no_memory(reader);
     whole->manifest.views = whole->views;
     return next_line(reader);
@@ -513,17 +572,28 @@ static int read_views(reader_t *reader)
     return 0;
 }
 
+static int read_version(reader_t *reader)
+{
+    for (unsigned i = 0; i != sizeof(first_lines) / sizeof(first_lines[0]); ++i)
+        if (is_word(reader->line, first_lines[i])) {
+            reader->whole->manifest.version = i + 1;
+            return next_line(reader);
+        }
+    return damaged(reader, "it must be \"h2o-breaker manifest 1\", or 2; others are of later "
+                           "versions of this program");
+}
+
 static int read_whole(reader_t *reader, const char *base, size_t len)
 {
     int err;
 
-    if ((err = begin(reader, base, len)) != 0)
+    if ((err = begin(reader, base, len)) != 0 || (err = read_version(reader)) != 0 ||
+        (err = read_views(reader)) != 0)
         return err;
-    if (reader->line.len != sizeof(FIRST_LINE) - 1 ||
-        memcmp(reader->line.base, FIRST_LINE, reader->line.len) != 0)
-        return damaged(reader, "it must be \"" FIRST_LINE "\"");
-    if ((err = next_line(reader)) != 0 || (err = read_views(reader)) != 0)
-        return err;
+    if (reader->whole->manifest.version == 2 && !reader->needs_second) {
+        reader->line_number = 1;
+        return damaged(reader, "what version 1 can say must be said in it");
+    }
     if (breaker__hasher_feed(&reader->hasher, reader->hashed,
                              (size_t)(reader->end - reader->hashed)) != 0 ||
         breaker__hasher_end(&reader->hasher, reader->whole->manifest.digest) != 0)
@@ -539,6 +609,7 @@ static void free_whole(whole_t *whole)
     free(whole->views);
     free(whole->files);
     free(whole->headers);
+    free(whole->matched);
     free(whole);
 }
 

@@ -29,6 +29,8 @@ typedef struct st_breaker__manifest_file_t {
     uint64_t size;
     /** not covered by the digest: any number, the far future and past included */
     int64_t last_modified_s;
+    /** the coding that the content is in, as its path says it; IDENTITY: none */
+    breaker_encoding_t coding;
     uint32_t path_len;
     /** SHA-256 of the content */
     uint8_t digest[BREAKER_DIGEST_LEN];
@@ -50,6 +52,8 @@ typedef struct st_breaker__manifest_view_t {
 typedef struct st_breaker__manifest_t {
     /** the SHA-256 that names the release: over the text without the times of the files */
     uint8_t digest[BREAKER_DIGEST_LEN];
+    /** of the text: 1 or 2 */
+    unsigned version;
     /** at most BREAKER_VIEWS_MAX, in strictly ascending bytewise order of their names */
     const breaker__manifest_view_t *views;
     size_t num_views;

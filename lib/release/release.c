@@ -20,6 +20,7 @@
 #include "release/release_id.h"
 #include "release/store.h"
 #include "release/trees.h"
+#include "view/matched.h"
 #include "view/view.h"
 
 /** What loading the views has in common. */
@@ -48,10 +49,13 @@ static breaker__kind_t *kind_of(breaker_store_t *store, const char *path, bool i
     char text_type[BREAKER__MANIFEST_TYPE_MAX + BREAKER__CHARSET_SIZE];
     bool compressible;
     const char *type = breaker__type_of(&store->blobs->hooks, store->view, path, &compressible);
+    breaker__traits_t traits;
 
     if (is_text && breaker_view_config(store->view)->charset)
         type = breaker__type_of_text(type, text_type, &compressible);
-    return breaker__store_kind(store, type, compressible);
+    traits = breaker__traits_of_type(type, compressible);
+    traits.num_headers = breaker__view_matched(store->view, path, strlen(path), traits.headers);
+    return breaker__store_kind(store, &traits);
 }
 
 /* the asset of what was read, which it takes over; NULL without memory */
@@ -173,9 +177,10 @@ static int load_view(loader_t *loader, const breaker_view_t *view, breaker_store
 static int make_id(loader_t *loader, const breaker_token_t *label)
 {
     breaker_release_t *release = loader->release;
-    int err = breaker__manifest_digest(release, &loader->reader.hasher, release->digest);
+    int err;
 
-    if (err != 0)
+    release->manifest_version = breaker__manifest_version(release);
+    if ((err = breaker__manifest_digest(release, &loader->reader.hasher, release->digest)) != 0)
         return breaker_error_set(loader->error, err, "%s", breaker_err_message(err));
     release->id = breaker__release_id_make(label, release->digest);
     return 0;

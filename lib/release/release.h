@@ -14,6 +14,8 @@ struct st_breaker_release_t {
     breaker__blobs_t *blobs; /* owned reference */
     breaker_release_id_t id;
     uint8_t digest[BREAKER_DIGEST_LEN];
+    /** of its manifest's text; 1 or 2 */
+    unsigned manifest_version;
     /** owned, by the index of the view; of a held release those of other views follow */
     breaker_store_t **stores;
     size_t num_stores;

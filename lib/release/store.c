@@ -243,13 +243,12 @@ void breaker__store_free(breaker_store_t *store)
     free(store);
 }
 
-breaker__kind_t *breaker__store_kind(breaker_store_t *store, const char *type, bool compressible)
+breaker__kind_t *breaker__store_kind(breaker_store_t *store, const breaker__traits_t *traits)
 {
     breaker__kind_t *kind;
 
     for (size_t i = store->num_kinds; i != 0; --i)
-        if (store->kinds[i - 1]->compressible == compressible &&
-            strcmp(store->kinds[i - 1]->type, type) == 0)
+        if (breaker__kind_has(store->kinds[i - 1], traits))
             return store->kinds[i - 1];
     assert(store->num_kinds <= store->kinds_capacity);
     if (store->num_kinds == store->kinds_capacity) {
@@ -262,7 +261,7 @@ breaker__kind_t *breaker__store_kind(breaker_store_t *store, const char *type, b
         store->kinds = kinds;
         store->kinds_capacity = capacity;
     }
-    kind = breaker__kind_get(store->blobs, store->view, &store->saying, type, compressible);
+    kind = breaker__kind_get(store->blobs, store->view, &store->saying, traits);
     if (kind != NULL)
         store->kinds[store->num_kinds++] = kind;
     return kind;

@@ -86,10 +86,10 @@ void breaker__store_count_encodings(breaker_store_t *store);
 int breaker__store_index(breaker_store_t *store);
 
 /**
- * The kind of assets of the store's view with this media type. Borrowed: the store keeps it.
- * Returns NULL without memory.
+ * The kind of assets of the store's view with these traits. Borrowed: the store keeps it. Returns
+ * NULL without memory.
  */
-breaker__kind_t *breaker__store_kind(breaker_store_t *store, const char *type, bool compressible);
+breaker__kind_t *breaker__store_kind(breaker_store_t *store, const breaker__traits_t *traits);
 
 /** How many bytes of bodies the view's memory still has room for. */
 uint64_t breaker__store_room(const breaker_store_t *store);

@@ -136,6 +136,11 @@ static int check_header(const char *line)
     return check_value(line);
 }
 
+bool breaker_is_header(const char *line)
+{
+    return check_header(line) == 0;
+}
+
 bool breaker_is_origin(const char *base, size_t len)
 {
     const char *separator = memmem(base, len, "://", 3), *host;
@@ -174,6 +179,19 @@ static int check_option(const char *value)
     return value[0] != '\0' ? check_value(value) : BREAKER_ERR_HEADER_SYNTAX;
 }
 
+static int check_matched_headers(const breaker_view_config_t *config)
+{
+    int err;
+
+    for (size_t i = 0; i != config->num_matched_headers; ++i) {
+        if (!breaker_is_pattern(config->matched_headers[i].pattern))
+            return BREAKER_ERR_PATTERN_SYNTAX;
+        if ((err = check_header(config->matched_headers[i].header)) != 0)
+            return err;
+    }
+    return 0;
+}
+
 static int check_headers(const breaker_view_config_t *config)
 {
     int err;
@@ -183,12 +201,13 @@ static int check_headers(const breaker_view_config_t *config)
         (err = check_option(config->timing_allow_origin)) != 0 ||
         (err = check_option(config->resource_policy)) != 0)
         return err;
-    if (config->num_headers > BREAKER_VIEW_HEADERS_MAX)
+    if (config->num_headers > BREAKER_VIEW_HEADERS_MAX ||
+        config->num_matched_headers > BREAKER_VIEW_HEADERS_MAX - config->num_headers)
         return BREAKER_ERR_RANGE;
     for (size_t i = 0; i != config->num_headers; ++i)
         if ((err = check_header(config->headers[i])) != 0)
             return err;
-    return 0;
+    return check_matched_headers(config);
 }
 
 /* ---- the rest of the configuration ---- */
@@ -272,6 +291,16 @@ static size_t list_size(const char *const *texts, size_t num)
     return size;
 }
 
+static size_t matched_size(const breaker_view_config_t *config)
+{
+    size_t size = 0;
+
+    for (size_t i = 0; i != config->num_matched_headers; ++i)
+        size += text_size(config->matched_headers[i].pattern) +
+                text_size(config->matched_headers[i].header);
+    return size;
+}
+
 static size_t texts_size(const breaker_view_config_t *config, size_t name_len)
 {
     /* the name as it is, and as head and tail with their slashes */
@@ -280,7 +309,7 @@ static size_t texts_size(const breaker_view_config_t *config, size_t name_len)
     size += text_size(config->directory) + text_size(config->allow_origin) +
             text_size(config->timing_allow_origin) + text_size(config->resource_policy) +
             text_size(config->index) + text_size(config->fallback);
-    return size + list_size(config->headers, config->num_headers) +
+    return size + list_size(config->headers, config->num_headers) + matched_size(config) +
            list_size(config->directories, config->num_directories) +
            list_size(config->follow, config->num_follow);
 }
@@ -308,6 +337,17 @@ static char *keep_list(char *at, const char *const **list, size_t num, const cha
     }
     *list = texts;
     *dst = texts + num;
+    return at;
+}
+
+static char *keep_matched(char *at, breaker_view_config_t *config, breaker_matched_header_t *dst)
+{
+    for (size_t i = 0; i != config->num_matched_headers; ++i) {
+        dst[i] = config->matched_headers[i];
+        at = keep_text(at, &dst[i].pattern);
+        at = keep_text(at, &dst[i].header);
+    }
+    config->matched_headers = dst;
     return at;
 }
 
@@ -365,15 +405,18 @@ static breaker_view_t *copy_view(const breaker_view_config_t *config, const char
                                  size_t name_len)
 {
     size_t num_listed = config->num_headers + config->num_directories + config->num_follow;
-    size_t size =
-        sizeof(breaker_view_t) + num_listed * sizeof(const char *) + texts_size(config, name_len);
+    size_t size = sizeof(breaker_view_t) +
+                  config->num_matched_headers * sizeof(breaker_matched_header_t) +
+                  num_listed * sizeof(const char *) + texts_size(config, name_len);
     breaker_view_t *view = calloc(1, size);
+    breaker_matched_header_t *matched;
     const char **listed;
     char *at;
 
     if (view == NULL)
         return NULL;
-    listed = (const char **)(view + 1);
+    matched = (breaker_matched_header_t *)(view + 1);
+    listed = (const char **)(matched + config->num_matched_headers);
     at = (char *)(listed + num_listed);
     view->config = *config;
     at = keep_name(at, view, name, name_len);
@@ -386,6 +429,7 @@ static breaker_view_t *copy_view(const breaker_view_config_t *config, const char
     at = keep_list(at, &view->config.headers, config->num_headers, &listed);
     at = keep_list(at, &view->config.directories, config->num_directories, &listed);
     at = keep_list(at, &view->config.follow, config->num_follow, &listed);
+    at = keep_matched(at, &view->config, matched);
     assert(at == (char *)view + size);
     if (measure_places(view))
         return view;

@@ -61,6 +61,16 @@ class Client(PeersTest):
         probe.know((self.node().address, RELEASE), (self.node().address, RELEASE))
         self.assertEqual(probe.blob(b"lost", RELEASE), ["nobody", "has it", 0])
 
+    def test_a_manifest_of_a_later_version_is_no_fault_of_who_sends_it(self):
+        later = self.node([BODY], {RELEASE: b"h2o-breaker manifest 3\nwhatever\n"})
+        probe = self.probe()
+        probe.know((later.address, RELEASE))
+        self.assertEqual(probe.manifest(RELEASE), ["nobody", "is as old", 0])
+        self.assertEqual(probe.blob(BODY, RELEASE)[0], "blob")
+        probe.know((later.address, RELEASE), (self.node([], {RELEASE: TEXT}).address, RELEASE))
+        self.assertEqual(probe.manifest(RELEASE)[0], "manifest")
+        self.assertEqual(probe.notices, [])
+
     def test_without_peers_or_keys_nobody_answers(self):
         probe = self.probe()
         self.assertEqual(probe.blob(b"x", RELEASE)[:2], ["nobody", "answers"])

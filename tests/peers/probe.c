@@ -177,13 +177,19 @@ static void on_held(void *data, uint64_t ask, const breaker__peers_held_t *list,
     end_line();
 }
 
+static const char *reason_of(breaker__peers_nobody_t why)
+{
+    if (why == BREAKER__NOBODY_IS_AS_OLD)
+        return "is as old";
+    return why == BREAKER__NOBODY_HAS_IT ? "has it" : "answers";
+}
+
 static void on_nobody(void *data, uint64_t ask, breaker__peers_nobody_t why, uint64_t retry_in_ms)
 {
     probe_t *probe = data;
 
     close_ask(probe, ask);
-    printf("[\"nobody\", %" PRIu64 ", \"%s\", %" PRIu64, ask,
-           why == BREAKER__NOBODY_HAS_IT ? "has it" : "answers", retry_in_ms);
+    printf("[\"nobody\", %" PRIu64 ", \"%s\", %" PRIu64, ask, reason_of(why), retry_in_ms);
     if (probe->spools[ask] != NULL)
         print_spool(probe->spools[ask]);
     drop_spool(probe, ask);

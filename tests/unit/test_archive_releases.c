@@ -362,7 +362,7 @@ static void what_is_no_file_makes_room_for_a_manifest(void **state)
 
 static void a_manifest_of_a_later_version_is_left_alone_and_so_are_all_blobs(void **state)
 {
-    static const char later[] = "h2o-breaker manifest 2\nwhatever\n";
+    static const char later[] = "h2o-breaker manifest 3\nwhatever\n";
     breaker__archive_keep_t keep = {
         .now_ms = (uint64_t)time(NULL) * 1000 + 3600000, .num_newest = 9, .size_max = UINT64_MAX};
     world_t *world = *state;

@@ -96,8 +96,8 @@ static breaker__blob_t *blob_of(world_t *world, const char *text)
 
 static breaker_asset_t *asset_of(world_t *world, breaker__blob_t *blob, const char *type)
 {
-    breaker__kind_t *kind =
-        breaker__kind_get(world->blobs, world->view, &world->saying, type, false);
+    const breaker__traits_t traits = breaker__traits_of_type(type, false);
+    breaker__kind_t *kind = breaker__kind_get(world->blobs, world->view, &world->saying, &traits);
     breaker_asset_t *asset;
 
     assert_non_null(kind);

@@ -173,10 +173,48 @@ static void the_text_is_the_one_that_is_documented(void **state)
     assert_string_equal(world->text, expected);
 }
 
+static void headers_by_pattern_make_a_text_of_version_2(void **state)
+{
+    static const char *const headers[] = {"X-A: 1"};
+    static const breaker_matched_header_t matched[] = {{"*.css", "X-B: 50%"},
+                                                       {"js/ **", "X-C: \xc3\xa4"}};
+    static const char expected[] =
+        "h2o-breaker manifest 2\n"
+        "view a/{breaker}\n"
+        "max-age 31536000\n"
+        "allow-origin *\n"
+        "encodings on\n"
+        "file a.css " SHA_NOTHING " 0 text/css;%20charset=utf-8 identity 1718539201\n"
+        "view static/{breaker}\n"
+        "max-age 31536000\n"
+        "allow-origin *\n"
+        "header X-A:%201\n"
+        "header-match *.css X-B:%2050%25\n"
+        "header-match js/%20** X-C:%20%C3%A4\n"
+        "index index.html\n"
+        "encodings on\n"
+        "file a.css " SHA_NOTHING " 0 text/css;%20charset=utf-8 identity 1718539201\n";
+    breaker_view_config_t config = config_of("static/{breaker}");
+    world_t *world = *state;
+
+    tree_write(&world->tree, "site/a.css", "");
+    touch(world, "site/a.css", WRITTEN_S);
+    config.headers = headers;
+    config.num_headers = COUNT(headers);
+    config.matched_headers = matched;
+    config.num_matched_headers = COUNT(matched);
+    config.index = "index.html";
+    add_view(world, config_of("a/{breaker}"), "site");
+    add_view(world, config, "site");
+    load(world);
+    assert_string_equal(world->text, expected);
+}
+
 static void pieces_of_any_length_are_the_text(void **state)
 {
     static const size_t caps[] = {1, 7, 23, 100, 4096, 65536, MANIFEST_MAX};
     static const char *const headers[] = {"X-A: 50%", "X-B: b"};
+    static const breaker_matched_header_t matched[] = {{"*.css", "X-B: 50%"}, {"a", "X-C: 1"}};
     breaker_view_config_t config = config_of("img/{breaker}");
     world_t *world = *state;
     char path[64];
@@ -188,6 +226,8 @@ static void pieces_of_any_length_are_the_text(void **state)
     tree_write(&world->tree, "empty/.hidden", "");
     config.headers = headers;
     config.num_headers = COUNT(headers);
+    config.matched_headers = matched;
+    config.num_matched_headers = COUNT(matched);
     add_view(world, config_of("static/{breaker}"), "site");
     add_view(world, config, "empty");
     load(world);
@@ -289,7 +329,9 @@ static breaker_release_id_t id_with(world_t *world, breaker_view_config_t config
 static void a_view_that_answers_otherwise_makes_another_release(void **state)
 {
     static const char *const one[] = {"X-A: 1", "X-B: 2"}, *const other[] = {"X-B: 2", "X-A: 1"};
-    breaker_view_config_t configs[12];
+    static const breaker_matched_header_t matched[] = {
+        {"*.css", "X-A: 1"}, {"*", "X-A: 1"}, {"*", "X-A: 2"}};
+    breaker_view_config_t configs[15];
     breaker_release_id_t ids[COUNT(configs) + 1];
     world_t *world = *state;
 
@@ -307,6 +349,10 @@ static void a_view_that_answers_otherwise_makes_another_release(void **state)
     configs[9].encodings = false;
     configs[11].fallback = "a.css";
     configs[10].allow_origin = "https://example.com https://example.org";
+    for (size_t i = 0; i != COUNT(matched); ++i) {
+        configs[12 + i].matched_headers = matched + i;
+        configs[12 + i].num_matched_headers = 1;
+    }
     tree_write(&world->tree, "site/a.css", "a{}");
     for (size_t i = 0; i != COUNT(configs); ++i)
         ids[i] = id_with(world, configs[i]);
@@ -339,6 +385,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(the_text_is_the_one_that_is_documented),
+        TEST(headers_by_pattern_make_a_text_of_version_2),
         TEST(pieces_of_any_length_are_the_text),
         TEST(a_sink_that_fails_is_asked_once),
         TEST(the_digest_can_be_made_from_the_text),

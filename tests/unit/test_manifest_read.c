@@ -22,6 +22,8 @@
 #define FIRST "h2o-breaker manifest 1\n"
 #define SHA "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
 #define VIEW FIRST "view a/{breaker}\nmax-age 60\nencodings on\n"
+#define SECOND "h2o-breaker manifest 2\n"
+#define MATCHED SECOND "view a/{breaker}\nmax-age 60\nheader-match *.js X-A:%201\nencodings on\n"
 #define FILE_OF(path) "file " path " " SHA " 5 text/css 7\n"
 
 /* reads a copy that ends at a guard page */
@@ -111,6 +113,67 @@ static void every_field_is_read(void **state)
     breaker__manifest_free(manifest);
 }
 
+static void what_only_version_2_says_is_read(void **state)
+{
+    breaker__manifest_t *manifest =
+        must_read(SECOND "view a/{breaker}\nmax-age 60\nheader X-A:%201\n"
+                         "header-match *.js X-A:%202\nheader-match js/%20** X-B:%20%C3%A4\n"
+                         "index i\nencodings on\n"
+                         "file a " SHA " 5 text/css identity 7\n"
+                         "file b.gz " SHA " 5 text/css gzip 7\n"
+                         "file c.br " SHA " 5 text/css br -7\n"
+                         "file d.zst " SHA " 5 text/css zstd 7\n");
+    const breaker_view_config_t *config = &manifest->views[0].config;
+    const breaker__manifest_file_t *files = manifest->views[0].files;
+
+    (void)state;
+    assert_int_equal(manifest->version, 2);
+    assert_int_equal(config->num_headers, 1);
+    assert_int_equal(config->num_matched_headers, 2);
+    assert_string_equal(config->matched_headers[0].pattern, "*.js");
+    assert_string_equal(config->matched_headers[0].header, "X-A: 2");
+    assert_string_equal(config->matched_headers[1].pattern, "js/ **");
+    assert_string_equal(config->matched_headers[1].header, "X-B: \xc3\xa4");
+    assert_int_equal(files[0].coding, BREAKER_ENCODING_IDENTITY);
+    assert_int_equal(files[1].coding, BREAKER_ENCODING_GZIP);
+    assert_int_equal(files[2].coding, BREAKER_ENCODING_BROTLI);
+    assert_int_equal(files[2].last_modified_s, -7);
+    assert_int_equal(files[3].coding, BREAKER_ENCODING_ZSTD);
+    breaker__manifest_free(manifest);
+    /* one of both is enough for it */
+    breaker__manifest_free(must_read(MATCHED));
+    manifest = must_read(SECOND "view a/{breaker}\nmax-age 60\nencodings on\n"
+                                "file b.gz " SHA " 5 text/css gzip 7\n");
+    breaker__manifest_free(manifest);
+    manifest = must_read(VIEW FILE_OF("x"));
+    assert_int_equal(manifest->version, 1);
+    assert_int_equal(manifest->views[0].files[0].coding, BREAKER_ENCODING_IDENTITY);
+    breaker__manifest_free(manifest);
+}
+
+static void later_versions_are_told_from_damage(void **state)
+{
+    static const struct {
+        const char *text;
+        bool is_later;
+    } cases[] = {
+        {"h2o-breaker manifest 3\nwhatever\n", true},
+        {"h2o-breaker manifest 10\n", true},
+        {"h2o-breaker manifest 22\n", true},
+        {"h2o-breaker manifest 1\n", false},
+        {"h2o-breaker manifest 2\n", false},
+        {"h2o-breaker\n", false},
+        {"something else\n", false},
+        {"", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i != COUNT(cases); ++i)
+        assert_int_equal(
+            breaker__manifest_is_of_later_version(cases[i].text, strlen(cases[i].text)),
+            cases[i].is_later);
+}
+
 typedef struct st_text_t {
     size_t len;
     char base[262144];
@@ -126,9 +189,10 @@ static int append(void *data, const char *base, size_t len)
     return 0;
 }
 
-static breaker_release_t *load(const tree_t *tree, breaker_view_t **ret_view)
+static breaker_release_t *load(const tree_t *tree, bool has_matched, breaker_view_t **ret_view)
 {
     static const char *const headers[] = {"X-A: 50%", "Link: </a>; rel=preload"};
+    static const breaker_matched_header_t matched[] = {{"1/**", "X-A: 1"}, {"*.js", "X-B: 1"}};
     breaker_view_config_t config;
     breaker__release_config_t release_config = {.num_views = 1};
     breaker_release_t *release;
@@ -139,6 +203,8 @@ static breaker_release_t *load(const tree_t *tree, breaker_view_t **ret_view)
     config.directory = tree->path;
     config.headers = headers;
     config.num_headers = COUNT(headers);
+    config.matched_headers = matched;
+    config.num_matched_headers = has_matched ? COUNT(matched) : 0;
     assert_int_equal(breaker__view_create(&config, 0, ret_view), 0);
     release_config.views = (const breaker_view_t *const *)ret_view;
     if (breaker__release_load(&release_config, NULL, &release, &error) != 0)
@@ -146,7 +212,7 @@ static breaker_release_t *load(const tree_t *tree, breaker_view_t **ret_view)
     return release;
 }
 
-static void what_a_release_writes_is_read_and_has_its_digest(void **state)
+static void write_and_read(bool has_matched)
 {
     static text_t text;
     breaker__manifest_t *manifest = NULL;
@@ -156,24 +222,31 @@ static void what_a_release_writes_is_read_and_has_its_digest(void **state)
     tree_t tree;
     char path[64];
 
-    (void)state;
     text.len = 0;
     tree_create(&tree);
     for (int i = 0; i != 300; ++i) {
         snprintf(path, sizeof(path), "%d/\xc3\xa4 %%%d.css", i % 7, i);
         tree_write(&tree, path, path);
     }
-    release = load(&tree, &view);
+    release = load(&tree, has_matched, &view);
     assert_int_equal(breaker__manifest_write(release, append, &text), 0);
     if (read_text(text.base, text.len, &manifest, &error) != 0)
         fail_msg("%s", error.message);
     assert_memory_equal(manifest->digest, breaker__release_digest(release), BREAKER_DIGEST_LEN);
     assert_true(breaker__manifest_is_of(manifest, breaker_release_id(release)));
     assert_int_equal(manifest->num_files, 300);
+    assert_int_equal(manifest->version, has_matched ? 2 : 1);
     breaker__manifest_free(manifest);
     breaker_release_unref(release);
     breaker__view_free(view);
     tree_remove(&tree);
+}
+
+static void what_a_release_writes_is_read_and_has_its_digest(void **state)
+{
+    (void)state;
+    write_and_read(false);
+    write_and_read(true);
 }
 
 static void the_times_of_files_are_not_in_the_digest_and_the_rest_is(void **state)
@@ -251,7 +324,27 @@ static void whatever_the_writer_would_not_write_is_refused(void **state)
     } cases[] = {
         {"", "line 1 "},
         {"\n", "line 1 "},
-        {"h2o-breaker manifest 2\n", "line 1 "},
+        {SECOND, "line 1 "},
+        {"h2o-breaker manifest 3\n", "line 1 "},
+        {SECOND "view a/{breaker}\nmax-age 60\nencodings on\n", "version 1"},
+        {SECOND "view a/{breaker}\nmax-age 60\nencodings on\nfile x " SHA
+                " 5 text/css identity 7\n",
+         "line 1 "},
+        {FIRST "view a/{breaker}\nmax-age 60\nheader-match *.js X-A:%201\nencodings on\n",
+         "line 4 "},
+        {SECOND "view a/{breaker}\nmax-age 60\nheader-match *.js\nencodings on\n", "line 4 "},
+        {SECOND "view a/{breaker}\nmax-age 60\nheader-match *.js \nencodings on\n", "line 4 "},
+        {SECOND "view a/{breaker}\nmax-age 60\nheader-match  X-A:%201\nencodings on\n", "line 4 "},
+        {SECOND "view a/{breaker}\nmax-age 60\nheader-match [a X-A:%201\nencodings on\n",
+         "pattern"},
+        {SECOND "view a/{breaker}\nmax-age 60\nheader-match a X-A:%0A1\nencodings on\n", "header"},
+        {SECOND "view a/{breaker}\nmax-age 60\nheader-match a X-A:%201\nheader X-B:%201\n"
+                "encodings on\n",
+         "line 5 "},
+        {MATCHED FILE_OF("x"), "a coding is"},
+        {MATCHED "file x " SHA " 5 text/css deflate 7\n", "a coding is"},
+        {MATCHED "file x " SHA " 5 text/css gzip\n", "time"},
+        {VIEW "file x " SHA " 5 text/css gzip 7\n", "time"},
         {"h2o-breaker manifest 1", "line feed"},
         {"h2o-breaker manifest 1\r\n", "line 1 "},
         {FIRST "\n", "line 2 "},
@@ -418,6 +511,14 @@ static void views_and_headers_have_limits(void **state)
             breaker__manifest_free(must_read(text));
         else
             expect_refused(text, len, BREAKER_ERR_TOO_MANY, "32 headers");
+        len = (size_t)sprintf(text, SECOND "view {breaker}\nmax-age 1\nheader X:\n");
+        for (size_t i = 0; i != BREAKER_VIEW_HEADERS_MAX - 1 + extra; ++i)
+            len += (size_t)sprintf(text + len, "header-match * X-%zu:\n", i);
+        len += (size_t)sprintf(text + len, "encodings on\n");
+        if (extra == 0)
+            breaker__manifest_free(must_read(text));
+        else
+            expect_refused(text, len, BREAKER_ERR_TOO_MANY, "32 headers");
     }
 }
 
@@ -436,6 +537,8 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_field_is_read),
+        cmocka_unit_test(what_only_version_2_says_is_read),
+        cmocka_unit_test(later_versions_are_told_from_damage),
         cmocka_unit_test(what_a_release_writes_is_read_and_has_its_digest),
         cmocka_unit_test(the_times_of_files_are_not_in_the_digest_and_the_rest_is),
         cmocka_unit_test(a_manifest_is_only_of_the_release_with_its_digest),

@@ -171,8 +171,8 @@ typedef struct st_world_t {
 
 static void make_asset(world_t *world)
 {
-    breaker__kind_t *kind =
-        breaker__kind_get(world->blobs, world->view, &world->saying, "text/plain", false);
+    const breaker__traits_t traits = breaker__traits_of_type("text/plain", false);
+    breaker__kind_t *kind = breaker__kind_get(world->blobs, world->view, &world->saying, &traits);
     uint8_t digest[BREAKER_DIGEST_LEN];
 
     digest_of(TEXT, LEN, digest);

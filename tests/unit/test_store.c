@@ -256,21 +256,59 @@ static void kinds_are_made_once(void **state)
     static const char *const paths[] = {"a"};
     breaker_view_t *view = make_view(NULL);
     breaker_store_t *store = make_store(view, paths, 1), *other = make_store(view, paths, 1);
+    breaker__traits_t traits;
     const breaker__kind_t *first;
     char type[32];
 
     (void)state;
     snprintf(type, sizeof(type), "text/css");
-    first = breaker__store_kind(store, type, true);
+    traits = breaker__traits_of_type(type, true);
+    first = breaker__store_kind(store, &traits);
     assert_ptr_not_equal(first->type, type);
     assert_string_equal(first->type, "text/css");
     for (int i = 0; i != 100; ++i) {
         snprintf(type, sizeof(type), "text/x-%d", i);
-        assert_string_equal(breaker__store_kind(store, type, false)->type, type);
+        traits = breaker__traits_of_type(type, false);
+        assert_string_equal(breaker__store_kind(store, &traits)->type, type);
     }
-    assert_ptr_equal(breaker__store_kind(store, "text/css", true), first);
-    assert_ptr_equal(breaker__store_kind(other, "text/css", true), first);
-    assert_ptr_not_equal(breaker__store_kind(store, "text/css", false), first);
+    traits = breaker__traits_of_type("text/css", true);
+    assert_ptr_equal(breaker__store_kind(store, &traits), first);
+    assert_ptr_equal(breaker__store_kind(other, &traits), first);
+    traits.compressible = false;
+    assert_ptr_not_equal(breaker__store_kind(store, &traits), first);
+    breaker__store_free(store);
+    breaker__store_free(other);
+    breaker__view_free(view);
+}
+
+static void headers_and_codings_make_kinds_of_their_own(void **state)
+{
+    static const char *const paths[] = {"a"};
+    breaker_view_t *view = make_view(NULL);
+    breaker_store_t *store = make_store(view, paths, 1), *other = make_store(view, paths, 1);
+    breaker__traits_t traits = breaker__traits_of_type("text/css", false);
+    const breaker__kind_t *kinds[5];
+    char header[] = "X-A: 1";
+
+    (void)state;
+    kinds[0] = breaker__store_kind(store, &traits);
+    traits.coding = BREAKER_ENCODING_GZIP;
+    kinds[1] = breaker__store_kind(store, &traits);
+    assert_false(kinds[1]->encodings);
+    traits.num_headers = 1;
+    traits.headers[0] = "X-A: 2";
+    kinds[2] = breaker__store_kind(store, &traits);
+    traits.headers[0] = header;
+    kinds[3] = breaker__store_kind(store, &traits);
+    traits.num_headers = 2;
+    traits.headers[1] = "X-B: 1";
+    kinds[4] = breaker__store_kind(store, &traits);
+    assert_ptr_equal(breaker__store_kind(other, &traits), kinds[4]);
+    for (size_t i = 0; i != sizeof(kinds) / sizeof(kinds[0]); ++i)
+        for (size_t j = 0; j != i; ++j)
+            assert_ptr_not_equal(kinds[i], kinds[j]);
+    memset(header, 'x', sizeof(header) - 1);
+    assert_memory_equal(kinds[4]->headers, "X-A: 1\0X-B: 1\0", 15);
     breaker__store_free(store);
     breaker__store_free(other);
     breaker__view_free(view);
@@ -645,6 +683,7 @@ int main(void)
         cmocka_unit_test(a_hundred_thousand_paths_are_found),
         cmocka_unit_test(the_first_acceptable_variant_is_chosen),
         cmocka_unit_test(kinds_are_made_once),
+        cmocka_unit_test(headers_and_codings_make_kinds_of_their_own),
         cmocka_unit_test(memory_is_counted_up_to_the_limit_of_the_view),
         cmocka_unit_test(texts_longer_than_a_block_have_their_own),
         cmocka_unit_test(any_part_of_a_file_is_read),

@@ -41,7 +41,10 @@ extern "C" {
       "a release's id is 1 to 108 characters of A-Z a-z 0-9 . _ ~ -, and not . or ..")             \
     X(NOT_READY, -22, "there is no token yet")                                                     \
     X(DAMAGED, -23, "the file is damaged, or none of ours")                                        \
-    X(DENIED, -24, "this process may not read it")
+    X(DENIED, -24, "this process may not read it")                                                 \
+    X(PATTERN_SYNTAX, -25,                                                                         \
+      "a pattern is 1 to 255 bytes as *.js, /*.html or js/**, without control characters, empty "  \
+      "segments and a slash at its end; { and } want a backslash")
 
 enum {
 #define X(name, value, message) BREAKER_ERR_##name = value,

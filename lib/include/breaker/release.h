@@ -32,9 +32,9 @@ typedef struct st_breaker_release_hooks_t {
                            bool *ret_compressible);
     /**
      * Prepares the answer for a variant before anyone can see it; what it returns is kept in
-     * `variant->prepared`. NULL is a legal answer. It serves for every path with this content and
-     * type, in every release, and in every view that says the same of its answers and has the same
-     * `data`; so it must depend on nothing else of the view.
+     * `variant->prepared`. NULL is a legal answer. It serves for every path with this content,
+     * type, coding and headers, in every release, and in every view that says the same of its
+     * answers and has the same `data`; so it must depend on nothing else of the view.
      */
     void *(*prepare)(void *data, const breaker_view_t *view, const breaker_asset_t *asset,
                      const breaker_variant_t *variant);

@@ -73,6 +73,17 @@ typedef struct st_breaker_asset_t {
     /** whether encodings are worth making */
     bool compressible;
     /**
+     * the coding that its bytes are in for what `type` names, as a file's own name says it
+     * ("app.wasm.gz"): sent as Content-Encoding to everybody; IDENTITY: none
+     */
+    breaker_encoding_t coding;
+    /**
+     * further headers of its answers, which its view has for its path: "Name: value", one after the
+     * other, each NUL-ended, and an empty text after the last. They count in the place of those of
+     * the view's `headers` with the same names
+     */
+    const char *headers;
+    /**
      * modification time of the file that was met first with this content, never in the future of
      * its load, and the same as an HTTP date
      */

@@ -19,6 +19,8 @@ extern "C" {
 /** the most headers that a view adds, and the longest of them in bytes */
 #define BREAKER_VIEW_HEADERS_MAX 32
 #define BREAKER_VIEW_HEADER_MAX 1024
+/** the longest pattern of a view's `matched_headers` in bytes */
+#define BREAKER_VIEW_PATTERN_MAX 255
 /** the most further directories of a view, and the most directories that it follows links to */
 #define BREAKER_VIEW_DIRECTORIES_MAX 15
 #define BREAKER_VIEW_FOLLOW_MAX 16
@@ -26,6 +28,14 @@ extern "C" {
 #define BREAKER_CACHE_MAX_AGE_MAX_S UINT64_C(315360000)
 #define BREAKER_REDIRECT_MAX_AGE_MAX_S UINT64_C(31536000)
 #define BREAKER_RETRY_AFTER_MAX_S 3600
+
+/** A header for files whose paths match a pattern, see `matched_headers` below. Plain value. */
+typedef struct st_breaker_matched_header_t {
+    /** one for which `breaker_is_pattern` holds, NUL-ended */
+    const char *pattern;
+    /** "Name: value", NUL-ended */
+    const char *header;
+} breaker_matched_header_t;
 
 /**
  * What a view is made of. Plain value; everything is copied when a view is made of it. Start from
@@ -82,6 +92,15 @@ typedef struct st_breaker_view_config_t {
      */
     const char *const *headers;
     size_t num_headers;
+    /**
+     * Further headers of 200, 206 and 304, whatever their names, for those files whose paths match
+     * (`breaker_is_pattern`). Neighbours with the same pattern are one entry; all entries that
+     * match apply in their order, each in the place of what `headers` and earlier ones say under
+     * the names that it has. As `headers` otherwise, and together with those at most
+     * BREAKER_VIEW_HEADERS_MAX; default none.
+     */
+    const breaker_matched_header_t *matched_headers;
+    size_t num_matched_headers;
     /** name of the file that answers for a directory ("index.html"), or NULL for none (default) */
     const char *index;
     /**
@@ -115,6 +134,28 @@ typedef struct st_breaker_view_t breaker_view_t;
  * and perhaps a port, without a path and in small letters; or "null". Not NUL-ended. Pure.
  */
 BREAKER_EXPORT bool breaker_is_origin(const char *base, size_t len);
+
+/**
+ * Tells whether a text, NUL-ended, may be a header of a view: "Name: value" (RFC 9110 §5.1, §5.5)
+ * of at most BREAKER_VIEW_HEADER_MAX bytes, and none that the server sets itself. Pure.
+ */
+BREAKER_EXPORT bool breaker_is_header(const char *line);
+
+/**
+ * Tells whether a text, NUL-ended, is a pattern for the paths of a view's files: 1 to
+ * BREAKER_VIEW_PATTERN_MAX bytes. Without a slash it is matched with the last segment of a path
+ * ("css/site.css": "site.css"), with one, at its beginning as well, with the whole path.
+ *
+ *     *        any bytes but slashes, none as well
+ *     **       any bytes; and where a segment begins, `**` and its slash: any directories, or none
+ *     ?        one byte that is no slash
+ *     [a-z_]   one byte of these; with `!` or `^` in front one that is none of them, and no slash
+ *     \*       the byte after the backslash, which stands for itself
+ *
+ * All other bytes stand for themselves, but for control characters, `{` and `}`, which want a
+ * backslash. No pattern has an empty segment, or ends with a slash. Pure.
+ */
+BREAKER_EXPORT bool breaker_is_pattern(const char *pattern);
 
 /** Fills `*config` with the defaults and no name. */
 BREAKER_EXPORT void breaker_view_config_init(breaker_view_config_t *config);
