@@ -262,6 +262,46 @@ bool breaker__is_in_views(const h2o_pathconf_t *pathconf, h2o_iovec_t path)
     return false;
 }
 
+static bool has_handler(const h2o_pathconf_t *path, const h2o_handler_t *handler)
+{
+    for (size_t i = 0; i != path->handlers.size; ++i)
+        if (path->handlers.entries[i] == handler)
+            return true;
+    return false;
+}
+
+static bool is_of_host(const h2o_hostconf_t *host, const h2o_handler_t *handler)
+{
+    for (size_t i = 0; i != host->paths.size; ++i)
+        if (has_handler(host->paths.entries + i, handler))
+            return true;
+    return has_handler(&host->fallback_path, handler);
+}
+
+static uint64_t views_of_path(const h2o_pathconf_t *path, const breaker_node_t *node)
+{
+    uint64_t views = 0;
+
+    for (size_t i = 0; i != path->handlers.size; ++i) {
+        const static_handler_t *other = (const void *)path->handlers.entries[i];
+        if (breaker__is_static(&other->super) && other->node == node)
+            views |= other->has_view;
+    }
+    return views;
+}
+
+uint64_t breaker__views_of_host(const h2o_globalconf_t *globalconf, const h2o_handler_t *handler,
+                                const breaker_node_t *node)
+{
+    uint64_t views = 0;
+
+    for (h2o_hostconf_t **host = globalconf->hosts; *host != NULL; ++host)
+        if (is_of_host(*host, handler))
+            for (size_t i = 0; i != (*host)->paths.size; ++i)
+                views |= views_of_path((*host)->paths.entries + i, node);
+    return views;
+}
+
 void breaker__handler_to_front(h2o_pathconf_t *pathconf)
 {
     size_t last = pathconf->handlers.size - 1, at = 0;

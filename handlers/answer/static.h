@@ -63,6 +63,13 @@ bool breaker__is_static(const h2o_handler_t *handler);
  */
 void breaker__handler_to_front(h2o_pathconf_t *pathconf);
 
+/**
+ * The views of a node that the host of a handler has at any of its paths, by their indexes, a bit
+ * each. Once the hosts and paths are configured; any thread.
+ */
+uint64_t breaker__views_of_host(const h2o_globalconf_t *globalconf, const h2o_handler_t *handler,
+                                const breaker_node_t *node);
+
 /** Tells whether a normalised path is in a view of one of the path's static handlers. */
 bool breaker__is_in_views(const h2o_pathconf_t *pathconf, h2o_iovec_t path);
 

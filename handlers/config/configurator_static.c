@@ -3,6 +3,7 @@
  * libh2o defers (files, proxies), so that views come first whatever the order in the file. What a
  * view may be is the core's to say (breaker/view.h); here are the bounds of single values.
  */
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,10 +19,20 @@
     "charset, "                                                                                    \
     "memory-file-limit, memory-limit"
 
+/* where the configuration has a view */
+typedef struct st_place_t {
+    const breaker_view_t *view;     /* borrowed: the node's */
+    const h2o_hostconf_t *host;     /* borrowed */
+    const yoml_t *host_node, *node; /* borrowed: what the host and the view are read from */
+    size_t path_index;              /* of its path among the host's */
+} place_t;
+
 typedef struct st_static_configurator_t {
     h2o_configurator_t super;
     breaker_node_t *node;                /* borrowed: outlives the configuration */
     const breaker_token_t *const *token; /* borrowed: outlives the configuration */
+    const yoml_t *host_node;             /* borrowed: of the present host */
+    H2O_VECTOR(place_t) places;          /* owned */
 } static_configurator_t;
 
 /* what is read of a view */
@@ -216,21 +227,89 @@ static breaker_view_config_t without_first(breaker_view_config_t config)
     return config;
 }
 
-static int add_view(static_configurator_t *self, h2o_pathconf_t *pathconf,
-                    const breaker__option_t *option, const breaker_view_config_t *read)
+/* ---- places ---- */
+
+/* the present path is the host's last */
+static place_t present_place(const static_configurator_t *self,
+                             const h2o_configurator_context_t *ctx, const yoml_t *node)
+{
+    assert(ctx->hostconf->paths.size != 0);
+    return (place_t){.host = ctx->hostconf,
+                     .host_node = self->host_node,
+                     .node = node,
+                     .path_index = ctx->hostconf->paths.size - 1};
+}
+
+/* the host's view of this name, without a slash in front, or NULL */
+static const place_t *find_named(const static_configurator_t *self, const h2o_hostconf_t *host,
+                                 const char *name)
+{
+    for (size_t i = 0; i != self->places.size; ++i)
+        if (self->places.entries[i].host == host &&
+            strcmp(breaker_view_name(self->places.entries[i].view), name) == 0)
+            return self->places.entries + i;
+    return NULL;
+}
+
+/*
+ * A host under several names, by an alias, is read once for each, and its map of media types may be
+ * another one each time, with the same in it.
+ */
+static void *map_of(const static_configurator_t *self, const place_t *present,
+                    h2o_mimemap_t *mimemap)
+{
+    for (size_t i = 0; i != self->places.size; ++i) {
+        const place_t *place = self->places.entries + i;
+        if (place->node == present->node && place->host_node == present->host_node &&
+            place->path_index == present->path_index)
+            return breaker_view_data(place->view);
+    }
+    return mimemap;
+}
+
+static int refuse_second(const breaker__option_t *option, const char *name, const place_t *first)
+{
+    return breaker__option_fail(
+        option,
+        "view `%s`: the host `%s` has a view of this name at %s:%zu:%zu, %s; accepted: one view of "
+        "a "
+        "name a host, at several paths with the same directories and options, and other hosts' own",
+        name, first->host->authority.hostport.base,
+        first->node->filename != NULL ? first->node->filename : "-", first->node->line + 1,
+        first->node->column + 1,
+        first->path_index + 1 == first->host->paths.size
+            ? "at the same path"
+            : "with other directories, options or another token");
+}
+
+static int add_to_node(static_configurator_t *self, const breaker_view_config_t *config,
+                       const breaker_view_t **ret_view)
 {
     const breaker_token_t *token = *self->token;
-    const breaker_view_config_t parted = without_first(*read), *config = &parted;
-    const breaker_view_t *view;
+    int err = breaker_node_set_token(self->node, token->len != 0 ? token->text : NULL, token->len);
+
+    return err != 0 ? err : breaker_node_add_view(self->node, config, ret_view);
+}
+
+static int add_view(static_configurator_t *self, h2o_pathconf_t *pathconf, place_t *place,
+                    const breaker__option_t *option, const breaker_view_config_t *read)
+{
+    const breaker_view_config_t config = without_first(*read);
+    const place_t *first = find_named(self, place->host, config.name + 1);
     int err;
 
-    if ((err = breaker_node_set_token(self->node, token->len != 0 ? token->text : NULL,
-                                      token->len)) == 0 &&
-        (err = breaker_node_add_view(self->node, config, &view)) == 0 &&
-        (err = breaker_h2o_static_register(pathconf, self->node, &view, 1)) == 0)
-        return 0;
-    return breaker__option_fail(option, "view `%s`: %s", config->name, breaker_err_message(err));
+    if (first != NULL && first->path_index == place->path_index)
+        return refuse_second(option, config.name, first);
+    if ((err = add_to_node(self, &config, &place->view)) == BREAKER_ERR_VIEW_TAKEN && first != NULL)
+        return refuse_second(option, config.name, first);
+    if (err != 0 || (err = breaker_h2o_static_register(pathconf, self->node, &place->view, 1)) != 0)
+        return breaker__option_fail(option, "view `%s`: %s", config.name, breaker_err_message(err));
+    h2o_vector_reserve(NULL, &self->places, self->places.size + 1);
+    self->places.entries[self->places.size++] = *place;
+    return 0;
 }
+
+/* ---- the directive ---- */
 
 static int read_view(const breaker__option_t *option, reading_t *reading)
 {
@@ -247,16 +326,19 @@ static int on_config_view(h2o_configurator_command_t *cmd, h2o_configurator_cont
                           const yoml_t *node)
 {
     const breaker__option_t option = {.key = cmd->name, .node = node};
+    static_configurator_t *self = (void *)cmd->configurator;
+    place_t place = present_place(self, ctx, node);
     reading_t reading = {.origins = NULL};
     breaker_view_config_t *config = &reading.config;
     char *name = NULL;
     int err;
 
     breaker_view_config_init(config);
-    config->data = *ctx->mimemap;
+    config->host = ctx->hostconf->authority.hostport.base;
+    config->data = map_of(self, &place, *ctx->mimemap);
     if ((err = read_view(&option, &reading)) == 0) {
         config->name = name = full_name(ctx->pathconf, config->name);
-        err = add_view((void *)cmd->configurator, ctx->pathconf, &option, config);
+        err = add_view(self, ctx->pathconf, &place, &option, config);
     }
     free(name);
     free((void *)(uintptr_t)config->directories);
@@ -276,11 +358,32 @@ static int on_config_static(h2o_configurator_command_t *cmd, h2o_configurator_co
     return 0;
 }
 
+static int on_enter(h2o_configurator_t *_self, h2o_configurator_context_t *ctx, yoml_t *node)
+{
+    static_configurator_t *self = (void *)_self;
+
+    if (ctx->hostconf != NULL && ctx->pathconf == NULL)
+        self->host_node = node;
+    return 0;
+}
+
+/* libh2o calls it twice */
+static int on_dispose(h2o_configurator_t *_self)
+{
+    static_configurator_t *self = (void *)_self;
+
+    free(self->places.entries);
+    memset(&self->places, 0, sizeof(self->places));
+    return 0;
+}
+
 void breaker__static_register_configurator(h2o_globalconf_t *globalconf, breaker_node_t *node,
                                            const breaker_token_t *const *token)
 {
     static_configurator_t *self = (void *)h2o_configurator_create(globalconf, sizeof(*self));
 
+    self->super.enter = on_enter;
+    self->super.dispose = on_dispose;
     self->node = node;
     self->token = token;
     h2o_configurator_define_command(

@@ -91,17 +91,32 @@ static size_t count_views(breaker_node_t *const *nodes, size_t num_nodes)
     return num;
 }
 
+static bool have_one_name(const breaker_view_t *a, const breaker_view_t *b)
+{
+    return strcmp(breaker_view_name(a), breaker_view_name(b)) == 0;
+}
+
+/* whether a view before it has its name: of another host then, and known to pages as that one */
+static bool is_second(const breaker_node_t *node, size_t at)
+{
+    for (size_t i = 0; i != at; ++i)
+        if (have_one_name(breaker_node_view(node, i), breaker_node_view(node, at)))
+            return true;
+    return false;
+}
+
 /* only their names count: what they say is the business of the other nodes' plans */
 static void add_views_of(breaker__plan_t *plan, const breaker_node_t *node)
 {
     for (size_t i = 0; i != breaker_node_num_views(node); ++i)
-        add_view_header(plan, breaker_node_view(node, i), "", 0);
+        if (!is_second(node, i))
+            add_view_header(plan, breaker_node_view(node, i), "", 0);
 }
 
 /* what the path's first node says of itself */
 static void add_node_headers(breaker__plan_t *plan)
 {
-    const breaker_snapshot_view_t *view = plan->snapshot->views;
+    const breaker_snapshot_view_t *view = plan->views[0];
     const breaker_release_t *release = plan->snapshot->release;
     const breaker_release_id_t *id = release != NULL ? breaker_release_id(release) : NULL;
 
@@ -115,18 +130,17 @@ static void add_node_headers(breaker__plan_t *plan)
 
 static void add_headers(breaker__plan_t *plan, breaker_node_t *const *earlier, size_t num_earlier)
 {
-    const breaker_snapshot_view_t *views = plan->snapshot->views;
     size_t num_others = count_views(earlier, num_earlier), num_not_ours;
 
-    plan->headers = h2o_mem_alloc_pool(&plan->pool,
-                                       (num_others + plan->snapshot->num_views + NODE_HEADERS_MAX) *
-                                           sizeof(plan->headers[0]));
+    plan->headers = h2o_mem_alloc_pool(
+        &plan->pool, (num_others + plan->num_views + NODE_HEADERS_MAX) * sizeof(plan->headers[0]));
     add_node_headers(plan);
     for (size_t i = 0; i != num_earlier; ++i)
         add_views_of(plan, earlier[i]);
     num_not_ours = num_others != 0 ? plan->num_headers : 0;
-    for (size_t i = 0; i != plan->snapshot->num_views; ++i)
-        add_view_header(plan, views[i].view, views[i].prefix, views[i].prefix_len);
+    for (size_t i = 0; i != plan->num_views; ++i)
+        add_view_header(plan, plan->views[i]->view, plan->views[i]->prefix,
+                        plan->views[i]->prefix_len);
     plan->headers += num_not_ours;
     plan->num_headers -= num_not_ours;
 }
@@ -175,11 +189,11 @@ static breaker_substitution_t make_pair(breaker__plan_t *plan, const breaker_sna
 static void fill_prefixes(breaker__plan_t *plan, const breaker_token_t *token,
                           breaker__prefixes_t *dst)
 {
-    size_t num = plan->snapshot->num_views;
+    size_t num = plan->num_views;
 
     dst->pairs = h2o_mem_alloc_pool(&plan->pool, num * sizeof(dst->pairs[0]));
     for (size_t i = 0; i != num; ++i)
-        dst->pairs[i] = make_pair(plan, plan->snapshot->views + i, token);
+        dst->pairs[i] = make_pair(plan, plan->views[i], token);
     dst->num_pairs = num;
     set_mark(dst);
 }
@@ -213,6 +227,40 @@ const breaker__prefixes_t *breaker__plan_prefixes(breaker__plan_t *plan, h2o_iov
     return NULL;
 }
 
+/* ---- the views ---- */
+
+static bool is_known(const breaker__plan_t *plan, const breaker_view_t *view)
+{
+    for (size_t i = 0; i != plan->num_views; ++i)
+        if (have_one_name(plan->views[i]->view, view))
+            return true;
+    return false;
+}
+
+/* whether all views of its name have one prefix */
+static bool is_certain(const breaker_snapshot_t *snapshot, const breaker_snapshot_view_t *view)
+{
+    for (size_t i = 0; i != snapshot->num_views; ++i)
+        if (have_one_name(snapshot->views[i].view, view->view) &&
+            !breaker_token_equal(&snapshot->views[i].token, &view->token))
+            return false;
+    return true;
+}
+
+/* those of the page's host, then, for assets that another host has, those of the others */
+static void list_views(breaker__plan_t *plan, uint64_t of_host)
+{
+    const breaker_snapshot_t *snapshot = plan->snapshot;
+
+    for (size_t i = 0; i != snapshot->num_views; ++i)
+        if ((of_host >> i & 1) != 0)
+            plan->views[plan->num_views++] = snapshot->views + i;
+    for (size_t i = 0; i != snapshot->num_views; ++i)
+        if (!is_known(plan, snapshot->views[i].view) && is_certain(snapshot, snapshot->views + i))
+            plan->views[plan->num_views++] = snapshot->views + i;
+    assert(plan->num_views <= snapshot->num_views);
+}
+
 /* ---- the plan ---- */
 
 static void on_dispose(void *_plan)
@@ -223,17 +271,21 @@ static void on_dispose(void *_plan)
     breaker_snapshot_unref(plan->snapshot);
 }
 
-breaker__plan_t *breaker__plan_create(breaker_snapshot_t *snapshot, breaker_node_t *const *earlier,
-                                      size_t num_earlier)
+breaker__plan_t *breaker__plan_create(breaker_snapshot_t *snapshot, uint64_t of_host,
+                                      breaker_node_t *const *earlier, size_t num_earlier)
 {
     breaker__plan_t *plan;
 
-    assert(snapshot->num_views != 0);
     assert(snapshot->num_views <= BREAKER_VIEWS_MAX);
     plan = h2o_mem_alloc_shared(NULL, sizeof(*plan), on_dispose);
     memset(plan, 0, sizeof(*plan));
     h2o_mem_init_pool(&plan->pool);
     plan->snapshot = breaker_snapshot_ref(snapshot);
+    list_views(plan, of_host);
+    if (plan->num_views == 0) {
+        h2o_mem_release_shared(plan);
+        return NULL;
+    }
     add_headers(plan, earlier, num_earlier);
     fill_prefixes(plan, NULL, &plan->own);
     return plan;

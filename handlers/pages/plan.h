@@ -25,6 +25,9 @@ typedef struct st_breaker__prefixes_t {
 typedef struct st_breaker__plan_t {
     /** owned reference: the prefixes live there */
     breaker_snapshot_t *snapshot;
+    /** borrowed of it: what pages of the host know, no two of one name; at least one */
+    const breaker_snapshot_view_t *views[BREAKER_VIEWS_MAX];
+    size_t num_views;
     /** of the node's own release */
     breaker__prefixes_t own;
     /** of others by the entry of their newest token in the snapshot's ledger; made when asked for
@@ -38,12 +41,15 @@ typedef struct st_breaker__plan_t {
 } breaker__plan_t;
 
 /**
- * Works out a plan, of which it takes a reference on the snapshot, which has views. `earlier` are
- * the nodes that were registered at the path before this one, whose headers have their names first;
- * they are loaded. The caller's reference on the plan is dropped with `h2o_mem_release_shared`.
+ * Works out a plan, which takes a reference on the snapshot; NULL where there is nothing to
+ * rewrite. `of_host` are the views of the pages' host, as `breaker__views_of_host` has them: they
+ * come first, and stand for their names alone. Of a name that the host has not the pages get
+ * another host's, unless the tokens of two others differ. `earlier` are the nodes that were
+ * registered at the path before this one, whose headers have their names first; they are loaded.
+ * The caller's reference on the plan is dropped with `h2o_mem_release_shared`.
  */
-breaker__plan_t *breaker__plan_create(breaker_snapshot_t *snapshot, breaker_node_t *const *earlier,
-                                      size_t num_earlier);
+breaker__plan_t *breaker__plan_create(breaker_snapshot_t *snapshot, uint64_t of_host,
+                                      breaker_node_t *const *earlier, size_t num_earlier);
 
 /**
  * The prefixes in the pages of a release, which an application names by its label or by its whole

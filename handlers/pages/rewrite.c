@@ -27,6 +27,7 @@ typedef struct st_rewrite_context_t {
     breaker_publisher_t *publisher; /* borrowed: the node's */
     breaker_snapshot_t *current;    /* owned reference, or NULL */
     breaker__plan_t *plan;          /* owned, of `current`; NULL when there is nothing to rewrite */
+    uint64_t of_host;               /* the views of the host that the path is of */
 } rewrite_context_t;
 
 static void drop_plan(rewrite_context_t *ctx)
@@ -41,8 +42,7 @@ static breaker__plan_t *refresh(const rewrite_handler_t *self, rewrite_context_t
     if (!breaker_publisher_refresh(ctx->publisher, &ctx->current))
         return ctx->plan;
     drop_plan(ctx);
-    if (ctx->current->num_views != 0)
-        ctx->plan = breaker__plan_create(ctx->current, self->earlier, self->num_earlier);
+    ctx->plan = breaker__plan_create(ctx->current, ctx->of_host, self->earlier, self->num_earlier);
     return ctx->plan;
 }
 
@@ -177,7 +177,9 @@ static void on_context_init(h2o_handler_t *_self, h2o_context_t *h2o_ctx)
     rewrite_handler_t *self = (void *)_self;
     rewrite_context_t *ctx = h2o_mem_alloc(sizeof(*ctx));
 
-    *ctx = (rewrite_context_t){.publisher = breaker_node_publisher(self->node)};
+    *ctx = (rewrite_context_t){
+        .publisher = breaker_node_publisher(self->node),
+        .of_host = breaker__views_of_host(h2o_ctx->globalconf, &self->super, self->node)};
     h2o_context_set_handler_context(h2o_ctx, &self->super, ctx);
 }
 

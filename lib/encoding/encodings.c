@@ -76,7 +76,7 @@ static size_t num_assets(const breaker_release_t *release)
     size_t num = 0;
 
     for (size_t i = 0; i != release->num_stores; ++i)
-        num += release->stores[i] != NULL ? breaker_store_size(release->stores[i]) : 0;
+        num += breaker_store_size(release->stores[i]);
     return num;
 }
 
@@ -91,7 +91,7 @@ static candidate_t *list_candidates(breaker_release_t *release, size_t *ret_num)
     for (size_t i = 0; i != release->num_stores; ++i) {
         breaker_store_t *store = release->stores[i];
 
-        if (store == NULL || !breaker_view_config(store->view)->encodings)
+        if (!breaker_view_config(store->view)->encodings)
             continue;
         for (size_t at = 0; at != store->num; ++at) {
             breaker_asset_t *asset = store->entries[at].asset;
@@ -293,8 +293,7 @@ static bool encode_all(encoder_t *encoder, const candidate_t *candidates, size_t
 static void finish_stores(breaker_release_t *release)
 {
     for (size_t i = 0; i != release->num_stores; ++i)
-        if (release->stores[i] != NULL)
-            breaker__sealed_finish(&release->stores[i]->sealed);
+        breaker__sealed_finish(&release->stores[i]->sealed);
 }
 
 void breaker__release_encode_with(breaker_release_t *release,

@@ -187,36 +187,64 @@ const breaker_encoding_config_t *breaker_node_encoding(const breaker_node_t *nod
     return &node->encoding;
 }
 
-static bool is_taken(const breaker_node_t *node, const breaker_view_t *view)
+/* the view that the new one is, or NULL; BREAKER_ERR_VIEW_TAKEN where its host has another one */
+static int find_same(const breaker_node_t *node, const breaker_view_t *view,
+                     breaker_view_t **ret_same)
+{
+    breaker_view_t *same = NULL;
+
+    for (size_t i = 0; i != node->num_views; ++i) {
+        breaker_view_t *other = node->views[i];
+        if (strcmp(breaker_view_name(other), breaker_view_name(view)) != 0)
+            continue;
+        if (breaker_token_equal(node->tokens + i, &node->token) &&
+            breaker__view_is_same(other, view))
+            same = other;
+        else if (breaker__hosts_meet(&other->hosts, &view->hosts))
+            return BREAKER_ERR_VIEW_TAKEN;
+    }
+    *ret_same = same;
+    return 0;
+}
+
+static void note_names(breaker_node_t *node, breaker_view_t *view)
 {
     for (size_t i = 0; i != node->num_views; ++i)
         if (strcmp(breaker_view_name(node->views[i]), breaker_view_name(view)) == 0)
-            return true;
-    return false;
+            node->views[i]->shares_name = view->shares_name = true;
+}
+
+static int keep_view(breaker_node_t *node, breaker_view_t *view)
+{
+    if (node->num_views == BREAKER_VIEWS_MAX)
+        return BREAKER_ERR_TOO_MANY;
+    assert(node->token.len != 0);
+    view->index = node->num_views;
+    note_names(node, view);
+    node->tokens[node->num_views] = node->token;
+    node->views[node->num_views++] = view;
+    return 0;
 }
 
 int breaker_node_add_view(breaker_node_t *node, const breaker_view_config_t *config,
                           const breaker_view_t **ret_view)
 {
-    breaker_view_t *view;
+    breaker_view_t *view, *same = NULL;
     int err;
 
     if (is_loaded(node))
         return BREAKER_ERR_STATE;
-    if (node->num_views == BREAKER_VIEWS_MAX)
-        return BREAKER_ERR_TOO_MANY;
-    if ((err = breaker__view_create(config, node->num_views, &view)) != 0)
+    if ((err = breaker__view_create(config, 0, &view)) != 0)
         return err;
-    if (is_taken(node, view)) {
+    if ((err = find_same(node, view, &same)) == 0 && same != NULL)
+        err = breaker__hosts_add(&same->hosts, view->hosts.names[0]);
+    else if (err == 0)
+        err = keep_view(node, view);
+    if (err != 0 || same != NULL)
         breaker__view_free(view);
-        return BREAKER_ERR_VIEW_TAKEN;
-    }
-    assert(breaker_view_index(view) == node->num_views);
-    assert(node->token.len != 0);
-    node->tokens[node->num_views] = node->token;
-    node->views[node->num_views++] = view;
-    *ret_view = view;
-    return 0;
+    if (err == 0)
+        *ret_view = same != NULL ? same : view;
+    return err;
 }
 
 size_t breaker_node_num_views(const breaker_node_t *node)

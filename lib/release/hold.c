@@ -15,12 +15,16 @@
 #include "release/release.h"
 #include "release/store.h"
 #include "view/matched.h"
+#include "view/matched.h"
 #include "view/view.h"
 
 /* SHA-256 of no bytes: nobody has to be asked for them */
 static const uint8_t digest_of_nothing[BREAKER_DIGEST_LEN] = {
     0xe3, 0xb0, 0xc4, 0x42, 0x98, 0xfc, 0x1c, 0x14, 0x9a, 0xfb, 0xf4, 0xc8, 0x99, 0x6f, 0xb9, 0x24,
     0x27, 0xae, 0x41, 0xe4, 0x64, 0x9b, 0x93, 0x4c, 0xa4, 0x95, 0x99, 0x1b, 0x78, 0x52, 0xb8, 0x55};
+
+/* no view of the manifest */
+#define NONE SIZE_MAX
 
 /** What one call shares. */
 typedef struct st_holder_t {
@@ -38,11 +42,51 @@ static int fail(const holder_t *holder, int err, const char *name)
 
 /* ---- views ---- */
 
-/** The node's view of this name, or NULL. */
-static const breaker_view_t *own_view(const breaker__hold_config_t *config, const char *name)
+static bool has_name(const breaker_view_t *view, const char *name)
+{
+    return strcmp(breaker_view_name(view), name) == 0;
+}
+
+/** Whether no other view of the node has the view's name. */
+static bool is_alone(const breaker__hold_config_t *config, const breaker_view_t *view)
 {
     for (size_t i = 0; i != config->num_views; ++i)
-        if (strcmp(breaker_view_name(config->views[i]), name) == 0)
+        if (config->views[i] != view && has_name(config->views[i], breaker_view_name(view)))
+            return false;
+    return true;
+}
+
+/**
+ * The number of the view of the manifest that answers for one of the node's, or NONE. Where both
+ * have one view of the name it is that one, whatever their hosts are called: nodes need not call
+ * their only one alike. Otherwise hosts tell, and where they tell two things nobody answers.
+ */
+static size_t find_described(const breaker__hold_config_t *config, const breaker_view_t *view)
+{
+    const breaker__manifest_t *manifest = config->manifest;
+    size_t named = NONE, met = NONE, num_named = 0, num_met = 0;
+
+    for (size_t i = 0; i != manifest->num_views; ++i) {
+        const breaker__manifest_view_t *described = manifest->views + i;
+        if (!has_name(view, described->config.name))
+            continue;
+        named = i;
+        ++num_named;
+        if (!breaker__hosts_meet(&view->hosts, &described->hosts))
+            continue;
+        met = i;
+        ++num_met;
+    }
+    if (num_named == 1 && is_alone(config, view))
+        return named;
+    return num_met == 1 ? met : NONE;
+}
+
+/** The node's first view that number `at` of the manifest answers for, or NULL. */
+static const breaker_view_t *own_view(const breaker__hold_config_t *config, size_t at)
+{
+    for (size_t i = 0; i != config->num_views; ++i)
+        if (find_described(config, config->views[i]) == at)
             return config->views[i];
     return NULL;
 }
@@ -75,27 +119,16 @@ static bool find_alike(const breaker_view_t *a, const breaker_view_t *b)
     return same_text(x->index, y->index) && same_text(x->fallback, y->fallback);
 }
 
-/* whether both have the same headers for a path */
-static bool match_alike(const breaker_view_t *a, const breaker_view_t *b)
-{
-    const breaker_view_config_t *x = breaker_view_config(a), *y = breaker_view_config(b);
-
-    if (x->num_matched_headers != y->num_matched_headers)
-        return false;
-    for (size_t i = 0; i != x->num_matched_headers; ++i)
-        if (strcmp(x->matched_headers[i].pattern, y->matched_headers[i].pattern) != 0 ||
-            strcmp(x->matched_headers[i].header, y->matched_headers[i].header) != 0)
-            return false;
-    return true;
-}
-
-/** Whether two views answer alike, paths of directories included. False without memory. */
+/** Whether two views answer alike, paths of directories included, and are for the same hosts, which
+ * the manifest says. False without memory. */
 static bool answers_alike(const breaker_view_t *a, const breaker_view_t *b)
 {
     breaker__saying_t x, y;
     bool alike;
 
-    if (!find_alike(a, b) || !match_alike(a, b) || breaker__saying_init(&x, a) != 0)
+    if (!find_alike(a, b) ||
+        !breaker__matched_equal(breaker_view_config(a), breaker_view_config(b)) ||
+        !breaker__hosts_equal(&a->hosts, &b->hosts) || breaker__saying_init(&x, a) != 0)
         return false;
     alike = breaker__saying_init(&y, b) == 0;
     if (alike) {
@@ -106,18 +139,39 @@ static bool answers_alike(const breaker_view_t *a, const breaker_view_t *b)
     return alike;
 }
 
+/** A view for all of these hosts, at least one. */
+static int make_view(breaker_view_config_t *config, const breaker__hosts_t *hosts, size_t index,
+                     breaker_view_t **ret_view)
+{
+    breaker_view_t *view;
+    int err;
+
+    assert(hosts->num != 0);
+    config->host = hosts->names[0];
+    if ((err = breaker__view_create(config, index, &view)) != 0)
+        return err;
+    for (size_t i = 1; err == 0 && i != hosts->num; ++i)
+        err = breaker__hosts_add(&view->hosts, hosts->names[i]);
+    if (err != 0) {
+        breaker__view_free(view);
+        return err;
+    }
+    *ret_view = view;
+    return 0;
+}
+
 /** The view that number `at` of the manifest is answered by: the node's, or the release's own. */
 static int take_view(holder_t *holder, size_t at, const breaker_view_t **ret_view)
 {
     breaker_release_t *release = holder->release;
     breaker_view_config_t config = holder->config->manifest->views[at].config;
-    const breaker_view_t *own = own_view(holder->config, config.name);
+    const breaker_view_t *own = own_view(holder->config, at);
     breaker_view_t *view;
     int err;
 
     complete_config(&config, own);
-    if ((err = breaker__view_create(&config, own != NULL ? breaker_view_index(own) : at, &view)) !=
-        0)
+    if ((err = make_view(&config, &holder->config->manifest->views[at].hosts,
+                         own != NULL ? breaker_view_index(own) : at, &view)) != 0)
         return fail(holder, err, config.name);
     if (own != NULL && answers_alike(own, view)) {
         breaker__view_free(view);
@@ -232,17 +286,17 @@ static int make_store(const holder_t *holder, const breaker__manifest_view_t *de
 
 /* ---- the release ---- */
 
-/** Where the store of a view goes: at the index of the node's view, or after those. */
-static breaker_store_t **place_of(const holder_t *holder, const char *name)
+/** Which of the stores answer for the node's views: those of the manifest's, in its order. */
+static void set_by_view(const holder_t *holder)
 {
-    const breaker_view_t *own = own_view(holder->config, name);
     breaker_release_t *release = holder->release;
 
-    if (own == NULL)
-        return release->stores + release->num_stores++;
-    assert(breaker_view_index(own) < holder->config->num_views);
-    assert(release->stores[breaker_view_index(own)] == NULL);
-    return release->stores + breaker_view_index(own);
+    assert(release->num_stores == holder->config->manifest->num_views);
+    for (size_t i = 0; i != holder->config->num_views; ++i) {
+        size_t at = find_described(holder->config, holder->config->views[i]);
+        if (at != NONE)
+            release->by_view[i] = release->stores[at];
+    }
 }
 
 static int hold_views(holder_t *holder)
@@ -259,8 +313,9 @@ static int hold_views(holder_t *holder)
             return err;
         if ((err = make_store(holder, described, view, &store)) != 0)
             return fail(holder, err, described->config.name);
-        *place_of(holder, described->config.name) = store;
+        holder->release->stores[holder->release->num_stores++] = store;
     }
+    set_by_view(holder);
     return 0;
 }
 
@@ -275,7 +330,7 @@ int breaker__release_hold(const breaker__hold_config_t *config, breaker_release_
     assert(config->num_views <= BREAKER_VIEWS_MAX);
     assert(manifest->num_views <= BREAKER_VIEWS_MAX);
     holder.release = breaker__release_create(config->blobs, &config->hooks, config->suspects,
-                                             config->num_views + manifest->num_views);
+                                             manifest->num_views, config->num_views);
     if (holder.release != NULL)
         holder.release->views = calloc(manifest->num_views + 1, sizeof(*holder.release->views));
     if (holder.release == NULL || holder.release->views == NULL) {
@@ -285,7 +340,6 @@ int breaker__release_hold(const breaker__hold_config_t *config, breaker_release_
     holder.release->id = config->id;
     memcpy(holder.release->digest, manifest->digest, sizeof(manifest->digest));
     holder.release->manifest_version = manifest->version;
-    holder.release->num_stores = config->num_views;
     if ((err = hold_views(&holder)) != 0) {
         breaker_release_unref(holder.release);
         return err;

@@ -13,6 +13,7 @@
 #include "release/manifest.h"
 #include "release/release.h"
 #include "release/store.h"
+#include "view/view.h"
 
 enum {
     BUFFER_SIZE = 4096,
@@ -22,10 +23,14 @@ enum {
        "encodings" */
     LINES_BEFORE_HEADERS = 5,
     LINES_BESIDE_HEADERS = 8,
+    /* the first line, and the views */
+    PARTS_MAX = 1 + BREAKER_VIEWS_MAX,
 };
 
 static const char any_version[] = "h2o-breaker manifest ";
 static const char *const versions[] = {"1\n", "2\n"};
+/* keys of lines that name hosts */
+static const char digested_host[] = "host", carried_host[] = "at";
 
 /* what is written and not handed on yet; after an error nothing is any more */
 typedef struct st_pen_t {
@@ -181,15 +186,76 @@ static void put_file(pen_t *pen, const breaker_store_t *store, size_t at)
     put_text(pen, "\n");
 }
 
-static size_t count_lines(const breaker_store_t *store)
+static bool needs_second(const breaker_store_t *store)
 {
-    const breaker_view_config_t *config = breaker_view_config(store->view);
-
-    return LINES_BESIDE_HEADERS + config->num_headers + config->num_matched_headers +
-           breaker_store_size(store);
+    if (breaker_view_config(store->view)->num_matched_headers != 0)
+        return true;
+    for (size_t i = 0; i != breaker_store_size(store); ++i)
+        if (breaker_store_at(store, i)->coding != BREAKER_ENCODING_IDENTITY)
+            return true;
+    return false;
 }
 
-static void put_line(pen_t *pen, const breaker_store_t *store, size_t line)
+static bool have_one_name(const breaker_store_t *a, const breaker_store_t *b)
+{
+    return strcmp(breaker_view_name(a->view), breaker_view_name(b->view)) == 0;
+}
+
+unsigned breaker__manifest_version(const breaker_release_t *release)
+{
+    for (size_t i = 0; i != release->num_stores; ++i) {
+        if (needs_second(release->stores[i]))
+            return 2;
+        for (size_t j = 0; j != i; ++j)
+            if (have_one_name(release->stores[i], release->stores[j]))
+                return 2;
+    }
+    return 1;
+}
+
+bool breaker__manifest_is_of_later_version(const char *base, size_t len)
+{
+    size_t any_len = sizeof(any_version) - 1;
+
+    if (len <= any_len || memcmp(base, any_version, any_len) != 0)
+        return false;
+    for (size_t i = 0; i != sizeof(versions) / sizeof(versions[0]); ++i)
+        if (len - any_len >= strlen(versions[i]) &&
+            memcmp(base + any_len, versions[i], strlen(versions[i])) == 0)
+            return false;
+    return true;
+}
+
+/** A view as the manifest has it. */
+typedef struct st_part_t {
+    const breaker_store_t *store; /* borrowed; NULL: the first line of the whole */
+    /* the key of its lines of hosts, as many as the next says */
+    const char *host_key;
+    size_t num_hosts;
+} part_t;
+
+static size_t count_lines(const part_t *part)
+{
+    const breaker_view_config_t *config;
+
+    if (part->store == NULL)
+        return 1;
+    config = breaker_view_config(part->store->view);
+    return part->num_hosts + LINES_BESIDE_HEADERS + config->num_headers +
+           config->num_matched_headers + breaker_store_size(part->store);
+}
+
+/* what is said only beside the digest is written with the times */
+static void put_host(pen_t *pen, const part_t *part, size_t at)
+{
+    const breaker__hosts_t *hosts = &part->store->view->hosts;
+
+    assert(at < hosts->num);
+    if (pen->with_times || part->host_key == digested_host)
+        put_pair(pen, part->host_key, hosts->names[at]);
+}
+
+static void put_line_of_view(pen_t *pen, const breaker_store_t *store, size_t line)
 {
     const breaker_view_config_t *config = breaker_view_config(store->view);
     size_t num_plain = config->num_headers, num_headers = num_plain + config->num_matched_headers;
@@ -211,69 +277,67 @@ static void put_line(pen_t *pen, const breaker_store_t *store, size_t line)
     }
 }
 
-static bool needs_second(const breaker_store_t *store)
+/* hosts follow the name */
+static void put_line(pen_t *pen, const part_t *part, size_t line)
 {
-    if (breaker_view_config(store->view)->num_matched_headers != 0)
-        return true;
-    for (size_t i = 0; i != breaker_store_size(store); ++i)
-        if (breaker_store_at(store, i)->coding != BREAKER_ENCODING_IDENTITY)
-            return true;
-    return false;
+    if (part->store == NULL)
+        put_first_line(pen);
+    else if (line == 0)
+        put_line_of_view(pen, part->store, 0);
+    else if (line <= part->num_hosts)
+        put_host(pen, part, line - 1);
+    else
+        put_line_of_view(pen, part->store, line - part->num_hosts);
 }
 
-unsigned breaker__manifest_version(const breaker_release_t *release)
+static int compare_parts(const void *a, const void *b)
 {
-    for (size_t i = 0; i != release->num_stores; ++i)
-        if (release->stores[i] != NULL && needs_second(release->stores[i]))
-            return 2;
-    return 1;
+    const breaker_view_t *x = ((const part_t *)a)->store->view,
+                         *y = ((const part_t *)b)->store->view;
+    int order = strcmp(breaker_view_name(x), breaker_view_name(y));
+
+    return order != 0 ? order : strcmp(x->hosts.names[0], y->hosts.names[0]);
 }
 
-bool breaker__manifest_is_of_later_version(const char *base, size_t len)
+static bool is_for_default(const breaker__hosts_t *hosts)
 {
-    size_t any_len = sizeof(any_version) - 1;
-
-    if (len <= any_len || memcmp(base, any_version, any_len) != 0)
-        return false;
-    for (size_t i = 0; i != sizeof(versions) / sizeof(versions[0]); ++i)
-        if (len - any_len >= strlen(versions[i]) &&
-            memcmp(base + any_len, versions[i], strlen(versions[i])) == 0)
-            return false;
-    return true;
+    return hosts->num == 1 && strcmp(hosts->names[0], BREAKER__HOST_DEFAULT) == 0;
 }
 
-static int compare_names(const void *a, const void *b)
+/* the hosts of a view that has its name to itself are no part of what it answers */
+static void set_hosts(part_t *parts, size_t num, size_t at)
 {
-    const breaker_store_t *const *x = a, *const *y = b;
+    const breaker__hosts_t *hosts = &parts[at].store->view->hosts;
+    bool is_shared = (at != 0 && have_one_name(parts[at - 1].store, parts[at].store)) ||
+                     (at + 1 != num && have_one_name(parts[at].store, parts[at + 1].store));
 
-    return strcmp(breaker_view_name((*x)->view), breaker_view_name((*y)->view));
+    parts[at].host_key = is_shared ? digested_host : carried_host;
+    parts[at].num_hosts = is_shared || !is_for_default(hosts) ? hosts->num : 0;
 }
 
-/* the views in the order of the text */
-static size_t sort_stores(const breaker_release_t *release, const breaker_store_t **sorted)
+/* the first line and the views in the order of the text: at most PARTS_MAX */
+static size_t list_parts(const breaker_release_t *release, part_t *parts)
 {
-    size_t num = 0;
+    size_t num = release->num_stores;
 
-    /* a held release may lack views of the node */
-    for (size_t i = 0; i != release->num_stores; ++i) {
-        if (release->stores[i] == NULL)
-            continue;
-        assert(num < BREAKER_VIEWS_MAX);
-        sorted[num++] = release->stores[i];
-    }
-    qsort(sorted, num, sizeof(*sorted), compare_names);
-    return num;
+    assert(num <= BREAKER_VIEWS_MAX);
+    *parts++ = (part_t){.store = NULL};
+    for (size_t i = 0; i != num; ++i)
+        parts[i] = (part_t){.store = release->stores[i]};
+    qsort(parts, num, sizeof(*parts), compare_parts);
+    for (size_t i = 0; i != num; ++i)
+        set_hosts(parts, num, i);
+    return 1 + num;
 }
 
 static int write_with(pen_t *pen, const breaker_release_t *release)
 {
-    const breaker_store_t *sorted[BREAKER_VIEWS_MAX];
-    size_t num = sort_stores(release, sorted);
+    part_t parts[PARTS_MAX];
+    size_t num = list_parts(release, parts);
 
-    put_first_line(pen);
     for (size_t i = 0; i != num; ++i)
-        for (size_t line = 0; pen->err == 0 && line != count_lines(sorted[i]); ++line)
-            put_line(pen, sorted[i], line);
+        for (size_t line = 0; pen->err == 0 && line != count_lines(parts + i); ++line)
+            put_line(pen, parts + i, line);
     flush(pen);
     return pen->err;
 }
@@ -310,17 +374,14 @@ static int take_piece(void *data, const char *base, size_t len)
 }
 
 /* false when the room ends before the line does */
-static bool put_piece_of_line(piece_t *piece, unsigned version, const breaker_store_t *store,
+static bool put_piece_of_line(piece_t *piece, unsigned version, const part_t *part,
                               breaker__manifest_cursor_t *cursor)
 {
     pen_t pen = {.sink = take_piece, .data = piece, .with_times = true, .version = version};
     size_t room = piece->room;
 
     piece->skipped = cursor->line_at;
-    if (store == NULL)
-        put_first_line(&pen);
-    else
-        put_line(&pen, store, cursor->line);
+    put_line(&pen, part, cursor->line);
     flush(&pen);
     assert(piece->skipped == 0);
     if (piece->left != 0) {
@@ -336,18 +397,18 @@ static bool put_piece_of_line(piece_t *piece, unsigned version, const breaker_st
 size_t breaker__manifest_piece(const breaker_release_t *release, breaker__manifest_cursor_t *cursor,
                                char *dst, size_t cap)
 {
-    const breaker_store_t *sorted[BREAKER_VIEWS_MAX + 1] = {NULL};
-    size_t num = 1 + sort_stores(release, sorted + 1);
+    part_t parts[PARTS_MAX];
+    size_t num = list_parts(release, parts);
     piece_t piece = {.dst = dst, .room = cap};
 
     assert(cap != 0);
     assert(cursor->part <= num);
     for (; cursor->part != num; ++cursor->part, cursor->line = 0) {
-        const breaker_store_t *store = sorted[cursor->part];
-        size_t num_lines = store != NULL ? count_lines(store) : 1;
+        const part_t *part = parts + cursor->part;
+        size_t num_lines = count_lines(part);
         while (cursor->line != num_lines)
             if (piece.room == 0 ||
-                !put_piece_of_line(&piece, release->manifest_version, store, cursor))
+                !put_piece_of_line(&piece, release->manifest_version, part, cursor))
                 return cap - piece.room;
     }
     return cap - piece.room;

@@ -11,10 +11,12 @@
  * The manifest of a release: what it answers, as a text that is the same on every node and for
  * every layout of directories. Lines end with a line feed, the last one too; the words of a line
  * are parted by one space. The first line names the format, in its version. Then follow the views,
- * in bytewise order of their names, each with these lines in this order:
+ * in bytewise order of their names and, of one name, of their first hosts, each with these lines in
+ * this order:
  *
  *   h2o-breaker manifest 2
  *   view static/{breaker}
+ *   host shop.example                   each host, in bytewise order: see below
  *   max-age 31536000                    of 200, 206 and 304, in seconds
  *   allow-origin *                      Access-Control-Allow-Origin, or several origins
  *   timing-allow-origin *               Timing-Allow-Origin
@@ -34,13 +36,20 @@
  * values, patterns, paths and types are percent-encoded (RFC 3986 §2.1, large digits): every
  * byte but '!' to '~', and '%' itself. Numbers are decimal without leading zeros.
  *
- * The digest of a release is the SHA-256 of this text with the last word of every file line and the
- * space before it left out: whoever has a manifest can check it, and when a file was touched is no
- * difference. Whatever changes the text otherwise needs another version in the first line.
+ * Several views may have one name where their hosts part them, and say which: "host". Of a view
+ * that has its name to itself the hosts are no part of what it answers, so that nodes that call
+ * theirs otherwise have the same release, and the line is "at" instead of "host", left out for the
+ * host "default" alone. It serves nodes that have several views of the name, after the next deploy
+ * say.
  *
- * Version 1 has no header-match and no codings, and a file line no word for it. It is written
- * wherever it says everything, so that nodes that know no other read it, and there version 2 is not
- * accepted: a release has one text.
+ * The digest of a release is the SHA-256 of this text without "at" lines and with the last word of
+ * every file line and the space before it left out: whoever has a manifest can check it, and when a
+ * file was touched is no difference. Whatever changes the digest otherwise needs another version in
+ * the first line.
+ *
+ * Version 1 has no header-match, no host and no codings, and a file line no word for it. It is
+ * written wherever it says everything, so that nodes that know no other read it, and there version
+ * 2 is not accepted: a release has one text.
  */
 
 /**

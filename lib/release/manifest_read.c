@@ -248,8 +248,7 @@ static int read_option(reader_t *reader, const char *key, size_t cap, const char
     return next_line(reader);
 }
 
-static int read_name(reader_t *reader, const breaker__manifest_view_t *before,
-                     breaker_view_config_t *config)
+static int read_name(reader_t *reader, breaker_view_config_t *config)
 {
     span_t value;
     int err;
@@ -260,9 +259,95 @@ static int read_name(reader_t *reader, const breaker__manifest_view_t *before,
         return err;
     if (config->name[0] == '/' || config->name[strlen(config->name) - 1] == '/')
         return damaged(reader, "a view's name must not begin or end with a slash");
-    if (before != NULL && strcmp(before->config.name, config->name) >= 0)
-        return damaged(reader, "views must be in bytewise order of their names, each once");
     return next_line(reader);
+}
+
+/* the present line and its end are no part of the digest */
+static int leave_out_line(reader_t *reader)
+{
+    const char *base = reader->line.base;
+
+    assert(base >= reader->hashed);
+    if (breaker__hasher_feed(&reader->hasher, reader->hashed, (size_t)(base - reader->hashed)) != 0)
+        return no_memory(reader);
+    reader->hashed = base + reader->line.len + 1;
+    assert(reader->hashed == reader->rest);
+    return 0;
+}
+
+static int read_host(reader_t *reader, span_t value, breaker__manifest_view_t *view)
+{
+    char name[BREAKER_VIEW_HOST_MAX + 1];
+    size_t num = view->hosts.num, len = decode(value, name, BREAKER_VIEW_HOST_MAX);
+    int err;
+
+    name[len] = '\0';
+    if (len == 0 || memchr(name, '\0', len) != NULL ||
+        (num != 0 && strcmp(view->hosts.names[num - 1], name) >= 0))
+        return damaged(reader,
+                       "a host is 1 to 300 bytes, percent-encoded as a manifest's are, after "
+                       "its view's others in bytewise order");
+    if ((err = breaker__hosts_add(&view->hosts, name)) == BREAKER_ERR_NO_MEMORY)
+        return no_memory(reader);
+    if (err != 0)
+        return fail(reader, err, "a view has at most 1024 hosts");
+    if (!view->shares_name && (err = leave_out_line(reader)) != 0)
+        return err;
+    return next_line(reader);
+}
+
+static int read_hosts(reader_t *reader, breaker__manifest_view_t *view)
+{
+    span_t value;
+    const char *key;
+    int err;
+
+    view->shares_name = reader->whole->manifest.version != 1 && has_key(reader, "host", &value);
+    reader->needs_second |= view->shares_name;
+    key = view->shares_name ? "host" : "at";
+    while (has_key(reader, key, &value))
+        if ((err = read_host(reader, value, view)) != 0)
+            return err;
+    if (view->hosts.num != 0)
+        return 0;
+    return breaker__hosts_add(&view->hosts, BREAKER__HOST_DEFAULT) == 0 ? 0 : no_memory(reader);
+}
+
+static bool have_one_name(const breaker__manifest_view_t *a, const breaker__manifest_view_t *b)
+{
+    return strcmp(a->config.name, b->config.name) == 0;
+}
+
+/* whether a view may follow the one before it, which is not the first's concern */
+static int check_order(reader_t *reader, const breaker__manifest_view_t *view, size_t first_line)
+{
+    const breaker__manifest_view_t *before = view - 1;
+    bool is_same;
+
+    if (view == reader->whole->views)
+        return 0;
+    is_same = have_one_name(before, view);
+    if (is_same ? before->shares_name && view->shares_name &&
+                      strcmp(before->hosts.names[0], view->hosts.names[0]) < 0
+                : strcmp(before->config.name, view->config.name) < 0)
+        return 0;
+    reader->line_number = first_line;
+    return damaged(reader, "views must be in bytewise order of their names, each once, or with "
+                           "\"host\" lines, in the order of the first");
+}
+
+/* the other views of a name stand beside it */
+static int check_names(reader_t *reader)
+{
+    const breaker__manifest_t *manifest = &reader->whole->manifest;
+
+    for (size_t i = 0; i != manifest->num_views; ++i) {
+        const breaker__manifest_view_t *view = manifest->views + i;
+        if (view->shares_name && !(i != 0 && have_one_name(view - 1, view)) &&
+            !(i + 1 != manifest->num_views && have_one_name(view, view + 1)))
+            return damaged(reader, "\"host\" lines are for views whose name others have as well");
+    }
+    return 0;
 }
 
 static int read_max_age(reader_t *reader, breaker_view_config_t *config)
@@ -333,23 +418,24 @@ static int read_encodings(reader_t *reader, breaker_view_config_t *config)
           (value.len == 3 && memcmp(value.base, "off", 3) == 0)))
         return damaged(
             reader,
-            "a view's lines are view, max-age, allow-origin, timing-allow-origin, "
-            "resource-policy, header, in version 2 header-match, index, fallback, \"encodings on\" "
-            "or \"encodings off\", in this order");
+            "a view's lines are view, at or in version 2 host, max-age, allow-origin, "
+            "timing-allow-origin, resource-policy, header, in version 2 header-match, index, "
+            "fallback, \"encodings on\" or \"encodings off\", in this order");
     config->encodings = value.len == 2;
     return next_line(reader);
 }
 
 /* the lines before the files */
-static int read_config(reader_t *reader, const breaker__manifest_view_t *before,
-                       breaker_view_config_t *config)
+static int read_config(reader_t *reader, breaker__manifest_view_t *view)
 {
+    breaker_view_config_t *config = &view->config;
     size_t first_line = reader->line_number;
     int err;
 
     breaker_view_config_init(config);
     config->allow_origin = NULL;
-    if ((err = read_name(reader, before, config)) != 0 ||
+    if ((err = read_name(reader, config)) != 0 || (err = read_hosts(reader, view)) != 0 ||
+        (err = check_order(reader, view, first_line)) != 0 ||
         (err = read_max_age(reader, config)) != 0 ||
         (err = read_option(reader, "allow-origin", BREAKER_VIEW_HEADER_MAX,
                            &config->allow_origin)) != 0 ||
@@ -560,16 +646,16 @@ static int read_views(reader_t *reader)
     breaker__manifest_t *manifest = &reader->whole->manifest;
     int err;
 
-    for (; reader->line.base != NULL; ++manifest->num_views) {
+    while (reader->line.base != NULL) {
         breaker__manifest_view_t *view = reader->whole->views + manifest->num_views;
         if (manifest->num_views == BREAKER_VIEWS_MAX)
             return fail(reader, BREAKER_ERR_TOO_MANY, "a manifest has at most 64 views");
-        if ((err = read_config(reader, manifest->num_views != 0 ? view - 1 : NULL,
-                               &view->config)) != 0 ||
-            (err = read_files(reader, view)) != 0)
+        /* its hosts are freed from here on */
+        ++manifest->num_views;
+        if ((err = read_config(reader, view)) != 0 || (err = read_files(reader, view)) != 0)
             return err;
     }
-    return 0;
+    return check_names(reader);
 }
 
 static int read_version(reader_t *reader)
@@ -606,6 +692,8 @@ static void free_whole(whole_t *whole)
     if (whole == NULL)
         return;
     breaker__arena_dispose(&whole->texts);
+    for (size_t i = 0; i != whole->manifest.num_views; ++i)
+        breaker__hosts_dispose(&whole->views[i].hosts);
     free(whole->views);
     free(whole->files);
     free(whole->headers);

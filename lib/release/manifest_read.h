@@ -8,6 +8,7 @@
 #include <breaker/release_id.h>
 #include <breaker/store.h>
 #include <breaker/view.h>
+#include "view/hosts.h"
 
 /** the longest text of a manifest in bytes */
 #define BREAKER__MANIFEST_MAX (UINT64_C(256) << 20)
@@ -43,6 +44,10 @@ typedef struct st_breaker__manifest_view_t {
      * `name` has no slash on either side. With any directory a view can be made of it.
      */
     breaker_view_config_t config;
+    /** for which hosts it is: at least one; `config` has none */
+    breaker__hosts_t hosts;
+    /** whether they are part of the digest, for other views of the manifest have the name */
+    bool shares_name;
     /** at most BREAKER_ASSETS_MAX, in strictly ascending bytewise order of their paths */
     const breaker__manifest_file_t *files;
     size_t num_files;
@@ -54,7 +59,8 @@ typedef struct st_breaker__manifest_t {
     uint8_t digest[BREAKER_DIGEST_LEN];
     /** of the text: 1 or 2 */
     unsigned version;
-    /** at most BREAKER_VIEWS_MAX, in strictly ascending bytewise order of their names */
+    /** at most BREAKER_VIEWS_MAX, in bytewise order of their names, and then of their first hosts
+     */
     const breaker__manifest_view_t *views;
     size_t num_views;
     /** the files of all views, and their bytes, at most BREAKER__MANIFEST_SIZE_MAX */

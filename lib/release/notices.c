@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "release/notices.h"
+#include "view/view.h"
 
 static const char *text_of(size_t kind)
 {
@@ -40,20 +41,21 @@ void breaker__notices_add(breaker__notices_t *notices, breaker__notice_t kind, c
 void breaker__notice_tell(const breaker_release_hooks_t *hooks, const breaker_view_t *view,
                           const char *directory, const char *path, const char *text)
 {
-    char place[BREAKER_PLACE_MAX];
+    char place[BREAKER_PLACE_MAX], shown[BREAKER__VIEW_SHOWN_SIZE];
     breaker_error_t line;
 
     assert(directory != NULL);
     if (hooks->on_notice == NULL)
         return;
     breaker__place_format(directory, path, place);
-    breaker_error_set(&line, BREAKER_ERR_STATE, "view \"%s\": %s: %s", breaker_view_name(view),
+    breaker_error_set(&line, BREAKER_ERR_STATE, "view %s: %s: %s", breaker__view_show(view, shown),
                       place, text);
     hooks->on_notice(hooks->notice_data, line.message);
 }
 
 void breaker__notices_finish(breaker__notices_t *notices)
 {
+    char shown[BREAKER__VIEW_SHOWN_SIZE];
     breaker_error_t line;
 
     if (notices->hooks->on_notice == NULL)
@@ -61,8 +63,8 @@ void breaker__notices_finish(breaker__notices_t *notices)
     for (size_t kind = 0; kind != BREAKER__NOTICE_KINDS; ++kind) {
         if (notices->counts[kind] <= BREAKER_NOTICES_MAX)
             continue;
-        breaker_error_set(&line, BREAKER_ERR_STATE, "view \"%s\": %zu more: %s",
-                          breaker_view_name(notices->view),
+        breaker_error_set(&line, BREAKER_ERR_STATE, "view %s: %zu more: %s",
+                          breaker__view_show(notices->view, shown),
                           notices->counts[kind] - BREAKER_NOTICES_MAX, text_of(kind));
         notices->hooks->on_notice(notices->hooks->notice_data, line.message);
     }

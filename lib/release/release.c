@@ -34,7 +34,9 @@ typedef struct st_loader_t {
 
 static int fail(const loader_t *loader, int err, const breaker_view_t *view)
 {
-    return breaker_error_set(loader->error, err, "view \"%s\": %s", breaker_view_name(view),
+    char shown[BREAKER__VIEW_SHOWN_SIZE];
+
+    return breaker_error_set(loader->error, err, "view %s: %s", breaker__view_show(view, shown),
                              breaker_err_message(err));
 }
 
@@ -195,6 +197,7 @@ static int load_views(loader_t *loader, const breaker__release_config_t *config)
         assert(breaker_view_index(config->views[i]) == i);
         if ((err = load_view(loader, config->views[i], release->stores + i)) != 0)
             return err;
+        release->by_view[i] = release->stores[i];
         release->num_stores = i + 1;
     }
     return make_id(loader, &config->label);
@@ -202,7 +205,8 @@ static int load_views(loader_t *loader, const breaker__release_config_t *config)
 
 breaker_release_t *breaker__release_create(breaker__blobs_t *blobs,
                                            const breaker_release_hooks_t *hooks,
-                                           breaker__suspects_t *suspects, size_t max_stores)
+                                           breaker__suspects_t *suspects, size_t max_stores,
+                                           size_t num_by_view)
 {
     breaker_release_t *release;
 
@@ -210,9 +214,11 @@ breaker_release_t *breaker__release_create(breaker__blobs_t *blobs,
         return NULL;
     atomic_init(&release->refs, 1);
     release->stores = calloc(max_stores + 1, sizeof(*release->stores));
+    release->by_view = calloc(num_by_view + 1, sizeof(*release->by_view));
+    release->num_by_view = num_by_view;
     if (blobs != NULL)
         release->blobs = breaker__blobs_ref(blobs);
-    if (release->stores == NULL ||
+    if (release->stores == NULL || release->by_view == NULL ||
         (release->blobs == NULL && breaker__blobs_create(&release->blobs) != 0)) {
         breaker_release_unref(release);
         return NULL;
@@ -233,8 +239,8 @@ int breaker__release_load(const breaker__release_config_t *config, const breaker
     assert(config->num_views <= BREAKER_VIEWS_MAX);
     if (load == NULL)
         load = &alone;
-    loader.release =
-        breaker__release_create(config->blobs, &config->hooks, load->suspects, config->num_views);
+    loader.release = breaker__release_create(config->blobs, &config->hooks, load->suspects,
+                                             config->num_views, config->num_views);
     if (loader.release == NULL || breaker__reader_init(&loader.reader, load->stop) != 0) {
         breaker_release_unref(loader.release);
         return breaker_error_set(error, BREAKER_ERR_NO_MEMORY, "%s",
@@ -272,6 +278,7 @@ void breaker_release_unref(breaker_release_t *release)
     for (size_t i = 0; i != release->num_stores; ++i)
         breaker__store_free(release->stores[i]);
     free(release->stores);
+    free(release->by_view);
     for (size_t i = 0; i != release->num_views; ++i)
         breaker__view_free(release->views[i]);
     free(release->views);
@@ -291,7 +298,7 @@ const uint8_t *breaker__release_digest(const breaker_release_t *release)
 
 const breaker_store_t *breaker_release_store(const breaker_release_t *release, size_t view_index)
 {
-    return view_index < release->num_stores ? release->stores[view_index] : NULL;
+    return view_index < release->num_by_view ? release->by_view[view_index] : NULL;
 }
 
 breaker__blobs_t *breaker__release_blobs(const breaker_release_t *release)
@@ -304,8 +311,7 @@ size_t breaker__release_memory(const breaker_release_t *release)
     size_t memory = sizeof(*release) + release->num_stores * sizeof(breaker_store_t *);
 
     for (size_t i = 0; i != release->num_stores; ++i)
-        if (release->stores[i] != NULL)
-            memory += release->stores[i]->own_memory;
+        memory += release->stores[i]->own_memory;
     return memory;
 }
 
@@ -315,7 +321,7 @@ void breaker__release_each_blob(const breaker_release_t *release,
     for (size_t i = 0; i != release->num_stores; ++i) {
         const breaker_store_t *store = release->stores[i];
 
-        for (size_t at = 0; store != NULL && at != store->num; ++at)
+        for (size_t at = 0; at != store->num; ++at)
             on_blob(data, breaker__asset_blob(store->entries[at].asset));
     }
 }
@@ -332,8 +338,6 @@ bool breaker__release_is_complete(breaker_release_t *release)
 
     for (size_t i = 0; is_complete && i != release->num_stores; ++i) {
         const breaker_store_t *store = release->stores[i];
-        if (store == NULL)
-            continue;
         while (seen - before < store->num && is_here(store, seen - before))
             ++seen;
         is_complete = seen - before >= store->num;

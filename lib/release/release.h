@@ -16,9 +16,13 @@ struct st_breaker_release_t {
     uint8_t digest[BREAKER_DIGEST_LEN];
     /** of its manifest's text; 1 or 2 */
     unsigned manifest_version;
-    /** owned, by the index of the view; of a held release those of other views follow */
+    /** owned: of a loaded release by the index of the view, of a held one as its manifest has them
+     */
     breaker_store_t **stores;
     size_t num_stores;
+    /** by the index of the node's view: borrowed of `stores`; NULL where the release has none */
+    breaker_store_t **by_view;
+    size_t num_by_view;
     /** owned: of a held release, those that answer otherwise than the node's views; else NULL */
     breaker_view_t **views;
     size_t num_views;
@@ -28,12 +32,14 @@ struct st_breaker_release_t {
 };
 
 /**
- * Makes a release without stores, but with room for them, with one reference. `blobs` is NULL for a
+ * Makes a release without stores, but with room for them, with one reference; `num_by_view` is the
+ * number of the node's views. `blobs` is NULL for a
  * table of its own; `suspects` as in breaker__load_t. Returns NULL without memory.
  */
 breaker_release_t *breaker__release_create(breaker__blobs_t *blobs,
                                            const breaker_release_hooks_t *hooks,
-                                           breaker__suspects_t *suspects, size_t max_stores);
+                                           breaker__suspects_t *suspects, size_t max_stores,
+                                           size_t num_by_view);
 
 /** Which trees make a release. */
 typedef struct st_breaker__release_config_t {
@@ -88,11 +94,11 @@ typedef struct st_breaker__hold_config_t {
 
 /**
  * Makes a release from its manifest, without its bytes: its assets are those of blobs that the node
- * has, and ABSENT ones where it has not (blobs.h). What it answers is what the manifest says. Its
- * stores are by the indexes of the node's views: NULL for a view that the manifest does not have;
- * views that the node does not have follow after those. Fails with BREAKER_ERR_NO_MEMORY, or with
- * what a view of the manifest is refused with, named in `error`. The caller owns one reference. Any
- * thread, at the same time as a load.
+ * has, and ABSENT ones where it has not (blobs.h). What it answers is what the manifest says. A
+ * view of the node is answered for by that of its name, where either side has several of the name
+ * by the one that has hosts of the node's, if it is one; by none, where the manifest has none.
+ * Fails with BREAKER_ERR_NO_MEMORY, or with what a view of the manifest is refused with, named in
+ * `error`. The caller owns one reference. Any thread, at the same time as a load.
  */
 int breaker__release_hold(const breaker__hold_config_t *config, breaker_release_t **ret_release,
                           breaker_error_t *error);

@@ -25,6 +25,7 @@
 #include "http/percent.h"
 #include "release/stamp.h"
 #include "release/tree.h"
+#include "view/view.h"
 
 /** how often a resolution that raced with a rename is tried again */
 #define RACES_MAX 64
@@ -55,10 +56,10 @@ static int walk_directory(walk_t *walk, size_t path_len);
 int breaker__tree_fail(const breaker__tree_t *tree, int code, const char *path, const char *why,
                        breaker_error_t *error)
 {
-    char place[BREAKER_PLACE_MAX];
+    char place[BREAKER_PLACE_MAX], shown[BREAKER__VIEW_SHOWN_SIZE];
 
     breaker__place_format(tree->directory, path, place);
-    return breaker_error_set(error, code, "view \"%s\": %s: %s", breaker_view_name(tree->view),
+    return breaker_error_set(error, code, "view %s: %s: %s", breaker__view_show(tree->view, shown),
                              place, why);
 }
 

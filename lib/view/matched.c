@@ -57,3 +57,14 @@ size_t breaker__view_matched(const breaker_view_t *view, const char *path, size_
     }
     return num;
 }
+
+bool breaker__matched_equal(const breaker_view_config_t *a, const breaker_view_config_t *b)
+{
+    if (a->num_matched_headers != b->num_matched_headers)
+        return false;
+    for (size_t i = 0; i != a->num_matched_headers; ++i)
+        if (strcmp(a->matched_headers[i].pattern, b->matched_headers[i].pattern) != 0 ||
+            strcmp(a->matched_headers[i].header, b->matched_headers[i].header) != 0)
+            return false;
+    return true;
+}

@@ -1,6 +1,7 @@
 #ifndef BREAKER_VIEW_MATCHED_H
 #define BREAKER_VIEW_MATCHED_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <breaker/view.h>
 
@@ -11,5 +12,8 @@
  */
 size_t breaker__view_matched(const breaker_view_t *view, const char *path, size_t len,
                              const char **lines);
+
+/** Tells whether two views have the same headers by pattern, in the same order. Pure. */
+bool breaker__matched_equal(const breaker_view_config_t *a, const breaker_view_config_t *b);
 
 #endif

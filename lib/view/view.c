@@ -1,9 +1,10 @@
 /*
- * Views: a configuration is checked once, copied into one block, and never changes again. What is
- * accepted here is trusted everywhere else: a view's name can be written into a URL as it is, and
- * its headers into a response.
+ * Views: a configuration is checked once, copied into one block, and never changes again; only
+ * hosts may be added, by the node before it is loaded. What is accepted here is trusted everywhere
+ * else: a view's name can be written into a URL as it is, and its headers into a response.
  */
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -12,6 +13,7 @@
 #include <breaker/token.h>
 #include <breaker/view.h>
 #include "http/percent.h"
+#include "view/matched.h"
 #include "view/view.h"
 
 enum { PLACEHOLDER_LEN = sizeof(BREAKER_PLACEHOLDER) - 1, DIRECTORY_MAX = 4095, INDEX_MAX = 255 };
@@ -431,6 +433,7 @@ static breaker_view_t *copy_view(const breaker_view_config_t *config, const char
     at = keep_list(at, &view->config.follow, config->num_follow, &listed);
     at = keep_matched(at, &view->config, matched);
     assert(at == (char *)view + size);
+    view->config.host = NULL; /* the set has it */
     if (measure_places(view))
         return view;
     breaker__view_free(view);
@@ -451,6 +454,11 @@ int breaker__view_create(const breaker_view_config_t *config, size_t index,
     if ((view = copy_view(config, name, name_len)) == NULL)
         return BREAKER_ERR_NO_MEMORY;
     view->index = index;
+    if ((err = breaker__hosts_add(
+             &view->hosts, config->host != NULL ? config->host : BREAKER__HOST_DEFAULT)) != 0) {
+        breaker__view_free(view);
+        return err;
+    }
     *ret_view = view;
     return 0;
 }
@@ -462,7 +470,71 @@ void breaker__view_free(breaker_view_t *view)
     for (size_t i = 0; i != view->num_places; ++i)
         free(view->places[i].real);
     free(view->places);
+    breaker__hosts_dispose(&view->hosts);
     free(view);
+}
+
+/* ---- sameness ---- */
+
+static bool same_text(const char *x, const char *y)
+{
+    return x == NULL || y == NULL ? x == y : strcmp(x, y) == 0;
+}
+
+static bool same_list(const char *const *x, size_t num_x, const char *const *y, size_t num_y)
+{
+    if (num_x != num_y)
+        return false;
+    for (size_t i = 0; i != num_x; ++i)
+        if (strcmp(x[i], y[i]) != 0)
+            return false;
+    return true;
+}
+
+static bool same_files(const breaker_view_config_t *x, const breaker_view_config_t *y)
+{
+    return strcmp(x->directory, y->directory) == 0 &&
+           same_list(x->directories, x->num_directories, y->directories, y->num_directories) &&
+           same_list(x->follow, x->num_follow, y->follow, y->num_follow) &&
+           x->strict == y->strict && x->dotfiles == y->dotfiles &&
+           x->memory_file_limit == y->memory_file_limit && x->memory_limit == y->memory_limit;
+}
+
+static bool same_headers(const breaker_view_config_t *x, const breaker_view_config_t *y)
+{
+    return same_text(x->allow_origin, y->allow_origin) &&
+           same_text(x->timing_allow_origin, y->timing_allow_origin) &&
+           same_text(x->resource_policy, y->resource_policy) &&
+           same_list(x->headers, x->num_headers, y->headers, y->num_headers) &&
+           breaker__matched_equal(x, y);
+}
+
+bool breaker__view_is_same(const breaker_view_t *a, const breaker_view_t *b)
+{
+    const breaker_view_config_t *x = &a->config, *y = &b->config;
+
+    return strcmp(x->name, y->name) == 0 && same_files(x, y) && same_headers(x, y) &&
+           x->cache_max_age_s == y->cache_max_age_s &&
+           x->redirect_max_age_s == y->redirect_max_age_s && x->retry_after_s == y->retry_after_s &&
+           same_text(x->index, y->index) && same_text(x->fallback, y->fallback) &&
+           x->encodings == y->encodings && x->charset == y->charset && x->data == y->data;
+}
+
+/* ---- what others see ---- */
+
+const char *breaker__view_show(const breaker_view_t *view, char *dst)
+{
+    int len =
+        snprintf(dst, BREAKER__VIEW_SHOWN_SIZE, "\"%s\"%s%s", view->config.name,
+                 view->shares_name ? " of " : "", view->shares_name ? view->hosts.names[0] : "");
+
+    assert(len > 0 && len < BREAKER__VIEW_SHOWN_SIZE);
+    return dst;
+}
+
+bool breaker_view_is_for(const breaker_view_t *view, const char *host)
+{
+    return breaker__hosts_have(&view->hosts, host != NULL ? host : BREAKER__HOST_DEFAULT);
 }
 
 const breaker_view_config_t *breaker_view_config(const breaker_view_t *view)

@@ -1,7 +1,9 @@
 """Whom a request is for: Host and authority with and without a port, absolute-form targets;
-several Hosts and what is no host. And what `expires` of libh2o may do to our answers."""
+several Hosts and what is no host. Views belong to their hosts: of one name, shared and different.
+And what `expires` of libh2o may do to our answers."""
 
 import client
+import cluster
 import fastcgi
 import harness
 
@@ -202,6 +204,229 @@ class SeveralHosts(harness.ServedCase):
                          ("host", "localhost")], end_stream=True)
             connection.flush()
             return connection.wait(stream)
+
+
+# a, b and other: three views of one name. c to e are a, shop is one host under three names
+ONE_NAME = """
+listen: {host: 127.0.0.1, port: @port@}
+breaker.rewrite: ON
+hosts:
+  "a.example": &a
+    breaker.token: "@a@"
+    file.mime.addtypes: {"text/x-own": [".own"]}
+    paths:
+      "/":
+        breaker.static: {name: "static/{breaker}", path: @tree_a@}
+        file.dir: @pages@
+  "b.example":
+    breaker.token: "@b@"
+    paths:
+      "/": {file.dir: @pages@}
+      "/static":
+        breaker.static: {name: "{breaker}", path: @tree_b@, cache-max-age: 60}
+  "c.example": *a
+  "d.example": *a
+  "e.example:@port@": *a
+  "f.example":
+    breaker.token: "@a@"
+    paths:
+      "/":
+        breaker.static: {name: "static/{breaker}", path: @tree_b@}
+        file.dir: @pages@
+      "/again":
+        breaker.static: [{name: "only/{breaker}", path: @tree_a@}]
+        file.dir: @pages@
+  "pages.example":
+    paths:
+      "/": {file.dir: @pages@}
+"""
+
+OTHER = "1718539201999"
+
+
+class OneName(harness.ServedCase):
+    @classmethod
+    def prepare(cls):
+        page = b"/static/{breaker}/x.own and /again/only/{breaker}/x.own"
+        return cls.expand(ONE_NAME, a=TOKEN, b=OTHER,
+                          tree_a=cls.scratch.tree("a", {"x.own": b"of a", "only": b"a"}),
+                          tree_b=cls.scratch.tree("b", {"x.own": b"of b"}),
+                          pages=cls.scratch.tree("pages", {"page.html": page}))
+
+    def ask(self, host, target):
+        with client.Http1(self.port) as connection:
+            connection.send(raw(target, "Host: " + host))
+            return connection.read()
+
+    def test_each_host_has_its_own_files_under_the_name_that_it_shares(self):
+        for host, token, body in (("a.example", TOKEN, b"of a"), ("b.example", OTHER, b"of b"),
+                                  ("c.example", TOKEN, b"of a"), ("d.example", TOKEN, b"of a"),
+                                  ("e.example:%d" % self.port, TOKEN, b"of a"),
+                                  ("f.example", TOKEN, b"of b")):
+            with self.subTest(host):
+                response = self.ask(host, "/static/%s/x.own" % token)
+                self.assertEqual((response.status, response.body), (200, body))
+                self.assertEqual(response.get("content-type"), "text/x-own; charset=utf-8" if body == b"of a" else
+                                 "application/octet-stream", host)
+                self.assertEqual(self.ask(host, "/static/%s/only" % token).status,
+                                 200 if body == b"of a" else 404)
+        self.assertIn("max-age=60,", self.ask("b.example", "/static/%s/x.own" % OTHER)
+                      .get("cache-control") + ",")
+        self.assertEqual(self.ask("pages.example", "/static/%s/x.own" % TOKEN).status, 404)
+
+    def test_a_token_of_another_host_is_none_of_this_one(self):
+        self.assertEqual(self.ask("a.example", "/static/%s/x.own" % OTHER).status, 503)
+        self.assertEqual(self.ask("b.example", "/static/%s/x.own" % TOKEN).get("location"),
+                         "../%s/x.own" % OTHER)
+
+    def test_pages_have_the_prefixes_of_their_host(self):
+        again = b"/again/only/%s/x.own" % TOKEN.encode()
+        for host, token in (("a.example", TOKEN), ("b.example", OTHER), ("c.example", TOKEN),
+                            ("f.example", TOKEN)):
+            with self.subTest(host):
+                body = self.ask(host, "/page.html").body
+                self.assertEqual(body, b"/static/%s/x.own and %s" % (token.encode(), again))
+        self.assertEqual(self.ask("f.example", "/again/page.html").body,
+                         b"/static/%s/x.own and %s" % (TOKEN.encode(), again))
+        # whose of the others' it means nobody knows; the other name is one view's alone
+        self.assertEqual(self.ask("pages.example", "/page.html").body,
+                         b"/static/{breaker}/x.own and " + again)
+
+    def test_a_view_that_hosts_share_is_loaded_once(self):
+        # a's two files once for four hosts, b's one for each of two, and the two again
+        self.assertRegex(self.server.stderr(), rb"release \S+ of 6 files")
+
+    def test_messages_say_whose_view_it_is(self):
+        tree = self.scratch.tree("odd", {"a\nb": b"x", "c": b"y"})
+        server = harness.Server(self.flavour, harness.expand(
+            "listen: {host: 127.0.0.1, port: @port@}\nhosts:\n" + "".join(
+                "  %s: {paths: {/: {breaker.static: {name: 's/{breaker}', path: %s}}}}\n" % pair
+                for pair in (("one.example", harness.quoted(tree)),
+                             ("two.example", harness.quoted(self.scratch("b"))))),
+            port=harness.free_port()))
+        self.addCleanup(server.kill)
+        self.assertIn(b'view "s/{breaker}" of one.example: ', server.stderr())
+        server.stop()
+
+
+SAME_HOST = """\
+listen: {host: 127.0.0.1, port: @port@}
+hosts:
+  one.example:
+    paths:
+      "/":
+        breaker.static: @first@
+      "/sub":
+        breaker.static: @second@
+  two.example:
+    paths:
+      "/": {breaker.static: {name: "sub/{breaker}", path: @other@}}
+"""
+
+
+class OneHostTwice(harness.FlavourCase):
+    def check(self, first, second):
+        scratch = harness.Scratch()
+        self.addCleanup(scratch.remove)
+        tree, other = (harness.quoted(scratch.tree(name, {"a": b"a"})) for name in ("t", "o"))
+        path = scratch.write("h2o.conf", harness.expand(
+            SAME_HOST, port=harness.free_port(), first=first.replace("@tree@", tree),
+            second=second.replace("@tree@", tree).replace("@other@", other), other=other))
+        status, _, stderr = harness.run_program(self.flavour, "-c", path, "-t")
+        return status, stderr.replace(path, "h2o.conf")
+
+    def test_one_name_at_two_paths_is_one_view_if_it_is_the_same(self):
+        status, stderr = self.check('{name: "sub/{breaker}", path: @tree@}',
+                                    '{name: "{breaker}", path: @tree@}')
+        self.assertEqual(status, 0, stderr)
+
+    def test_two_different_views_of_a_name_are_refused_and_both_places_named(self):
+        for second in ('{name: "{breaker}", path: @other@}',
+                       '{name: "{breaker}", path: @tree@, index: a}'):
+            status, stderr = self.check('{name: "sub/{breaker}", path: @tree@}', second)
+            self.assertNotEqual(status, 0)
+            # libh2o reads the longer path first
+            self.assertRegex(stderr, r"h2o\.conf:6:25: .*/sub/\{breaker\}.*one\.example.*"
+                                     r"h2o\.conf:8:25, with other.*accepted: ")
+
+    def test_a_name_twice_at_a_path_is_refused_and_both_places_named(self):
+        view = '{name: "sub/{breaker}", path: @tree@}'
+        status, stderr = self.check("[%s, %s]" % (view, view), '{name: "x/{breaker}", path: @tree@}')
+        self.assertNotEqual(status, 0)
+        self.assertRegex(stderr, r"h2o\.conf:6:\d+: .*h2o\.conf:6:26, at the same path")
+
+
+class HeldOfHosts(harness.FlavourCase):
+    """A deploy adds a host whose view has the name of one that is there."""
+
+    CONFIG = """
+listen: {host: 127.0.0.1, port: @port@}
+breaker.release: "@release@"
+breaker.cluster: {app: shop, redis: "redis://127.0.0.1:@redis@", advertise: "127.0.0.1:@port@"}
+hosts:
+@hosts@"""
+
+    HOST = """\
+  %s:
+    paths: {"/": {breaker.static: {name: "static/{breaker}", path: @%s@}}}
+"""
+
+    def setUp(self):
+        self.scratch = harness.Scratch()
+        self.addCleanup(self.scratch.remove)
+        self.redis = cluster.Redis()
+        self.addCleanup(self.redis.kill)
+        self.redis.start()
+
+    def start(self, release, hosts):
+        trees = {name: self.scratch.tree(release + name, {
+            "a.js": ("%s of %s" % (release, name)).encode(), "none": b""}) for name in ("a", "b")}
+        port = harness.free_port()
+        server = harness.Server(self.flavour, harness.expand(
+            self.CONFIG.replace("@hosts@", "".join(self.HOST % (host, host[0]) for host in hosts)),
+            port=port, redis=self.redis.port, release=release, **trees))
+        server.port = port
+        self.addCleanup(server.kill)
+        return server
+
+    def get(self, server, host, token, path="a.js"):
+        with client.Http1(server.port) as connection:
+            connection.send(raw("/static/%s/%s" % (token, path), "Host: " + host))
+            return connection.read()
+
+    def token(self, server):
+        return self.get(server, "a.example", 0, "none").get("location").split("/")[1]
+
+    def wait_body(self, server, host, token, body):
+        harness.wait_until(lambda: self.get(server, host, token).body == body,
+                           "%r at %s" % (body, host))
+
+    def test_urls_of_either_release_keep_their_meaning_on_every_node(self):
+        before = self.start("before", ["a.example"])
+        first = self.token(before)
+        after = self.start("after", ["b.example", "a.example"])
+        second = self.token(after)
+        # the same release, whatever the order in its file
+        twin = self.start("after", ["a.example", "b.example"])
+        self.wait_body(before, "a.example", second, b"after of a")
+        for server in (after, twin):
+            self.wait_body(server, "a.example", first, b"before of a")
+            self.wait_body(server, "a.example", second, b"after of a")
+            self.wait_body(server, "b.example", second, b"after of b")
+            # it had no files then
+            self.assertEqual(self.get(server, "b.example", first).status, 404)
+        for server in (before, after, twin):
+            server.stop()
+
+    def test_nodes_of_later_hold_both(self):
+        before = self.start("before", ["a.example", "b.example"])
+        first = self.token(before)
+        after = self.start("after", ["b.example", "a.example"])
+        for host in ("a.example", "b.example"):
+            self.wait_body(after, host, first, b"before of " + host[:1].encode())
+            self.wait_body(after, host, self.token(after), b"after of " + host[:1].encode())
+        for server in (before, after):
+            server.stop()
 
 
 class Expires(harness.ServedCase):

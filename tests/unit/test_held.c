@@ -13,7 +13,7 @@
 typedef struct st_world_t {
     scratch_t scratch;
     breaker__blobs_t *theirs, *ours;
-    breaker_view_t *views[4];
+    breaker_view_t *views[8];
     size_t num_views;
     breaker_release_t *original, *held;
     breaker_release_hooks_t hooks;
@@ -177,10 +177,17 @@ static void a_time_in_the_future_is_not_believed(void **state)
                                      .size = 6,
                                      .last_modified_s = INT64_MAX,
                                      .path_len = 5};
-    breaker__manifest_view_t described = {.files = &file, .num_files = 1};
+    char *host = (char[]){"default"};
+    breaker__manifest_view_t described = {
+        .hosts = {.names = &host, .num = 1}, .files = &file, .num_files = 1};
     breaker__manifest_t manifest = {.views = &described, .num_views = 1};
-    breaker__hold_config_t config = {
-        .manifest = &manifest, .hooks = world->hooks, .blobs = world->ours};
+    const breaker_view_t *view =
+        add_view(world, 0, config_of("static/{breaker}", world->scratch.path));
+    breaker__hold_config_t config = {.manifest = &manifest,
+                                     .views = &view,
+                                     .num_views = 1,
+                                     .hooks = world->hooks,
+                                     .blobs = world->ours};
     int64_t before = time(NULL);
 
     breaker_view_config_init(&described.config);
@@ -255,6 +262,146 @@ static void views_that_only_one_side_has_are_passed_on_or_have_no_store(void **s
     held_fill(world->held, world->theirs);
     assert_true(breaker__release_is_complete(world->held));
     assert_memory_equal(held_identity(world->held, 1, "a.css")->base, "body{}", 6);
+}
+
+/* ---- several views of one name ---- */
+
+/* a view of the node's or the others' whose one file says which it is */
+static breaker_view_t *add_of_host(world_t *world, size_t index, const char *host, const char *file)
+{
+    char directory[300], path[128];
+    breaker_view_config_t config;
+
+    snprintf(path, sizeof(path), "%s/%s", file, file);
+    scratch_text(&world->scratch, path, file);
+    snprintf(directory, sizeof(directory), "%s/%s", world->scratch.path, file);
+    config = config_of("static/{breaker}", directory);
+    config.host = host;
+    return add_view(world, index, config);
+}
+
+static bool has_file(const world_t *world, size_t view, const char *file)
+{
+    const breaker_store_t *store = breaker_release_store(world->held, view);
+
+    return store != NULL && breaker_store_find(store, file, strlen(file)) != NULL;
+}
+
+static void views_of_one_name_are_found_by_their_hosts(void **state)
+{
+    world_t *world = *state;
+    const breaker_view_t *theirs[2], *ours[2];
+
+    theirs[0] = add_of_host(world, 0, "b.example", "b");
+    theirs[1] = add_of_host(world, 1, "a.example", "a");
+    ours[0] = add_of_host(world, 0, "a.example", "a");
+    ours[1] = add_of_host(world, 1, "b.example", "b");
+    load(world, theirs, 2);
+    hold(world, ours, 2);
+    assert_true(has_file(world, 0, "a"));
+    assert_false(has_file(world, 0, "b"));
+    assert_true(has_file(world, 1, "b"));
+    assert_false(has_file(world, 1, "a"));
+    assert_same_manifest(world->held, world->original);
+}
+
+static void the_order_of_hosts_makes_no_other_release(void **state)
+{
+    world_t *world = *state;
+    const breaker_view_t *one[2], *other[2];
+    breaker_release_t *again;
+
+    one[0] = add_of_host(world, 0, "b.example", "b");
+    one[1] = add_of_host(world, 1, "a.example", "a");
+    other[0] = add_of_host(world, 0, "a.example", "a");
+    other[1] = add_of_host(world, 1, "b.example", "b");
+    load(world, one, 2);
+    again = held_load(other, 2, &world->hooks, world->theirs);
+    assert_same_manifest(again, world->original);
+    breaker_release_unref(again);
+}
+
+static void one_view_of_a_name_on_each_side_needs_no_host(void **state)
+{
+    world_t *world = *state;
+    const breaker_view_t *theirs, *ours;
+
+    theirs = add_of_host(world, 0, "node1.example", "a");
+    ours = add_of_host(world, 0, "node2.example", "a");
+    load(world, &theirs, 1);
+    hold(world, &ours, 1);
+    assert_true(has_file(world, 0, "a"));
+    assert_same_manifest(world->held, world->original);
+}
+
+/* a deploy adds a host whose view has a name that is there: what was handed out means what it did
+ */
+static void the_only_view_of_before_stays_with_its_host(void **state)
+{
+    static const char *const hosts[] = {"a.example", NULL};
+    world_t *world = *state;
+
+    for (size_t i = 0; i != 2; ++i) {
+        const breaker_view_t *theirs, *ours[2];
+        theirs = add_of_host(world, 0, hosts[i], "before");
+        ours[0] = add_of_host(world, 0, "b.example", "b");
+        ours[1] = add_of_host(world, 1, hosts[i], "a");
+        load(world, &theirs, 1);
+        hold(world, ours, 2);
+        assert_null(breaker_release_store(world->held, 0));
+        assert_true(has_file(world, 1, "before"));
+        assert_same_manifest(world->held, world->original);
+        breaker_release_unref(world->held);
+        breaker_release_unref(world->original);
+        world->held = world->original = NULL;
+    }
+}
+
+static void a_node_of_before_answers_for_the_host_that_it_has(void **state)
+{
+    world_t *world = *state;
+    const breaker_view_t *theirs[2], *ours;
+
+    theirs[0] = add_of_host(world, 0, "a.example", "a");
+    theirs[1] = add_of_host(world, 1, "b.example", "b");
+    ours = add_of_host(world, 0, "b.example", "before");
+    load(world, theirs, 2);
+    hold(world, &ours, 1);
+    assert_true(has_file(world, 0, "b"));
+    assert_false(has_file(world, 0, "a"));
+    assert_same_manifest(world->held, world->original);
+}
+
+static void hosts_that_shared_a_view_and_are_parted_keep_what_they_shared(void **state)
+{
+    world_t *world = *state;
+    breaker_view_t *shared = add_of_host(world, 0, "a.example", "shared");
+    const breaker_view_t *theirs = shared, *ours[2];
+
+    assert_int_equal(breaker__hosts_add(&shared->hosts, "b.example"), 0);
+    ours[0] = add_of_host(world, 0, "a.example", "a");
+    ours[1] = add_of_host(world, 1, "b.example", "b");
+    load(world, &theirs, 1);
+    hold(world, ours, 2);
+    assert_true(has_file(world, 0, "shared"));
+    assert_ptr_equal(breaker_release_store(world->held, 0), breaker_release_store(world->held, 1));
+    assert_same_manifest(world->held, world->original);
+}
+
+/* whichever of them it took would be wrong for one host */
+static void hosts_that_share_a_view_answer_for_neither_of_two(void **state)
+{
+    world_t *world = *state;
+    breaker_view_t *shared = add_of_host(world, 0, "a.example", "shared");
+    const breaker_view_t *theirs[2], *ours = shared;
+
+    assert_int_equal(breaker__hosts_add(&shared->hosts, "b.example"), 0);
+    theirs[0] = add_of_host(world, 0, "a.example", "a");
+    theirs[1] = add_of_host(world, 1, "b.example", "b");
+    load(world, theirs, 2);
+    hold(world, &ours, 1);
+    assert_null(breaker_release_store(world->held, 0));
+    assert_same_manifest(world->held, world->original);
 }
 
 /* a server's thread is asked by peers, and a release may have 100,000 files */
@@ -573,6 +720,13 @@ int main(void)
         CASE(a_view_that_the_node_has_otherwise_answers_as_the_manifest_says),
         CASE(an_index_of_its_own_is_another_view),
         CASE(views_that_only_one_side_has_are_passed_on_or_have_no_store),
+        CASE(views_of_one_name_are_found_by_their_hosts),
+        CASE(the_order_of_hosts_makes_no_other_release),
+        CASE(one_view_of_a_name_on_each_side_needs_no_host),
+        CASE(the_only_view_of_before_stays_with_its_host),
+        CASE(a_node_of_before_answers_for_the_host_that_it_has),
+        CASE(hosts_that_shared_a_view_and_are_parted_keep_what_they_shared),
+        CASE(hosts_that_share_a_view_answer_for_neither_of_two),
         CASE(what_was_found_here_is_not_looked_at_again),
         CASE(what_the_node_has_is_here_at_once_and_shared),
         CASE(encodings_are_made_once_and_of_what_is_here),

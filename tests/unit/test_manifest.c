@@ -29,7 +29,7 @@ enum { MANIFEST_MAX = 262144, WRITTEN_S = 1718539201 };
 typedef struct st_world_t {
     tree_t tree;
     const char *type;
-    breaker_view_t *views[2];
+    breaker_view_t *views[3];
     size_t num_views;
     breaker_release_t *release;
     char text[MANIFEST_MAX];
@@ -210,6 +210,37 @@ static void headers_by_pattern_make_a_text_of_version_2(void **state)
     assert_string_equal(world->text, expected);
 }
 
+static void views_of_one_name_say_their_hosts(void **state)
+{
+    static const char expected[] =
+        "h2o-breaker manifest 2\n"
+        "view static/{breaker}\n"
+        "host a.example\n"
+        "host z.example:8443\n"
+        "max-age 31536000\n"
+        "allow-origin *\n"
+        "encodings on\n"
+        "file a.css " SHA_NOTHING " 0 text/css;%20charset=utf-8 identity 7\n"
+        "view static/{breaker}\n"
+        "host b.example\n"
+        "max-age 31536000\n"
+        "allow-origin *\n"
+        "encodings on\n";
+    breaker_view_config_t config = config_of("static/{breaker}");
+    world_t *world = *state;
+
+    tree_write(&world->tree, "a/a.css", "");
+    tree_write(&world->tree, "b/.hidden", "");
+    touch(world, "a/a.css", 7);
+    config.host = "b.example";
+    add_view(world, config, "b");
+    config.host = "z.example:8443";
+    add_view(world, config, "a");
+    assert_int_equal(breaker__hosts_add(&world->views[1]->hosts, "a.example"), 0);
+    load(world);
+    assert_string_equal(world->text, expected);
+}
+
 static void pieces_of_any_length_are_the_text(void **state)
 {
     static const size_t caps[] = {1, 7, 23, 100, 4096, 65536, MANIFEST_MAX};
@@ -229,6 +260,9 @@ static void pieces_of_any_length_are_the_text(void **state)
     config.matched_headers = matched;
     config.num_matched_headers = COUNT(matched);
     add_view(world, config_of("static/{breaker}"), "site");
+    config.host = "one.example";
+    add_view(world, config, "empty");
+    config.host = "two.example";
     add_view(world, config, "empty");
     load(world);
     for (size_t i = 0; i != COUNT(caps); ++i) {
@@ -273,7 +307,7 @@ static void a_sink_that_fails_is_asked_once(void **state)
 
 /* ---- the digest ---- */
 
-/* of every file line without its last word */
+/* of every file line without its last word, and of no line of a host that is carried only */
 static void digest_text(const char *text, uint8_t *dst)
 {
     EVP_MD_CTX *context = EVP_MD_CTX_new();
@@ -281,6 +315,8 @@ static void digest_text(const char *text, uint8_t *dst)
     assert_int_equal(EVP_DigestInit_ex(context, EVP_sha256(), NULL), 1);
     for (const char *line = text, *end; *line != '\0'; line = end + 1) {
         size_t len = (size_t)((end = strchr(line, '\n')) - line);
+        if (strncmp(line, "at ", 3) == 0)
+            continue;
         if (strncmp(line, "file ", 5) == 0)
             while (line[--len] != ' ')
                 ;
@@ -309,8 +345,11 @@ static void the_digest_can_be_made_from_the_text(void **state)
     path[3610] = '\0';
     tree_write(&world->tree, path, "deep");
     add_view(world, config_of("static/{breaker}"), "site");
-    add_view(world, config_of("a/{breaker}"), "site");
+    breaker_view_config_t config = config_of("a/{breaker}");
+    config.host = "shop.example";
+    add_view(world, config, "site");
     load(world);
+    assert_non_null(strstr(world->text, "view a/{breaker}\nat shop.example\nmax-age"));
     digest_text(world->text, digest);
     assert_memory_equal(breaker__release_digest(world->release), digest, sizeof(digest));
 }
@@ -386,6 +425,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(the_text_is_the_one_that_is_documented),
         TEST(headers_by_pattern_make_a_text_of_version_2),
+        TEST(views_of_one_name_say_their_hosts),
         TEST(pieces_of_any_length_are_the_text),
         TEST(a_sink_that_fails_is_asked_once),
         TEST(the_digest_can_be_made_from_the_text),

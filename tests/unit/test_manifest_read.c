@@ -24,6 +24,9 @@
 #define VIEW FIRST "view a/{breaker}\nmax-age 60\nencodings on\n"
 #define SECOND "h2o-breaker manifest 2\n"
 #define MATCHED SECOND "view a/{breaker}\nmax-age 60\nheader-match *.js X-A:%201\nencodings on\n"
+#define OF_HOSTS(first, second)                                                                    \
+    SECOND "view a/{breaker}\n" first "max-age 60\nencodings on\n"                                 \
+           "view a/{breaker}\n" second "max-age 60\nencodings on\n"
 #define FILE_OF(path) "file " path " " SHA " 5 text/css 7\n"
 
 /* reads a copy that ends at a guard page */
@@ -264,6 +267,43 @@ static void the_times_of_files_are_not_in_the_digest_and_the_rest_is(void **stat
     breaker__manifest_free(c);
 }
 
+static void hosts_are_read_and_in_the_digest_where_they_part_views(void **state)
+{
+    breaker__manifest_t *a = must_read(OF_HOSTS("host a\nhost c%20d\n", "host b\n")),
+                        *b = must_read(OF_HOSTS("host a\n", "host b\n"));
+
+    (void)state;
+    assert_int_equal(a->num_views, 2);
+    assert_true(a->views[0].shares_name && a->views[1].shares_name);
+    assert_int_equal(a->views[0].hosts.num, 2);
+    assert_string_equal(a->views[0].hosts.names[1], "c d");
+    assert_string_equal(a->views[1].hosts.names[0], "b");
+    assert_memory_not_equal(a->digest, b->digest, BREAKER_DIGEST_LEN);
+    breaker__manifest_free(a);
+    breaker__manifest_free(b);
+}
+
+static void the_hosts_of_a_view_that_has_its_name_alone_are_not_in_the_digest(void **state)
+{
+    static const char *const texts[] = {
+        VIEW FILE_OF("x"),
+        FIRST "view a/{breaker}\nat a.example\nmax-age 60\nencodings on\n" FILE_OF("x"),
+        FIRST "view a/{breaker}\nat a.example\nat b\nmax-age 60\nencodings on\n" FILE_OF("x"),
+    };
+    breaker__manifest_t *manifests[COUNT(texts)];
+
+    (void)state;
+    for (size_t i = 0; i != COUNT(texts); ++i) {
+        manifests[i] = must_read(texts[i]);
+        assert_memory_equal(manifests[i]->digest, manifests[0]->digest, BREAKER_DIGEST_LEN);
+        assert_false(manifests[i]->views[0].shares_name);
+    }
+    assert_string_equal(manifests[0]->views[0].hosts.names[0], "default");
+    assert_int_equal(manifests[2]->views[0].hosts.num, 2);
+    for (size_t i = 0; i != COUNT(texts); ++i)
+        breaker__manifest_free(manifests[i]);
+}
+
 static void a_manifest_is_only_of_the_release_with_its_digest(void **state)
 {
     static const char *const ids[] = {
@@ -379,6 +419,19 @@ static void whatever_the_writer_would_not_write_is_refused(void **state)
         {FIRST "view a%2f{breaker}\nmax-age 60\nencodings on\n", "line 2 "},
         {VIEW "view a/{breaker}\nmax-age 60\nencodings on\n", "line 5 "},
         {VIEW "view A/{breaker}\nmax-age 60\nencodings on\n", "order"},
+        {OF_HOSTS("host b\n", "host a\n"), "order"},
+        {OF_HOSTS("host a\n", "host a\n"), "order"},
+        {OF_HOSTS("host a\n", ""), "line 6 "},
+        {OF_HOSTS("", "host a\n"), "line 5 "},
+        {OF_HOSTS("at a\n", "at b\n"), "line 6 "},
+        {OF_HOSTS("host b\nhost a\n", "host c\n"), "a host is"},
+        {OF_HOSTS("host a\nhost a\n", "host c\n"), "a host is"},
+        {OF_HOSTS("host a\nat b\n", "host c\n"), "line 4 "},
+        {OF_HOSTS("host a%00\n", "host c\n"), "a host is"},
+        {OF_HOSTS("host \n", "host c\n"), "line 3 "},
+        {SECOND "view a/{breaker}\nhost a\nmax-age 60\nencodings on\n", "others have"},
+        {FIRST "view a/{breaker}\nhost a\nmax-age 60\nencodings on\n", "line 3 "},
+        {FIRST "view a/{breaker}\nmax-age 60\nat a\nencodings on\n", "line 4 "},
         {FIRST "view a/{breaker}\nmax-age 60\nheader X-A:%20b%0D%0AX-C:%20d\nencodings on\n",
          "header"},
         {FIRST "view a/{breaker}\nmax-age 60\nheader Content-Length:%200\nencodings on\n",
@@ -541,6 +594,8 @@ int main(void)
         cmocka_unit_test(later_versions_are_told_from_damage),
         cmocka_unit_test(what_a_release_writes_is_read_and_has_its_digest),
         cmocka_unit_test(the_times_of_files_are_not_in_the_digest_and_the_rest_is),
+        cmocka_unit_test(hosts_are_read_and_in_the_digest_where_they_part_views),
+        cmocka_unit_test(the_hosts_of_a_view_that_has_its_name_alone_are_not_in_the_digest),
         cmocka_unit_test(a_manifest_is_only_of_the_release_with_its_digest),
         cmocka_unit_test(many_types_are_each_right),
         cmocka_unit_test(whatever_the_writer_would_not_write_is_refused),

@@ -22,6 +22,7 @@
 #include "node/node.h"
 #include "token/token.h"
 #include "tree.h"
+#include "view/view.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define MINTED "1718539201234"
@@ -221,7 +222,7 @@ static void a_moment_that_cannot_be_minted_is_refused(void **state)
     breaker_node_free(NULL);
 }
 
-static void two_views_cannot_have_one_name(void **state)
+static void two_views_of_a_host_cannot_have_one_name(void **state)
 {
     breaker_node_t *node = make_node(NULL);
 
@@ -232,6 +233,98 @@ static void two_views_cannot_have_one_name(void **state)
     assert_int_equal(breaker_node_num_views(node), 2);
     assert_string_equal(breaker_view_name(breaker_node_view(node, 1)), "Static/{breaker}");
     assert_int_equal(breaker_view_index(breaker_node_view(node, 1)), 1);
+    breaker_node_free(node);
+}
+
+static const breaker_view_t *add_for(breaker_node_t *node, breaker_view_config_t config,
+                                     const char *host)
+{
+    const breaker_view_t *view = NULL;
+
+    config.host = host;
+    assert_int_equal(breaker_node_add_view(node, &config, &view), 0);
+    return view;
+}
+
+static void hosts_share_a_view_and_have_views_of_their_own(void **state)
+{
+    breaker_node_t *node = make_node(NULL);
+    breaker_view_config_t config, other;
+    const breaker_view_t *shared, *own, *view = NULL;
+    char shown[BREAKER__VIEW_SHOWN_SIZE];
+
+    (void)state;
+    breaker_view_config_init(&config);
+    config.name = "static/{breaker}";
+    config.directory = "/srv/a";
+    other = config;
+    other.directory = "/srv/b";
+    shared = add_for(node, config, "b.example");
+    assert_string_equal(breaker__view_show(shared, shown), "\"static/{breaker}\"");
+    assert_ptr_equal(add_for(node, config, "a.example"), shared);
+    assert_ptr_equal(add_for(node, config, "a.example"), shared);
+    own = add_for(node, other, NULL);
+    assert_ptr_not_equal(own, shared);
+    assert_int_equal(breaker_node_num_views(node), 2);
+    assert_int_equal(breaker_view_index(own), 1);
+    assert_true(breaker_view_is_for(shared, "a.example"));
+    assert_true(breaker_view_is_for(shared, "b.example"));
+    assert_false(breaker_view_is_for(shared, NULL));
+    assert_true(breaker_view_is_for(own, NULL));
+    assert_string_equal(breaker__view_show(shared, shown), "\"static/{breaker}\" of a.example");
+    other.host = "b.example";
+    assert_int_equal(breaker_node_add_view(node, &other, &view), BREAKER_ERR_VIEW_TAKEN);
+    other.host = "";
+    assert_int_equal(breaker_node_add_view(node, &other, &view), BREAKER_ERR_RANGE);
+    assert_null(view);
+    breaker_node_free(node);
+}
+
+/* every option that a view has */
+static void a_view_that_differs_in_anything_is_another_one(void **state)
+{
+    static const char *const list[] = {"/srv/c"}, *const headers[] = {"X-A: b"};
+    static const breaker_matched_header_t matched = {"*.js", "X-A: b"};
+    breaker_view_config_t configs[24];
+    breaker_node_t *node = make_node(NULL);
+    size_t num = 0;
+
+    (void)state;
+    for (size_t i = 0; i != sizeof(configs) / sizeof(configs[0]); ++i) {
+        breaker_view_config_init(configs + i);
+        configs[i].name = "static/{breaker}";
+        configs[i].directory = "/srv/a";
+    }
+    configs[num++].directory = "/srv/b";
+    configs[num].directories = list;
+    configs[num++].num_directories = 1;
+    configs[num].follow = list;
+    configs[num++].num_follow = 1;
+    configs[num].headers = headers;
+    configs[num++].num_headers = 1;
+    configs[num].matched_headers = &matched;
+    configs[num++].num_matched_headers = 1;
+    configs[num++].strict = true;
+    configs[num++].cache_max_age_s = 5;
+    configs[num++].redirect_max_age_s = 5;
+    configs[num++].retry_after_s = 5;
+    configs[num++].allow_origin = NULL;
+    configs[num++].timing_allow_origin = "*";
+    configs[num++].resource_policy = "same-site";
+    configs[num++].index = "index.html";
+    configs[num++].fallback = "index.html";
+    configs[num++].dotfiles = true;
+    configs[num++].encodings = false;
+    configs[num++].charset = false;
+    configs[num++].memory_file_limit = 5;
+    configs[num++].memory_limit = 5;
+    configs[num++].data = node;
+    for (size_t i = 0; i <= num; ++i) {
+        char host[16];
+        snprintf(host, sizeof(host), "%zu.example", i);
+        add_for(node, configs[i], host);
+        assert_int_equal(breaker_node_num_views(node), i + 1);
+    }
     breaker_node_free(node);
 }
 
@@ -553,7 +646,9 @@ int main(void)
         cmocka_unit_test(assets_may_be_cached_for_a_year),
         cmocka_unit_test(the_token_is_minted_when_the_node_is_made),
         cmocka_unit_test(a_moment_that_cannot_be_minted_is_refused),
-        cmocka_unit_test(two_views_cannot_have_one_name),
+        cmocka_unit_test(two_views_of_a_host_cannot_have_one_name),
+        cmocka_unit_test(hosts_share_a_view_and_have_views_of_their_own),
+        cmocka_unit_test(a_view_that_differs_in_anything_is_another_one),
         cmocka_unit_test(a_node_has_at_most_64_views),
         cmocka_unit_test(nothing_can_be_configured_once_loaded),
         cmocka_unit_test(the_first_snapshot_is_published_by_the_load),

@@ -99,9 +99,11 @@ BREAKER_EXPORT void breaker_h2o_counters(const h2o_globalconf_t *globalconf,
 
 /**
  * Registers the rewriting of pages at a path of h2o: in text/html responses of the handlers there
- * the literal "/static/{breaker}/" of every view of the node becomes the current prefix, ETag,
- * Last-Modified and Content-Length are mended, and handlers registered at the path see the request
- * headers X-Breaker-Token and X-Breaker-Prefix (see handlers/README.md). A response header
+ * the literal "/static/{breaker}/" of every view of the node becomes the current prefix (of
+ * several views of one name that of the path's host, which are those that are registered there;
+ * where it has none, one that differs in its token from no other's), ETag, Last-Modified and
+ * Content-Length are mended, and handlers registered at the path see the request headers
+ * X-Breaker-Token and X-Breaker-Prefix (see handlers/README.md). A response header
  * X-Breaker-Release, which no client sees, names another release whose newest token the page gets
  * instead; what the ledger does not know is told to h2o's error log once. It puts itself after the
  * views and in front of every other handler of the path, whenever it is registered. While the node

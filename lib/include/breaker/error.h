@@ -21,7 +21,7 @@ extern "C" {
       "a view's name is a URL path of 1 to 255 characters of A-Z a-z 0-9 -._~!$&'()*+,;=:@/ "      \
       "around "                                                                                    \
       "the placeholder, without empty segments, '.' and '..'")                                     \
-    X(VIEW_TAKEN, -6, "another view has this name already")                                        \
+    X(VIEW_TAKEN, -6, "the host has another view of this name already")                            \
     X(TOO_MANY, -7, "a stated limit is reached")                                                   \
     X(RANGE, -8, "a value is outside its bounds")                                                  \
     X(HEADER_SYNTAX, -9,                                                                           \

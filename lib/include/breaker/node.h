@@ -108,10 +108,14 @@ BREAKER_EXPORT int breaker_node_set_label(breaker_node_t *node, const char *labe
 
 /**
  * Adds a view under the token in force. Its directory need not exist yet: if it does, its real path
- * is noted for `breaker_static_url`. Fails with BREAKER_ERR_NO_PLACEHOLDER, _TWO_PLACEHOLDERS,
- * _VIEW_NAME, _HEADER_SYNTAX, and _RANGE for numbers, lengths, the directory and the index, with
- * BREAKER_ERR_VIEW_TAKEN when the name is in use, BREAKER_ERR_TOO_MANY beyond BREAKER_VIEWS_MAX and
- * BREAKER_ERR_STATE once loaded. The node owns the view. Configuring thread.
+ * is noted for `breaker_static_url`. A view of a name that is there, with the same token and in all
+ * else but the host the same, is that view: `*ret_view` is the one that is there, for one host
+ * more. Others of the name are views of their own where no host has two of them. Fails with
+ * BREAKER_ERR_NO_PLACEHOLDER, _TWO_PLACEHOLDERS, _VIEW_NAME, _HEADER_SYNTAX, and _RANGE for
+ * numbers, lengths, the host, the directory and the index, with BREAKER_ERR_VIEW_TAKEN when the
+ * host has another view of the name, BREAKER_ERR_TOO_MANY beyond BREAKER_VIEWS_MAX or
+ * BREAKER_VIEW_HOSTS_MAX and BREAKER_ERR_STATE once loaded. The node owns the view. Configuring
+ * thread.
  */
 BREAKER_EXPORT int breaker_node_add_view(breaker_node_t *node, const breaker_view_config_t *config,
                                          const breaker_view_t **ret_view);

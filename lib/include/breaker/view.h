@@ -24,6 +24,9 @@ extern "C" {
 /** the most further directories of a view, and the most directories that it follows links to */
 #define BREAKER_VIEW_DIRECTORIES_MAX 15
 #define BREAKER_VIEW_FOLLOW_MAX 16
+/** the most hosts that one view is for, and the longest name of a host in bytes */
+#define BREAKER_VIEW_HOSTS_MAX 1024
+#define BREAKER_VIEW_HOST_MAX 300
 /** bounds of a view's ages, in seconds: ten years, a year, an hour */
 #define BREAKER_CACHE_MAX_AGE_MAX_S UINT64_C(315360000)
 #define BREAKER_REDIRECT_MAX_AGE_MAX_S UINT64_C(31536000)
@@ -48,6 +51,13 @@ typedef struct st_breaker_view_config_t {
      * placeholder stands for itself in a URL path (RFC 3986 §3.3). Mandatory.
      */
     const char *name;
+    /**
+     * the host of the server that the view is for, as all nodes call it, NUL-ended, 1 to
+     * BREAKER_VIEW_HOST_MAX bytes: in small letters, and with the port where that makes a host
+     * another one ("shop.example:8443"). NULL is "default". It counts where several views have one
+     * name, which those of different hosts may: `breaker_node_add_view`.
+     */
+    const char *host;
     /** the directory whose files are served, NUL-ended, at most 4,095 bytes. Mandatory. */
     const char *directory;
     /**
@@ -168,6 +178,11 @@ BREAKER_EXPORT size_t breaker_view_index(const breaker_view_t *view);
 BREAKER_EXPORT void *breaker_view_data(const breaker_view_t *view);
 /** The name without leading and trailing slash, NUL-ended, as long as the view lives. */
 BREAKER_EXPORT const char *breaker_view_name(const breaker_view_t *view);
+/**
+ * Tells whether the view is for a host, NUL-ended and spelled as in `breaker_view_config_t`; NULL
+ * is "default". Not while views are added.
+ */
+BREAKER_EXPORT bool breaker_view_is_for(const breaker_view_t *view, const char *host);
 
 /** the longest prefix: a slash, a name with its placeholder replaced, a slash */
 #define BREAKER_VIEW_PREFIX_MAX (1 + BREAKER_VIEW_NAME_MAX + 64 + 1)
