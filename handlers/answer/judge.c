@@ -88,7 +88,11 @@ void breaker__judge(breaker__judgement_t *judgement, const breaker_asset_t *asse
     judgement->kind = BREAKER__JUDGED_WHOLE;
     if (judgement->variant == NULL) {
         judgement->kind = BREAKER__JUDGED_NOT_ACCEPTABLE;
-        return;
+        if (asset->coding == BREAKER_ENCODING_IDENTITY)
+            return;
+        /* what is in a coding by its name is what the URL names */
+        judgement->variant = breaker_asset_variant(asset, BREAKER_ENCODING_IDENTITY);
+        judgement->kind = BREAKER__JUDGED_WHOLE;
     }
     if (has_condition(&fields->conditions))
         judgement->kind = judge_conditions(asset, judgement->variant, request);

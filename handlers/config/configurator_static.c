@@ -16,7 +16,7 @@
 #define KEYS                                                                                       \
     "name, path, follow, strict, cache-max-age, redirect-max-age, retry-after, allow-origin, "     \
     "timing-allow-origin, resource-policy, headers, index, fallback, dotfiles, encodings, "        \
-    "charset, "                                                                                    \
+    "encoded-names, charset, "                                                                     \
     "memory-file-limit, memory-limit"
 
 /* where the configuration has a view */
@@ -194,6 +194,8 @@ static int read_option(const breaker__option_t *option, void *data)
         return breaker__option_switch(option, &config->dotfiles);
     if (strcmp(key, "encodings") == 0)
         return breaker__option_switch(option, &config->encodings);
+    if (strcmp(key, "encoded-names") == 0)
+        return breaker__option_switch(option, &config->encoded_names);
     if (strcmp(key, "charset") == 0)
         return breaker__option_switch(option, &config->charset);
     if (strcmp(key, "memory-file-limit") == 0)

@@ -2,6 +2,7 @@
 #define BREAKER_RELEASE_CODING_H
 
 #include <stddef.h>
+#include <breaker/http/decoder.h>
 #include <breaker/http/encoding.h>
 #include <breaker/store.h>
 #include "encoding/pace.h"
@@ -22,6 +23,9 @@ void breaker__encode_recipe(breaker_encoding_t encoding, char *dst);
  */
 int breaker__encode(breaker_encoding_t encoding, const char *src, size_t len, char *dst,
                     size_t dst_size, breaker__pace_t *pace, size_t *ret_len);
+
+/** What a decoder is made for to undo an encoding that is not identity. */
+breaker_coding_t breaker__coding_of(breaker_encoding_t encoding);
 
 /**
  * Tells whether `encoded`, whose bytes are in `encoding`, decodes to the bytes of `expected`: both

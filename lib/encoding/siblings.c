@@ -66,7 +66,8 @@ static int consider(breaker_store_t *store, const breaker__trees_t *trees,
     const breaker__tree_t *tree = trees->items + store->entries[at].directory;
     int err;
 
-    if (original == NULL)
+    /* what is in a coding by its own name has no other */
+    if (original == NULL || original->coding != BREAKER_ENCODING_IDENTITY)
         return 0;
     err = breaker__decodes_to(encoding, breaker_asset_variant(sibling, BREAKER_ENCODING_IDENTITY),
                               breaker_asset_variant(original, BREAKER_ENCODING_IDENTITY));

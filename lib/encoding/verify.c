@@ -80,7 +80,7 @@ static int match(source_t *expected, const char *base, size_t len)
     return 0;
 }
 
-static breaker_coding_t coding_of(breaker_encoding_t encoding)
+breaker_coding_t breaker__coding_of(breaker_encoding_t encoding)
 {
     switch (encoding) {
     case BREAKER_ENCODING_BROTLI:
@@ -146,7 +146,7 @@ int breaker__decodes_to(breaker_encoding_t encoding, const breaker_variant_t *en
         return BREAKER_ERR_NO_MEMORY;
     comparison->encoded.variant = encoded;
     comparison->expected.variant = expected;
-    if ((comparison->decoder = breaker_decoder_create(coding_of(encoding))) != NULL)
+    if ((comparison->decoder = breaker_decoder_create(breaker__coding_of(encoding))) != NULL)
         err = compare(comparison, encoding);
     breaker_decoder_free(comparison->decoder);
     free(comparison);

@@ -18,6 +18,8 @@
     X(SPECIAL, "left out: neither a file nor a directory")                                         \
     X(NAME, "left out: a name with a control character or a backslash")                            \
     X(LONG, "left out: a path that is too long")                                                   \
+    X(NOT_CODED, "served without Content-Encoding: its bytes are not in the coding that its name " \
+                 "says")                                                                           \
     X(STALE, "not used as an encoding: a stale sibling, it does not decode to the file beside it") \
     X(MEMBERS, "not used as an encoding: several gzip members, of which clients read only the "    \
                "first")

@@ -16,6 +16,7 @@
 #include "release/manifest_read.h"
 #include "release/notices.h"
 #include "release/release.h"
+#include "encoding/coded.h"
 #include "encoding/siblings.h"
 #include "release/release_id.h"
 #include "release/store.h"
@@ -45,25 +46,65 @@ static int fail_memory(const loader_t *loader, const breaker_view_t *view)
     return fail(loader, BREAKER_ERR_NO_MEMORY, view);
 }
 
-/** The kind of a file, of which a text is called one; NULL without memory. */
-static breaker__kind_t *kind_of(breaker_store_t *store, const char *path, bool is_text)
-{
-    char text_type[BREAKER__MANIFEST_TYPE_MAX + BREAKER__CHARSET_SIZE];
-    bool compressible;
-    const char *type = breaker__type_of(&store->blobs->hooks, store->view, path, &compressible);
-    breaker__traits_t traits;
+/** What is being made an asset. All borrowed. */
+typedef struct st_making_t {
+    breaker_store_t *store;
+    breaker__notices_t *notices;
+    const char *path;
+    breaker__content_t *content;
+} making_t;
 
-    if (is_text && breaker_view_config(store->view)->charset)
+/** The coding that a file is in by its name, and how much of its path names its type. */
+static breaker_encoding_t coding_of(const making_t *making, breaker__blob_t *blob,
+                                    size_t *ret_inner_len)
+{
+    bool has_option = breaker_view_config(making->store->view)->encoded_names;
+    breaker_encoding_t coding;
+    breaker__coded_name_t name;
+
+    *ret_inner_len = strlen(making->path);
+    if (!breaker__coded_name(making->path, *ret_inner_len, has_option, &name))
+        return BREAKER_ENCODING_IDENTITY;
+    coding = breaker__coding_of_bytes(breaker__blob_body(blob), name.codings);
+    if (coding == BREAKER_ENCODING_IDENTITY)
+        breaker__notices_add(making->notices, BREAKER__NOTICE_NOT_CODED, making->path);
+    else
+        *ret_inner_len = name.inner_len;
+    return coding;
+}
+
+/** The kind of a file, of which a text is called one; NULL without memory. */
+static breaker__kind_t *kind_of(const making_t *making, breaker__blob_t *blob)
+{
+    const breaker_view_t *view = making->store->view;
+    char text_type[BREAKER__MANIFEST_TYPE_MAX + BREAKER__CHARSET_SIZE];
+    char inner[BREAKER_ASSET_PATH_MAX + 1];
+    size_t inner_len;
+    breaker_encoding_t coding = coding_of(making, blob, &inner_len);
+    breaker__traits_t traits;
+    bool compressible;
+    const char *type;
+
+    assert(inner_len < sizeof(inner));
+    memcpy(inner, making->path, inner_len);
+    inner[inner_len] = '\0';
+    type = breaker__type_of(&making->store->blobs->hooks, view, inner, &compressible);
+    if (coding != BREAKER_ENCODING_IDENTITY)
+        compressible = false;
+    else if (breaker__utf8_is_text(&making->content->utf8) && breaker_view_config(view)->charset)
         type = breaker__type_of_text(type, text_type, &compressible);
     traits = breaker__traits_of_type(type, compressible);
-    traits.num_headers = breaker__view_matched(store->view, path, strlen(path), traits.headers);
-    return breaker__store_kind(store, &traits);
+    traits.coding = coding;
+    traits.num_headers =
+        breaker__view_matched(view, making->path, strlen(making->path), traits.headers);
+    return breaker__store_kind(making->store, &traits);
 }
 
 /* the asset of what was read, which it takes over; NULL without memory */
-static breaker_asset_t *make_asset(loader_t *loader, breaker_store_t *store, const char *path,
-                                   breaker__content_t *content)
+static breaker_asset_t *make_asset(loader_t *loader, const making_t *making)
 {
+    breaker_store_t *store = making->store;
+    breaker__content_t *content = making->content;
     breaker_asset_t *asset = NULL;
     breaker__blob_t *blob = content->known;
     breaker__kind_t *kind;
@@ -72,7 +113,7 @@ static breaker_asset_t *make_asset(loader_t *loader, breaker_store_t *store, con
         return NULL;
     if (content->modified_s > loader->now_s)
         content->modified_s = loader->now_s;
-    if ((kind = kind_of(store, path, breaker__utf8_is_text(&content->utf8))) != NULL &&
+    if ((kind = kind_of(making, blob)) != NULL &&
         breaker__asset_get(blob, kind, store->view, content->modified_s, &asset) != 0)
         asset = NULL;
     breaker__blob_unref(blob);
@@ -85,18 +126,19 @@ static int load_asset(loader_t *loader, const breaker__trees_t *trees, breaker__
     const char *path = breaker_store_path(store, at, NULL);
     const breaker__tree_t *tree = trees->items + store->entries[at].directory;
     breaker__content_t content;
+    const making_t making = {store, notices, path, &content};
     breaker_asset_t *asset;
     int err;
 
+    notices->directory = tree->directory;
     err = breaker__read_file(&loader->reader, tree, store, path, &content, loader->error);
     if (err == BREAKER_ERR_DENIED && !breaker_view_config(store->view)->strict) {
-        notices->directory = tree->directory;
         breaker__notices_add(notices, BREAKER__NOTICE_DENIED, path);
         return 0;
     }
     if (err != 0)
         return err;
-    if ((asset = make_asset(loader, store, path, &content)) == NULL)
+    if ((asset = make_asset(loader, &making)) == NULL)
         return fail_memory(loader, store->view);
     breaker__store_set(store, at, asset);
     return 0;

@@ -220,6 +220,9 @@ int breaker_static_integrity(const breaker_snapshot_t *snapshot, const breaker_v
     if (current->store == NULL ||
         (asset = breaker_store_find(current->store, logical, output.len)) == NULL)
         return BREAKER_ERR_NOT_FOUND;
+    /* browsers hash what it decodes to */
+    if (asset->coding != BREAKER_ENCODING_IDENTITY)
+        return BREAKER_ERR_NOT_FOUND;
     memcpy(dst, "sha256-", 7);
     append_base64(dst + 7, asset->digest, sizeof(asset->digest));
     return 0;

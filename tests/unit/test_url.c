@@ -350,6 +350,8 @@ static void the_integrity_of_an_asset_is_its_sha_256(void **state)
         {"/./css//a.css", 0, "sha256-X1RutGBrXCt9KkSaXMK7tHftWiRscFHOhxsS8tv8hBk="},
         {"empty.js", 0, "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="},
         {"css/b.css", BREAKER_ERR_NOT_FOUND, NULL},
+        /* browsers hash what it decodes to */
+        {"coded.js.br", BREAKER_ERR_NOT_FOUND, NULL},
         {"css", BREAKER_ERR_NOT_FOUND, NULL},
         {"", BREAKER_ERR_NOT_FOUND, NULL},
         {"css/../css/a.css", BREAKER_ERR_OUTSIDE, NULL},
@@ -366,7 +368,10 @@ static void the_integrity_of_an_asset_is_its_sha_256(void **state)
     tree_create(&tree);
     tree_write(&tree, "css/a.css", "a{}");
     tree_write(&tree, "empty.js", "");
+    /* nothing, in brotli */
+    tree_write(&tree, "coded.js.br", "\x06");
     breaker_view_config_init(&config);
+    config.encoded_names = true;
     config.name = "static/{breaker}";
     config.directory = tree.path;
     assert_int_equal(breaker_node_create(NULL, &node), 0);

@@ -42,9 +42,9 @@ typedef struct st_breaker_release_hooks_t {
     void (*unprepare)(void *data, void *prepared);
     /**
      * Hears of files that are left out: a symbolic link out of the tree, a special file, a name
-     * that no URL can carry, a stale sibling; and of trouble with the cache of encodings. One line
-     * without a line end. `notice_data` is the embedder's, whoever fills in the other hooks;
-     * borrowed: outlives the release.
+     * that no URL can carry, a stale sibling; of names that say what their bytes are not; and of
+     * trouble with the cache of encodings. One line without a line end. `notice_data` is the
+     * embedder's, whoever fills in the other hooks; borrowed: outlives the release.
      */
     void (*on_notice)(void *notice_data, const char *message);
     void *notice_data;

@@ -63,7 +63,8 @@ BREAKER_EXPORT int breaker_static_url(const breaker_snapshot_t *snapshot,
  * Integrity), "sha256-" and the digest in base64, BREAKER_INTEGRITY_LEN bytes and a NUL. It is of
  * the bytes without their encoding, and known since the load: nothing is hashed. `path` is one of
  * `breaker_url_parts_t`. Fails like `breaker_static_url`, with BREAKER_ERR_NOT_FOUND also when
- * there is no such asset. Any thread that holds the snapshot.
+ * there is no such asset, and for one that is in a coding by its name, whose decoded bytes nobody
+ * has hashed. Any thread that holds the snapshot.
  */
 BREAKER_EXPORT int breaker_static_integrity(const breaker_snapshot_t *snapshot,
                                             const breaker_view_t *view, const char *path,

@@ -124,6 +124,13 @@ typedef struct st_breaker_view_config_t {
     /** negotiate content encodings; default true */
     bool encodings;
     /**
+     * take names such as "app.wasm.gz", ".data.br", ".js.zst" and ".unityweb" for what they are
+     * encoded from: served to everybody with the media type of the name without its last suffix
+     * and with the Content-Encoding of that suffix, where the bytes are in that coding. Not where
+     * what is left names no type, or a tar archive. ".svgz" is served so in any case. Default false
+     */
+    bool encoded_names;
+    /**
      * say `charset=utf-8` of texts, those of text/ and scripts, whose bytes are valid UTF-8, and
      * that a ".ts" is a text or a video by its bytes; default true
      */
