@@ -337,7 +337,8 @@ static void random_texts_are_replaced_as_if_they_were_whole(void **state)
 static void the_longest_literal_is_held_and_found(void **state)
 {
     bench_t *bench = *state;
-    static char literal[BREAKER_VIEW_PREFIX_MAX], text[8 * BREAKER_VIEW_PREFIX_MAX];
+    static char literal[BREAKER_SUBSTITUTION_LITERAL_MAX],
+        text[8 * BREAKER_SUBSTITUTION_LITERAL_MAX];
     breaker_substitution_t pairs[] = {{literal, sizeof(literal), "long", 4}, PAIR("aab", "short")};
     size_t len = 0;
 

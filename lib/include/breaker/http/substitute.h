@@ -10,9 +10,14 @@
 extern "C" {
 #endif
 
+/** the most bytes of a literal: the prefix of a view in which every byte may be escaped */
+#define BREAKER_SUBSTITUTION_LITERAL_MAX (2 * BREAKER_VIEW_PREFIX_MAX)
+/** the most pairs of one stream: every view may be spelled in some ways */
+#define BREAKER_SUBSTITUTIONS_MAX (8 * BREAKER_VIEWS_MAX)
+
 /**
  * A pair of a literal and what stands in its place. Borrowed texts; the literal has 1 to
- * BREAKER_VIEW_PREFIX_MAX bytes, the replacement any number.
+ * BREAKER_SUBSTITUTION_LITERAL_MAX bytes, the replacement any number.
  */
 typedef struct st_breaker_substitution_t {
     const char *literal;
@@ -34,7 +39,7 @@ typedef struct st_breaker_substitute_t {
     size_t _longest;
     size_t _common_len;
     size_t _held_len;
-    char _held[BREAKER_VIEW_PREFIX_MAX];
+    char _held[BREAKER_SUBSTITUTION_LITERAL_MAX];
 } breaker_substitute_t;
 
 /**
@@ -43,7 +48,7 @@ typedef struct st_breaker_substitute_t {
 typedef void (*breaker_substitute_cb)(void *data, const char *base, size_t len);
 
 /**
- * Begins a stream. At most BREAKER_VIEWS_MAX pairs, which outlive it.
+ * Begins a stream. At most BREAKER_SUBSTITUTIONS_MAX pairs, which outlive it.
  */
 BREAKER_EXPORT void breaker_substitute_init(breaker_substitute_t *stream,
                                             const breaker_substitution_t *pairs, size_t num_pairs);
