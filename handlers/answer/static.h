@@ -5,11 +5,11 @@
  * The handler of `breaker.static` and what it keeps a thread, for the two ways through it: as a
  * handler of libh2o (static.c), and past libh2o's HTTP/1 (fastpath/).
  */
-#include <stdatomic.h>
 #include "answer/fixed.h"
 #include "answer/judge.h"
 #include "thread/counters.h"
 #include "thread/lease.h"
+#include "thread/notice.h"
 #include "thread/park.h"
 
 typedef struct st_breaker__static_t {
@@ -19,7 +19,7 @@ typedef struct st_breaker__static_t {
     size_t num_views;       /* of the node: more than all indexes of `views` */
     uint64_t has_view;      /* by the views' indexes in the node, a bit each */
     breaker__count_t count;
-    atomic_int_fast64_t said_at_s; /* when a placeholder was spoken of, see unreplaced.h */
+    breaker__notice_t unreplaced; /* see unreplaced.h */
 } breaker__static_t;
 
 /** Of one handler on one thread. */
