@@ -13,7 +13,7 @@
 /* what holds at one level */
 typedef struct st_scope_t {
     breaker_token_t token; /* zeroed: the node's minted one */
-    bool rewrite;
+    breaker__rewrite_option_t rewrite;
 } scope_t;
 
 typedef struct st_scope_configurator_t {
@@ -66,7 +66,7 @@ static int on_config_rewrite(h2o_configurator_command_t *cmd, h2o_configurator_c
     scope_configurator_t *self = (void *)cmd->configurator;
     (void)ctx;
 
-    return breaker__option_switch(&option, &self->scope->rewrite);
+    return breaker__rewrite_option(&option, &self->scope->rewrite);
 }
 
 /* ---- levels ---- */
@@ -105,7 +105,7 @@ static const yoml_t *find_idle_token(const yoml_t *node)
 }
 
 static int end_path(scope_configurator_t *self, h2o_pathconf_t *pathconf, const yoml_t *node,
-                    bool rewrite)
+                    const breaker__rewrite_option_t *rewrite)
 {
     const breaker__option_t token = {.key = "breaker.token", .node = find_idle_token(node)};
     const breaker__option_t option = {.key = "breaker.rewrite", .node = node};
@@ -114,8 +114,8 @@ static int end_path(scope_configurator_t *self, h2o_pathconf_t *pathconf, const 
     if (token.node != NULL)
         return breaker__option_fail(&token, "no view follows at this path; accepted: before the "
                                             "`breaker.static` that it is for");
-    if (rewrite)
-        err = breaker_h2o_rewrite_register(pathconf, self->node);
+    if (rewrite->is_on)
+        err = breaker__rewrite_option_register(rewrite, pathconf, self->node);
     /* the last one goes ahead: what belongs to another host or path is not to be touched before */
     breaker__guard_register(pathconf);
     return err == 0 ? 0 : breaker__option_fail(&option, "%s", breaker_err_message(err));
@@ -124,7 +124,7 @@ static int end_path(scope_configurator_t *self, h2o_pathconf_t *pathconf, const 
 static int on_exit_level(h2o_configurator_t *_self, h2o_configurator_context_t *ctx, yoml_t *node)
 {
     scope_configurator_t *self = (void *)_self;
-    bool rewrite = self->scope->rewrite;
+    const breaker__rewrite_option_t *rewrite = &self->scope->rewrite;
 
     set_scope(self, self->scope - 1);
     /* what is below no path of a host, an absolute-form target say, comes to its last resort */
@@ -152,7 +152,7 @@ void breaker_h2o_register_configurator(h2o_globalconf_t *globalconf, breaker_nod
                                     on_config_token);
     h2o_configurator_define_command(&self->super, "breaker.release",
                                     H2O_CONFIGURATOR_FLAG_GLOBAL | SCALAR, on_config_release);
-    h2o_configurator_define_command(&self->super, "breaker.rewrite", EVERY_LEVEL | SCALAR,
+    h2o_configurator_define_command(&self->super, "breaker.rewrite", EVERY_LEVEL,
                                     on_config_rewrite);
     breaker__static_register_configurator(globalconf, node, &self->token);
     breaker__encoding_register_configurator(globalconf, node);

@@ -8,11 +8,26 @@
 #include <h2o.h>
 #include <h2o/configurator.h>
 #include <breaker/h2o.h>
+#include <option.h>
 
 /** Defines `breaker.static`. `*token` is the token of the level that a view stands at, len 0 for
  * the node's own; it is read when the view is, and outlives the configuration. */
 void breaker__static_register_configurator(h2o_globalconf_t *globalconf, breaker_node_t *node,
                                            const breaker_token_t *const *token);
+
+/** What `breaker.rewrite` says at a level; zeroed: OFF. Its texts are the file's tree's. */
+typedef struct st_breaker__rewrite_option_t {
+    bool is_on;
+    breaker_h2o_rewrite_config_t config;
+    const char *types[BREAKER_H2O_REWRITE_TYPES_MAX];
+} breaker__rewrite_option_t;
+
+/** Reads the value, in the place of what was said at a level above. */
+int breaker__rewrite_option(const breaker__option_t *option,
+                            breaker__rewrite_option_t *ret_rewrite);
+/** Registers the rewriting at a path; returns a negative error of its own. */
+int breaker__rewrite_option_register(const breaker__rewrite_option_t *rewrite,
+                                     h2o_pathconf_t *pathconf, breaker_node_t *node);
 
 /** Defines `breaker.encoding-cache` and `breaker.encoding-cpu`. */
 void breaker__encoding_register_configurator(h2o_globalconf_t *globalconf, breaker_node_t *node);

@@ -153,14 +153,27 @@ int breaker__option_optional(const breaker__option_t *option, const char **ret_t
     return 0;
 }
 
-int breaker__option_switch(const breaker__option_t *option, bool *ret_on)
+static int read_switch(const breaker__option_t *option, bool *ret_on)
 {
     bool is_on = strcasecmp(text_of(option), "ON") == 0;
 
     if (!is_on && strcasecmp(text_of(option), "OFF") != 0)
-        return breaker__option_refuse(option, "ON, OFF");
+        return -1;
     *ret_on = is_on;
     return 0;
+}
+
+int breaker__option_switch(const breaker__option_t *option, bool *ret_on)
+{
+    return read_switch(option, ret_on) == 0 ? 0 : breaker__option_refuse(option, "ON, OFF");
+}
+
+int breaker__option_switch_or(const breaker__option_t *option, const char *others, bool *ret_on)
+{
+    if (read_switch(option, ret_on) == 0)
+        return 0;
+    return breaker__option_fail(option, "got `%s`; accepted: ON, OFF, %s",
+                                breaker__option_describe(option->node), others);
 }
 
 static int refuse_choice(const breaker__option_t *option, const char *const *names, size_t num)

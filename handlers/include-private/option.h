@@ -66,6 +66,9 @@ int breaker__option_optional(const breaker__option_t *option, const char **ret_t
 /** ON or OFF, in any case. */
 int breaker__option_switch(const breaker__option_t *option, bool *ret_on);
 
+/** The same where something else is accepted, too; `others` says what, for complaints. */
+int breaker__option_switch_or(const breaker__option_t *option, const char *others, bool *ret_on);
+
 /** One of `num` names, at most 8; `*ret_index` says which. */
 int breaker__option_choice(const breaker__option_t *option, const char *const *names, size_t num,
                            size_t *ret_index);

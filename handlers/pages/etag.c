@@ -2,16 +2,20 @@
  * Entity tags of pages. A page changes when the prefixes that stand in it change, though the
  * application's tag does not, so the tag that the client gets carries a mark of the prefixes; on
  * the way back the mark is taken off again, exactly, and the application compares the tag that it
- * made. No state is kept: every node with the same prefixes understands the tags of every other.
+ * made. What passes untouched where a page may come has a mark of its own, because a tag without
+ * any may be that of a page from before the rewriting. No state is kept: every node with the same
+ * prefixes understands the tags of every other.
  */
 #include <assert.h>
 #include <string.h>
 #include "pages/etag.h"
-#include "pages/plan.h"
 
-/* W/"<opaque>;breaker=<s|w><mark>" */
+/* W/"<opaque>;breaker=<s|w><mark>", or "<opaque>;breaker=p<mark>", strong or weak */
 #define MARKER ";breaker="
 #define MARKER_LEN (sizeof(MARKER) - 1)
+
+/* what stands before the mark: how strong the tag of a page was, or that it is none */
+enum { STRONG = 's', WEAK = 'w', PASSED = 'p' };
 
 /* an entity tag taken apart (RFC 9110 §8.8.3) */
 typedef struct st_tag_t {
@@ -56,46 +60,76 @@ static const char *find_marker(const tag_t *tag)
     const size_t len = MARKER_LEN + 1 + BREAKER__MARK_LEN;
     const char *marker, *strength;
 
-    if (!tag->weak || tag->opaque.len < len)
+    if (tag->opaque.len < len)
         return NULL;
     marker = tag->opaque.base + tag->opaque.len - len;
     strength = marker + MARKER_LEN;
-    if (memcmp(marker, MARKER, MARKER_LEN) != 0 || (*strength != 's' && *strength != 'w'))
+    if (memcmp(marker, MARKER, MARKER_LEN) != 0)
         return NULL;
-    return marker;
+    return *strength == PASSED || (tag->weak && (*strength == STRONG || *strength == WEAK)) ? marker
+                                                                                            : NULL;
 }
 
-static bool marker_is_current(const char *marker, const char *mark)
+static bool is_passed(const char *marker)
+{
+    return marker[MARKER_LEN] == PASSED;
+}
+
+static bool marker_is(const char *marker, const char *mark)
 {
     return memcmp(marker + MARKER_LEN + 1, mark, BREAKER__MARK_LEN) == 0;
 }
 
+static bool marker_is_current(const char *marker, const breaker__marks_t *marks)
+{
+    return marker_is(marker, is_passed(marker) ? marks->passed : marks->page);
+}
+
+static h2o_iovec_t make_tag(h2o_mem_pool_t *pool, bool weak, h2o_iovec_t opaque, char kind,
+                            const char *mark)
+{
+    h2o_iovec_t parts[6];
+
+    parts[0] = weak ? h2o_iovec_init(H2O_STRLIT("W/\"")) : h2o_iovec_init(H2O_STRLIT("\""));
+    parts[1] = opaque;
+    parts[2] = h2o_iovec_init(H2O_STRLIT(MARKER));
+    parts[3] = h2o_iovec_init(&kind, 1);
+    parts[4] = h2o_iovec_init(mark, BREAKER__MARK_LEN);
+    parts[5] = h2o_iovec_init(H2O_STRLIT("\""));
+    return h2o_concat_list(pool, parts, 6);
+}
+
 h2o_iovec_t breaker__etag_mark(h2o_mem_pool_t *pool, h2o_iovec_t etag, const char *mark)
 {
-    h2o_iovec_t parts[5];
     const char *marker;
     tag_t tag;
 
     if (!read_whole_tag(etag, &tag))
         return (h2o_iovec_t){NULL, 0};
-    if ((marker = find_marker(&tag)) != NULL && marker_is_current(marker, mark))
+    if ((marker = find_marker(&tag)) != NULL && !is_passed(marker) && marker_is(marker, mark))
         return etag;
-    parts[0] = h2o_iovec_init(H2O_STRLIT("W/\""));
-    parts[1] = tag.opaque;
-    parts[2] =
-        tag.weak ? h2o_iovec_init(H2O_STRLIT(MARKER "w")) : h2o_iovec_init(H2O_STRLIT(MARKER "s"));
-    parts[3] = h2o_iovec_init(mark, BREAKER__MARK_LEN);
-    parts[4] = h2o_iovec_init(H2O_STRLIT("\""));
-    return h2o_concat_list(pool, parts, 5);
+    return make_tag(pool, true, tag.opaque, tag.weak ? WEAK : STRONG, mark);
+}
+
+h2o_iovec_t breaker__etag_mark_passed(h2o_mem_pool_t *pool, h2o_iovec_t etag, const char *mark)
+{
+    const char *marker;
+    tag_t tag;
+
+    if (!read_whole_tag(etag, &tag))
+        return etag;
+    if ((marker = find_marker(&tag)) != NULL && is_passed(marker) && marker_is(marker, mark))
+        return etag;
+    return make_tag(pool, tag.weak, tag.opaque, PASSED, mark);
 }
 
 /* the tag as the application made it */
 static h2o_iovec_t strip(h2o_mem_pool_t *pool, const tag_t *tag, const char *marker)
 {
+    bool weak = is_passed(marker) ? tag->weak : marker[MARKER_LEN] == WEAK;
     h2o_iovec_t parts[3];
 
-    parts[0] = marker[MARKER_LEN] == 'w' ? h2o_iovec_init(H2O_STRLIT("W/\""))
-                                         : h2o_iovec_init(H2O_STRLIT("\""));
+    parts[0] = weak ? h2o_iovec_init(H2O_STRLIT("W/\"")) : h2o_iovec_init(H2O_STRLIT("\""));
     parts[1] = h2o_iovec_init(tag->opaque.base, (size_t)(marker - tag->opaque.base));
     parts[2] = h2o_iovec_init(H2O_STRLIT("\""));
     return h2o_concat_list(pool, parts, 3);
@@ -103,7 +137,7 @@ static h2o_iovec_t strip(h2o_mem_pool_t *pool, const tag_t *tag, const char *mar
 
 /* What the application sees of one tag; empty when nothing. `text` is the whole of it. */
 static h2o_iovec_t restore(h2o_mem_pool_t *pool, h2o_iovec_t text, const tag_t *tag,
-                           const char *mark, breaker__etag_drop_t drop,
+                           const breaker__marks_t *marks, breaker__etag_drop_t drop,
                            breaker__etag_pairs_t *restored)
 {
     const char *marker = find_marker(tag);
@@ -111,12 +145,13 @@ static h2o_iovec_t restore(h2o_mem_pool_t *pool, h2o_iovec_t text, const tag_t *
 
     if (marker == NULL)
         return drop == BREAKER__ETAG_DROP_UNMARKED ? (h2o_iovec_t){NULL, 0} : text;
-    if (drop != BREAKER__ETAG_DROP_NONE && !marker_is_current(marker, mark))
+    if (drop != BREAKER__ETAG_DROP_NONE && !marker_is_current(marker, marks))
         return (h2o_iovec_t){NULL, 0};
 
     original = strip(pool, tag, marker);
     h2o_vector_reserve(pool, restored, restored->size + 1);
-    restored->entries[restored->size++] = (breaker__etag_pair_t){text, original};
+    restored->entries[restored->size++] =
+        (breaker__etag_pair_t){text, original, !is_passed(marker)};
     return original;
 }
 
@@ -139,8 +174,9 @@ static char *skip_separators(char *at, char *end)
     return at;
 }
 
-h2o_iovec_t breaker__etag_restore(h2o_mem_pool_t *pool, h2o_iovec_t value, const char *mark,
-                                  breaker__etag_drop_t drop, breaker__etag_pairs_t *restored)
+h2o_iovec_t breaker__etag_restore(h2o_mem_pool_t *pool, h2o_iovec_t value,
+                                  const breaker__marks_t *marks, breaker__etag_drop_t drop,
+                                  breaker__etag_pairs_t *restored)
 {
     char *at = value.base, *end = value.base + value.len, *next;
     h2o_iovec_t list;
@@ -155,7 +191,7 @@ h2o_iovec_t breaker__etag_restore(h2o_mem_pool_t *pool, h2o_iovec_t value, const
             break;
         }
         append(&list,
-               restore(pool, h2o_iovec_init(at, (size_t)(next - at)), &tag, mark, drop, restored));
+               restore(pool, h2o_iovec_init(at, (size_t)(next - at)), &tag, marks, drop, restored));
         at = next;
     }
     assert(list.len <= 2 * value.len);

@@ -42,7 +42,7 @@ static void wonder_at(const breaker__page_t *page, h2o_req_t *req, h2o_iovec_t n
 
     if (is_id && breaker_node_is_joined(page->node))
         breaker_node_want_refresh(page->node);
-    if (is_news(page->unknown, name))
+    if (is_news(&page->settings->unknown, name))
         h2o_req_log_error(req, "breaker",
                           "X-Breaker-Release: %s is no release that this node has heard of; the "
                           "page gets the node's own token",

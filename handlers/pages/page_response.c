@@ -19,19 +19,28 @@ static bool has_body(const h2o_req_t *req)
     return req->res.status >= 200 && req->res.status != 204 && !breaker__is_head(req);
 }
 
-static bool is_html(const h2o_headers_t *headers)
+static h2o_iovec_t content_type(const h2o_headers_t *headers)
 {
-    static const char html[] = "text/html";
-    const size_t len = sizeof(html) - 1;
     ssize_t at = h2o_find_header(headers, H2O_TOKEN_CONTENT_TYPE, -1);
-    h2o_iovec_t type;
 
-    if (at == -1)
-        return false;
-    type = headers->entries[at].value;
-    if (type.len < len || strncasecmp(type.base, html, len) != 0)
-        return false;
-    return type.len == len || memchr("; \t,", type.base[len], 4) != NULL;
+    return at != -1 ? headers->entries[at].value : h2o_iovec_init(NULL, 0);
+}
+
+static bool is_to_be_rewritten(const breaker__page_t *page, const h2o_headers_t *headers)
+{
+    return breaker__types_have(&page->settings->types, content_type(headers));
+}
+
+/* RFC 9111 §5.2.2.6: nobody on the way may change the content */
+static bool forbids_transforming(const h2o_headers_t *headers)
+{
+    ssize_t at = -1;
+
+    while ((at = h2o_find_header(headers, H2O_TOKEN_CACHE_CONTROL, at)) != -1)
+        if (h2o_contains_token(headers->entries[at].value.base, headers->entries[at].value.len,
+                               H2O_STRLIT("no-transform"), ','))
+            return true;
+    return false;
 }
 
 static breaker_coding_t coding_of(const h2o_headers_t *headers)
@@ -70,6 +79,12 @@ static h2o_headers_t new_headers(h2o_req_t *req)
     return headers;
 }
 
+static bool names_no_coding(const h2o_headers_t *headers, breaker_coding_t coding)
+{
+    return coding == BREAKER_CODING_IDENTITY &&
+           h2o_find_header(headers, H2O_TOKEN_CONTENT_ENCODING, -1) != -1;
+}
+
 /* Marks a tag, or says that the header goes. */
 static bool mark_etag(const breaker__page_t *page, h2o_req_t *req, h2o_header_t *header)
 {
@@ -101,9 +116,12 @@ static bool keeps_length(const h2o_req_t *req, breaker_coding_t coding)
 }
 
 /* The head of a page whose body is rewritten (or would be, were it not for HEAD). */
-static void mend_page(const breaker__page_t *page, h2o_req_t *req, breaker_coding_t coding)
+static void mend_page(breaker__page_t *page, h2o_req_t *req, breaker_coding_t coding)
 {
     h2o_headers_t headers = new_headers(req);
+
+    page->is_mended = true;
+    page->is_decoded = coding != BREAKER_CODING_IDENTITY;
 
     for (size_t i = 0; i != req->res.headers.size; ++i) {
         h2o_header_t header = req->res.headers.entries[i];
@@ -123,7 +141,7 @@ static void mend_page(const breaker__page_t *page, h2o_req_t *req, breaker_codin
  * the application says that it is of another release than the client's copy, it has compared the
  * two all the same, and the copy's assets are as good as they were.
  */
-static void mend_not_modified(const breaker__page_t *page, h2o_req_t *req)
+static void mend_not_modified(breaker__page_t *page, h2o_req_t *req)
 {
     ssize_t at = h2o_find_header(&req->res.headers, H2O_TOKEN_ETAG, -1);
     const breaker__etag_pair_t *restored = NULL;
@@ -138,8 +156,28 @@ static void mend_not_modified(const breaker__page_t *page, h2o_req_t *req)
         h2o_header_t header = req->res.headers.entries[i];
         if (is_token(&header, H2O_TOKEN_ETAG))
             header.value = restored->marked;
-        if (!is_token(&header, H2O_TOKEN_LAST_MODIFIED))
+        if (!restored->is_page || !is_token(&header, H2O_TOKEN_LAST_MODIFIED))
             headers.entries[headers.size++] = header;
+    }
+    req->res.headers = headers;
+    page->is_mended = restored->is_page;
+}
+
+/* What is no page says so in its tag, where a page might have come: see etag.c. */
+static void mend_passed(const breaker__page_t *page, h2o_req_t *req)
+{
+    ssize_t at = h2o_find_header(&req->res.headers, H2O_TOKEN_ETAG, -1);
+    h2o_headers_t headers;
+
+    if (at == -1 || !page->wants_marks)
+        return;
+    headers = new_headers(req);
+    for (size_t i = 0; i != req->res.headers.size; ++i) {
+        h2o_header_t header = req->res.headers.entries[i];
+        if (is_token(&header, H2O_TOKEN_ETAG))
+            header.value =
+                breaker__etag_mark_passed(&req->pool, header.value, page->plan->marks.passed);
+        headers.entries[headers.size++] = header;
     }
     req->res.headers = headers;
 }
@@ -160,27 +198,54 @@ static void forbid_storing(h2o_req_t *req)
                    H2O_STRLIT("no-store"));
 }
 
-h2o_ostream_t **breaker__page_setup_response(breaker__page_t *page, h2o_req_t *req,
-                                             h2o_ostream_t **slot)
+/* A page that cannot be read; what is found out later is said by page_stream.c. */
+static bool is_unreadable(const breaker__page_t *page, h2o_req_t *req, breaker_coding_t coding)
 {
-    breaker_decoder_t *decoder = NULL;
-    breaker_coding_t coding;
-
-    if (req->res.status == 304) {
-        mend_not_modified(page, req);
-        return slot;
+    if (breaker__is_wide_charset(content_type(&req->res.headers))) {
+        breaker__page_say(page, req, BREAKER__PAGE_WIDE);
+        return true;
     }
-    if (!is_html(&req->res.headers))
-        return slot;
-    coding = coding_of(&req->res.headers);
+    return req->res.status == 206 || coding == BREAKER_CODING_OTHER;
+}
+
+static h2o_ostream_t **setup_page(breaker__page_t *page, h2o_req_t *req, h2o_ostream_t **slot)
+{
+    breaker_coding_t coding = coding_of(&req->res.headers);
+    breaker_decoder_t *decoder = NULL;
+
     if (coding != BREAKER_CODING_IDENTITY && coding != BREAKER_CODING_OTHER && has_body(req) &&
         (decoder = breaker_decoder_create(coding)) == NULL)
         coding = BREAKER_CODING_OTHER;
-    if (req->res.status == 206 || coding == BREAKER_CODING_OTHER) {
+    if (is_unreadable(page, req, coding)) {
         breaker_decoder_free(decoder);
         forbid_storing(req);
         return slot;
     }
+    if (names_no_coding(&req->res.headers, coding))
+        breaker__page_say(page, req, BREAKER__PAGE_NO_CODING);
     mend_page(page, req, coding);
-    return has_body(req) ? breaker__page_stream(page->prefixes, req, decoder, slot) : slot;
+    return has_body(req) ? breaker__page_stream(page, req, decoder, slot) : slot;
+}
+
+h2o_ostream_t **breaker__page_setup_response(breaker__page_t *page, h2o_req_t *req,
+                                             h2o_ostream_t **slot)
+{
+    page->is_mended = breaker__page_mend_links(page, req);
+    page->is_decoded = false;
+    if (req->res.status == 304) {
+        mend_not_modified(page, req);
+        return slot;
+    }
+    if (forbids_transforming(&req->res.headers))
+        req->compress_hint = H2O_COMPRESS_HINT_DISABLE;
+    if (!is_to_be_rewritten(page, &req->res.headers)) {
+        mend_passed(page, req);
+        return slot;
+    }
+    /* without a mark: the next request for it is answered whole */
+    if (forbids_transforming(&req->res.headers)) {
+        breaker__page_say(page, req, BREAKER__PAGE_NO_TRANSFORM);
+        return slot;
+    }
+    return setup_page(page, req, slot);
 }

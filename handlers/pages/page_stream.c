@@ -12,12 +12,16 @@
  */
 #include <assert.h>
 #include <string.h>
+#include "pages/coding.h"
 #include "pages/page.h"
 
 /* what one send puts out, not counting what the last slice adds */
 enum { PIECE_LEN = 65536 };
 /* how much is substituted or decoded at once */
 enum { SLICE_LEN = 16384 };
+
+/* the length of a byte order mark in UTF-16 */
+enum { BEGIN_LEN = 2 };
 
 /* what is freed with the request */
 typedef struct st_page_memory_t {
@@ -35,6 +39,11 @@ typedef struct st_page_stream_t {
     /** the whole page goes out at once, and its length is announced */
     bool whole;
     breaker_substitute_t substitute;
+    /** what the page begins with, until it is known to be in letters of a byte, or said not to be
+     */
+    const breaker__page_t *page; /* borrowed: of the request */
+    char begin[BEGIN_LEN];
+    size_t begin_len;
     page_memory_t *memory;
     /** what the handler sent last, and how far it is used up */
     H2O_VECTOR(h2o_iovec_t) in;
@@ -53,6 +62,18 @@ static void on_output(void *_self, const char *base, size_t len)
     assert(dst.base != NULL);
     memcpy(dst.base, base, len);
     self->memory->out->size += len;
+    for (size_t i = 0; i != len && self->begin_len < BEGIN_LEN; ++i)
+        self->begin[self->begin_len++] = base[i];
+}
+
+/* the mark rules over what the Content-Type says, and comes when that is on its way */
+static void look_at_begin(page_stream_t *self, h2o_req_t *req)
+{
+    if (self->begin_len != BEGIN_LEN)
+        return;
+    ++self->begin_len;
+    if (breaker__begins_wide(self->begin))
+        breaker__page_say(self->page, req, BREAKER__PAGE_WIDE);
 }
 
 static void substitute(page_stream_t *self, const char *base, size_t len, bool final)
@@ -176,6 +197,7 @@ static void emit(page_stream_t *self, h2o_req_t *req)
     if (!self->whole)
         h2o_buffer_consume(&self->memory->out, self->memory->out->size);
     more = fill(self);
+    look_at_begin(self, req);
     if (!more && !self->failed && self->state == H2O_SEND_STATE_FINAL)
         finish(self);
     /* a handler in the middle of its send is not to be stopped under its feet: an error waits until
@@ -249,9 +271,10 @@ static page_memory_t *create_memory(h2o_req_t *req, breaker_decoder_t *decoder)
     return memory;
 }
 
-h2o_ostream_t **breaker__page_stream(const breaker__prefixes_t *prefixes, h2o_req_t *req,
+h2o_ostream_t **breaker__page_stream(const breaker__page_t *page, h2o_req_t *req,
                                      breaker_decoder_t *decoder, h2o_ostream_t **slot)
 {
+    const breaker__prefixes_t *prefixes = page->prefixes;
     page_stream_t *self = (void *)h2o_add_ostream(req, sizeof(*self), slot);
     h2o_ostream_t super = self->super;
 
@@ -261,6 +284,7 @@ h2o_ostream_t **breaker__page_stream(const breaker__prefixes_t *prefixes, h2o_re
     self->super.stop = on_stop;
     self->generator = (h2o_generator_t){on_proceed, on_generator_stop};
     self->whole = req->res.content_length != SIZE_MAX;
+    self->page = page;
     self->memory = create_memory(req, decoder);
     breaker_substitute_init(&self->substitute, prefixes->pairs, prefixes->num_pairs);
     return &self->super.next;

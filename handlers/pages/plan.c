@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "pages/plan.h"
+#include "pages/spelling.h"
 
 #define PREFIX_HEADER "X-Breaker-Prefix"
 
@@ -155,34 +156,53 @@ static uint64_t hash_text(uint64_t hash, const char *base, size_t len)
     return (hash ^ 0xff) * UINT64_C(0x100000001b3);
 }
 
-/* FNV-1a: nobody gains by two sets of prefixes with one mark, and it is the same on every node */
-static void set_mark(breaker__prefixes_t *prefixes)
+static void put_mark(char *mark, uint64_t hash)
 {
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
     char text[BREAKER__MARK_LEN + 1];
+
+    snprintf(text, sizeof(text), "%016" PRIx64, hash);
+    memcpy(mark, text, BREAKER__MARK_LEN);
+}
+
+/* FNV-1a: nobody gains by two sets of prefixes with one mark, and it is the same on every node */
+static uint64_t hash_pairs(const breaker__plan_t *plan, const breaker__prefixes_t *prefixes,
+                           bool with_replacements)
+{
+    uint64_t hash = UINT64_C(0xcbf29ce484222325) ^ plan->settings_hash;
 
     for (size_t i = 0; i != prefixes->num_pairs; ++i) {
         const breaker_substitution_t *pair = prefixes->pairs + i;
         hash = hash_text(hash, pair->literal, pair->literal_len);
-        hash = hash_text(hash, pair->replacement, pair->replacement_len);
+        if (with_replacements)
+            hash = hash_text(hash, pair->replacement, pair->replacement_len);
     }
-    snprintf(text, sizeof(text), "%016" PRIx64, hash);
-    memcpy(prefixes->mark, text, BREAKER__MARK_LEN);
+    return hash;
 }
 
-/* a view's prefix under a token: in the snapshot for its own, else in the plan's memory */
-static breaker_substitution_t make_pair(breaker__plan_t *plan, const breaker_snapshot_view_t *view,
-                                        const breaker_token_t *token)
+static size_t spell(breaker__plan_t *plan, const char *prefix, size_t len, unsigned spelling,
+                    const char **ret_text)
 {
-    char *literal = h2o_mem_alloc_pool(&plan->pool, BREAKER_VIEW_PREFIX_MAX), *prefix;
-    size_t len = breaker_view_prefix(view->view, BREAKER_PLACEHOLDER,
-                                     sizeof(BREAKER_PLACEHOLDER) - 1, literal);
+    char text[BREAKER_SUBSTITUTION_LITERAL_MAX];
+    h2o_iovec_t copy = h2o_strdup(&plan->pool, text, breaker__spell(text, prefix, len, spelling));
 
-    if (token == NULL)
-        return (breaker_substitution_t){literal, len, view->prefix, view->prefix_len};
-    prefix = h2o_mem_alloc_pool(&plan->pool, BREAKER_VIEW_PREFIX_MAX);
-    return (breaker_substitution_t){
-        literal, len, prefix, breaker_view_prefix(view->view, token->text, token->len, prefix)};
+    *ret_text = copy.base;
+    return copy.len;
+}
+
+/* a view's prefix under a token, in all spellings */
+static void add_pairs(breaker__plan_t *plan, breaker__prefixes_t *dst, const breaker_view_t *view,
+                      const breaker_token_t *token)
+{
+    char literal[BREAKER_VIEW_PREFIX_MAX], prefix[BREAKER_VIEW_PREFIX_MAX];
+    size_t len =
+        breaker_view_prefix(view, BREAKER_PLACEHOLDER, sizeof(BREAKER_PLACEHOLDER) - 1, literal);
+    size_t prefix_len = breaker_view_prefix(view, token->text, token->len, prefix);
+
+    for (unsigned i = 0; i != BREAKER__SPELLINGS; ++i) {
+        breaker_substitution_t *pair = dst->pairs + dst->num_pairs++;
+        pair->literal_len = spell(plan, literal, len, i, &pair->literal);
+        pair->replacement_len = spell(plan, prefix, prefix_len, i, &pair->replacement);
+    }
 }
 
 /* under one token for all views, or for NULL each under its own */
@@ -191,11 +211,11 @@ static void fill_prefixes(breaker__plan_t *plan, const breaker_token_t *token,
 {
     size_t num = plan->num_views;
 
-    dst->pairs = h2o_mem_alloc_pool(&plan->pool, num * sizeof(dst->pairs[0]));
+    dst->pairs = h2o_mem_alloc_pool(&plan->pool, num * BREAKER__SPELLINGS * sizeof(dst->pairs[0]));
+    dst->num_pairs = 0;
     for (size_t i = 0; i != num; ++i)
-        dst->pairs[i] = make_pair(plan, plan->views[i], token);
-    dst->num_pairs = num;
-    set_mark(dst);
+        add_pairs(plan, dst, plan->views[i]->view, token != NULL ? token : &plan->views[i]->token);
+    put_mark(dst->mark, hash_pairs(plan, dst, true));
 }
 
 /* ---- other releases ---- */
@@ -272,7 +292,8 @@ static void on_dispose(void *_plan)
 }
 
 breaker__plan_t *breaker__plan_create(breaker_snapshot_t *snapshot, uint64_t of_host,
-                                      breaker_node_t *const *earlier, size_t num_earlier)
+                                      breaker_node_t *const *earlier, size_t num_earlier,
+                                      uint64_t settings_hash)
 {
     breaker__plan_t *plan;
 
@@ -287,6 +308,9 @@ breaker__plan_t *breaker__plan_create(breaker_snapshot_t *snapshot, uint64_t of_
         return NULL;
     }
     add_headers(plan, earlier, num_earlier);
+    plan->settings_hash = settings_hash;
     fill_prefixes(plan, NULL, &plan->own);
+    memcpy(plan->marks.page, plan->own.mark, BREAKER__MARK_LEN);
+    put_mark(plan->marks.passed, hash_pairs(plan, &plan->own, false));
     return plan;
 }

@@ -4,15 +4,13 @@
 /* A snapshot as pages see it. Not installed. */
 #include <breaker/h2o.h>
 #include <breaker/http/substitute.h>
-
-/** bytes of the mark that stands for all prefixes of a snapshot, in hexadecimal digits */
-#define BREAKER__MARK_LEN 16
+#include "pages/etag.h"
 
 /** What the literals of the views become in the pages of one release. */
 typedef struct st_breaker__prefixes_t {
     /** a stable hash of all literals and prefixes, the same on every node that hands them out */
     char mark[BREAKER__MARK_LEN];
-    /** the literals of the views and their prefixes */
+    /** the literals of the views in all their spellings, and their prefixes in the same */
     breaker_substitution_t *pairs;
     size_t num_pairs;
 } breaker__prefixes_t;
@@ -28,8 +26,12 @@ typedef struct st_breaker__plan_t {
     /** borrowed of it: what pages of the host know, no two of one name; at least one */
     const breaker_snapshot_view_t *views[BREAKER_VIEWS_MAX];
     size_t num_views;
+    /** of what is rewritten how, for marks: the handler's types */
+    uint64_t settings_hash;
     /** of the node's own release */
     breaker__prefixes_t own;
+    /** what the tags in a request are compared with */
+    breaker__marks_t marks;
     /** of others by the entry of their newest token in the snapshot's ledger; made when asked for
      */
     const breaker__prefixes_t *others[BREAKER_LEDGER_MAX];
@@ -46,10 +48,12 @@ typedef struct st_breaker__plan_t {
  * come first, and stand for their names alone. Of a name that the host has not the pages get
  * another host's, unless the tokens of two others differ. `earlier` are the nodes that were
  * registered at the path before this one, whose headers have their names first; they are loaded.
+ * `settings_hash` stands for what is rewritten.
  * The caller's reference on the plan is dropped with `h2o_mem_release_shared`.
  */
 breaker__plan_t *breaker__plan_create(breaker_snapshot_t *snapshot, uint64_t of_host,
-                                      breaker_node_t *const *earlier, size_t num_earlier);
+                                      breaker_node_t *const *earlier, size_t num_earlier,
+                                      uint64_t settings_hash);
 
 /**
  * The prefixes in the pages of a release, which an application names by its label or by its whole

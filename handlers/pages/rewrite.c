@@ -16,7 +16,7 @@ typedef struct st_rewrite_handler_t {
     h2o_handler_t super;
     breaker_node_t *node; /* borrowed: outlives the h2o configuration */
     breaker__fixed_t fixed;
-    breaker__unknown_t unknown;
+    breaker__page_settings_t settings;
     /* borrowed, too: those that were registered at the path before, in this order */
     size_t num_earlier;
     breaker_node_t *earlier[];
@@ -42,7 +42,8 @@ static breaker__plan_t *refresh(const rewrite_handler_t *self, rewrite_context_t
     if (!breaker_publisher_refresh(ctx->publisher, &ctx->current))
         return ctx->plan;
     drop_plan(ctx);
-    ctx->plan = breaker__plan_create(ctx->current, ctx->of_host, self->earlier, self->num_earlier);
+    ctx->plan = breaker__plan_create(ctx->current, ctx->of_host, self->earlier, self->num_earlier,
+                                     self->settings.types.hash);
     return ctx->plan;
 }
 
@@ -76,25 +77,40 @@ static bool is_about(const breaker__page_t *page, const h2o_req_t *req)
 
 static void on_setup_ostream(h2o_req_prefilter_t *_self, h2o_req_t *req, h2o_ostream_t **slot);
 
-/* whether the note of another node at the path is still to hear of the response */
-static bool has_later(const breaker__page_t *page, const h2o_req_t *req)
+/* the note of another node at the path that is still to hear of the response, or NULL */
+static breaker__page_t *find_later(const breaker__page_t *page, const h2o_req_t *req)
 {
-    for (const h2o_req_prefilter_t *at = page->super.next; at != NULL; at = at->next)
-        if (at->on_setup_ostream == on_setup_ostream &&
-            is_at_path_of((const breaker__page_t *)at, req))
-            return true;
-    return false;
+    for (h2o_req_prefilter_t *at = page->super.next; at != NULL; at = at->next)
+        if (at->on_setup_ostream == on_setup_ostream && is_at_path_of((breaker__page_t *)at, req))
+            return (breaker__page_t *)at;
+    return NULL;
+}
+
+/* the last of the notes encodes, whichever of them has decoded */
+static void end_setup(breaker__page_t *page, h2o_req_t *req, h2o_ostream_t **slot, bool is_last)
+{
+    breaker__page_mend_caching(page, req);
+    if (is_last && page->is_decoded && page->settings->encodes)
+        breaker__page_encode(req, slot);
 }
 
 static void on_setup_ostream(h2o_req_prefilter_t *_self, h2o_req_t *req, h2o_ostream_t **slot)
 {
-    breaker__page_t *page = (void *)_self;
+    breaker__page_t *page = (void *)_self, *later = find_later(page, req);
+    bool came_encoded = page->came_encoded;
 
-    if (is_about(page, req)) {
-        breaker__page_choose_release(page, req, !has_later(page, req));
-        slot = breaker__page_setup_response(page, req, slot);
+    page->came_encoded = false;
+    if (!is_about(page, req)) {
+        h2o_setup_next_prefilter(&page->super, req, slot);
+        return;
     }
+    breaker__page_choose_release(page, req, later == NULL);
+    slot = breaker__page_setup_response(page, req, slot);
+    page->is_decoded |= came_encoded;
+    if (later != NULL)
+        later->came_encoded = page->is_decoded;
     h2o_setup_next_prefilter(&page->super, req, slot);
+    end_setup(page, req, slot, later == NULL);
 }
 
 static breaker__page_t *find_note(h2o_req_t *req, const h2o_handler_t *handler)
@@ -132,10 +148,11 @@ static breaker__page_t *add_note(h2o_req_t *req, rewrite_handler_t *self, breake
     page->super.on_setup_ostream = on_setup_ostream;
     page->handler = &self->super;
     page->node = self->node;
-    page->unknown = &self->unknown;
+    page->settings = &self->settings;
     page->plan = plan;
     page->prefixes = &plan->own;
     page->restored = (breaker__etag_pairs_t){NULL};
+    page->came_encoded = false;
     h2o_mem_link_shared(&req->pool, plan);
     return page;
 }
@@ -199,6 +216,7 @@ static void on_dispose(h2o_handler_t *_self)
     rewrite_handler_t *self = (void *)_self;
 
     breaker__fixed_dispose(&self->fixed);
+    breaker__types_dispose(&self->settings.types);
 }
 
 /* the nodes of the path in the order of registration, which is that of its handlers backwards */
@@ -222,30 +240,64 @@ static bool is_listed(breaker_node_t *const *nodes, size_t num, const breaker_no
     return false;
 }
 
-int breaker_h2o_rewrite_register(h2o_pathconf_t *pathconf, breaker_node_t *node)
+static void register_handler(h2o_pathconf_t *pathconf, breaker_node_t *node,
+                             breaker_node_t *const *earlier, size_t num_earlier,
+                             const breaker_h2o_rewrite_config_t *config)
 {
-    size_t max_earlier = pathconf->handlers.size, num_earlier;
-    breaker_node_t **earlier;
-    rewrite_handler_t *self;
+    rewrite_handler_t *self =
+        (void *)h2o_create_handler(pathconf, sizeof(*self) + num_earlier * sizeof(*earlier));
 
-    assert(node != NULL);
-    earlier = h2o_mem_alloc((max_earlier + 1) * sizeof(*earlier));
-    num_earlier = list_nodes(pathconf, earlier);
-    if (is_listed(earlier, num_earlier, node)) {
-        free(earlier);
-        return 0;
-    }
-    self = (void *)h2o_create_handler(pathconf, sizeof(*self) + num_earlier * sizeof(*earlier));
     self->num_earlier = num_earlier;
     memcpy(self->earlier, earlier, num_earlier * sizeof(*earlier));
-    free(earlier);
     self->super.on_context_init = on_context_init;
     self->super.on_context_dispose = on_context_dispose;
     self->super.dispose = on_dispose;
     self->super.on_req = on_req;
     self->node = node;
-    self->unknown = (breaker__unknown_t){.names = {0}};
+    breaker__types_init(&self->settings.types, config->types, config->num_types);
+    self->settings.revalidates = config->revalidates;
+    self->settings.encodes = config->encodes;
     breaker__fixed_init_default(&self->fixed, pathconf->global);
     breaker__handler_to_front(pathconf);
+}
+
+void breaker_h2o_rewrite_config_init(breaker_h2o_rewrite_config_t *config)
+{
+    *config = (breaker_h2o_rewrite_config_t){.encodes = true};
+}
+
+static int check_config(const breaker_h2o_rewrite_config_t *config)
+{
+    if (config->num_types > BREAKER_H2O_REWRITE_TYPES_MAX)
+        return BREAKER_ERR_RANGE;
+    for (size_t i = 0; i != config->num_types; ++i)
+        if (!breaker__type_is_known(config->types[i]))
+            return BREAKER_ERR_RANGE;
     return 0;
+}
+
+int breaker_h2o_rewrite_register_config(h2o_pathconf_t *pathconf, breaker_node_t *node,
+                                        const breaker_h2o_rewrite_config_t *config)
+{
+    breaker_node_t **earlier;
+    size_t num_earlier;
+    int err;
+
+    assert(node != NULL);
+    if ((err = check_config(config)) != 0)
+        return err;
+    earlier = h2o_mem_alloc((pathconf->handlers.size + 1) * sizeof(*earlier));
+    num_earlier = list_nodes(pathconf, earlier);
+    if (!is_listed(earlier, num_earlier, node))
+        register_handler(pathconf, node, earlier, num_earlier, config);
+    free(earlier);
+    return 0;
+}
+
+int breaker_h2o_rewrite_register(h2o_pathconf_t *pathconf, breaker_node_t *node)
+{
+    breaker_h2o_rewrite_config_t config;
+
+    breaker_h2o_rewrite_config_init(&config);
+    return breaker_h2o_rewrite_register_config(pathconf, node, &config);
 }

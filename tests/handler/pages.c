@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 #include <cmocka.h>
+#include <zlib.h>
 #include "pages.h"
 #include "serving/publisher.h"
 #include "serving/snapshot.h"
@@ -148,6 +149,15 @@ static void write_page(const pages_t *pages)
 
 void pages_prepare(pages_t *pages, const char *const *names)
 {
+    breaker_h2o_rewrite_config_t config;
+
+    breaker_h2o_rewrite_config_init(&config);
+    pages_prepare_config(pages, names, &config);
+}
+
+void pages_prepare_config(pages_t *pages, const char *const *names,
+                          const breaker_h2o_rewrite_config_t *config)
+{
     breaker_node_config_t node_config;
     breaker_view_config_t view_config;
     const breaker_view_t *view;
@@ -169,7 +179,8 @@ void pages_prepare(pages_t *pages, const char *const *names)
     }
     pages->app = (app_t *)h2o_create_handler(pages->server.path, sizeof(*pages->app));
     pages->app->super.on_req = on_app_req;
-    assert_int_equal(breaker_h2o_rewrite_register(pages->server.path, pages->node), 0);
+    assert_int_equal(breaker_h2o_rewrite_register_config(pages->server.path, pages->node, config),
+                     0);
 }
 
 void pages_start(pages_t *pages)
@@ -288,6 +299,23 @@ void assert_body(const loopback_t *exchange, const char *base, size_t len)
                  exchange->body->bytes);
     if (len != 0)
         assert_memory_equal(exchange->body->bytes, base, len);
+}
+
+void assert_gzip_body(const loopback_t *exchange, const char *base, size_t len)
+{
+    char *decoded = malloc(len + 1);
+    z_stream zlib = {.next_in = (Bytef *)exchange->body->bytes,
+                     .avail_in = (uInt)exchange->body->size,
+                     .next_out = (Bytef *)decoded,
+                     .avail_out = (uInt)len + 1};
+
+    assert_non_null(decoded);
+    assert_int_equal(inflateInit2(&zlib, 15 + 16), Z_OK);
+    assert_int_equal(inflate(&zlib, Z_FINISH), Z_STREAM_END);
+    assert_int_equal(zlib.total_out, len);
+    assert_memory_equal(decoded, base, len);
+    inflateEnd(&zlib);
+    free(decoded);
 }
 
 void assert_header(loopback_t *exchange, const char *name, const char *value)

@@ -51,6 +51,9 @@ typedef struct st_pages_t {
  * directory `dir`, which holds "page.html" with a LITERAL in it. The node is not loaded.
  */
 void pages_prepare(pages_t *pages, const char *const *names);
+/** The same with other settings of the rewriting. */
+void pages_prepare_config(pages_t *pages, const char *const *names,
+                          const breaker_h2o_rewrite_config_t *config);
 /** Loads the node and starts the server. */
 void pages_start(pages_t *pages);
 void pages_dispose(pages_t *pages);
@@ -80,6 +83,8 @@ void pages_answer(pages_t *pages, const char *const *headers, const char *body, 
 
 /** Fails unless the body is these bytes. */
 void assert_body(const loopback_t *exchange, const char *base, size_t len);
+/** The same of a body that is one stream of gzip. */
+void assert_gzip_body(const loopback_t *exchange, const char *base, size_t len);
 /** Fails unless the header is there once with this value, or is absent when `value` is NULL. */
 void assert_header(loopback_t *exchange, const char *name, const char *value);
 /** The same of the request that the application saw. */

@@ -98,6 +98,35 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def get_echo(self):
         self.reply(200, json.dumps(self.headers.items()).encode(), "application/json")
 
+    def get_said(self):
+        """What the test says: status, header fields, body."""
+        status, headers, body = self.server.application.answer
+        self.send_response(status)
+        for name, value in headers:
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def get_events(self):
+        """Events that the test hands out, compressed where the test asks for it; each is flushed."""
+        coding = self.path.partition("?")[2]
+        compressor = zlib.compressobj(wbits=31) if coding == "gzip" else None
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        if compressor:
+            self.send_header("Content-Encoding", coding)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        for event in iter(self.server.application.pieces.get, None):
+            if compressor:
+                event = compressor.compress(event) + compressor.flush(zlib.Z_SYNC_FLUSH)
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(event), event))
+            self.wfile.flush()
+        end = compressor.flush() if compressor else b""
+        self.wfile.write(b"%x\r\n%s\r\n0\r\n\r\n" % (len(end), end) if end else b"0\r\n\r\n")
+
     def get_chunks(self):
         """Sends the pieces that the test hands out, each when the test says so."""
         self.send_response(200)
@@ -124,7 +153,7 @@ class Application:
 
     def __init__(self, port):
         self.seen = []
-        self.pieces = None
+        self.pieces = self.answer = None
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self.server.daemon_threads = True
         self.server.application = self

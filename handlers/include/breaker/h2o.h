@@ -97,20 +97,53 @@ BREAKER_EXPORT void breaker_h2o_counters(const h2o_globalconf_t *globalconf,
                                          const breaker_view_t *view,
                                          breaker_h2o_counters_t *ret_counters);
 
+/** the most types beside text/html that are rewritten at a path */
+#define BREAKER_H2O_REWRITE_TYPES_MAX 32
+
+/** How pages are rewritten. Start from `breaker_h2o_rewrite_config_init`. Plain value. */
+typedef struct st_breaker_h2o_rewrite_config_t {
+    /**
+     * What is rewritten beside text/html: media types without parameters, or names of several:
+     * `xhtml`, `json` ("+json" as well), `xml` ("+xml" as well), `turbo-stream`, `event-stream`,
+     * `webmanifest`, `css`, `js`. Copied.
+     */
+    const char *const *types;
+    size_t num_types;
+    /**
+     * Whatever lets a cache keep a rewritten response without asking (max-age, s-maxage, Expires,
+     * CDN-Cache-Control …) becomes `no-cache`. Default false: what an application says counts, and
+     * only one that says nothing of caching gets `no-cache`.
+     */
+    bool revalidates;
+    /** What came encoded leaves as gzip, where the client takes it. Default true. */
+    bool encodes;
+} breaker_h2o_rewrite_config_t;
+
+/** Sets the defaults. */
+BREAKER_EXPORT void breaker_h2o_rewrite_config_init(breaker_h2o_rewrite_config_t *config);
+
 /**
- * Registers the rewriting of pages at a path of h2o: in text/html responses of the handlers there
- * the literal "/static/{breaker}/" of every view of the node becomes the current prefix (of
- * several views of one name that of the path's host, which are those that are registered there;
- * where it has none, one that differs in its token from no other's), ETag, Last-Modified and
+ * Registers the rewriting of pages at a path of h2o: in text/html responses of the handlers there,
+ * and in those of the types that `config` names, the literal "/static/{breaker}/" of every view of
+ * the node becomes the current prefix (of several views of one name that of the path's host, which
+ * are those that are registered there; where it has none, one that differs in its token from no
+ * other's), "\/static\/{breaker}\/" and "/static/%7Bbreaker%7D/" as well; so do those in Link,
+ * Location, Content-Location, Refresh and SourceMap of every response. ETag, Last-Modified and
  * Content-Length are mended, and handlers registered at the path see the request headers
- * X-Breaker-Token and X-Breaker-Prefix (see handlers/README.md). A response header
- * X-Breaker-Release, which no client sees, names another release whose newest token the page gets
- * instead; what the ledger does not know is told to h2o's error log once. It puts itself after the
- * views and in front of every other handler of the path, whenever it is registered. While the node
- * has views but no token yet, the path answers 503. Several nodes may be registered at one path;
- * each is loaded before contexts are initialised. Returns 0 or a negative error. Configuring
- * thread.
+ * X-Breaker-Token and X-Breaker-Prefix (see handlers/README.md). A response with
+ * `Cache-Control: no-transform`, in UTF-16, or in an encoding that nobody here reads, is left as it
+ * is. A response header X-Breaker-Release, which no client sees, names another release whose newest
+ * token the page gets instead; what the ledger does not know is told to h2o's error log once. It
+ * puts itself after the views and in front of every other handler of the path, whenever it is
+ * registered. While the node has views but no token yet, the path answers 503. Several nodes may be
+ * registered at one path, a node once; each is loaded before contexts are initialised. Returns 0,
+ * or BREAKER_ERR_RANGE for a type that is none, or too many. Configuring thread.
  */
+BREAKER_EXPORT int breaker_h2o_rewrite_register_config(h2o_pathconf_t *pathconf,
+                                                       breaker_node_t *node,
+                                                       const breaker_h2o_rewrite_config_t *config);
+
+/** The same with the defaults. */
 BREAKER_EXPORT int breaker_h2o_rewrite_register(h2o_pathconf_t *pathconf, breaker_node_t *node);
 
 /**
