@@ -40,7 +40,7 @@ static inline breaker_store_t *stores_create(const breaker_view_t *view, breaker
     if ((listing.paths = calloc(num + 1, sizeof(*listing.paths))) == NULL)
         return NULL;
     for (size_t i = 0; i != num; ++i)
-        listing.paths[i] = (breaker__path_t){paths[i], (uint32_t)strlen(paths[i]), 0};
+        listing.paths[i] = (breaker__path_t){paths[i], (uint32_t)strlen(paths[i]), 1};
     done = breaker__store_create(view, blobs, &listing, &store) == 0;
     breaker__listing_dispose(&listing);
     for (size_t i = 0; done && i != num; ++i)

@@ -63,7 +63,8 @@ static int consider(breaker_store_t *store, const breaker__trees_t *trees,
     const char *path = breaker_store_path(store, at, &len);
     const breaker_asset_t *sibling = breaker_store_at(store, at);
     breaker_asset_t *original = original_of(store, path, len, encoding);
-    const breaker__tree_t *tree = trees->items + store->entries[at].directory;
+    const breaker__tree_t *tree =
+        trees->items + breaker__first_directory(store->entries[at].directories);
     int err;
 
     /* what is in a coding by its own name has no other */

@@ -193,7 +193,7 @@ static int make_listing(const breaker__manifest_view_t *described, breaker__list
     if (paths == NULL)
         return BREAKER_ERR_NO_MEMORY;
     for (size_t i = 0; i != num; ++i)
-        paths[i] = (breaker__path_t){described->files[i].path, described->files[i].path_len, 0};
+        paths[i] = (breaker__path_t){described->files[i].path, described->files[i].path_len, 1};
     *ret_listing = (breaker__listing_t){.paths = paths, .num = num, .capacity = num};
     return 0;
 }

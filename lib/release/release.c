@@ -120,27 +120,39 @@ static breaker_asset_t *make_asset(loader_t *loader, const making_t *making)
     return asset;
 }
 
-static int load_asset(loader_t *loader, const breaker__trees_t *trees, breaker__notices_t *notices,
-                      breaker_store_t *store, size_t at)
+static int load_from(loader_t *loader, const breaker__tree_t *tree, breaker__notices_t *notices,
+                     breaker_store_t *store, size_t at)
 {
     const char *path = breaker_store_path(store, at, NULL);
-    const breaker__tree_t *tree = trees->items + store->entries[at].directory;
     breaker__content_t content;
     const making_t making = {store, notices, path, &content};
     breaker_asset_t *asset;
     int err;
 
     notices->directory = tree->directory;
-    err = breaker__read_file(&loader->reader, tree, store, path, &content, loader->error);
-    if (err == BREAKER_ERR_DENIED && !breaker_view_config(store->view)->strict) {
-        breaker__notices_add(notices, BREAKER__NOTICE_DENIED, path);
-        return 0;
-    }
-    if (err != 0)
+    if ((err = breaker__read_file(&loader->reader, tree, store, path, &content, loader->error)) !=
+        0)
         return err;
     if ((asset = make_asset(loader, &making)) == NULL)
         return fail_memory(loader, store->view);
     breaker__store_set(store, at, asset);
+    return 0;
+}
+
+/* what may not be read is as if it were not there: the file of a later directory is served then */
+static int load_asset(loader_t *loader, const breaker__trees_t *trees, breaker__notices_t *notices,
+                      breaker_store_t *store, size_t at)
+{
+    uint16_t *directories = &store->entries[at].directories;
+    int err;
+
+    for (; *directories != 0; *directories = (uint16_t)(*directories & (*directories - 1))) {
+        const breaker__tree_t *tree = trees->items + breaker__first_directory(*directories);
+        err = load_from(loader, tree, notices, store, at);
+        if (err != BREAKER_ERR_DENIED || breaker_view_config(store->view)->strict)
+            return err;
+        breaker__notices_add(notices, BREAKER__NOTICE_DENIED, breaker_store_path(store, at, NULL));
+    }
     return 0;
 }
 

@@ -191,7 +191,7 @@ static void copy_paths(breaker_store_t *store, const breaker__listing_t *listing
         assert(path->len <= BREAKER_ASSET_PATH_MAX);
         store->entries[i].path = (uint32_t)at;
         store->entries[i].len = (uint16_t)path->len;
-        store->entries[i].directory = path->directory;
+        store->entries[i].directories = path->directories;
         memcpy(store->texts + at, path->base, path->len);
         at += path->len;
         store->texts[at++] = '\0';

@@ -20,8 +20,9 @@ typedef struct st_breaker__entry_t {
     /** where its text begins in the store's */
     uint32_t path;
     uint16_t len;
-    /** which directory of the view its file is in */
-    uint8_t directory;
+    /** which directories of the view have it, as in breaker__path_t: the first of them is its own
+     */
+    uint16_t directories;
 } breaker__entry_t;
 
 /**

@@ -203,7 +203,7 @@ static int add_file(walk_t *walk, size_t path_len)
         return breaker__tree_fail_io(walk->tree, ENOMEM, walk->path, walk->error);
     assert(listing->num < listing->capacity);
     listing->paths[listing->num++] =
-        (breaker__path_t){base, (uint32_t)path_len, (uint8_t)walk->directory};
+        (breaker__path_t){base, (uint32_t)path_len, (uint16_t)(1u << walk->directory)};
     return 0;
 }
 

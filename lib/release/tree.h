@@ -36,9 +36,15 @@ typedef struct st_breaker__tree_t {
 typedef struct st_breaker__path_t {
     const char *base; /* borrowed: the arena's */
     uint32_t len;
-    /** the place of its directory among the view's */
-    uint8_t directory;
+    /** which of the view's directories have it, a bit each, the first one's the lowest; not 0 */
+    uint16_t directories;
 } breaker__path_t;
+
+/** The place of the first directory of several. */
+static inline size_t breaker__first_directory(uint16_t directories)
+{
+    return (size_t)__builtin_ctz(directories);
+}
 
 /** Regular files, of each path one. */
 typedef struct st_breaker__listing_t {

@@ -1,6 +1,7 @@
 /*
  * The directories of one view as one tree: of two files with one path the one in the earlier
- * directory is served, and the other one is as if it were not there. A link may end in any of the
+ * directory is served, if this process may read it, and the other one is as if it were not there.
+ * A link may end in any of the
  * directories, or in one that the view follows links to; nothing of the latter is listed by itself.
  */
 #include <assert.h>
@@ -87,17 +88,19 @@ static int compare_paths(const void *a, const void *b)
     const breaker__path_t *x = a, *y = b;
     int order = strcmp(x->base, y->base);
 
-    return order != 0 ? order : x->directory - y->directory;
+    return order != 0 ? order : x->directories - y->directories;
 }
 
-/* of several equal paths the first one stays */
-static void drop_hidden(breaker__listing_t *listing)
+/* of several equal paths one stays, and knows all their directories: the first may be unreadable */
+static void join_equal(breaker__listing_t *listing)
 {
     size_t num = 0;
 
     for (size_t i = 0; i != listing->num; ++i)
         if (num == 0 || strcmp(listing->paths[num - 1].base, listing->paths[i].base) != 0)
             listing->paths[num++] = listing->paths[i];
+        else
+            listing->paths[num - 1].directories |= listing->paths[i].directories;
     listing->num = num;
 }
 
@@ -113,6 +116,6 @@ int breaker__trees_list(const breaker__trees_t *trees, breaker__arena_t *arena,
     if (err != 0 || listing->num == 0)
         return err;
     qsort(listing->paths, listing->num, sizeof(*listing->paths), compare_paths);
-    drop_hidden(listing);
+    join_equal(listing);
     return 0;
 }

@@ -8,6 +8,8 @@ enum {
     BREAKER__ROOTS_MAX = BREAKER__TREES_MAX + BREAKER_VIEW_FOLLOW_MAX,
 };
 
+_Static_assert((int)BREAKER__TREES_MAX <= 16, "breaker__path_t has a bit for each");
+
 /** The directories of a view, pinned, the one that wins first. */
 typedef struct st_breaker__trees_t {
     const breaker_view_t *view; /* borrowed: outlives us */
@@ -30,8 +32,8 @@ int breaker__trees_open(breaker__trees_t *trees, const breaker_view_t *view, con
 void breaker__trees_close(breaker__trees_t *trees);
 
 /**
- * Lists the files that the view serves, in bytewise order, of each path the one of the first
- * directory that has it. Otherwise like `breaker__tree_list`.
+ * Lists the files that the view serves, in bytewise order, each path once, with the directories
+ * that have it. Otherwise like `breaker__tree_list`.
  */
 int breaker__trees_list(const breaker__trees_t *trees, breaker__arena_t *arena,
                         breaker__notices_t *notices, breaker__listing_t *listing,

@@ -484,6 +484,30 @@ static void an_unreadable_file_is_left_out_with_a_notice(void **state)
     assert_non_null(strstr(fixture->lines[0], "/css/secret.css: left out: this process may not"));
 }
 
+static void an_unreadable_file_hides_none_of_a_later_directory(void **state)
+{
+    fixture_t *fixture = *state;
+    char later[300];
+    const char *const directories[] = {later, later};
+    breaker_view_config_t config = config_of("static/{breaker}", fixture->scratch.path);
+
+    snprintf(later, sizeof(later), "%s/css", fixture->scratch.path);
+    config.directories = directories;
+    config.num_directories = 2;
+    scratch_text(&fixture->scratch, "a", "x");
+    scratch_text(&fixture->scratch, "css/a", "of the later");
+    assert_int_equal(fchmodat(fixture->scratch.fd, "a", 0, 0), 0);
+    add_view(fixture, &config);
+    if (geteuid() == 0 && seteuid(65534) != 0)
+        skip();
+    assert_int_equal(load(fixture), 0);
+    if (getuid() == 0)
+        assert_int_equal(seteuid(0), 0);
+    assert_bytes(identity_of(fixture, "a"), "of the later", strlen("of the later"));
+    assert_int_equal(fixture->num_lines, 1);
+    assert_non_null(strstr(fixture->lines[0], "/a: left out: this process may not"));
+}
+
 static void files_come_from_the_directory_that_has_them_first(void **state)
 {
     fixture_t *fixture = *state;
@@ -1161,6 +1185,7 @@ int main(void)
         CASE(a_missing_directory_fails_the_load),
         CASE(an_unreadable_file_fails_the_load_of_a_strict_view_with_its_name),
         CASE(an_unreadable_file_is_left_out_with_a_notice),
+        CASE(an_unreadable_file_hides_none_of_a_later_directory),
         CASE(files_come_from_the_directory_that_has_them_first),
         CASE(too_few_descriptors_fail_the_load_with_advice),
         CASE(a_file_that_keeps_changing_fails_the_load),

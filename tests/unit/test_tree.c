@@ -370,10 +370,10 @@ static void of_two_directories_the_first_one_wins(void **state)
     view_site(fixture, directories, 2, NULL, 0);
     assert_int_equal(list(fixture), 0);
     ASSERT_LISTED(fixture, "a", "b", "c/d", "link/d");
-    assert_int_equal(fixture->listing.paths[0].directory, 0);
-    assert_int_equal(fixture->listing.paths[1].directory, 1);
-    assert_int_equal(fixture->listing.paths[2].directory, 2);
-    assert_int_equal(fixture->listing.paths[3].directory, 0);
+    assert_int_equal(breaker__first_directory(fixture->listing.paths[0].directories), 0);
+    assert_int_equal(breaker__first_directory(fixture->listing.paths[1].directories), 1);
+    assert_int_equal(breaker__first_directory(fixture->listing.paths[2].directories), 2);
+    assert_int_equal(breaker__first_directory(fixture->listing.paths[3].directories), 0);
     assert_int_equal(fixture->num_lines, 1);
     assert_noticed(fixture, "/third/out:", "leads out of the directory");
 }
