@@ -1,8 +1,8 @@
 /*
- * `expires` of libh2o adds a max-age to every answer of a path, to one that has another max-age or
- * is not to be stored at all as well: caches then choose. Filters change the headers when the
- * response begins, and nobody sends them before its first bytes, so what was added is taken out in
- * between.
+ * `expires` of libh2o adds a max-age or an Expires to every answer of a path, to one that has
+ * another max-age or is not to be stored at all as well: caches then choose, and old ones know
+ * nothing but Expires. Filters change the headers when the response begins, and nobody sends them
+ * before its first bytes, so what was added is taken out in between.
  */
 #include <assert.h>
 #include <string.h>
@@ -46,20 +46,39 @@ static h2o_iovec_t without_added(h2o_req_t *req, h2o_iovec_t value, size_t own_l
     return h2o_iovec_init(dst, (size_t)(dst_end - dst));
 }
 
+static ssize_t find_expires(const h2o_req_t *req)
+{
+    return h2o_find_header(&req->res.headers, H2O_TOKEN_EXPIRES, -1);
+}
+
+static void drop_expires(h2o_req_t *req)
+{
+    ssize_t at;
+
+    while ((at = find_expires(req)) != -1)
+        h2o_delete_header(&req->res.headers, at);
+}
+
 void breaker__start_response(h2o_req_t *req, h2o_generator_t *generator)
 {
     h2o_iovec_t *before = NULL, *after, own;
+    bool has_expires;
 
     /* the chunked encoder is always there */
     if (req->pathconf->filters.size > 1)
         before = find_cache_control(req);
-    if (before != NULL)
-        own = *before;
-    h2o_start_response(req, generator);
-    if (before == NULL || (after = find_cache_control(req)) == NULL || after->len <= own.len ||
-        memcmp(after->base, own.base, own.len) != 0)
+    if (before == NULL) {
+        h2o_start_response(req, generator);
         return;
-    *after = without_added(req, *after, own.len);
+    }
+    own = *before;
+    has_expires = find_expires(req) != -1;
+    h2o_start_response(req, generator);
+    if (!has_expires)
+        drop_expires(req);
+    if ((after = find_cache_control(req)) != NULL && after->len > own.len &&
+        memcmp(after->base, own.base, own.len) == 0)
+        *after = without_added(req, *after, own.len);
 }
 
 static void on_setup(h2o_req_prefilter_t *self, h2o_req_t *req, h2o_ostream_t **slot)

@@ -6,7 +6,8 @@
 
 /**
  * `h2o_start_response` for an answer of ours, whose Cache-Control stays free of the max-age that
- * the filter of `expires` adds to it. What `header.*` makes of it stays.
+ * the filter of `expires` adds to it, and without an Expires but the view's own. What `header.*`
+ * makes of Cache-Control stays; the one that rules over Expires (RFC 9111 §5.3) is ours.
  */
 void breaker__start_response(h2o_req_t *req, h2o_generator_t *generator);
 

@@ -768,6 +768,32 @@ static void filters_of_the_path_change_their_own_copy(void **state)
     h2o_mem_release_shared(commands);
 }
 
+/* libh2o's configuration knows spans of time only; who registers the filter by hand, dates as well
+ */
+static void a_date_of_expires_is_none_of_a_views(void **state)
+{
+    h2o_expires_args_t args = {.mode = H2O_EXPIRES_MODE_ABSOLUTE,
+                               .data.absolute = "Wed, 01 Jan 2020 00:00:00 GMT"};
+    fixture_t *fixture = prepare();
+    loopback_t *found, *missing, *other;
+
+    h2o_expires_register(fixture->server.path, &args);
+    assert_int_equal(breaker_node_load(fixture->node, NULL), 0);
+    loopback_server_start(&fixture->server);
+    found = get(fixture, PREFIX "css/site.css");
+    missing = get(fixture, PREFIX "none");
+    other = get(fixture, "/other");
+    assert_header(found, "expires", NULL);
+    assert_header(found, "cache-control", "public, max-age=31536000, immutable");
+    assert_header(missing, "expires", NULL);
+    assert_header(other, "expires", args.data.absolute);
+    loopback_close(found);
+    loopback_close(missing);
+    loopback_close(other);
+    *state = fixture;
+    teardown(state);
+}
+
 static void url_for_pages_carries_the_current_token(void **state)
 {
     fixture_t *fixture = *state;
@@ -873,6 +899,7 @@ int main(void)
         TEST(answers_are_counted_by_view_and_by_what_they_got),
         cmocka_unit_test(before_the_load_views_ask_to_come_back),
         cmocka_unit_test(filters_of_the_path_change_their_own_copy),
+        cmocka_unit_test(a_date_of_expires_is_none_of_a_views),
         TEST(url_for_pages_carries_the_current_token),
         TEST(integrity_for_pages_is_that_of_the_current_bytes),
         TEST(a_node_without_a_token_has_no_urls_yet),

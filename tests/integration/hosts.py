@@ -444,11 +444,19 @@ hosts:
         breaker.static: {name: "static/{breaker}", path: @tree@}
         expires: 1 day
         header.merge: "Cache-Control: no-transform"
+      "/dated":
+        breaker.static: {name: "static/{breaker}", path: @tree@}
+        file.dir: @tree@
+        header.set: "Expires: Wed, 01 Jan 2020 00:00:00 GMT"
+      "/kept":
+        breaker.static: {name: "static/{breaker}", path: @tree@, headers: ["Expires: @date@"]}
+        header.setifempty: "Expires: Wed, 01 Jan 2020 00:00:00 GMT"
 """
+    DATE = "Fri, 01 Jan 2100 00:00:00 GMT"
 
     @classmethod
     def prepare(cls):
-        return cls.expand(cls.CONFIG, token=TOKEN, tree=cls.scratch.tree("tree", {
+        return cls.expand(cls.CONFIG, token=TOKEN, date=cls.DATE, tree=cls.scratch.tree("tree", {
             "a.js": b"export {}\n", "large.bin": b"x" * 300000}))
 
     def test_answers_of_a_view_have_one_age(self):
@@ -467,6 +475,19 @@ hosts:
             with client.Http2(self.port) as connection:
                 response = connection.request("/" + path, headers=headers)
                 self.assertEqual(response.values("cache-control"), [caching])
+
+    def test_answers_of_a_view_have_no_other_date(self):
+        for path in ("static/%s/a.js" % TOKEN, "static/%s/large.bin" % TOKEN,
+                     "static/%s/a.js" % OLDER, "static/%s/no" % TOKEN):
+            response = client.get(self.port, "/dated/" + path)
+            self.assertEqual(response.values("expires"), [], path)
+            self.assertEqual(len(response.values("cache-control")), 1)
+            with client.Http2(self.port) as connection:
+                self.assertEqual(connection.request("/dated/" + path).values("expires"), [])
+        self.assertEqual(client.get(self.port, "/dated/a.js").values("expires"),
+                         ["Wed, 01 Jan 2020 00:00:00 GMT"])
+        self.assertEqual(client.get(self.port, "/kept/static/%s/a.js" % TOKEN).values("expires"),
+                         [self.DATE])
 
     def test_what_the_operator_adds_stays(self):
         response = client.get(self.port, "/own/static/%s/a.js" % TOKEN)
