@@ -509,6 +509,7 @@ static bool same_headers(const breaker_view_config_t *x, const breaker_view_conf
            breaker__matched_equal(x, y);
 }
 
+/* whoever adds an option compares it, or two hosts that differ in it are taken for one */
 bool breaker__view_is_same(const breaker_view_t *a, const breaker_view_t *b)
 {
     const breaker_view_config_t *x = &a->config, *y = &b->config;
@@ -517,7 +518,8 @@ bool breaker__view_is_same(const breaker_view_t *a, const breaker_view_t *b)
            x->cache_max_age_s == y->cache_max_age_s &&
            x->redirect_max_age_s == y->redirect_max_age_s && x->retry_after_s == y->retry_after_s &&
            same_text(x->index, y->index) && same_text(x->fallback, y->fallback) &&
-           x->encodings == y->encodings && x->charset == y->charset && x->data == y->data;
+           x->encodings == y->encodings && x->charset == y->charset &&
+           x->encoded_names == y->encoded_names && x->data == y->data;
 }
 
 /* ---- what others see ---- */

@@ -315,6 +315,7 @@ static void a_view_that_differs_in_anything_is_another_one(void **state)
     configs[num++].fallback = "index.html";
     configs[num++].dotfiles = true;
     configs[num++].encodings = false;
+    configs[num++].encoded_names = true;
     configs[num++].charset = false;
     configs[num++].memory_file_limit = 5;
     configs[num++].memory_limit = 5;
