@@ -30,6 +30,7 @@
 #include <time.h>
 #include <unistd.h>
 #include <breaker/h2o.h>
+#include "http/calls.h"
 #include "server/loop.h"
 #include "server/worker.h"
 
@@ -54,6 +55,7 @@ struct st_worker_t {
     size_t index;
     h2o_loop_t *loop; /* owned */
     h2o_context_t ctx;
+    breaker__http_calls_t calls;
     h2o_multithread_receiver_t wakeups;
     door_t *doors; /* owned; one a listener */
     bool is_accepting;
@@ -319,6 +321,7 @@ static void begin(worker_t *worker)
 {
     worker->loop = breaker__loop_create();
     h2o_context_init(&worker->ctx, worker->loop, &worker->workers->config->globalconf);
+    breaker__http_calls_begin(&worker->calls, &worker->ctx);
     h2o_multithread_register_receiver(worker->ctx.queue, &worker->wakeups, on_wakeup);
     open_doors(worker);
     update_doors(worker);
@@ -334,6 +337,7 @@ static void dispose(worker_t *worker)
     h2o_multithread_unregister_receiver(worker->ctx.queue, &worker->wakeups);
     for (size_t i = 0; i != worker->workers->config->listeners.size; ++i)
         breaker_h2o_fastpath_free(worker->doors[i].fastpath);
+    breaker__http_calls_end(&worker->calls);
     h2o_context_dispose(&worker->ctx);
     breaker__loop_end(worker->loop);
     free(worker->doors);

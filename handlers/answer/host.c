@@ -134,6 +134,26 @@ static bool is_named(const h2o_hostconf_t *host, h2o_iovec_t name)
     return own.len == name.len && strncasecmp(own.base, name.base, name.len) == 0;
 }
 
+const h2o_hostconf_t *breaker__host_named(h2o_hostconf_t *const *hosts, h2o_iovec_t authority,
+                                          uint16_t default_port)
+{
+    h2o_iovec_t name;
+    uint16_t port;
+
+    /* an empty port is the scheme's */
+    if (authority.len != 0 && authority.base[authority.len - 1] == ':')
+        --authority.len;
+    if (h2o_url_parse_hostport(authority.base, authority.len, &name, &port) == NULL)
+        return hosts[0];
+    if (port == 65535)
+        port = default_port;
+    for (h2o_hostconf_t *const *host = hosts; *host != NULL; ++host)
+        if (((*host)->authority.port == 65535 || (*host)->authority.port == port) &&
+            is_named(*host, name))
+            return *host;
+    return hosts[0];
+}
+
 /* the host that a Host with a port means, where libh2o has found another one; else NULL */
 static const h2o_hostconf_t *better_host(const h2o_req_t *req, uint16_t *ret_port)
 {

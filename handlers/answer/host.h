@@ -17,6 +17,13 @@ bool breaker__is_host(const char *base, size_t len);
 bool breaker__host_is_ambiguous(h2o_req_t *req);
 
 /**
+ * Finds the host that a Host which is one names, as libh2o and breaker__find_host do together; the
+ * first one where it names none. `default_port` is the scheme's.
+ */
+const h2o_hostconf_t *breaker__host_named(h2o_hostconf_t *const *hosts, h2o_iovec_t authority,
+                                          uint16_t default_port);
+
+/**
  * Sees to it that a request of libh2o comes to the host and the path that it names: an
  * absolute-form target is taken apart (RFC 9112 §3.2.2), and a Host with a port finds the host that
  * is configured without one. Returns true where the request has begun anew, and whoever has asked

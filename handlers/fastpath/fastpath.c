@@ -52,6 +52,7 @@ struct st_breaker_h2o_fastpath_t {
     h2o_accept_ctx_t *accept_ctx; /* borrowed: outlives us */
     breaker__routes_t *routes;    /* owned; NULL: all is libh2o's */
     breaker__pen_http1_t *pen;    /* owned; NULL without routes */
+    breaker__parse_fn *parse;
     h2o_linklist_t connections;
     h2o_timeout_t *resting; /* owned */
     /* that of the last request whose host was one: most requests have the same */
@@ -453,7 +454,7 @@ static void process(connection_t *conn)
             rest(conn);
             return;
         }
-        taken = breaker__plain_read((*input)->bytes, (*input)->size, &plain);
+        taken = breaker__plain_read(fastpath->parse, (*input)->bytes, (*input)->size, &plain);
         if (taken == BREAKER__PLAIN_INCOMPLETE && !conn->has_waited &&
             (*input)->size < H2O_MAX_REQLEN) {
             conn->has_waited = true;
@@ -483,6 +484,7 @@ breaker_h2o_fastpath_t *breaker_h2o_fastpath_create(h2o_accept_ctx_t *accept_ctx
     fastpath->accept_ctx = accept_ctx;
     fastpath->routes = NULL;
     fastpath->pen = NULL;
+    fastpath->parse = breaker__plain_parser();
     fastpath->host_len = 0;
     h2o_linklist_init_anchor(&fastpath->connections);
     fastpath->resting = breaker__timeout_create(accept_ctx->ctx->loop, REST_MS);

@@ -5,30 +5,16 @@
  * libh2o's.
  */
 #include <assert.h>
+#include <dlfcn.h>
 #include <string.h>
 #include <strings.h>
 #include "fastpath/plain.h"
+#include "picohttpparser.h"
 
 enum {
     /* more fields than browsers send; with more a request is not plain */
     FIELDS_MAX = 48,
-    /* what picohttpparser says of a request whose end has not come */
-    PARTIAL = -2,
 };
-
-/*
- * picohttpparser as libh2o exports it; the packages do not install its header. Part of libh2o's
- * binary interface, like yoml.h.
- */
-struct phr_header {
-    const char *name;
-    size_t name_len;
-    const char *value;
-    size_t value_len;
-};
-int phr_parse_request(const char *buf, size_t len, const char **method, size_t *method_len,
-                      const char **path, size_t *path_len, int *minor_version,
-                      struct phr_header *headers, size_t *num_headers, size_t last_len);
 
 /* the first letter tells most fields of one length apart, "Accept" from "Expect" */
 static bool is(const struct phr_header *header, const char *name)
@@ -128,7 +114,16 @@ static size_t clean_path_len(const char *target, size_t len)
     return path_len;
 }
 
-ssize_t breaker__plain_read(const char *base, size_t len, breaker__plain_t *ret_plain)
+breaker__parse_fn *breaker__plain_parser(void)
+{
+    breaker__parse_fn *parse;
+
+    *(void **)&parse = dlsym(RTLD_NEXT, "phr_parse_request");
+    return parse != NULL ? parse : phr_parse_request;
+}
+
+ssize_t breaker__plain_read(breaker__parse_fn *parse, const char *base, size_t len,
+                            breaker__plain_t *ret_plain)
 {
     breaker__request_t *request = &ret_plain->request;
     struct phr_header headers[FIELDS_MAX];
@@ -136,9 +131,9 @@ ssize_t breaker__plain_read(const char *base, size_t len, breaker__plain_t *ret_
     const char *method;
     int minor_version, taken;
 
-    taken = phr_parse_request(base, len, &method, &method_len, &request->target,
-                              &request->target_len, &minor_version, headers, &num_headers, 0);
-    if (taken == PARTIAL)
+    taken = parse(base, len, &method, &method_len, &request->target, &request->target_len,
+                  &minor_version, headers, &num_headers, 0);
+    if (taken == PHR_INCOMPLETE)
         return BREAKER__PLAIN_INCOMPLETE;
     if (taken < 0 || minor_version != 1 || !read_method(method, method_len, &request->is_head))
         return 0;

@@ -16,6 +16,16 @@ typedef struct st_breaker__plain_t {
 /** the request may be plain, but its end has not come */
 #define BREAKER__PLAIN_INCOMPLETE (-1)
 
+struct phr_header;
+
+/** What reads the head of a request: picohttpparser's phr_parse_request. */
+typedef int breaker__parse_fn(const char *buf, size_t len, const char **method, size_t *method_len,
+                              const char **path, size_t *path_len, int *minor_version,
+                              struct phr_header *headers, size_t *num_headers, size_t last_len);
+
+/** Finds libh2o's own parser, past what a program may have put before it for libh2o to call. */
+breaker__parse_fn *breaker__plain_parser(void);
+
 /**
  * Reads one HTTP/1.1 request. Returns how many bytes it takes, BREAKER__PLAIN_INCOMPLETE, or 0 when
  * it is not plain: malformed; of another method or version; with a body, an expectation, an
@@ -23,6 +33,7 @@ typedef struct st_breaker__plain_t {
  * field of ours in several lines. Whether the host is one is not looked at. Reads nothing beyond
  * `len`, changes nothing, allocates nothing.
  */
-ssize_t breaker__plain_read(const char *base, size_t len, breaker__plain_t *ret_plain);
+ssize_t breaker__plain_read(breaker__parse_fn *parse, const char *base, size_t len,
+                            breaker__plain_t *ret_plain);
 
 #endif

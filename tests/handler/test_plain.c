@@ -15,7 +15,7 @@
 static ssize_t read_text(const char *text, size_t len, breaker__plain_t *plain)
 {
     char *copy = guarded_copy(text, len);
-    ssize_t taken = breaker__plain_read(copy, len, plain);
+    ssize_t taken = breaker__plain_read(breaker__plain_parser(), copy, len, plain);
 
     guarded_free(copy, len);
     return taken;
@@ -144,7 +144,8 @@ static void target_and_fields_are_found(void **state)
     breaker__plain_t plain;
     (void)state;
 
-    assert_int_equal(breaker__plain_read(text, sizeof(text) - 1, &plain), sizeof(text) - 1);
+    assert_int_equal(breaker__plain_read(breaker__plain_parser(), text, sizeof(text) - 1, &plain),
+                     sizeof(text) - 1);
     assert_true(plain.request.is_head);
     assert_int_equal(plain.request.target_len, strlen("/static/1/a.css?q=1"));
     assert_int_equal(plain.path_len, strlen("/static/1/a.css"));
@@ -165,7 +166,8 @@ static void absent_fields_are_absent(void **state)
     (void)state;
 
     memset(&plain, 0xff, sizeof(plain));
-    assert_int_equal(breaker__plain_read(text, sizeof(text) - 1, &plain), sizeof(text) - 1);
+    assert_int_equal(breaker__plain_read(breaker__plain_parser(), text, sizeof(text) - 1, &plain),
+                     sizeof(text) - 1);
     assert_false(plain.request.is_head);
     assert_null(plain.request.fields.range.base);
     assert_null(plain.request.fields.if_range.base);

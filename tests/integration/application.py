@@ -48,6 +48,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         self.server.application.note(self)
         body = self.rfile.read(int(self.headers.get("content-length", "0")))
+        if self.path.endswith("/echo"):
+            self.reply(200, body, "application/octet-stream")
+            return
         self.reply(200, b"%d bytes of %s" % (len(body), PAGE), type_="text/html")
 
     def reply(self, status, body, type_="text/html; charset=utf-8", headers=()):

@@ -1,0 +1,300 @@
+/*
+ * Seven functions of libh2o as its HTTP should have been written. The program's own stand before
+ * libh2o's, which calls them by their names; on threads that do not serve they are libh2o's.
+ *
+ * - phr_parse_request: a body that two servers could frame differently is malformed. One that
+ *   nobody wants, because a view answers without reading bodies, is hidden where it has not come
+ *   yet: the view answers at once, without "100 Continue", and the connection ends.
+ * - phr_decode_chunked: requests are read by chunked.c; what applications answer, as ever.
+ * - h2o_socket_close: a connection with bytes of a request still to come lingers.
+ * - h2o_http2__encode_rst_stream_frame, h2o_http2_stream_reset, h2o_http2_stream_close: streams
+ *   that are answered before their body has come, see early.c.
+ * - h2o_http2_scheduler_dispose: the first that a connection of HTTP/2 does without its streams;
+ *   a frame that ended it is still in its buffer, and then it lingers, so that GOAWAY arrives.
+ *
+ * libh2o hands the parser the place of the method within the request, and the pool of that request
+ * is emptied before its connection closes: by these two we know whose bytes are parsed, and when
+ * a request is over.
+ */
+#include <assert.h>
+#include <dlfcn.h>
+#include <pthread.h>
+#include <string.h>
+#include "answer/unwanted.h"
+#include "http/calls.h"
+#include "http/chunked.h"
+#include "http/framing.h"
+#include "http/linger.h"
+
+#define EXPORTED __attribute__((visibility("default")))
+
+/* what `consume_trailer` says beside yes: whose decoder it is */
+enum { NOT_SEEN = 1, OURS = 2, LIBH2OS = 3 };
+
+/* libh2o's own */
+static struct {
+    int (*parse)(const char *, size_t, const char **, size_t *, const char **, size_t *, int *,
+                 struct phr_header *, size_t *, size_t);
+    ssize_t (*decode)(struct phr_chunked_decoder *, char *, size_t *);
+    void (*close)(h2o_socket_t *);
+    void (*encode_reset)(h2o_buffer_t **, uint32_t, int);
+    void (*stream_reset)(h2o_http2_conn_t *, h2o_http2_stream_t *);
+    void (*stream_close)(h2o_http2_conn_t *, h2o_http2_stream_t *);
+    void (*scheduler_dispose)(h2o_http2_scheduler_node_t *);
+} libh2o;
+
+static pthread_once_t found = PTHREAD_ONCE_INIT;
+static _Thread_local breaker__http_calls_t *own;
+
+static void *find(const char *name)
+{
+    void *function = dlsym(RTLD_NEXT, name);
+
+    if (function == NULL)
+        h2o_fatal("libh2o lacks a function");
+    return function;
+}
+
+static void find_libh2o(void)
+{
+    *(void **)&libh2o.parse = find("phr_parse_request");
+    *(void **)&libh2o.decode = find("phr_decode_chunked");
+    *(void **)&libh2o.close = find("h2o_socket_close");
+    *(void **)&libh2o.encode_reset = find("h2o_http2__encode_rst_stream_frame");
+    *(void **)&libh2o.stream_reset = find("h2o_http2_stream_reset");
+    *(void **)&libh2o.stream_close = find("h2o_http2_stream_close");
+    *(void **)&libh2o.scheduler_dispose = find("h2o_http2_scheduler_dispose");
+}
+
+/* ---- requests with a body ---- */
+
+/* lives in the pool of its request */
+typedef struct st_body_t {
+    h2o_req_t *req;
+    h2o_socket_t *sock;
+    bool is_malformed;
+    h2o_linklist_t chunked;
+} body_t;
+
+static void on_request_gone(void *data)
+{
+    body_t *body = data;
+    bool is_answered = body->is_malformed || body->req->timestamps.response_start_at.tv_sec != 0;
+
+    if (h2o_linklist_is_linked(&body->chunked))
+        h2o_linklist_unlink(&body->chunked);
+    /* read whole, it would have become the entity; without an answer nothing need arrive */
+    if (is_answered && body->req->entity.base == NULL)
+        own->unread = body->sock;
+}
+
+static body_t *watch(h2o_req_t *req)
+{
+    body_t *body = h2o_mem_alloc_shared(&req->pool, sizeof(*body), on_request_gone);
+
+    memset(body, 0, sizeof(*body));
+    body->req = req;
+    body->sock = req->conn->callbacks->get_socket(req->conn);
+    return body;
+}
+
+static void watch_malformed(h2o_req_t *req)
+{
+    watch(req)->is_malformed = true;
+}
+
+static h2o_iovec_t find_host(const struct phr_header *headers, size_t num)
+{
+    h2o_iovec_t host = {NULL, 0};
+
+    /* of several, which the view refuses, libh2o takes the last one */
+    for (size_t i = 0; i != num; ++i)
+        if (headers[i].name_len == 4 && h2o_lcstris(headers[i].name, 4, H2O_STRLIT("host")))
+            host = h2o_iovec_init(headers[i].value, headers[i].value_len);
+    return host;
+}
+
+/* whether the body is here already, or what is here of it is refused when it is read */
+static bool is_settled(const breaker__framing_t *framing, const char *bytes, size_t len)
+{
+    if (framing->is_chunked)
+        return breaker__chunked_check(bytes, len) != PHR_INCOMPLETE;
+    return len >= framing->length;
+}
+
+static bool is_unwanted(h2o_req_t *req, const breaker__framing_t *framing, const char *bytes,
+                        size_t len)
+{
+    /* too long: libh2o says so at once */
+    if (framing->length > req->conn->ctx->globalconf->max_request_entity_size)
+        return false;
+    if (is_settled(framing, bytes, len))
+        return false;
+    return !h2o_memis(req->input.method.base, req->input.method.len, H2O_STRLIT("GET")) &&
+           !h2o_memis(req->input.method.base, req->input.method.len, H2O_STRLIT("HEAD"));
+}
+
+/* a request that has been parsed; `bytes` follow its head */
+static int judge(h2o_req_t *req, int taken, int minor_version, struct phr_header *headers,
+                 size_t *num_headers, const char *bytes, size_t len)
+{
+    breaker__framing_t framing = breaker__framing_read(headers, *num_headers, minor_version);
+    body_t *body;
+
+    if (framing.is_ambiguous) {
+        watch_malformed(req);
+        return PHR_MALFORMED;
+    }
+    if (!framing.has_body)
+        return taken;
+    body = watch(req);
+    if (is_unwanted(req, &framing, bytes, len) &&
+        breaker__is_for_view(req, find_host(headers, *num_headers)))
+        breaker__framing_hide(headers, num_headers, own->connection);
+    else if (framing.is_chunked)
+        h2o_linklist_insert(&own->chunked, &body->chunked);
+    return taken;
+}
+
+/* what libh2o takes for HTTP/2, whose connection goes on */
+static bool is_preface(const char *bytes, size_t len)
+{
+    return len >= sizeof("PRI * HTTP/2") - 1 && memcmp(bytes, H2O_STRLIT("PRI * HTTP/2")) == 0;
+}
+
+EXPORTED int phr_parse_request(const char *buf, size_t len, const char **method, size_t *method_len,
+                               const char **path, size_t *path_len, int *minor_version,
+                               struct phr_header *headers, size_t *num_headers, size_t last_len)
+{
+    h2o_req_t *req = H2O_STRUCT_FROM_MEMBER(h2o_req_t, input.method.base, method);
+    int taken;
+
+    pthread_once(&found, find_libh2o);
+    taken = libh2o.parse(buf, len, method, method_len, path, path_len, minor_version, headers,
+                         num_headers, last_len);
+    if (own == NULL)
+        return taken;
+    if (taken >= 0) {
+        h2o_buffer_t *input = req->conn->callbacks->get_socket(req->conn)->input;
+        assert(input->bytes == buf);
+        return judge(req, taken, *minor_version, headers, num_headers, buf + taken,
+                     input->size - (size_t)taken);
+    }
+    if (taken == PHR_INCOMPLETE ? len == H2O_MAX_REQLEN : !is_preface(buf, len))
+        watch_malformed(req);
+    return taken;
+}
+
+/* ---- chunks ---- */
+
+/* whether bytes that are decoded for the first time are a request's */
+static bool is_of_request(const char *bytes)
+{
+    for (h2o_linklist_t *link = own->chunked.next; link != &own->chunked; link = link->next) {
+        body_t *body = H2O_STRUCT_FROM_MEMBER(body_t, chunked, link);
+        const h2o_buffer_t *input = body->sock->input;
+        if (bytes >= input->bytes && bytes < input->bytes + input->capacity) {
+            h2o_linklist_unlink(link);
+            return true;
+        }
+    }
+    return false;
+}
+
+EXPORTED ssize_t phr_decode_chunked(struct phr_chunked_decoder *decoder, char *buf, size_t *bufsz)
+{
+    pthread_once(&found, find_libh2o);
+    if (own == NULL)
+        return libh2o.decode(decoder, buf, bufsz);
+    if (decoder->consume_trailer == NOT_SEEN)
+        decoder->consume_trailer = is_of_request(buf) ? OURS : LIBH2OS;
+    if (decoder->consume_trailer == OURS)
+        return breaker__chunked_decode(decoder, buf, bufsz);
+    return libh2o.decode(decoder, buf, bufsz);
+}
+
+/* ---- the ends of connections ---- */
+
+EXPORTED void h2o_socket_close(h2o_socket_t *sock)
+{
+    pthread_once(&found, find_libh2o);
+    if (own == NULL || own->unread != sock) {
+        libh2o.close(sock);
+        return;
+    }
+    own->unread = NULL;
+    breaker__linger(own->ctx, sock, libh2o.close);
+}
+
+EXPORTED void h2o_http2_scheduler_dispose(h2o_http2_scheduler_node_t *root)
+{
+    h2o_http2_conn_t *conn = H2O_STRUCT_FROM_MEMBER(h2o_http2_conn_t, scheduler, root);
+
+    pthread_once(&found, find_libh2o);
+    if (own != NULL) {
+        breaker__early_forget(&own->early, conn);
+        if (conn->sock != NULL && conn->sock->input->size != 0)
+            own->unread = conn->sock;
+    }
+    libh2o.scheduler_dispose(root);
+}
+
+/* ---- streams ---- */
+
+EXPORTED void h2o_http2__encode_rst_stream_frame(h2o_buffer_t **buf, uint32_t stream_id, int error)
+{
+    h2o_http2_conn_t *conn = H2O_STRUCT_FROM_MEMBER(h2o_http2_conn_t, _write.buf, buf);
+
+    pthread_once(&found, find_libh2o);
+    if (own == NULL || breaker__early_may_send(&own->early, conn, stream_id, error))
+        libh2o.encode_reset(buf, stream_id, error);
+}
+
+static breaker__early_verdict_t judge_stream(h2o_http2_conn_t *conn, h2o_http2_stream_t *stream)
+{
+    return own != NULL ? breaker__early_judge(&own->early, conn, stream) : BREAKER__EARLY_RESET;
+}
+
+EXPORTED void h2o_http2_stream_reset(h2o_http2_conn_t *conn, h2o_http2_stream_t *stream)
+{
+    pthread_once(&found, find_libh2o);
+    switch (judge_stream(conn, stream)) {
+    case BREAKER__EARLY_REFUSE:
+        libh2o.encode_reset(&conn->_write.buf, stream->stream_id, -H2O_HTTP2_ERROR_REFUSED_STREAM);
+        libh2o.stream_reset(conn, stream);
+        break;
+    case BREAKER__EARLY_RESET:
+        libh2o.stream_reset(conn, stream);
+        break;
+    case BREAKER__EARLY_SPARE:
+        break;
+    }
+}
+
+EXPORTED void h2o_http2_stream_close(h2o_http2_conn_t *conn, h2o_http2_stream_t *stream)
+{
+    pthread_once(&found, find_libh2o);
+    if (own != NULL)
+        breaker__early_end(&own->early, conn, stream->stream_id);
+    libh2o.stream_close(conn, stream);
+}
+
+/* ---- the life of a thread ---- */
+
+void breaker__http_calls_begin(breaker__http_calls_t *calls, h2o_context_t *ctx)
+{
+    assert(own == NULL);
+    pthread_once(&found, find_libh2o);
+    memset(calls, 0, sizeof(*calls));
+    calls->ctx = ctx;
+    h2o_linklist_init_anchor(&calls->chunked);
+    memcpy(calls->connection, "connection", sizeof("connection"));
+    own = calls;
+}
+
+void breaker__http_calls_end(breaker__http_calls_t *calls)
+{
+    assert(own == calls);
+    assert(h2o_linklist_is_empty(&calls->chunked));
+    own = NULL;
+}

@@ -1,0 +1,26 @@
+#ifndef BREAKER_BIN_HTTP_CALLS_H
+#define BREAKER_BIN_HTTP_CALLS_H
+
+#include "http/early.h"
+
+/**
+ * What libh2o's HTTP is bent by, for the connections of one context on one thread: see calls.c. The
+ * memory is the caller's.
+ */
+typedef struct st_breaker__http_calls_t {
+    h2o_context_t *ctx; /* borrowed: outlives us */
+    /* requests whose chunked bodies have begun, and whose decoders have not been seen */
+    h2o_linklist_t chunked;
+    /* the socket whose request has just gone, with bytes of it still to come; or NULL */
+    const h2o_socket_t *unread;
+    breaker__early_t early;
+    /* libh2o writes to the names of fields */
+    char connection[sizeof("connection")];
+} breaker__http_calls_t;
+
+/** Begins to serve the calls of this thread; one a thread, before its first connection. */
+void breaker__http_calls_begin(breaker__http_calls_t *calls, h2o_context_t *ctx);
+/** Ends it, after its last connection. On the same thread. */
+void breaker__http_calls_end(breaker__http_calls_t *calls);
+
+#endif

@@ -1,0 +1,47 @@
+/*
+ * Goes the way from a request to its handler that libh2o will go when it has read the body: host,
+ * path, first handlers. Whoever asks may then spare everybody the body.
+ */
+#include <assert.h>
+#include <string.h>
+#include "answer/host.h"
+#include "answer/static.h"
+#include "answer/unwanted.h"
+
+static const h2o_hostconf_t *find_host(const h2o_req_t *req, h2o_iovec_t host)
+{
+    bool is_encrypted = req->conn->callbacks->get_socket(req->conn)->ssl != NULL;
+    const h2o_url_scheme_t *scheme = is_encrypted ? &H2O_URL_SCHEME_HTTPS : &H2O_URL_SCHEME_HTTP;
+
+    if (req->conn->hosts[1] == NULL || host.base == NULL)
+        return req->conn->hosts[0];
+    return breaker__host_named(req->conn->hosts, host, scheme->default_port);
+}
+
+/* libh2o's rule, and routes.c's */
+static const h2o_pathconf_t *find_path(const h2o_hostconf_t *host, h2o_iovec_t path)
+{
+    for (size_t i = 0; i != host->paths.size; ++i) {
+        h2o_iovec_t prefix = host->paths.entries[i].path;
+        assert(prefix.len != 0);
+        if (path.len >= prefix.len && memcmp(path.base, prefix.base, prefix.len) == 0 &&
+            (prefix.base[prefix.len - 1] == '/' || path.len == prefix.len ||
+             path.base[prefix.len] == '/'))
+            return host->paths.entries + i;
+    }
+    return NULL;
+}
+
+bool breaker__is_for_view(h2o_req_t *req, h2o_iovec_t host)
+{
+    h2o_iovec_t target = req->input.path, path;
+    const h2o_pathconf_t *pathconf;
+    size_t query_at, *norm_indexes;
+
+    if (target.len == 0 || target.base[0] != '/' ||
+        (host.base != NULL && !breaker__is_host(host.base, host.len)))
+        return false;
+    path = h2o_url_normalize_path(&req->pool, target.base, target.len, &query_at, &norm_indexes);
+    pathconf = find_path(find_host(req, host), path);
+    return pathconf != NULL && breaker__is_in_views(pathconf, path);
+}
