@@ -8,7 +8,6 @@
 #include <string.h>
 #include <option.h>
 #include "config/configurator.h"
-#include "pages/guard.h"
 
 /* what holds at one level */
 typedef struct st_scope_t {
@@ -117,7 +116,7 @@ static int end_path(scope_configurator_t *self, h2o_pathconf_t *pathconf, const 
     if (rewrite->is_on)
         err = breaker__rewrite_option_register(rewrite, pathconf, self->node);
     /* the last one goes ahead: what belongs to another host or path is not to be touched before */
-    breaker__guard_register(pathconf);
+    breaker_h2o_guard_register(pathconf);
     return err == 0 ? 0 : breaker__option_fail(&option, "%s", breaker_err_message(err));
 }
 
@@ -129,7 +128,7 @@ static int on_exit_level(h2o_configurator_t *_self, h2o_configurator_context_t *
     set_scope(self, self->scope - 1);
     /* what is below no path of a host, an absolute-form target say, comes to its last resort */
     if (ctx->pathconf == NULL && ctx->hostconf != NULL)
-        breaker__guard_register(&ctx->hostconf->fallback_path);
+        breaker_h2o_guard_register(&ctx->hostconf->fallback_path);
     return is_path(ctx) ? end_path(self, ctx->pathconf, node, rewrite) : 0;
 }
 

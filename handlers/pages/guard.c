@@ -9,7 +9,6 @@
 #include "answer/pen_h2o.h"
 #include "answer/request.h"
 #include "answer/static.h"
-#include "pages/guard.h"
 
 typedef struct st_guard_t {
     h2o_handler_t super;
@@ -43,7 +42,7 @@ static void on_dispose(h2o_handler_t *_self)
     breaker__fixed_dispose(&self->fixed);
 }
 
-void breaker__guard_register(h2o_pathconf_t *pathconf)
+void breaker_h2o_guard_register(h2o_pathconf_t *pathconf)
 {
     guard_t *self = (void *)h2o_create_handler(pathconf, sizeof(*self));
 

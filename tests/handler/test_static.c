@@ -768,6 +768,30 @@ static void filters_of_the_path_change_their_own_copy(void **state)
     h2o_mem_release_shared(commands);
 }
 
+/* without the configurator, which registers it by itself */
+static void a_guard_looks_to_what_the_application_is_asked(void **state)
+{
+    fixture_t *fixture = prepare();
+    loopback_t *absolute, *doubtful;
+
+    breaker_h2o_guard_register(fixture->server.path);
+    assert_int_equal(breaker_node_load(fixture->node, NULL), 0);
+    loopback_server_start(&fixture->server);
+    absolute = get(fixture, "http://shop.example:8080/page");
+    assert_body(absolute, "the application");
+    assert_int_equal(absolute->req.path_normalized.len, strlen("/page"));
+    assert_int_equal(absolute->req.input.authority.len, strlen("shop.example:8080"));
+    doubtful = loopback_open(&fixture->server, "GET", "/page");
+    doubtful->req.input.authority = h2o_iovec_init(H2O_STRLIT("shop.example/x"));
+    loopback_run(doubtful);
+    assert_int_equal(doubtful->status, 400);
+    assert_int_equal(fixture->num_declined, 1);
+    loopback_close(doubtful);
+    loopback_close(absolute);
+    *state = fixture;
+    teardown(state);
+}
+
 /* libh2o's configuration knows spans of time only; who registers the filter by hand, dates as well
  */
 static void a_date_of_expires_is_none_of_a_views(void **state)
@@ -900,6 +924,7 @@ int main(void)
         cmocka_unit_test(before_the_load_views_ask_to_come_back),
         cmocka_unit_test(filters_of_the_path_change_their_own_copy),
         cmocka_unit_test(a_date_of_expires_is_none_of_a_views),
+        cmocka_unit_test(a_guard_looks_to_what_the_application_is_asked),
         TEST(url_for_pages_carries_the_current_token),
         TEST(integrity_for_pages_is_that_of_the_current_bytes),
         TEST(a_node_without_a_token_has_no_urls_yet),

@@ -51,10 +51,11 @@ BREAKER_EXPORT void breaker_h2o_tune_allocator(void);
 
 /**
  * Registers the handler that serves `views` at a path of h2o. The path must lead to them: "/" for
- * any, or a prefix of the names. Requests outside the views are declined and reach the next
- * handler: views of several nodes at one path are registered one node after the other. The node and
- * its views outlive the h2o configuration; the node is loaded before contexts are initialised.
- * Returns 0 or a negative error. Configuring thread.
+ * any, or a prefix of the names. Absolute-form targets come to it at "/"; at other paths with
+ * `breaker_h2o_guard_register` at the host's "/" or `fallback_path` only. Requests outside the
+ * views are declined and reach the next handler: views of several nodes at one path are registered
+ * one node after the other. The node and its views outlive the h2o configuration; the node is
+ * loaded before contexts are initialised. Returns 0 or a negative error. Configuring thread.
  */
 BREAKER_EXPORT int breaker_h2o_static_register(h2o_pathconf_t *pathconf, breaker_node_t *node,
                                                const breaker_view_t *const *views,
@@ -145,6 +146,19 @@ BREAKER_EXPORT int breaker_h2o_rewrite_register_config(h2o_pathconf_t *pathconf,
 
 /** The same with the defaults. */
 BREAKER_EXPORT int breaker_h2o_rewrite_register(h2o_pathconf_t *pathconf, breaker_node_t *node);
+
+/**
+ * Registers what stands between the views and the application at a path of h2o, or at the
+ * `fallback_path` of a host: it leads requests to the host that they name, and ends those that two
+ * servers could read differently with 400 (RFC 9112 §3.2, §6.3; RFC 9110 §7.2). libh2o 2.2.5
+ * passes an absolute-form target on as it is, to the path "/" or, where a host has none, to its
+ * `fallback_path`, takes the last of several Host fields, and passes over a host without a port
+ * where one was sent. Views look to their own requests; to others nobody does where this is not
+ * registered, so an embedder registers it last at every path and `fallback_path` where
+ * applications answer. `breaker_h2o_register_configurator` does that by itself. Configuring
+ * thread.
+ */
+BREAKER_EXPORT void breaker_h2o_guard_register(h2o_pathconf_t *pathconf);
 
 /**
  * Registers what balancers and orchestrators ask at a host: below `path`, "/breaker" say, `/livez`,
