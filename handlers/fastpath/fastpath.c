@@ -52,9 +52,10 @@ struct st_breaker_h2o_fastpath_t {
     h2o_accept_ctx_t *accept_ctx; /* borrowed: outlives us */
     breaker__routes_t *routes;    /* owned; NULL: all is libh2o's */
     breaker__pen_http1_t *pen;    /* owned; NULL without routes */
-    breaker__parse_fn *parse;
     h2o_linklist_t connections;
     h2o_timeout_t *resting; /* owned */
+    /* the request that is looked at */
+    breaker__plain_t plain;
     /* that of the last request whose host was one: most requests have the same */
     size_t host_len;
     char host[HOST_MAX];
@@ -445,7 +446,7 @@ static void process(connection_t *conn)
     breaker_h2o_fastpath_t *fastpath = conn->fastpath;
     breaker__written_t written;
     breaker__answer_t answer;
-    breaker__plain_t plain;
+    breaker__plain_t *plain = &fastpath->plain;
     ssize_t taken;
 
     while (conn->sock->input->size != 0) {
@@ -454,15 +455,15 @@ static void process(connection_t *conn)
             rest(conn);
             return;
         }
-        taken = breaker__plain_read(fastpath->parse, (*input)->bytes, (*input)->size, &plain);
+        taken = breaker__plain_read((*input)->bytes, (*input)->size, plain);
         if (taken == BREAKER__PLAIN_INCOMPLETE && !conn->has_waited &&
             (*input)->size < H2O_MAX_REQLEN) {
             conn->has_waited = true;
             return;
         }
         if (taken <= 0 || taken > H2O_MAX_REQLEN || context_of(conn)->shutdown_requested ||
-            !has_host(fastpath, plain.request.host) ||
-            !breaker__routes_answer(fastpath->routes, &plain, &answer)) {
+            !has_host(fastpath, plain->request.host) ||
+            !breaker__routes_answer(fastpath->routes, plain, &answer)) {
             hand_over(conn);
             return;
         }
@@ -484,7 +485,7 @@ breaker_h2o_fastpath_t *breaker_h2o_fastpath_create(h2o_accept_ctx_t *accept_ctx
     fastpath->accept_ctx = accept_ctx;
     fastpath->routes = NULL;
     fastpath->pen = NULL;
-    fastpath->parse = breaker__plain_parser();
+    fastpath->plain.parse = breaker__plain_parser();
     fastpath->host_len = 0;
     h2o_linklist_init_anchor(&fastpath->connections);
     fastpath->resting = breaker__timeout_create(accept_ctx->ctx->loop, REST_MS);

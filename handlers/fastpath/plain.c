@@ -122,8 +122,7 @@ breaker__parse_fn *breaker__plain_parser(void)
     return parse != NULL ? parse : phr_parse_request;
 }
 
-ssize_t breaker__plain_read(breaker__parse_fn *parse, const char *base, size_t len,
-                            breaker__plain_t *ret_plain)
+ssize_t breaker__plain_read(const char *base, size_t len, breaker__plain_t *ret_plain)
 {
     breaker__request_t *request = &ret_plain->request;
     struct phr_header headers[FIELDS_MAX];
@@ -131,8 +130,8 @@ ssize_t breaker__plain_read(breaker__parse_fn *parse, const char *base, size_t l
     const char *method;
     int minor_version, taken;
 
-    taken = parse(base, len, &method, &method_len, &request->target, &request->target_len,
-                  &minor_version, headers, &num_headers, 0);
+    taken = ret_plain->parse(base, len, &method, &method_len, &request->target,
+                             &request->target_len, &minor_version, headers, &num_headers, 0);
     if (taken == PHR_INCOMPLETE)
         return BREAKER__PLAIN_INCOMPLETE;
     if (taken < 0 || minor_version != 1 || !read_method(method, method_len, &request->is_head))

@@ -5,17 +5,6 @@
 #include <sys/types.h>
 #include "answer/request.h"
 
-/** A plain request. Texts lie in the input buffer. */
-typedef struct st_breaker__plain_t {
-    /** all but its time */
-    breaker__request_t request;
-    /** the target up to its query; as short and clean as libh2o's normalised path */
-    size_t path_len;
-} breaker__plain_t;
-
-/** the request may be plain, but its end has not come */
-#define BREAKER__PLAIN_INCOMPLETE (-1)
-
 struct phr_header;
 
 /** What reads the head of a request: picohttpparser's phr_parse_request. */
@@ -26,6 +15,19 @@ typedef int breaker__parse_fn(const char *buf, size_t len, const char **method, 
 /** Finds libh2o's own parser, past what a program may have put before it for libh2o to call. */
 breaker__parse_fn *breaker__plain_parser(void);
 
+/** A plain request. Texts lie in the input buffer. */
+typedef struct st_breaker__plain_t {
+    /** who reads it; the caller's to set */
+    breaker__parse_fn *parse;
+    /** all but its time */
+    breaker__request_t request;
+    /** the target up to its query; as short and clean as libh2o's normalised path */
+    size_t path_len;
+} breaker__plain_t;
+
+/** the request may be plain, but its end has not come */
+#define BREAKER__PLAIN_INCOMPLETE (-1)
+
 /**
  * Reads one HTTP/1.1 request. Returns how many bytes it takes, BREAKER__PLAIN_INCOMPLETE, or 0 when
  * it is not plain: malformed; of another method or version; with a body, an expectation, an
@@ -33,7 +35,6 @@ breaker__parse_fn *breaker__plain_parser(void);
  * field of ours in several lines. Whether the host is one is not looked at. Reads nothing beyond
  * `len`, changes nothing, allocates nothing.
  */
-ssize_t breaker__plain_read(breaker__parse_fn *parse, const char *base, size_t len,
-                            breaker__plain_t *ret_plain);
+ssize_t breaker__plain_read(const char *base, size_t len, breaker__plain_t *ret_plain);
 
 #endif
