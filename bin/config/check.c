@@ -72,10 +72,9 @@ static const char *nearest_command(const h2o_globalconf_t *globalconf, int level
 /* what h2o's main program has, or its build with mruby, and this server has not */
 static bool is_of_h2o_alone(const char *key)
 {
-    static const char *const keys[] = {"crash-handler",          "crash-handler.wait-pipe-close",
-                                       "mruby.handler",          "mruby.handler-file",
-                                       "mruby.handler_path",     "num-ocsp-updaters",
-                                       "ssl-session-resumption", "tcp-fastopen"};
+    static const char *const keys[] = {"crash-handler",      "crash-handler.wait-pipe-close",
+                                       "mruby.handler",      "mruby.handler-file",
+                                       "mruby.handler_path", "num-ocsp-updaters"};
 
     for (size_t i = 0; i != sizeof(keys) / sizeof(keys[0]); ++i)
         if (strcmp(key, keys[i]) == 0)

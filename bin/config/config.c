@@ -18,6 +18,7 @@
 #include "config/custom_handler.h"
 #include "config/durations.h"
 #include "config/listen.h"
+#include "config/resumption.h"
 #include "config/yaml.h"
 #include "config/yaml_node.h"
 #include "server/process.h"
@@ -174,6 +175,28 @@ static int on_config_duration_stats(h2o_configurator_command_t *cmd,
     return breaker__option_switch(&option, &config_of(cmd)->duration_stats);
 }
 
+static int on_config_tcp_fastopen(h2o_configurator_command_t *cmd, h2o_configurator_context_t *ctx,
+                                  yoml_t *node)
+{
+    const breaker__option_t option = {.key = cmd->name, .node = node};
+    uint64_t value;
+    (void)ctx;
+
+    if (breaker__option_number(&option, "a number", 0, UINT16_MAX, &value) != 0)
+        return -1;
+    config_of(cmd)->fast_open_max = (int)value;
+    return 0;
+}
+
+static int on_config_session_resumption(h2o_configurator_command_t *cmd,
+                                        h2o_configurator_context_t *ctx, yoml_t *node)
+{
+    const breaker__option_t option = {.key = cmd->name, .node = node};
+    (void)ctx;
+
+    return breaker__resumption_read(&option, &config_of(cmd)->resumption);
+}
+
 static int on_config_fast_path(h2o_configurator_command_t *cmd, h2o_configurator_context_t *ctx,
                                yoml_t *node)
 {
@@ -203,6 +226,8 @@ static void define_ours(breaker__config_t *config)
         {"shutdown-delay", H2O_CONFIGURATOR_FLAG_GLOBAL, on_config_shutdown_delay},
         /* found before libh2o's of this name: see durations.c */
         {"duration-stats", H2O_CONFIGURATOR_FLAG_GLOBAL, on_config_duration_stats},
+        {"tcp-fastopen", H2O_CONFIGURATOR_FLAG_GLOBAL, on_config_tcp_fastopen},
+        {"ssl-session-resumption", H2O_CONFIGURATOR_FLAG_GLOBAL, on_config_session_resumption},
         {"breaker.fast-path", H2O_CONFIGURATOR_FLAG_GLOBAL, on_config_fast_path},
     };
     configurator_t *ours = (void *)h2o_configurator_create(&config->globalconf, sizeof(*ours));
@@ -274,6 +299,17 @@ static int assume_user(breaker__config_t *config, const char *path, yoml_t *root
     return 0;
 }
 
+/* of all listeners, wherever the directives stand among theirs */
+static void complete_listeners(breaker__config_t *config)
+{
+    for (size_t i = 0; i != config->listeners.size; ++i) {
+        breaker__listener_t *listener = config->listeners.entries[i];
+        listener->fast_open_max = config->fast_open_max;
+        if (listener->certificates != NULL && config->resumption.lifetime_s != 0)
+            breaker__certificates_set_resumption(listener->certificates, &config->resumption);
+    }
+}
+
 static int apply(breaker__config_t *config, const char *path, yoml_t *root, bool checks_only)
 {
     const breaker__option_t whole = {.node = root};
@@ -293,6 +329,7 @@ static int apply(breaker__config_t *config, const char *path, yoml_t *root, bool
     if (config->listeners.size == 0)
         return breaker__option_fail(
             &whole, "the key `listen` is missing, at the top level and in every host");
+    complete_listeners(config);
     if (config->duration_stats)
         breaker__durations_register(globalconf);
     /* h2o's own measure: open files are kept for one turn of the loop */

@@ -27,6 +27,10 @@ typedef struct st_breaker__config_t {
     uint32_t shutdown_delay_ms;
     /** plain requests for assets are answered past libh2o's HTTP/1 */
     bool fast_path;
+    /** of every listener on TCP; 0: none */
+    int fast_open_max;
+    /** of every listener with TLS; `lifetime_s` 0: the default */
+    breaker__resumption_t resumption;
     /** the durations of requests are measured, for h2o's `status` */
     bool duration_stats;
     char *user;

@@ -2,7 +2,8 @@
  * Certificates and what is spoken with them. A certificate that cannot serve (missing, not its
  * key's, locked by a passphrase) refuses the configuration; one that merely expired serves with a
  * warning, because a server that stays down is worse. Sessions resume by stateless tickets, whose
- * keys all threads share through the one SSL_CTX of a certificate; nothing is cached.
+ * keys all threads share through the one SSL_CTX of a certificate; they share its cache as well,
+ * which is empty unless it is asked for.
  */
 #include <assert.h>
 #include <errno.h>
@@ -11,6 +12,7 @@
 #include <strings.h>
 #include <unistd.h>
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include "server/certificates.h"
@@ -18,8 +20,8 @@
 
 #define DEFAULT_CIPHERS "ECDHE+AESGCM:ECDHE+CHACHA20"
 #define KEYS                                                                                       \
-    "certificate-file, key-file, minimum-version, cipher-suite, cipher-suite-tls1.3, "             \
-    "cipher-preference"
+    "certificate-file, key-file, minimum-version, maximum-version, cipher-suite, "                 \
+    "cipher-suite-tls1.3, cipher-preference, dh-file"
 
 typedef struct st_certificate_t {
     SSL_CTX *ctx;
@@ -29,13 +31,13 @@ typedef struct st_certificate_t {
 struct st_breaker__certificates_t {
     H2O_VECTOR(certificate_t) certificates;
     /* as the first `ssl` mapping of the listener says; owned, NULL for the default */
-    char *minimum_version, *ciphers, *suites, *preference;
+    char *minimum_version, *maximum_version, *ciphers, *suites, *preference, *dh_file;
 };
 
 /* an `ssl` mapping as it was read; each is a text, or without a node where it says nothing */
 typedef struct st_section_t {
     breaker__option_t certificate_file, key_file;
-    breaker__option_t minimum_version, ciphers, suites, preference;
+    breaker__option_t minimum_version, maximum_version, ciphers, suites, preference, dh_file;
 } section_t;
 
 /* ---- reading ---- */
@@ -50,9 +52,12 @@ static breaker__option_t *section_slot(section_t *section, const char *key)
         {"key-file", &section->key_file},
         {"minimum-version", &section->minimum_version},
         {"min-version", &section->minimum_version},
+        {"maximum-version", &section->maximum_version},
+        {"max-version", &section->maximum_version},
         {"cipher-suite", &section->ciphers},
         {"cipher-suite-tls1.3", &section->suites},
         {"cipher-preference", &section->preference},
+        {"dh-file", &section->dh_file},
     };
 
     for (size_t i = 0; i != sizeof(slots) / sizeof(slots[0]); ++i)
@@ -67,13 +72,38 @@ static const char *text_of(const breaker__option_t *option)
     return option->node->data.scalar;
 }
 
+/* what h2o has and this server has not, where it is switched off */
+static bool is_switched_off(const breaker__option_t *option)
+{
+    static const char *const switches[][2] = {{"ocsp-update-interval", "0"}, {"neverbleed", "OFF"}};
+
+    for (size_t i = 0; i != sizeof(switches) / sizeof(switches[0]); ++i)
+        if (strcmp(option->key, switches[i][0]) == 0 &&
+            strcasecmp(breaker__option_describe(option->node), switches[i][1]) == 0)
+            return true;
+    return false;
+}
+
+static int refuse_of_h2o(const breaker__option_t *option)
+{
+    static const char *const keys[] = {"ocsp-update-interval", "ocsp-update-cmd",
+                                       "ocsp-max-failures", "neverbleed"};
+
+    for (size_t i = 0; i != sizeof(keys) / sizeof(keys[0]); ++i)
+        if (strcmp(option->key, keys[i]) == 0)
+            return breaker__option_fail(
+                option, "h2o has it, and this server has not; accepted: ocsp-update-interval: 0 "
+                        "and neverbleed: OFF, or nothing");
+    return breaker__option_unknown(option, KEYS);
+}
+
 static int read_key(const breaker__option_t *option, void *data)
 {
     breaker__option_t *slot = section_slot(data, option->key);
     const char *text;
 
     if (slot == NULL)
-        return breaker__option_unknown(option, KEYS);
+        return is_switched_off(option) ? 0 : refuse_of_h2o(option);
     if (breaker__option_text(option, &text) != 0)
         return -1;
     *slot = *option;
@@ -177,16 +207,56 @@ static int set_preference(SSL_CTX *ctx, const breaker__option_t *option)
     return 0;
 }
 
-static int set_parameters(SSL_CTX *ctx, const section_t *section)
+static int set_versions(SSL_CTX *ctx, const section_t *section)
 {
-    int version = TLS1_2_VERSION;
+    int minimum = TLS1_2_VERSION, maximum = TLS1_3_VERSION;
 
     if (section->minimum_version.node != NULL &&
-        read_version(&section->minimum_version, &version) != 0)
+        read_version(&section->minimum_version, &minimum) != 0)
         return -1;
-    if (SSL_CTX_set_min_proto_version(ctx, version) != 1 ||
-        SSL_CTX_set_cipher_list(ctx, DEFAULT_CIPHERS) != 1)
-        h2o_fatal("OpenSSL lacks TLS 1.2");
+    if (section->maximum_version.node != NULL &&
+        read_version(&section->maximum_version, &maximum) != 0)
+        return -1;
+    if (minimum > maximum)
+        return breaker__option_refuse(&section->maximum_version,
+                                      "minimum-version or a later one, TLSv1.3 by default");
+    if (SSL_CTX_set_min_proto_version(ctx, minimum) != 1 ||
+        SSL_CTX_set_max_proto_version(ctx, maximum) != 1)
+        h2o_fatal("OpenSSL lacks TLS 1.2 or 1.3");
+    return 0;
+}
+
+/* the parameters of ephemeral Diffie-Hellman, as openssl-dhparam(1) makes them */
+static bool load_dh(SSL_CTX *ctx, const char *path)
+{
+    BIO *file = BIO_new_file(path, "r");
+    EVP_PKEY *parameters = file != NULL ? PEM_read_bio_Parameters(file, NULL) : NULL;
+
+    BIO_free(file);
+    if (parameters != NULL && EVP_PKEY_is_a(parameters, "DH") &&
+        SSL_CTX_set0_tmp_dh_pkey(ctx, parameters) == 1)
+        return true;
+    EVP_PKEY_free(parameters);
+    return false;
+}
+
+static int set_dh(SSL_CTX *ctx, const breaker__option_t *option)
+{
+    if (check_readable(option) != 0)
+        return -1;
+    if (load_dh(ctx, text_of(option)))
+        return 0;
+    return breaker__option_fail(option,
+                                "%s has no parameters of Diffie-Hellman in PEM, strong enough: %s",
+                                text_of(option), openssl_reason());
+}
+
+static int set_parameters(SSL_CTX *ctx, const section_t *section)
+{
+    if (set_versions(ctx, section) != 0)
+        return -1;
+    if (SSL_CTX_set_cipher_list(ctx, DEFAULT_CIPHERS) != 1)
+        h2o_fatal("OpenSSL lacks the ciphers of TLS 1.2");
     if (section->ciphers.node != NULL &&
         SSL_CTX_set_cipher_list(ctx, text_of(&section->ciphers)) != 1)
         return breaker__option_refuse(&section->ciphers, "a list as in openssl-ciphers(1)");
@@ -194,7 +264,9 @@ static int set_parameters(SSL_CTX *ctx, const section_t *section)
         SSL_CTX_set_ciphersuites(ctx, text_of(&section->suites)) != 1)
         return breaker__option_refuse(&section->suites,
                                       "names such as TLS_AES_128_GCM_SHA256, separated by colons");
-    return section->preference.node != NULL ? set_preference(ctx, &section->preference) : 0;
+    if (section->preference.node != NULL && set_preference(ctx, &section->preference) != 0)
+        return -1;
+    return section->dh_file.node != NULL ? set_dh(ctx, &section->dh_file) : 0;
 }
 
 static SSL_CTX *create_context(const section_t *section, bool warns)
@@ -266,6 +338,22 @@ static int agree(char **slot, const breaker__option_t *option, bool is_first)
                                 text_of(option), *slot != NULL ? *slot : "the default");
 }
 
+/*
+ * Once the host is known OpenSSL goes by its context for ciphers and Diffie-Hellman. What the first
+ * section says was accepted before; only the file may be gone since, which leaves those ciphers
+ * out.
+ */
+static void inherit(SSL_CTX *ctx, const breaker__certificates_t *self)
+{
+    if (self->ciphers != NULL)
+        SSL_CTX_set_cipher_list(ctx, self->ciphers);
+    if (self->suites != NULL)
+        SSL_CTX_set_ciphersuites(ctx, self->suites);
+    if (self->dh_file != NULL)
+        load_dh(ctx, self->dh_file);
+    ERR_clear_error();
+}
+
 static void add_name(certificate_t *certificate, const h2o_hostconf_t *host)
 {
     if (host == NULL)
@@ -304,14 +392,40 @@ int breaker__certificates_add(breaker__certificates_t **slot, const breaker__opt
         memset(*slot, 0, sizeof(**slot));
     }
     if (agree(&(*slot)->minimum_version, &section.minimum_version, is_first) != 0 ||
+        agree(&(*slot)->maximum_version, &section.maximum_version, is_first) != 0 ||
         agree(&(*slot)->ciphers, &section.ciphers, is_first) != 0 ||
         agree(&(*slot)->suites, &section.suites, is_first) != 0 ||
-        agree(&(*slot)->preference, &section.preference, is_first) != 0) {
+        agree(&(*slot)->preference, &section.preference, is_first) != 0 ||
+        agree(&(*slot)->dh_file, &section.dh_file, is_first) != 0) {
         SSL_CTX_free(ctx);
         return -1;
     }
+    if (!is_first)
+        inherit(ctx, *slot);
     add_certificate(*slot, ctx, host);
     return 0;
+}
+
+static void set_resumption(SSL_CTX *ctx, const breaker__resumption_t *resumption)
+{
+    if (resumption->by_ticket)
+        SSL_CTX_clear_options(ctx, SSL_OP_NO_TICKET);
+    else
+        SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
+    SSL_CTX_set_session_cache_mode(ctx, resumption->by_cache ? SSL_SESS_CACHE_SERVER
+                                                             : SSL_SESS_CACHE_OFF);
+    /* TLS 1.3 sends tickets all the same, which are the keys of the cache where it has one */
+    if (!resumption->by_ticket && !resumption->by_cache)
+        SSL_CTX_set_num_tickets(ctx, 0);
+    SSL_CTX_set_timeout(ctx, resumption->lifetime_s);
+}
+
+void breaker__certificates_set_resumption(breaker__certificates_t *self,
+                                          const breaker__resumption_t *resumption)
+{
+    assert(resumption->lifetime_s != 0);
+    for (size_t i = 0; i != self->certificates.size; ++i)
+        set_resumption(self->certificates.entries[i].ctx, resumption);
 }
 
 SSL_CTX *breaker__certificates_context(const breaker__certificates_t *self)
@@ -333,6 +447,8 @@ void breaker__certificates_free(breaker__certificates_t *self)
     }
     free(self->certificates.entries);
     free(self->minimum_version);
+    free(self->maximum_version);
+    free(self->dh_file);
     free(self->ciphers);
     free(self->suites);
     free(self->preference);

@@ -21,6 +21,19 @@ typedef struct st_breaker__certificates_t breaker__certificates_t;
 int breaker__certificates_add(breaker__certificates_t **slot, const breaker__option_t *option,
                               const h2o_hostconf_t *host, bool warns);
 
+/** How sessions of TLS are resumed. Plain value. */
+typedef struct st_breaker__resumption_t {
+    /** by tickets that the client keeps, and by sessions that this process keeps: the threads share
+     * them, 20,480 of a listener at most */
+    bool by_ticket, by_cache;
+    /** seconds for which a session can be resumed, not 0 */
+    uint32_t lifetime_s;
+} breaker__resumption_t;
+
+/** Sets it, of tickets only and 7,200 s otherwise. Before connections are accepted. */
+void breaker__certificates_set_resumption(breaker__certificates_t *self,
+                                          const breaker__resumption_t *resumption);
+
 /** The context that accepted connections begin with. Borrowed. */
 SSL_CTX *breaker__certificates_context(const breaker__certificates_t *self);
 

@@ -16,6 +16,8 @@ typedef struct st_breaker__listener_t {
     struct sockaddr_storage addr;
     socklen_t addr_len;
     bool proxy_protocol;
+    /** how many connections may wait whose first data came with their SYN (RFC 7413); 0: none */
+    int fast_open_max;
     /** owner and permission of a Unix socket; -1 leaves them */
     uid_t owner;
     gid_t group;

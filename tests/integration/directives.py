@@ -102,7 +102,11 @@ TABLE = (
     ("send-server-name", (GLOBAL,), ("ON", "OFF", "preserve")),
     ("server-name", (GLOBAL,), ("h2o",)),
     ("setenv", EVERYWHERE, ("{FOO: value}",)),
+    ("ssl-session-resumption", (GLOBAL,), ("{mode: off}", "{mode: cache, cache-store: internal}",
+                                           "{mode: ticket, ticket-store: internal, lifetime: 60}",
+                                           "{mode: all}")),
     ("status", (PATH,), ("ON", "OFF")),
+    ("tcp-fastopen", (GLOBAL,), ("4096", "0")),
     ("throttle-response", EVERYWHERE, ("ON", "OFF")),
     ("unsetenv", EVERYWHERE, ("FOO", "[FOO, BAR]")),
     ("user", (GLOBAL,), ("nobody",)),
@@ -116,8 +120,6 @@ ELSEWHERE = (
     ("crash-handler.wait-pipe-close", (GLOBAL,), ("ON",)),
     ("mruby.handler", (PATH,), ('"Proc.new {|env| [399, {}, []]}"',)),
     ("num-ocsp-updaters", (GLOBAL,), ("10",)),
-    ("ssl-session-resumption", (GLOBAL,), ("{mode: off}",)),
-    ("tcp-fastopen", (GLOBAL,), ("4096",)),
 )
 
 # what answers requests: a path or an extension has one
