@@ -39,7 +39,7 @@ struct st_breaker__connection_t {
     uv_timer_t timer;
     /** the server has said something */
     bool has_heard;
-    /** the server has refused AUTH */
+    /** the server has refused the password */
     bool is_refused;
     /** what the loop still knows of us: the timer, the transport */
     unsigned pending;
@@ -184,7 +184,7 @@ static void take_reply(breaker__connection_t *connection, const breaker_reply_t 
 {
     switch (connection->state) {
     case STATE_AUTH:
-        connection->is_refused = !is_ok(reply);
+        connection->is_refused = breaker__refusal_is_of_password(reply);
         if (is_ok(reply))
             select_db(connection);
         else

@@ -48,7 +48,8 @@ void breaker__connection_ask(breaker__connection_t *connection, const char *base
 /** As `breaker__transport_local`; when ready. */
 bool breaker__connection_local(const breaker__connection_t *connection,
                                struct sockaddr_storage *ret_address);
-/** Whether it failed because the server refused AUTH; in on_failed. */
+/** Whether it failed because the server refused the password, as far as it says why; in on_failed.
+ */
 bool breaker__connection_is_refused(const breaker__connection_t *connection);
 /** Ends it; of the callbacks only on_gone follows. */
 void breaker__connection_close(breaker__connection_t *connection);

@@ -143,19 +143,46 @@ void breaker_redis_refusal(const breaker_reply_t *reply, char *dst, size_t size)
     breaker__refusal_print(reply, NULL, dst, size);
 }
 
+/* ---- AUTH ---- */
+
+typedef struct st_auth_refusal_t {
+    const char *said, *words;
+    /* another password could mend it */
+    bool is_of_password;
+} auth_refusal_t;
+
+static const auth_refusal_t *find_auth_refusal(const breaker_reply_t *reply)
+{
+    static const auth_refusal_t table[] = {
+        /* quotes what it was sent: before any other */
+        {"ERR unknown command", "AUTH: the server does not know this command", false},
+        {"WRONGPASS", "AUTH: wrong user or password", true},
+        {"invalid password", "AUTH: wrong user or password", true},
+        {"without any password configured", "AUTH: the server has no password", false},
+        {"no password is set", "AUTH: the server has no password", false},
+        {"wrong number of arguments", "AUTH: the server knows no users, only a password", false},
+        {"NOPERM", "AUTH: whoever connects may not run it (NOPERM): the user default lacks +auth",
+         false},
+        {"LOADING", "the server is loading its data (LOADING)", false},
+        {"max number of clients", "the server has its maximum of clients", false},
+        {"DENIED", "the server is in protected mode", false},
+    };
+    static const auth_refusal_t unknown = {NULL, "AUTH was refused", true};
+
+    for (size_t i = 0; i != sizeof(table) / sizeof(table[0]); ++i)
+        if (says(reply, table[i].said))
+            return table + i;
+    return &unknown;
+}
+
 const char *breaker__refusal_of_auth(const breaker_reply_t *reply)
 {
     if (reply->type != BREAKER_REPLY_ERROR)
         return "AUTH: an answer of another kind";
-    if (says(reply, "WRONGPASS") || says(reply, "invalid password"))
-        return "AUTH: wrong user or password";
-    if (says(reply, "without any password configured") || says(reply, "no password is set"))
-        return "AUTH: the server has no password";
-    if (says(reply, "wrong number of arguments"))
-        return "AUTH: the server knows no users, only a password";
-    if (says(reply, "max number of clients"))
-        return "the server has its maximum of clients";
-    if (says(reply, "DENIED"))
-        return "the server is in protected mode";
-    return "AUTH was refused";
+    return find_auth_refusal(reply)->words;
+}
+
+bool breaker__refusal_is_of_password(const breaker_reply_t *reply)
+{
+    return reply->type == BREAKER_REPLY_ERROR && find_auth_refusal(reply)->is_of_password;
 }

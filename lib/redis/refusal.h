@@ -18,6 +18,12 @@ void breaker__refusal_print(const breaker_reply_t *reply, const char *password, 
 /** Words of ours for whatever a server says to AUTH, for it may quote what it refuses. */
 const char *breaker__refusal_of_auth(const breaker_reply_t *reply);
 
+/**
+ * Whether what a server says to AUTH may be about the password: another one could be right. So may
+ * errors that nobody knows, those of a proxy say.
+ */
+bool breaker__refusal_is_of_password(const breaker_reply_t *reply);
+
 /** True for an error about a user who lacks a permission. */
 bool breaker__refusal_is_permission(const breaker_reply_t *reply);
 /** True when the server is a replica, which takes no writes, those of scripts included. */

@@ -132,7 +132,8 @@ CASES = {
     "answers nil": (saying(b"$-1\r\n"), "another kind", None),
     "answers a nil array": (saying(b"*-1\r\n"), "another kind", None),
     "repeats the password": (saying(b"-ERR unknown command 'AUTH' '" + SECRET.encode() + b"'\r\n"),
-                             "AUTH was refused", {"error": "ERR unknown command 'AUTH' 'hunter2'"}),
+                             "does not know this command",
+                             {"error": "ERR unknown command 'AUTH' 'hunter2'"}),
     "redirects AUTH": (saying(b"-MOVED 1 127.0.0.1:1\r\n"), "AUTH was refused",
                        "127.0.0.1:1: it could not be connected"),
 }

@@ -131,6 +131,32 @@ class Server(LinkTest):
         keep("third")
         probe.dial()
 
+    def test_what_is_not_about_the_password_is_not_blamed_on_its_file(self):
+        cases = (
+            ("ERR AUTH <password> called without any password configured for the default user. Are "
+             "you sure your configuration is correct?", "AUTH: the server has no password"),
+            ("ERR max number of clients reached", "the server has its maximum of clients"),
+            ("NOPERM User default has no permissions to run the 'auth' command",
+             "AUTH: whoever connects may not run it (NOPERM): the user default lacks +auth"),
+            ("DENIED Redis is running in protected mode", "the server is in protected mode"),
+            ("LOADING Redis is loading the dataset in memory",
+             "the server is loading its data (LOADING)"),
+            ("ERR unknown command 'AUTH', with args beginning with: 'NOPERM'",
+             "AUTH: the server does not know this command"))
+        for said, words in cases:
+            with self.subTest(said):
+                def script(connection, say=said):
+                    connection.recv(4096)
+                    connection.sendall(b"-" + say.encode() + b"\r\n")
+                    while connection.recv(4096):
+                        pass
+                server = self.scripted(script)
+                path = os.path.join(self.redis().directory, "key")
+                with open(path, "w") as file:
+                    file.write("wrong\n")
+                probe = self.probe("-p", "wrong", "-f", path, "redis://127.0.0.1:%d" % server.port)
+                self.assertEqual(probe.down(), "127.0.0.1:%d: %s" % (server.port, words))
+
     def test_a_password_from_a_pipe_is_not_read_again(self):
         server = self.redis("--requirepass", "right")
         path = os.path.join(server.directory, "pipe")

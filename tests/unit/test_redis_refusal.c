@@ -63,6 +63,44 @@ static void what_a_configuration_mends_is_said_in_our_words(void **state)
     }
 }
 
+static void what_is_said_to_auth_is_about_the_password_or_not(void **state)
+{
+    static const struct {
+        const char *said, *words;
+        bool is_of_password;
+    } cases[] = {
+        {"WRONGPASS invalid username-password pair or user is disabled.",
+         "AUTH: wrong user or password", true},
+        /* before 6 */
+        {"ERR invalid password", "AUTH: wrong user or password", true},
+        {"ERR Client sent AUTH, but no password is set", "AUTH: the server has no password", false},
+        {"ERR AUTH <password> called without any password configured for the default user. Are you "
+         "sure your configuration is correct?",
+         "AUTH: the server has no password", false},
+        {"ERR wrong number of arguments for 'auth' command",
+         "AUTH: the server knows no users, only a password", false},
+        {"NOPERM User default has no permissions to run the 'auth' command",
+         "AUTH: whoever connects may not run it (NOPERM): the user default lacks +auth", false},
+        {"LOADING Redis is loading the dataset in memory",
+         "the server is loading its data (LOADING)", false},
+        {"ERR max number of clients reached", "the server has its maximum of clients", false},
+        {"DENIED Redis is running in protected mode", "the server is in protected mode", false},
+        {"ERR unknown command `AUTH`, with args beginning with: `WRONGPASS`, ",
+         "AUTH: the server does not know this command", false},
+        {"ERR something of a proxy", "AUTH was refused", true},
+    };
+    (void)state;
+
+    for (size_t i = 0; i != sizeof(cases) / sizeof(cases[0]); ++i) {
+        size_t len = strlen(cases[i].said);
+        char *base = guarded_copy(cases[i].said, len);
+        breaker_reply_t reply = {.type = BREAKER_REPLY_ERROR, .base = base, .len = len};
+        assert_string_equal(breaker__refusal_of_auth(&reply), cases[i].words);
+        assert_true(breaker__refusal_is_of_password(&reply) == cases[i].is_of_password);
+        guarded_free(base, len);
+    }
+}
+
 static void everything_else_is_the_servers_own_words_in_one_printable_line(void **state)
 {
     static const char *const cases[] = {
@@ -119,12 +157,15 @@ static void what_is_no_error_is_said_so(void **state)
     breaker_redis_refusal(&reply, words, sizeof(words));
     assert_string_equal(words, "an answer of another kind");
     assert_false(breaker__refusal_is_permission(&reply));
+    assert_string_equal(breaker__refusal_of_auth(&reply), "AUTH: an answer of another kind");
+    assert_false(breaker__refusal_is_of_password(&reply));
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_a_configuration_mends_is_said_in_our_words),
+        cmocka_unit_test(what_is_said_to_auth_is_about_the_password_or_not),
         cmocka_unit_test(everything_else_is_the_servers_own_words_in_one_printable_line),
         cmocka_unit_test(a_refusal_is_cut_to_its_room),
         cmocka_unit_test(a_password_is_never_repeated),
