@@ -299,11 +299,6 @@ static int compare_parts(const void *a, const void *b)
     return order != 0 ? order : strcmp(x->hosts.names[0], y->hosts.names[0]);
 }
 
-static bool is_for_default(const breaker__hosts_t *hosts)
-{
-    return hosts->num == 1 && strcmp(hosts->names[0], BREAKER__HOST_DEFAULT) == 0;
-}
-
 /* the hosts of a view that has its name to itself are no part of what it answers */
 static void set_hosts(part_t *parts, size_t num, size_t at)
 {
@@ -312,7 +307,7 @@ static void set_hosts(part_t *parts, size_t num, size_t at)
                      (at + 1 != num && have_one_name(parts[at].store, parts[at + 1].store));
 
     parts[at].host_key = is_shared ? digested_host : carried_host;
-    parts[at].num_hosts = is_shared || !is_for_default(hosts) ? hosts->num : 0;
+    parts[at].num_hosts = is_shared || !breaker__hosts_are_default(hosts) ? hosts->num : 0;
 }
 
 /* the first line and the views in the order of the text: at most PARTS_MAX */

@@ -308,6 +308,8 @@ static int read_hosts(reader_t *reader, breaker__manifest_view_t *view)
     while (has_key(reader, key, &value))
         if ((err = read_host(reader, value, view)) != 0)
             return err;
+    if (!view->shares_name && breaker__hosts_are_default(&view->hosts))
+        return damaged(reader, "the host \"default\" alone is not said");
     if (view->hosts.num != 0)
         return 0;
     return breaker__hosts_add(&view->hosts, BREAKER__HOST_DEFAULT) == 0 ? 0 : no_memory(reader);

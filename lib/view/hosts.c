@@ -66,6 +66,11 @@ bool breaker__hosts_have(const breaker__hosts_t *hosts, const char *name)
     return is_at(hosts, find(hosts, name), name);
 }
 
+bool breaker__hosts_are_default(const breaker__hosts_t *hosts)
+{
+    return hosts->num == 1 && strcmp(hosts->names[0], BREAKER__HOST_DEFAULT) == 0;
+}
+
 bool breaker__hosts_meet(const breaker__hosts_t *a, const breaker__hosts_t *b)
 {
     for (size_t i = 0; i != a->num; ++i)

@@ -23,6 +23,8 @@ void breaker__hosts_dispose(breaker__hosts_t *hosts);
 int breaker__hosts_add(breaker__hosts_t *hosts, const char *name);
 /** Tells whether a name is in the set. */
 bool breaker__hosts_have(const breaker__hosts_t *hosts, const char *name);
+/** Tells whether the set is the default host alone. */
+bool breaker__hosts_are_default(const breaker__hosts_t *hosts);
 /** Tells whether two sets have a name in common, and whether they have the same names. */
 bool breaker__hosts_meet(const breaker__hosts_t *a, const breaker__hosts_t *b);
 bool breaker__hosts_equal(const breaker__hosts_t *a, const breaker__hosts_t *b);

@@ -31,7 +31,8 @@ static void put_pair(FILE *file, const char *key, const char *value)
     fputc('\n', file);
 }
 
-static void put_file(FILE *file, const breaker__manifest_file_t *entry, bool with_times)
+static void put_file(FILE *file, const breaker__manifest_file_t *entry, bool has_codings,
+                     bool with_times)
 {
     char digest[2 * BREAKER_DIGEST_LEN + 1];
 
@@ -41,27 +42,55 @@ static void put_file(FILE *file, const breaker__manifest_file_t *entry, bool wit
     put_escaped(file, entry->path);
     fprintf(file, " %s %" PRIu64 " ", digest, entry->size);
     put_escaped(file, entry->type);
+    if (has_codings)
+        fprintf(file, " %s", breaker_encoding_name(entry->coding));
     if (with_times)
         fprintf(file, " %" PRId64, entry->last_modified_s);
     fputc('\n', file);
 }
 
-static void put_view(FILE *file, const breaker__manifest_view_t *view, bool with_times)
+/* of a view that has its name alone they are beside the digest, and one is the default */
+static void put_hosts(FILE *file, const breaker__manifest_view_t *view, bool with_times)
+{
+    const breaker__hosts_t *hosts = &view->hosts;
+
+    assert(hosts->num != 0);
+    if (!view->shares_name &&
+        (!with_times || (hosts->num == 1 && strcmp(hosts->names[0], BREAKER__HOST_DEFAULT) == 0)))
+        return;
+    for (size_t i = 0; i != hosts->num; ++i)
+        put_pair(file, view->shares_name ? "host" : "at", hosts->names[i]);
+}
+
+static void put_matched(FILE *file, const breaker_matched_header_t *matched)
+{
+    fputs("header-match ", file);
+    put_escaped(file, matched->pattern);
+    fputc(' ', file);
+    put_escaped(file, matched->header);
+    fputc('\n', file);
+}
+
+static void put_view(FILE *file, const breaker__manifest_view_t *view, bool has_codings,
+                     bool with_times)
 {
     const breaker_view_config_t *config = &view->config;
 
     put_pair(file, "view", config->name);
+    put_hosts(file, view, with_times);
     fprintf(file, "max-age %" PRIu64 "\n", config->cache_max_age_s);
     put_pair(file, "allow-origin", config->allow_origin);
     put_pair(file, "timing-allow-origin", config->timing_allow_origin);
     put_pair(file, "resource-policy", config->resource_policy);
     for (size_t i = 0; i != config->num_headers; ++i)
         put_pair(file, "header", config->headers[i]);
+    for (size_t i = 0; i != config->num_matched_headers; ++i)
+        put_matched(file, config->matched_headers + i);
     put_pair(file, "index", config->index);
     put_pair(file, "fallback", config->fallback);
     put_pair(file, "encodings", config->encodings ? "on" : "off");
     for (size_t i = 0; i != view->num_files; ++i)
-        put_file(file, view->files + i, with_times);
+        put_file(file, view->files + i, has_codings, with_times);
 }
 
 static fuzz_text_t write_again(const breaker__manifest_t *manifest, bool with_times)
@@ -71,9 +100,9 @@ static fuzz_text_t write_again(const breaker__manifest_t *manifest, bool with_ti
     FILE *file = open_memstream(&base, &len);
 
     assert(file != NULL);
-    fputs("h2o-breaker manifest 1\n", file);
+    fprintf(file, "h2o-breaker manifest %u\n", manifest->version);
     for (size_t i = 0; i != manifest->num_views; ++i)
-        put_view(file, manifest->views + i, with_times);
+        put_view(file, manifest->views + i, manifest->version != 1, with_times);
     fclose(file);
     return (fuzz_text_t){base, len};
 }

@@ -289,6 +289,7 @@ static void the_hosts_of_a_view_that_has_its_name_alone_are_not_in_the_digest(vo
         VIEW FILE_OF("x"),
         FIRST "view a/{breaker}\nat a.example\nmax-age 60\nencodings on\n" FILE_OF("x"),
         FIRST "view a/{breaker}\nat a.example\nat b\nmax-age 60\nencodings on\n" FILE_OF("x"),
+        FIRST "view a/{breaker}\nat default\nat z\nmax-age 60\nencodings on\n" FILE_OF("x"),
     };
     breaker__manifest_t *manifests[COUNT(texts)];
 
@@ -429,6 +430,7 @@ static void whatever_the_writer_would_not_write_is_refused(void **state)
         {OF_HOSTS("host a\nat b\n", "host c\n"), "line 4 "},
         {OF_HOSTS("host a%00\n", "host c\n"), "a host is"},
         {OF_HOSTS("host \n", "host c\n"), "line 3 "},
+        {FIRST "view a/{breaker}\nat default\nmax-age 60\nencodings on\n", "\"default\" alone"},
         {SECOND "view a/{breaker}\nhost a\nmax-age 60\nencodings on\n", "others have"},
         {FIRST "view a/{breaker}\nhost a\nmax-age 60\nencodings on\n", "line 3 "},
         {FIRST "view a/{breaker}\nmax-age 60\nat a\nencodings on\n", "line 4 "},
