@@ -12,7 +12,7 @@ from h2.events import DataReceived, ResponseReceived, StreamEnded, StreamReset
 from h2.exceptions import ProtocolError
 
 from peers import H1, H2, OVER_TLS, TLS_H1, TLS_H2
-from server import Failure, Server
+from server import Failure, Server, until_settled
 from site_files import files_below, zipf_order
 from workloads import Answer, Workload
 
@@ -59,9 +59,10 @@ def prepare(server: Server, workload: Workload, protocol: str = H1) -> Request:
     header = workload.header
     if workload.unless_unchanged:
         directory = workload.target.rsplit("/", 1)[0]
-        full = ask(server, f"{directory}/{workload.unless_unchanged}", "", 1, protocol)[0]
+        file = f"{directory}/{workload.unless_unchanged}"
+        full = until_settled(lambda: ask(server, file, "", 1, protocol))[0]
         header = f"If-None-Match: {full.headers.get('etag', '')}"
-    answers = ask(server, workload.target, header, 2, protocol)
+    answers = until_settled(lambda: ask(server, workload.target, header, 2, protocol))
     wrong = []
     if len(answers) != 2 or answers[0].size != answers[1].size:
         wrong.append("the second answer on a connection is not like the first")
@@ -84,7 +85,8 @@ def prepare_mixed(server: Server, workload: Workload, site: Path, directory: Pat
     sizes = []
     for at in range(0, len(names), 100):
         some = names[at : at + 100]
-        answers = ask_each(server, [workload.target + name for name in some])
+        wanted = [workload.target + name for name in some]
+        answers = until_settled(lambda: ask_each(server, wanted))
         for name, answer in zip(some, answers, strict=True):
             if answer.status != 200 or answer.body != (site / name).read_bytes():
                 raise Failure(f"{server.name} answers {answer.status} to {name}, or wrong bytes")

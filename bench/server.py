@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import cpu
@@ -18,6 +19,30 @@ QUIET_S = 300
 IDLE_NS = 50_000
 # and in the quarter of a second after which it counts as having finished its preparations
 QUIET_NS = 2_500_000
+
+
+# how long h2o-breaker may take for the encodings of what is measured, under valgrind too
+ENCODING_S = 180
+
+
+def until_settled(ask: Callable[[], list]) -> list:
+    """Asks until no answer is one whose encodings are still to be made: its head is another one
+    afterwards, and of another length."""
+    deadline = time.monotonic() + ENCODING_S
+    answers = ask()
+    while any(map(_is_early, answers)):
+        if time.monotonic() > deadline:
+            raise Failure("the encodings are not made in time")
+        time.sleep(0.1)
+        answers = ask()
+    return answers
+
+
+def _is_early(answer) -> bool:
+    return (
+        answer.status in (200, 206, 304)
+        and answer.headers.get("cache-control") == "public, max-age=60"
+    )
 
 
 class Failure(Exception):

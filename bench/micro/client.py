@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wanted import Wanted
-from server import Failure
+from server import Failure, until_settled
 
 TIMEOUT_S = 60
 
@@ -112,7 +112,7 @@ def prepare(port: int, wanted: Wanted) -> Prepared:
         tag = _ask(port, _message(port, wanted.target, "")).headers.get("etag", "")
         header = header.format(etag=tag)
     message = _message(port, wanted.target, header)
-    answers = [_ask(port, message), _ask(port, message)]
+    answers = until_settled(lambda: [_ask(port, message), _ask(port, message)])
     for answer in answers:
         wrong = _wrong(wanted, answer)
         if wrong:

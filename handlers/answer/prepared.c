@@ -12,6 +12,9 @@
 
 #define OCTET_STREAM "application/octet-stream"
 
+/* how long what is early may be kept, in seconds: encodings take seconds, of large trees minutes */
+enum { EARLY_MAX_AGE_S = 60 };
+
 /* what 200, 206 and 304 have */
 static void push_shared(breaker__draft_t *draft, const breaker_view_config_t *config,
                         const breaker_asset_t *asset, const breaker_variant_t *variant,
@@ -28,6 +31,19 @@ static void push_shared(breaker__draft_t *draft, const breaker_view_config_t *co
     assert(draft->num_shared >= 2);
 }
 
+/* a shared cache would go on answering with the identity bytes when there are encodings */
+static int write_cache_control(char *dst, size_t size, const breaker_view_config_t *config,
+                               bool is_early)
+{
+    uint64_t max_age_s = config->cache_max_age_s;
+
+    if (!is_early)
+        return snprintf(dst, size, "public, max-age=%" PRIu64 ", immutable", max_age_s);
+    if (max_age_s > EARLY_MAX_AGE_S)
+        max_age_s = EARLY_MAX_AGE_S;
+    return snprintf(dst, size, "public, max-age=%" PRIu64, max_age_s);
+}
+
 static void *prepare(void *data, const breaker_view_t *view, const breaker_asset_t *asset,
                      const breaker_variant_t *variant)
 {
@@ -38,8 +54,7 @@ static void *prepare(void *data, const breaker_view_t *view, const breaker_asset
     breaker_encoding_t coding = is_plain ? variant->encoding : asset->coding;
     breaker__draft_t draft;
     breaker__head_t *head;
-    int len = snprintf(cache_control, sizeof(cache_control),
-                       "public, max-age=%" PRIu64 ", immutable", config->cache_max_age_s);
+    int len = write_cache_control(cache_control, sizeof(cache_control), config, variant->is_early);
 
     assert((size_t)len < sizeof(cache_control));
     breaker__draft_begin(&draft, config, is_plain && config->encodings);

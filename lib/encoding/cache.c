@@ -118,6 +118,16 @@ void breaker__cache_open(breaker__cache_t *cache, const char *directory, uint64_
     cache->keeps = cache->fd >= 0;
 }
 
+void breaker__cache_open_to_find(breaker__cache_t *cache, const char *directory)
+{
+    static const breaker_release_hooks_t nobody;
+
+    *cache =
+        (breaker__cache_t){.directory = directory, .hooks = &nobody, .fd = -1, .finds_only = true};
+    if (directory != NULL)
+        cache->fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
 static void forget_old(breaker__cache_t *cache)
 {
     for (size_t i = cache->next_old; i != cache->num_old; ++i)
@@ -251,6 +261,8 @@ void breaker__cache_sort_out(breaker__cache_t *cache, breaker__pace_t *pace)
 /** Removes a file that cannot be what its name says. */
 static void discard_name(breaker__cache_t *cache, const char *name)
 {
+    if (cache->finds_only)
+        return;
     tell(cache, BREAKER__CACHE_UNUSABLE, name);
     unlinkat(cache->fd, name, 0);
 }

@@ -54,7 +54,8 @@ typedef struct st_breaker__cache_t {
     const breaker_release_hooks_t *hooks; /* borrowed: the release's */
     /** owned: the directory, or -1 */
     int fd;
-    bool keeps;
+    /** whether it may be written to, and whether nothing else may be done than to find */
+    bool keeps, finds_only;
     uint64_t max_size, size;
     /** what was used since is this run's */
     int64_t began_ns;
@@ -67,6 +68,11 @@ typedef struct st_breaker__cache_t {
 /** Opens the directory, which is made if need be; its parent is not. NULL means no cache. */
 void breaker__cache_open(breaker__cache_t *cache, const char *directory, uint64_t max_size,
                          const breaker_release_hooks_t *hooks);
+/**
+ * Opens it to find what it has, and to touch that: it is not made, nothing in it is removed, and
+ * nobody is told of anything.
+ */
+void breaker__cache_open_to_find(breaker__cache_t *cache, const char *directory);
 void breaker__cache_close(breaker__cache_t *cache);
 
 /** Says that this run will ask for an encoding, which is now the one that was used last. */

@@ -20,6 +20,9 @@
 
 /** below this an encoding saves less than a packet */
 #define ENCODE_MIN 256
+/** what is brought from the cache before a release is published: encodings, bytes of files */
+#define BRING_MAX 4096
+#define BRING_BYTES_MAX (UINT64_C(64) << 20)
 
 typedef struct st_candidate_t {
     breaker_store_t *store;
@@ -42,7 +45,7 @@ static breaker__blob_t *blob_of(const candidate_t *candidate)
 /** Whether an encoding of a blob is known not to be smaller. */
 static bool is_in_vain(const breaker__blob_t *blob, size_t encoding)
 {
-    return (blob->not_smaller & 1u << encoding) != 0;
+    return (atomic_load_explicit(&blob->not_smaller, memory_order_relaxed) & 1u << encoding) != 0;
 }
 
 /** Whether an encoding is missing that is not known to be in vain. */
@@ -54,12 +57,26 @@ static bool is_incomplete(const breaker_asset_t *asset)
     return false;
 }
 
+/** Whether a variant is one of which nothing can be made later either. */
+static bool is_from_file(const breaker_variant_t *identity)
+{
+    return identity->base == NULL && identity->fd >= 0;
+}
+
+bool breaker__is_worth_encoding(const breaker_asset_t *asset)
+{
+    const breaker_variant_t *identity = identity_of(asset);
+
+    return asset->compressible && !is_from_file(identity) && identity->len >= ENCODE_MIN &&
+           is_incomplete(asset);
+}
+
+/** What is early is settled even where others have its encodings by now. */
 static bool is_candidate(const breaker_asset_t *asset)
 {
     const breaker_variant_t *identity = identity_of(asset);
 
-    return asset->compressible && identity->base != NULL && identity->len >= ENCODE_MIN &&
-           is_incomplete(asset);
+    return identity->is_early || (identity->base != NULL && breaker__is_worth_encoding(asset));
 }
 
 static int compare_candidates(const void *a, const void *b)
@@ -173,7 +190,7 @@ static bool ask_cache(encoder_t *encoder, const candidate_t *candidate, breaker_
     case BREAKER__CACHE_UNKNOWN:
         return false;
     case BREAKER__CACHE_NOT_SMALLER:
-        blob_of(candidate)->not_smaller |= 1u << encoding;
+        atomic_fetch_or(&blob_of(candidate)->not_smaller, 1u << encoding);
         return true;
     case BREAKER__CACHE_FOUND:
         break;
@@ -255,7 +272,7 @@ static void make_encoding(encoder_t *encoder, const candidate_t *candidate,
     int err = encode_bytes(encoder, candidate, encoding, &base, &len);
 
     if (err == BREAKER_ERR_TOO_LONG) {
-        blob_of(candidate)->not_smaller |= 1u << encoding;
+        atomic_fetch_or(&blob_of(candidate)->not_smaller, 1u << encoding);
         breaker__cache_keep(&encoder->cache, digest, encoding, NULL, 0);
     }
     if (err != 0)
@@ -273,20 +290,31 @@ static void provide(encoder_t *encoder, const candidate_t *candidate, breaker_en
 
     if (body != NULL)
         breaker__store_attach(candidate->store, candidate->asset, body);
-    else if (!is_in_vain(blob_of(candidate), encoding) && !ask_cache(encoder, candidate, encoding))
+    else if (!is_in_vain(blob_of(candidate), encoding) &&
+             !ask_cache(encoder, candidate, encoding) && !encoder->cache.finds_only)
         make_encoding(encoder, candidate, encoding);
+}
+
+/** Finds or makes those that an asset lacks. Returns whether it came to the end. */
+static bool encode_asset(encoder_t *encoder, const candidate_t *candidate)
+{
+    for (int e = 0; e != BREAKER_ENCODING_IDENTITY; ++e) {
+        if (!breaker__pace_go_on(&encoder->pace))
+            return false;
+        if (breaker_asset_variant(candidate->asset, (breaker_encoding_t)e) == NULL)
+            provide(encoder, candidate, (breaker_encoding_t)e);
+    }
+    return true;
 }
 
 /** Finds or makes every encoding that is missing. Returns whether it came to the end. */
 static bool encode_all(encoder_t *encoder, const candidate_t *candidates, size_t num)
 {
-    for (size_t i = 0; i != num; ++i)
-        for (int e = 0; e != BREAKER_ENCODING_IDENTITY; ++e) {
-            if (!breaker__pace_go_on(&encoder->pace))
-                return false;
-            if (breaker_asset_variant(candidates[i].asset, (breaker_encoding_t)e) == NULL)
-                provide(encoder, candidates + i, (breaker_encoding_t)e);
-        }
+    for (size_t i = 0; i != num; ++i) {
+        if (!encode_asset(encoder, candidates + i))
+            return false;
+        breaker__asset_settle(candidates[i].asset);
+    }
     return true;
 }
 
@@ -313,12 +341,14 @@ void breaker__release_encode_with(breaker_release_t *release,
     encoder.pace.interlude = interlude;
     encoder.pace.interlude_data = data;
     candidates = list_candidates(release, &num);
-    breaker__cache_open(&encoder.cache, num != 0 ? config->cache_directory : NULL,
-                        config->cache_max_size != 0 ? config->cache_max_size
-                                                    : BREAKER_ENCODING_CACHE_MAX,
-                        &release->blobs->hooks);
+    /* of which files were used, and which may go, is seen once a release at least */
+    breaker__cache_open(
+        &encoder.cache, num != 0 || release->is_cache_due ? config->cache_directory : NULL,
+        config->cache_max_size != 0 ? config->cache_max_size : BREAKER_ENCODING_CACHE_MAX,
+        &release->blobs->hooks);
     touch_all(&encoder, candidates, num);
     breaker__cache_sort_out(&encoder.cache, &encoder.pace);
+    release->is_cache_due = false;
     if (encode_all(&encoder, candidates, num))
         finish_stores(release);
     free(candidates);
@@ -330,4 +360,48 @@ void breaker__release_encode(breaker_release_t *release, const breaker_encoding_
                              const atomic_bool *stop)
 {
     breaker__release_encode_with(release, config, stop, NULL, NULL);
+}
+
+/* ---- before a release is published ---- */
+
+static bool bring_found(const candidate_t *candidates, size_t num, const char *directory,
+                        const atomic_bool *stop)
+{
+    encoder_t encoder;
+    uint64_t len = 0;
+
+    breaker__cache_open_to_find(&encoder.cache, directory);
+    if (encoder.cache.fd < 0 || breaker__hasher_init(&encoder.hasher) != 0) {
+        breaker__cache_close(&encoder.cache);
+        return false;
+    }
+    breaker__pace_init(&encoder.pace, stop, 100);
+    if (num > BRING_MAX / BREAKER_ENCODING_IDENTITY)
+        num = BRING_MAX / BREAKER_ENCODING_IDENTITY;
+    touch_all(&encoder, candidates, num);
+    for (size_t i = 0; i != num; ++i)
+        if ((len += candidates[i].len) > BRING_BYTES_MAX || !encode_asset(&encoder, candidates + i))
+            break;
+    breaker__hasher_dispose(&encoder.hasher);
+    breaker__cache_close(&encoder.cache);
+    return true;
+}
+
+void breaker__release_expect_encodings(breaker_release_t *release,
+                                       const breaker_encoding_config_t *config,
+                                       const atomic_bool *stop)
+{
+    static const atomic_bool never;
+    candidate_t *candidates;
+    size_t num = 0;
+
+    candidates = list_candidates(release, &num);
+    if (num != 0)
+        release->is_cache_due =
+            bring_found(candidates, num, config->cache_directory, stop != NULL ? stop : &never);
+    /* without memory an answer is kept for too long, and nothing worse */
+    for (size_t i = 0; i != num; ++i)
+        if (breaker__is_worth_encoding(candidates[i].asset))
+            breaker__asset_expect(candidates[i].asset, candidates[i].store->view);
+    free(candidates);
 }

@@ -8,6 +8,7 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include "encoding/encodings.h"
 #include "node/alone.h"
 #include "node/next.h"
 #include "node/node.h"
@@ -135,9 +136,12 @@ static int load(breaker__next_t *next, const atomic_bool *stop, breaker_release_
         .blobs = node->blobs,
     };
     const breaker__load_t how = {breaker__loader_suspects(node->loader), stop};
+    int err;
 
     assert(next->release == NULL);
-    return breaker__release_load(&config, &how, ret_release, &next->error);
+    if ((err = breaker__release_load(&config, &how, ret_release, &next->error)) == 0)
+        breaker__release_expect_encodings(*ret_release, &node->encoding, stop);
+    return err;
 }
 
 /* what is wrong with the token is known before anything changes; what is handed out is remembered

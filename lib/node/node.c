@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include "encoding/encodings.h"
 #include "node/node.h"
 #include "release/release.h"
 #include "serving/publisher.h"
@@ -294,9 +295,12 @@ static int load_release(const breaker_node_t *node, breaker_release_t **ret_rele
         .blobs = node->blobs,
     };
     const breaker__load_t load = {.suspects = breaker__loader_suspects(node->loader)};
+    int err;
 
     assert(!node->is_loaded);
-    return breaker__release_load(&config, &load, ret_release, error);
+    if ((err = breaker__release_load(&config, &load, ret_release, error)) == 0)
+        breaker__release_expect_encodings(*ret_release, &node->encoding, NULL);
+    return err;
 }
 
 static bool is_minted(const breaker_node_t *node, size_t index)

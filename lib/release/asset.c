@@ -4,8 +4,10 @@
  * one drops his.
  *
  * A variant that can be seen stays for whoever holds it. The only one that is ever followed by
- * another is the identity variant: by one with bytes where the blob was ABSENT, and by one without
- * where its file was found to be changed. All of them have one head.
+ * another is the identity variant: by one with bytes where the blob was ABSENT, by one without
+ * where its file was found to be changed, and by one with another head where encodings are expected
+ * and when that is settled. So a request finds the head that counts where it finds the bytes, and
+ * looks at nothing else.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -122,14 +124,40 @@ static breaker_variant_t without_bytes(breaker__blob_t *blob)
     return variant;
 }
 
-/** The identity variant that an asset of the blob is to have now. */
-static breaker_variant_t identity_now(breaker__blob_t *blob, void *prepared)
+/** The identity variant that an asset is to have now. */
+static breaker_variant_t identity_now(const breaker__shared_asset_t *shared)
 {
-    const breaker__body_t *body = breaker__blob_encoding(blob, BREAKER_ENCODING_IDENTITY);
-    breaker_variant_t variant = body != NULL ? body->bytes : without_bytes(blob);
+    const breaker__body_t *body = breaker__blob_encoding(shared->blob, BREAKER_ENCODING_IDENTITY);
+    breaker_variant_t variant = body != NULL ? body->bytes : without_bytes(shared->blob);
 
-    variant.prepared = prepared;
+    /* of what is sent from a file nothing is made */
+    variant.is_early = shared->early != NULL && !shared->is_settled && variant.base != NULL;
+    variant.prepared = variant.is_early ? shared->early : shared->prepared;
     return variant;
+}
+
+static bool is_same(const breaker_variant_t *a, const breaker_variant_t *b)
+{
+    return a->base == b->base && a->fd == b->fd && a->prepared == b->prepared &&
+           a->is_early == b->is_early;
+}
+
+/* lets the identity variant of now be seen, in `later` where it is not the first one again; returns
+ * whether it took that over */
+static bool follow_locked(breaker__shared_asset_t *shared, breaker__later_t *later)
+{
+    breaker_variant_t now = identity_now(shared);
+
+    if (is_same(&now, &shared->identity)) {
+        breaker__asset_set_variant(&shared->asset, &shared->identity);
+        return false;
+    }
+    later->variant = now;
+    later->next = shared->later;
+    shared->later = later;
+    count(shared->blob->blobs, sizeof(*later));
+    breaker__asset_set_variant(&shared->asset, &later->variant);
+    return true;
 }
 
 bool breaker__assets_make_spares(breaker__blob_t *blob)
@@ -143,16 +171,65 @@ bool breaker__assets_make_spares(breaker__blob_t *blob)
 void breaker__assets_follow(breaker__blob_t *blob)
 {
     for (breaker__shared_asset_t *shared = blob->assets; shared != NULL; shared = shared->next) {
-        breaker__later_t *later = shared->spare;
-
-        assert(later != NULL);
-        later->variant = identity_now(blob, shared->identity.prepared);
-        later->next = shared->later;
-        shared->later = later;
-        shared->spare = NULL;
-        count(blob->blobs, sizeof(*later));
-        breaker__asset_set_variant(&shared->asset, &later->variant);
+        assert(shared->spare != NULL);
+        if (follow_locked(shared, shared->spare))
+            shared->spare = NULL;
     }
+}
+
+/* ---- before the encodings ---- */
+
+static bool is_told(breaker__shared_asset_t *shared)
+{
+    bool is_told;
+
+    breaker__blobs_lock(shared->blob->blobs);
+    is_told = shared->early != NULL || shared->is_settled;
+    breaker__blobs_unlock(shared->blob->blobs);
+    return is_told;
+}
+
+int breaker__asset_expect(breaker_asset_t *asset, const breaker_view_t *view)
+{
+    breaker__shared_asset_t *shared = shared_of(asset);
+    breaker_variant_t early = shared->identity;
+    breaker__later_t *later;
+
+    if (is_told(shared))
+        return 0;
+    if ((later = malloc(sizeof(*later))) == NULL)
+        return BREAKER_ERR_NO_MEMORY;
+    early.is_early = true;
+    early.prepared = NULL;
+    prepare(shared, view, &early);
+    breaker__blobs_lock(shared->blob->blobs);
+    if (shared->early == NULL && !shared->is_settled) {
+        shared->early = early.prepared;
+        early.prepared = NULL;
+        if (follow_locked(shared, later))
+            later = NULL;
+    }
+    breaker__blobs_unlock(shared->blob->blobs);
+    unprepare(shared, early.prepared);
+    free(later);
+    return 0;
+}
+
+void breaker__asset_settle(breaker_asset_t *asset)
+{
+    breaker__shared_asset_t *shared = shared_of(asset);
+    breaker__later_t *later = malloc(sizeof(*later));
+
+    if (later == NULL)
+        return;
+    breaker__blobs_lock(shared->blob->blobs);
+    if (!shared->is_settled) {
+        shared->is_settled = true;
+        if (shared->early != NULL && follow_locked(shared, later))
+            later = NULL;
+    }
+    breaker__blobs_unlock(shared->blob->blobs);
+    free(later);
 }
 
 /* ---- finding and making ---- */
@@ -180,7 +257,8 @@ static void free_shared(breaker__shared_asset_t *shared)
         unprepare(shared, variant->prepared);
         free(variant);
     }
-    unprepare(shared, shared->identity.prepared);
+    unprepare(shared, shared->prepared);
+    unprepare(shared, shared->early);
     for (breaker__later_t *later = shared->later, *next; later != NULL; later = next) {
         next = later->next;
         memory += sizeof(*later);
@@ -213,8 +291,9 @@ static breaker__shared_asset_t *create(breaker__blob_t *blob, breaker__kind_t *k
     breaker__http_date_format(last_modified_s, asset->last_modified);
     memcpy(asset->digest, blob->digest, sizeof(asset->digest));
     count(blob->blobs, sizeof(*shared));
-    shared->identity = identity_now(blob, NULL);
+    shared->identity = identity_now(shared);
     prepare(shared, view, &shared->identity);
+    shared->prepared = shared->identity.prepared;
     breaker__asset_set_variant(asset, &shared->identity);
     if (attach_all(shared, view) == 0)
         return shared;
@@ -231,7 +310,7 @@ static breaker__shared_asset_t *list(breaker__shared_asset_t *shared)
     breaker__blobs_lock(blob->blobs);
     if ((first = find_locked(blob, shared->kind)) == NULL) {
         /* bytes may have come or gone since */
-        shared->identity = identity_now(blob, shared->identity.prepared);
+        shared->identity = identity_now(shared);
         ++shared->kind->refs;
         shared->next = blob->assets;
         blob->assets = shared;

@@ -27,8 +27,15 @@ typedef struct st_breaker__shared_asset_t {
     /** the identity bytes or, of a blob that was ABSENT when the asset was made, none */
     breaker_variant_t identity;
     /**
-     * owned: what followed it, the newest first, each with the same prepared answer; and memory for
-     * the next one, or NULL; under the table's lock
+     * owned: prepared answers for the identity bytes, and for them while encodings are still to be
+     * made, or NULL; the latter is set once, under the table's lock, before the former is said to
+     * count for good
+     */
+    void *prepared, *early;
+    bool is_settled; /* under the table's lock */
+    /**
+     * owned: what followed it, the newest first; and memory for the next one, or NULL; under the
+     * table's lock
      */
     breaker__later_t *later, *spare;
 } breaker__shared_asset_t;
@@ -53,6 +60,18 @@ const breaker__kind_t *breaker__asset_kind(const breaker_asset_t *asset);
  */
 int breaker__asset_attach(breaker_asset_t *asset, const breaker_view_t *view,
                           const breaker__body_t *body);
+
+/**
+ * Has an asset be answered as one whose encodings are still to be made: its identity variant is an
+ * early one from now on, while its bytes are in memory, prepared as an answer of `view`. Does
+ * nothing where that was said before, or settled. Fails with BREAKER_ERR_NO_MEMORY. Any thread.
+ */
+int breaker__asset_expect(breaker_asset_t *asset, const breaker_view_t *view);
+/**
+ * Says that its encodings are made, or not worth having: the identity variant is early no more.
+ * Without memory it stays so until it is said again. The thread that makes encodings.
+ */
+void breaker__asset_settle(breaker_asset_t *asset);
 
 /** Bytes of memory that an asset takes with its variants, without bodies. Any thread. */
 size_t breaker__asset_memory(const breaker_asset_t *asset);

@@ -17,8 +17,8 @@ struct st_breaker__blob_t {
     uint8_t digest[BREAKER_DIGEST_LEN];
     uint64_t len;
     _Atomic breaker__blob_state_t state;
-    /** encodings that are not smaller, one bit each; the encoding thread's */
-    unsigned not_smaller;
+    /** encodings that are not smaller, one bit each; the encoding thread says so */
+    atomic_uint not_smaller;
     /** the last count that it was in; the holding's thread's */
     uint64_t counted;
     /** owned: encodings appear once and stay; identity is there when the state is HERE */

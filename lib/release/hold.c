@@ -10,6 +10,7 @@
 #include <string.h>
 #include <strings.h>
 #include <time.h>
+#include "encoding/encodings.h"
 #include "release/blob.h"
 #include "release/manifest_read.h"
 #include "release/release.h"
@@ -246,9 +247,13 @@ static int hold_file(const holder_t *holder, breaker_store_t *store, size_t at,
         return BREAKER_ERR_NO_MEMORY;
     err = breaker__asset_get(blob, kind, store->view, modified_s, &asset);
     breaker__blob_unref(blob);
-    if (err == 0)
-        breaker__store_set(store, at, asset);
-    return err;
+    if (err != 0)
+        return err;
+    breaker__store_set(store, at, asset);
+    /* they are made when the bytes are here */
+    return breaker_view_config(store->view)->encodings && breaker__is_worth_encoding(asset)
+               ? breaker__asset_expect(asset, store->view)
+               : 0;
 }
 
 static int hold_files(const holder_t *holder, const breaker__manifest_view_t *described,

@@ -14,6 +14,9 @@ struct st_breaker_release_t {
     breaker__blobs_t *blobs; /* owned reference */
     breaker_release_id_t id;
     uint8_t digest[BREAKER_DIGEST_LEN];
+    /** the cache of encodings was asked before it was published, and is to be sorted out; the
+     * thread's that makes encodings */
+    bool is_cache_due;
     /** of its manifest's text; 1 or 2 */
     unsigned manifest_version;
     /** owned: of a loaded release by the index of the view, of a held one as its manifest has them

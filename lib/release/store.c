@@ -395,6 +395,7 @@ static int renew(breaker_store_t *store, breaker__blob_t *blob, breaker__body_t 
         if (encoding != NULL)
             copy_encoding(store, encoding, *ret_blob);
     }
+    atomic_store(&(*ret_blob)->not_smaller, atomic_load(&blob->not_smaller));
     return 0;
 }
 

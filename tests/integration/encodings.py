@@ -2,6 +2,7 @@
 it finds, and serves on where the directory is of no use. Files are told apart by their inode
 numbers, so nothing here depends on how long anything takes."""
 
+import functools
 import gzip
 import hashlib
 import os
@@ -29,7 +30,7 @@ hosts:
   default:
     paths:
       "/":
-        breaker.static: {name: "static/{breaker}", path: @tree@}
+        breaker.static: {name: "static/{breaker}", path: @tree@@more@}
 """
 
 
@@ -40,6 +41,7 @@ def text(size, seed):
     return b" ".join(source.choice(words) for _ in range(size // 5))[:size]
 
 
+EARLY, LONG = "public, max-age=60", "public, max-age=31536000, immutable"
 TREE = {"css/site.css": text(3000, 1), "js/large.js": text(300000, 2), "page.html": text(9000, 3)}
 NOISE = random.Random(4).randbytes(2000)
 
@@ -54,8 +56,9 @@ class Encodings(harness.FlavourCase):
         os.mkdir(self.cache)
         os.chmod(self.cache, 0o777)
 
-    def start(self, extra):
-        config = harness.expand(CONFIG, port=self.port, token=TOKEN, tree=self.tree, extra=extra)
+    def start(self, extra, more=""):
+        config = harness.expand(CONFIG, port=self.port, token=TOKEN, tree=self.tree, extra=extra,
+                                more=more)
         server = harness.Server(self.flavour, config)
         self.addCleanup(server.kill)
         return server
@@ -168,6 +171,76 @@ class Encodings(harness.FlavourCase):
         server.stop()
         self.assertEqual(server.exit_stderr.count(b"encoding cache"), 1)
         self.assertIn(b"Not a directory", server.exit_stderr)
+
+    def ages(self, path):
+        """What answers with the bytes as they are say to caches, in every way and of every kind."""
+        target = "/static/%s/%s" % (TOKEN, path)
+        found = set()
+        with client.Http1(self.port) as fast, client.Http2(self.port) as http2:
+            for request in (fast.request, http2.request, functools.partial(client.get, self.port)):
+                plain = request(target)
+                self.assertIsNone(plain.get("content-encoding"))
+                self.assertEqual(plain.get("vary"), "accept-encoding")
+                for status, response in (
+                        (200, plain), (200, request(target, method="HEAD")),
+                        (206, request(target, headers=[("range", "bytes=1-2")])),
+                        (304, request(target, headers=[("if-none-match", plain.get("etag"))]))):
+                    self.assertEqual(response.status, status)
+                    found.add(response.get("cache-control"))
+        return found
+
+    def test_until_there_are_encodings_nobody_keeps_the_bytes_for_long(self):
+        # a hundredth of a processor takes minutes for this tree
+        harness.write_tree(self.tree, {"%d.js" % i: text(100000, i) for i in range(100)})
+        harness.write_tree(self.tree, {"last.css": text(200000, 5), "short.css": b"a {}" * 60,
+                                       "noise.bin": NOISE})
+        self.start_with_cache("breaker.encoding-cpu: 1")
+        self.assertEqual(self.ages("last.css"), {EARLY})
+        # what is too small and what is no text is not waited for
+        for path in ("short.css", "noise.bin"):
+            self.assertEqual(self.ages(path), {LONG})
+
+    def test_afterwards_they_are_kept_and_what_is_not_worth_encoding_as_well(self):
+        harness.write_tree(self.tree, {"noise.css": NOISE})
+        self.start("")
+        self.wait_encoded()
+        for path in (*TREE, "noise.css"):
+            harness.wait_until(lambda: self.ages(path) == {LONG}, path + " to be kept")
+
+    def test_an_age_of_the_views_own_that_is_shorter_stays(self):
+        server = self.start("", ", cache-max-age: 5")
+        harness.wait_until(lambda: self.ages("js/large.js") == {"public, max-age=5, immutable"},
+                           "the view's own age")
+        server.stop()
+        harness.write_tree(self.tree, {"%d.js" % i: text(100000, i) for i in range(100)})
+        harness.write_tree(self.tree, {"last.css": text(200000, 5)})
+        self.start("breaker.encoding-cpu: 1", ", cache-max-age: 5")
+        self.assertEqual(self.ages("last.css"), {"public, max-age=5"})
+
+    def test_with_a_cache_a_restart_has_them_from_the_first_answer_on(self):
+        server = self.start_with_cache()
+        bodies = self.wait_encoded()
+        files = self.wait_files(3 * len(TREE) + 3)
+        server.stop()
+        # what is not brought before the first answer takes minutes
+        server = self.start_with_cache("breaker.encoding-cpu: 1")
+        with client.Http1(self.port) as connection:
+            for (path, coding), body in bodies.items():
+                response = connection.request("/static/%s/%s" % (TOKEN, path),
+                                              headers=[("accept-encoding", coding)])
+                self.assertEqual((response.get("content-encoding"), response.body), (coding, body))
+                self.assertEqual(response.get("cache-control"), LONG)
+        for path in (*TREE, "noise.txt"):
+            self.assertEqual(self.ages(path), {LONG})
+        # and of what has changed it has not
+        harness.write_tree(self.tree, {"%d.js" % i: text(100000, i) for i in range(100)})
+        server.stop()
+        server = self.start_with_cache("breaker.encoding-cpu: 1")
+        self.assertEqual(self.ages("99.js"), {EARLY})
+        self.assertEqual(self.ages("page.html"), {LONG})
+        server.stop()
+        self.assertNotIn(b"encoding cache", server.exit_stderr)
+        self.assertLessEqual(files.items(), self.files().items())
 
     def test_a_stop_does_not_wait_for_the_encodings(self):
         # a hundredth of a processor would take minutes for this tree

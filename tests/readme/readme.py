@@ -99,9 +99,13 @@ class Commands(unittest.TestCase):
         page = answers()
         asset = re.search(r'"(/static/\d+/[^"]+\.css)"', page)
         self.assertIsNotNone(asset, page)
-        with urllib.request.urlopen(url.rstrip("/") + asset.group(1)) as response:
-            self.assertEqual(response.headers["cache-control"],
-                             "public, max-age=31536000, immutable")
+
+        def is_kept():
+            with urllib.request.urlopen(url.rstrip("/") + asset.group(1)) as response:
+                return response.headers["cache-control"] == "public, max-age=31536000, immutable"
+
+        # not before it has its encodings
+        wait_for(is_kept, "a year of caching")
 
     def has_a_test_of_its_own(self, command):
         """One in tests/deploy that runs it and looks at all that it does."""

@@ -523,6 +523,92 @@ static void encodings_are_made_once_and_of_what_is_here(void **state)
     scratch_remove(&scratch);
 }
 
+/* of what has to wait for its encodings the first answer must not stay in caches */
+static void what_comes_into_memory_is_early_until_its_encodings_are_made(void **state)
+{
+    world_t *world = *state;
+    const breaker_view_t *view;
+    const breaker_variant_t *absent, *early, *settled;
+
+    write_text(&world->scratch, "text.css", 'a');
+    scratch_text(&world->scratch, "small.css", "body{}");
+    view = add_view(world, 0, config_of("static/{breaker}", world->scratch.path));
+    load(world, &view, 1);
+    hold(world, &view, 1);
+    absent = held_identity(world->held, 0, "text.css");
+    assert_null(absent->base);
+    assert_false(absent->is_early);
+    held_fill(world->held, world->theirs);
+    early = held_identity(world->held, 0, "text.css");
+    assert_non_null(early->base);
+    assert_true(early->is_early);
+    assert_string_equal(early->etag, absent->etag);
+    assert_ptr_not_equal(early->prepared, absent->prepared);
+    assert_false(held_identity(world->held, 0, "small.css")->is_early);
+    breaker__release_encode(world->held, NULL, &world->stop);
+    settled = held_identity(world->held, 0, "text.css");
+    assert_false(settled->is_early);
+    assert_ptr_equal(settled->base, early->base);
+    assert_ptr_equal(settled->prepared, absent->prepared);
+    /* who found the first one still has it */
+    assert_true(early->is_early);
+}
+
+static void what_is_given_up_is_early_until_it_is_settled(void **state)
+{
+    world_t *world = *state;
+    const breaker_encoding_config_t plain = {.cpu_percent = 0};
+    const breaker_view_t *view;
+    breaker_release_t *again;
+
+    write_text(&world->scratch, "text.css", 'a');
+    view = add_view(world, 0, config_of("static/{breaker}", world->scratch.path));
+    load(world, &view, 1);
+    assert_false(held_identity(world->original, 0, "text.css")->is_early);
+    breaker__release_expect_encodings(world->original, &plain, NULL);
+    assert_true(held_identity(world->original, 0, "text.css")->is_early);
+    /* stopped before it began */
+    atomic_store(&world->stop, true);
+    breaker__release_encode(world->original, NULL, &world->stop);
+    assert_true(held_identity(world->original, 0, "text.css")->is_early);
+    atomic_store(&world->stop, false);
+    breaker__release_encode(world->original, NULL, &world->stop);
+    assert_false(held_identity(world->original, 0, "text.css")->is_early);
+    /* the same content in another release */
+    again = held_load(&view, 1, &world->hooks, world->theirs);
+    breaker__release_expect_encodings(again, &plain, NULL);
+    assert_false(held_identity(again, 0, "text.css")->is_early);
+    breaker_release_unref(again);
+}
+
+static void what_is_not_smaller_or_not_encoded_at_all_is_not_early_for_long(void **state)
+{
+    world_t *world = *state;
+    const breaker_encoding_config_t plain = {.cpu_percent = 0};
+    breaker_view_config_t config = config_of("off/{breaker}", world->scratch.path);
+    const breaker_view_t *views[2];
+    char noise[1025];
+    uint32_t seed = 1;
+
+    for (size_t i = 0; i != 1024; ++i) {
+        seed = seed * 1664525 + 1013904223;
+        noise[i] = (char)(1 + (seed >> 24) % 255);
+    }
+    noise[1024] = '\0';
+    scratch_text(&world->scratch, "noise.css", noise);
+    write_text(&world->scratch, "text.bin", 'a');
+    config.encodings = false;
+    views[0] = add_view(world, 0, config);
+    views[1] = add_view(world, 1, config_of("on/{breaker}", world->scratch.path));
+    load(world, views, 2);
+    breaker__release_expect_encodings(world->original, &plain, NULL);
+    assert_false(held_identity(world->original, 0, "noise.css")->is_early);
+    assert_false(held_identity(world->original, 1, "text.bin")->is_early);
+    assert_true(held_identity(world->original, 1, "noise.css")->is_early);
+    breaker__release_encode(world->original, NULL, &world->stop);
+    assert_false(held_identity(world->original, 1, "noise.css")->is_early);
+}
+
 static void an_asset_that_comes_later_has_the_encodings_that_there_are(void **state)
 {
     world_t *world = *state;
@@ -730,6 +816,9 @@ int main(void)
         CASE(what_was_found_here_is_not_looked_at_again),
         CASE(what_the_node_has_is_here_at_once_and_shared),
         CASE(encodings_are_made_once_and_of_what_is_here),
+        CASE(what_comes_into_memory_is_early_until_its_encodings_are_made),
+        CASE(what_is_given_up_is_early_until_it_is_settled),
+        CASE(what_is_not_smaller_or_not_encoded_at_all_is_not_early_for_long),
         CASE(an_asset_that_comes_later_has_the_encodings_that_there_are),
         CASE(releases_come_and_go_while_others_serve_them),
     };

@@ -34,7 +34,9 @@ typedef struct st_breaker_release_hooks_t {
      * Prepares the answer for a variant before anyone can see it; what it returns is kept in
      * `variant->prepared`. NULL is a legal answer. It serves for every path with this content,
      * type, coding and headers, in every release, and in every view that says the same of its
-     * answers and has the same `data`; so it must depend on nothing else of the view.
+     * answers and has the same `data`; so it must depend on nothing else of the view. For identity
+     * bytes of which encodings are still to be made it is asked twice, once with
+     * `variant->is_early`.
      */
     void *(*prepare)(void *data, const breaker_view_t *view, const breaker_asset_t *asset,
                      const breaker_variant_t *variant);

@@ -54,6 +54,12 @@ typedef struct st_breaker_variant_t {
     char etag[BREAKER_ETAG_LEN + 1];
     /** what `breaker_release_hooks_t.prepare` returned; released by `unprepare` */
     void *prepared;
+    /**
+     * Identity bytes of which encodings are still to be made: a shared cache that keeps this answer
+     * has it for clients that would take an encoding, so it is not to be kept for long. Another
+     * variant with the same bytes and tag follows it.
+     */
+    bool is_early;
     /** private: whose bytes these are; borrowed: the asset keeps it */
     struct st_breaker__blob_t *_blob;
     /** private: what is known of the file of `fd`, or NULL; borrowed */
@@ -64,8 +70,8 @@ typedef struct st_breaker_variant_t {
  * An asset: a content as a view answers with it. Several paths, views and releases may have one:
  * the paths are the store's. Everything but its variants is immutable; a variant in another
  * encoding may appear, when the background has made it, and then stays; and an identity variant
- * whose bytes were not here is followed by one that has them, or one whose file changed by one
- * without; the first one lives on.
+ * whose bytes were not here is followed by one that has them, one whose file changed by one
+ * without, an early one by one that is not; the first one lives on.
  */
 typedef struct st_breaker_asset_t {
     /** media type, NUL-ended */
