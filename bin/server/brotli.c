@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <brotli/encode.h>
+#include <filter.h>
 #include "server/brotli.h"
 
 /* what a producer is asked for at a time, as libh2o's gzip does */
@@ -173,6 +174,7 @@ void breaker__brotli_register(h2o_pathconf_t *pathconf, int quality, size_t min_
     assert(quality >= BROTLI_MIN_QUALITY);
     assert(quality <= BROTLI_MAX_QUALITY);
     self->super.on_setup_ostream = on_setup_ostream;
+    self->super.on_context_init = breaker__filter_spares_assets;
     self->quality = quality;
     self->min_size = min_size;
 }

@@ -46,39 +46,65 @@ static h2o_iovec_t without_added(h2o_req_t *req, h2o_iovec_t value, size_t own_l
     return h2o_iovec_init(dst, (size_t)(dst_end - dst));
 }
 
-static ssize_t find_expires(const h2o_req_t *req)
+static bool has_expires(const h2o_req_t *req)
 {
-    return h2o_find_header(&req->res.headers, H2O_TOKEN_EXPIRES, -1);
+    return h2o_find_header(&req->res.headers, H2O_TOKEN_EXPIRES, -1) != -1;
 }
 
 static void drop_expires(h2o_req_t *req)
 {
     ssize_t at;
 
-    while ((at = find_expires(req)) != -1)
+    while ((at = h2o_find_header(&req->res.headers, H2O_TOKEN_EXPIRES, -1)) != -1)
         h2o_delete_header(&req->res.headers, at);
+}
+
+/* what filters find */
+typedef struct st_own_t {
+    h2o_iovec_t cache_control; /* no base where nothing can be added to it */
+    bool has_expires;
+} own_t;
+
+static inline own_t own_of(h2o_req_t *req)
+{
+    own_t own = {{NULL, 0}, false};
+    h2o_iovec_t *cache_control;
+
+    /* the chunked encoder is always there */
+    if (req->pathconf->filters.size <= 1 || (cache_control = find_cache_control(req)) == NULL)
+        return own;
+    return (own_t){*cache_control, has_expires(req)};
+}
+
+static inline void take_out_added(h2o_req_t *req, const own_t *own)
+{
+    size_t own_len = own->cache_control.len;
+    h2o_iovec_t *after;
+
+    if (own->cache_control.base == NULL)
+        return;
+    if (!own->has_expires)
+        drop_expires(req);
+    if ((after = find_cache_control(req)) != NULL && after->len > own_len &&
+        memcmp(after->base, own->cache_control.base, own_len) == 0)
+        *after = without_added(req, *after, own_len);
 }
 
 void breaker__start_response(h2o_req_t *req, h2o_generator_t *generator)
 {
-    h2o_iovec_t *before = NULL, *after, own;
-    bool has_expires;
+    own_t own = own_of(req);
 
-    /* the chunked encoder is always there */
-    if (req->pathconf->filters.size > 1)
-        before = find_cache_control(req);
-    if (before == NULL) {
-        h2o_start_response(req, generator);
-        return;
-    }
-    own = *before;
-    has_expires = find_expires(req) != -1;
     h2o_start_response(req, generator);
-    if (!has_expires)
-        drop_expires(req);
-    if ((after = find_cache_control(req)) != NULL && after->len > own.len &&
-        memcmp(after->base, own.base, own.len) == 0)
-        *after = without_added(req, *after, own.len);
+    take_out_added(req, &own);
+}
+
+void breaker__run_filters(h2o_req_t *req)
+{
+    own_t own = own_of(req);
+
+    req->_next_filter_index = 0;
+    h2o_setup_next_ostream(req, &req->_ostr_top);
+    take_out_added(req, &own);
 }
 
 static void on_setup(h2o_req_prefilter_t *self, h2o_req_t *req, h2o_ostream_t **slot)

@@ -12,6 +12,13 @@
 void breaker__start_response(h2o_req_t *req, h2o_generator_t *generator);
 
 /**
+ * What `breaker__start_response` does to the head of an answer, and nothing else: the filters of
+ * the path see it. For requests that libh2o has never seen, at paths whose filters are known to
+ * look at nothing but the response (fastpath/filters.h).
+ */
+void breaker__run_filters(h2o_req_t *req);
+
+/**
  * Lets a 404 to the request, whoever sends it, say `no-store` where it says nothing: a URL just
  * outside a view may be one of the view tomorrow.
  */

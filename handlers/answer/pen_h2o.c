@@ -96,14 +96,9 @@ static void write_headers(h2o_req_t *req, const breaker__answer_t *answer)
     set_array(req, headers, num);
 }
 
-int breaker__pen_h2o_write(h2o_req_t *req, const breaker__answer_t *answer)
+static inline void write_head(h2o_req_t *req, const breaker__answer_t *answer)
 {
     assert(answer->head != NULL);
-    assert(answer->variant == NULL || answer->kept != NULL);
-    if (answer->kept != NULL)
-        h2o_mem_link_shared(&req->pool, answer->kept);
-    if (answer->ends_connection)
-        req->http1_is_persistent = 0;
     req->res.status = breaker__status_lines[answer->status].code;
     req->res.reason = breaker__status_lines[answer->status].reason;
     req->res.mime_attr = (h2o_mime_attributes_t *)(uintptr_t)&answer->head->mime_attr;
@@ -111,6 +106,21 @@ int breaker__pen_h2o_write(h2o_req_t *req, const breaker__answer_t *answer)
     write_headers(req, answer);
     if (answer->length != BREAKER__NO_LENGTH)
         req->res.content_length = (size_t)answer->length;
+}
+
+void breaker__pen_h2o_write_head(h2o_req_t *req, const breaker__answer_t *answer)
+{
+    write_head(req, answer);
+}
+
+int breaker__pen_h2o_write(h2o_req_t *req, const breaker__answer_t *answer)
+{
+    assert(answer->variant == NULL || answer->kept != NULL);
+    if (answer->kept != NULL)
+        h2o_mem_link_shared(&req->pool, answer->kept);
+    if (answer->ends_connection)
+        req->http1_is_persistent = 0;
+    write_head(req, answer);
     breaker__body_send(req, answer);
     return 0;
 }

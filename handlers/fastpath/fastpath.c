@@ -296,7 +296,7 @@ static size_t collect_pieces(breaker__written_t *written, int *ret_flags)
     return num + 1;
 }
 
-static ssize_t send_gathered(int fd, const struct iovec *pieces, size_t num, int flags)
+static inline ssize_t send_gathered(int fd, const struct iovec *pieces, size_t num, int flags)
 {
     char text[GATHER_MAX];
     size_t len = 0;
@@ -462,13 +462,18 @@ static void process(connection_t *conn)
             return;
         }
         if (taken <= 0 || taken > H2O_MAX_REQLEN || context_of(conn)->shutdown_requested ||
-            !has_host(fastpath, plain->request.host) ||
-            !breaker__routes_answer(fastpath->routes, plain, &answer)) {
+            !has_host(fastpath, plain->request.host)) {
+            hand_over(conn);
+            return;
+        }
+        if (breaker__routes_answer(fastpath->routes, plain, &answer)) {
+            breaker__pen_http1_write(fastpath->pen, &answer, &written);
+        } else if (!breaker__routes_write_filtered(fastpath->routes, fastpath->pen, plain,
+                                                   &written)) {
             hand_over(conn);
             return;
         }
         conn->has_waited = false;
-        breaker__pen_http1_write(fastpath->pen, &answer, &written);
         h2o_buffer_consume(input, (size_t)taken);
         if (!send_answer(conn, &written))
             return;

@@ -119,6 +119,17 @@ static struct iovec *put_own_head(struct iovec *piece, breaker__pen_http1_t *pen
     return put_piece(piece, lines, (size_t)(at - lines));
 }
 
+static inline void finish(breaker__written_t *written, const breaker__answer_t *answer,
+                          const struct iovec *end, uint64_t text_len)
+{
+    written->num_head = (size_t)(end - written->head);
+    assert(written->num_head < BREAKER__PIECES_MAX);
+    written->variant = answer->variant;
+    written->body_at = answer->body_at;
+    written->body_len = answer->body_len - text_len;
+    written->kept = answer->kept;
+}
+
 void breaker__pen_http1_write(breaker__pen_http1_t *pen, const breaker__answer_t *answer,
                               breaker__written_t *written)
 {
@@ -136,10 +147,34 @@ void breaker__pen_http1_write(breaker__pen_http1_t *pen, const breaker__answer_t
         if (text_len != 0)
             piece = put_piece(piece, head->body.base, (size_t)text_len);
     }
-    written->num_head = (size_t)(piece - written->head);
-    assert(written->num_head < BREAKER__PIECES_MAX);
-    written->variant = answer->variant;
-    written->body_at = answer->body_at;
-    written->body_len = answer->body_len - text_len;
-    written->kept = answer->kept;
+    finish(written, answer, piece, text_len);
+}
+
+/* what libh2o writes before the headers that filters see: a length of its own, or the head's */
+static struct iovec *put_fixed_lines(struct iovec *piece, breaker__pen_http1_t *pen,
+                                     const breaker__answer_t *answer)
+{
+    const breaker__head_t *head = answer->head;
+    size_t begin = answer->length == head->body_len ? 0 : head->server_at;
+    char *at;
+
+    if (begin != 0 && answer->length != BREAKER__NO_LENGTH) {
+        at = breaker__http1_put_length(pen->scratch, answer->length);
+        piece = put_piece(piece, pen->scratch, (size_t)(at - pen->scratch));
+    }
+    return put_piece(piece, head->text + begin, head->headers_at - begin);
+}
+
+void breaker__pen_http1_write_filtered(breaker__pen_http1_t *pen, const breaker__answer_t *answer,
+                                       h2o_iovec_t headers, breaker__written_t *written)
+{
+    struct iovec *piece = put_opening(written->head, pen, answer->status);
+    uint64_t text_len = answer->variant == NULL ? answer->body_len : 0;
+
+    assert(!answer->is_in_parts);
+    piece = put_fixed_lines(piece, pen, answer);
+    piece = put_piece(piece, headers.base, headers.len);
+    if (text_len != 0)
+        piece = put_piece(piece, answer->head->body.base, (size_t)text_len);
+    finish(written, answer, piece, text_len);
 }

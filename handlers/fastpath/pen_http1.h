@@ -35,4 +35,9 @@ typedef struct st_breaker__written_t {
 void breaker__pen_http1_write(breaker__pen_http1_t *pen, const breaker__answer_t *answer,
                               breaker__written_t *ret_written);
 
+/** The same with other headers, in lines of which an empty one is the last, good as long as sent.
+ */
+void breaker__pen_http1_write_filtered(breaker__pen_http1_t *pen, const breaker__answer_t *answer,
+                                       h2o_iovec_t headers, breaker__written_t *ret_written);
+
 #endif

@@ -7,19 +7,29 @@
 #include <stdlib.h>
 #include <string.h>
 #include "answer/static.h"
+#include "fastpath/filters.h"
 #include "fastpath/routes.h"
 #include "peers/peers.h"
 
 typedef struct st_route_t {
     h2o_iovec_t path; /* borrowed: the configuration's */
+    /* none where filters change heads */
     size_t num_stages;
     /* owned; borrowed from h2o's context: of the views' handlers, in their order */
     breaker__static_context_t **stages;
 } route_t;
 
+/* what is more to know of a route where filters change heads; apart, so that others stay small */
+typedef struct st_filtered_route_t {
+    size_t num_stages;
+    h2o_pathconf_t *pathconf; /* borrowed: the configuration's */
+} filtered_route_t;
+
 struct st_breaker__routes_t {
     h2o_context_t *ctx; /* borrowed: outlives us */
     size_t num;
+    breaker__filters_t *filters; /* owned */
+    filtered_route_t *filtered;  /* owned: one for each entry */
     route_t entries[];
 };
 
@@ -29,28 +39,47 @@ static bool is_passed_over(const h2o_handler_t *handler)
     return breaker__is_peers(handler);
 }
 
-/* a path whose answers nothing but its handlers changes or hears of */
-static bool is_bare(const h2o_pathconf_t *path)
+/* what stands between the handlers of a path and its clients, if answers can be had past libh2o */
+static breaker__filtering_t filtering_of(breaker__routes_t *routes, h2o_pathconf_t *path)
 {
-    /* the one filter is the chunked encoder, which is always there */
-    return path->filters.size <= 1 && path->loggers.size == 0;
+    if (path->loggers.size != 0)
+        return BREAKER__FILTERING_UNKNOWN;
+    return breaker__filters_of(routes->filters, path);
 }
 
-static void init_route(route_t *route, h2o_context_t *ctx, const h2o_pathconf_t *path)
+/* the views' handlers that come first; returns how many they are */
+static size_t list_stages(route_t *route, h2o_context_t *ctx, const h2o_pathconf_t *path)
 {
-    size_t num = path->handlers.size;
+    size_t num = path->handlers.size, num_stages = 0;
 
-    *route = (route_t){.path = path->path};
-    if (num == 0 || !is_bare(path))
-        return;
-    route->stages = h2o_mem_alloc(sizeof(route->stages[0]) * num);
+    route->stages = h2o_mem_alloc(sizeof(route->stages[0]) * (num + 1));
     for (size_t i = 0; i != num; ++i) {
         h2o_handler_t *handler = path->handlers.entries[i];
         if (is_passed_over(handler))
             continue;
         if (!breaker__is_static(handler))
-            return;
-        route->stages[route->num_stages++] = h2o_context_get_handler_context(ctx, handler);
+            break;
+        route->stages[num_stages++] = h2o_context_get_handler_context(ctx, handler);
+    }
+    return num_stages;
+}
+
+static void init_route(breaker__routes_t *routes, size_t at, h2o_pathconf_t *path)
+{
+    route_t *route = routes->entries + at;
+    filtered_route_t *filtered = routes->filtered + at;
+
+    *route = (route_t){.path = path->path};
+    *filtered = (filtered_route_t){.pathconf = path};
+    switch (filtering_of(routes, path)) {
+    case BREAKER__FILTERING_NOTHING:
+        route->num_stages = list_stages(route, routes->ctx, path);
+        return;
+    case BREAKER__FILTERING_HEADS:
+        filtered->num_stages = list_stages(route, routes->ctx, path);
+        return;
+    case BREAKER__FILTERING_UNKNOWN:
+        return;
     }
 }
 
@@ -64,10 +93,12 @@ breaker__routes_t *breaker__routes_create(h2o_context_t *ctx, h2o_hostconf_t *co
     num = hosts[0]->paths.size;
     routes = h2o_mem_alloc(sizeof(*routes) + num * sizeof(routes->entries[0]));
     routes->ctx = ctx;
+    routes->filters = breaker__filters_create();
     routes->num = num;
+    routes->filtered = h2o_mem_alloc((num + 1) * sizeof(routes->filtered[0]));
     for (size_t i = 0; i != num; ++i) {
-        init_route(routes->entries + i, ctx, hosts[0]->paths.entries + i);
-        num_stages += routes->entries[i].num_stages;
+        init_route(routes, i, hosts[0]->paths.entries + i);
+        num_stages += routes->entries[i].num_stages + routes->filtered[i].num_stages;
     }
     if (num_stages != 0)
         return routes;
@@ -81,11 +112,14 @@ void breaker__routes_free(breaker__routes_t *routes)
         return;
     for (size_t i = 0; i != routes->num; ++i)
         free(routes->entries[i].stages);
+    free(routes->filtered);
+    breaker__filters_free(routes->filters);
     free(routes);
 }
 
 /* the first path that leads to the request's, by libh2o's rule */
-static const route_t *find_route(const breaker__routes_t *routes, const char *path, size_t len)
+static inline const route_t *find_route(const breaker__routes_t *routes, const char *path,
+                                        size_t len)
 {
     for (size_t i = 0; i != routes->num; ++i) {
         h2o_iovec_t prefix = routes->entries[i].path;
@@ -98,14 +132,14 @@ static const route_t *find_route(const breaker__routes_t *routes, const char *pa
     return NULL;
 }
 
-bool breaker__routes_answer(breaker__routes_t *routes, breaker__plain_t *plain,
-                            breaker__answer_t *ret_answer)
+/* the first of the stages whose views the path is in */
+static inline bool answer_by_stages(breaker__routes_t *routes, const route_t *route, size_t num,
+                                    breaker__plain_t *plain, breaker__answer_t *ret_answer)
 {
     const char *path = plain->request.target;
-    const route_t *route = find_route(routes, path, plain->path_len);
 
     plain->request.now_s = (int64_t)h2o_get_timestamp(routes->ctx, NULL, NULL)->tv_sec;
-    for (size_t i = 0; route != NULL && i != route->num_stages; ++i) {
+    for (size_t i = 0; i != num; ++i) {
         breaker__static_context_t *ctx = route->stages[i];
         /* no answer of the cluster can be newer than a request that comes just now */
         breaker_verdict_t verdict = breaker__static_classify(ctx, path, plain->path_len, false);
@@ -113,4 +147,30 @@ bool breaker__routes_answer(breaker__routes_t *routes, breaker__plain_t *plain,
             return breaker__answer(ctx, &verdict, &plain->request, BREAKER__PEN_HTTP1, ret_answer);
     }
     return false;
+}
+
+bool breaker__routes_answer(breaker__routes_t *routes, breaker__plain_t *plain,
+                            breaker__answer_t *ret_answer)
+{
+    const route_t *route = find_route(routes, plain->request.target, plain->path_len);
+
+    return route != NULL && answer_by_stages(routes, route, route->num_stages, plain, ret_answer);
+}
+
+bool breaker__routes_write_filtered(breaker__routes_t *routes, breaker__pen_http1_t *pen,
+                                    breaker__plain_t *plain, breaker__written_t *ret_written)
+{
+    const route_t *route = find_route(routes, plain->request.target, plain->path_len);
+    const filtered_route_t *filtered;
+    breaker__answer_t answer;
+    h2o_iovec_t headers;
+
+    if (route == NULL)
+        return false;
+    filtered = routes->filtered + (route - routes->entries);
+    if (!answer_by_stages(routes, route, filtered->num_stages, plain, &answer))
+        return false;
+    headers = breaker__filters_run(routes->filters, filtered->pathconf, &answer);
+    breaker__pen_http1_write_filtered(pen, &answer, headers, ret_written);
+    return true;
 }

@@ -19,6 +19,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 #include <breaker/h2o.h>
+#include "include-private/filter.h"
 #include "loopback.h"
 #include "release/release.h"
 #include "serving/publisher.h"
@@ -518,9 +519,67 @@ static void add_host(fixture_t *fixture)
     h2o_config_register_host(&fixture->server.config, h2o_iovec_init(H2O_STRLIT("other")), 65535);
 }
 
+static void add_compress(fixture_t *fixture)
+{
+    h2o_compress_args_t args = {.min_size = 1, .gzip = {1}, .brotli = {-1}};
+
+    h2o_compress_register(fixture->server.path, &args);
+}
+
+static void add_spared(fixture_t *fixture)
+{
+    add_filter(fixture);
+    fixture->server.path->filters.entries[0]->on_context_init = breaker__filter_spares_assets;
+}
+
+static void add_expires(fixture_t *fixture)
+{
+    h2o_expires_args_t args = {.mode = H2O_EXPIRES_MODE_MAX_AGE, .data.max_age = 60};
+
+    h2o_expires_register(fixture->server.path, &args);
+}
+
+static void add_headers(fixture_t *fixture, int cmd, const h2o_token_t *token)
+{
+    static h2o_headers_command_t cmds[2];
+
+    cmds[0] = (h2o_headers_command_t){
+        cmd, (h2o_iovec_t *)(uintptr_t)&token->buf, {H2O_STRLIT("x-filter")}};
+    cmds[1] = (h2o_headers_command_t){.cmd = H2O_HEADERS_CMD_NULL};
+    h2o_headers_register(fixture->server.path, cmds);
+}
+
+static void add_link(fixture_t *fixture)
+{
+    add_headers(fixture, H2O_HEADERS_CMD_SET, H2O_TOKEN_LINK);
+}
+
+/* for which libh2o's HTTP/1 writes something else to some user agents */
+static void add_vary(fixture_t *fixture)
+{
+    add_headers(fixture, H2O_HEADERS_CMD_MERGE, H2O_TOKEN_VARY);
+}
+
+/* what compresses does nothing to assets, what changes heads is done on the way past libh2o */
+static void filters_that_look_at_nothing_but_heads_take_nothing_to_libh2o(void **state)
+{
+    static const spoil_t spoils[] = {add_compress, add_spared, add_expires, add_link};
+    (void)state;
+
+    for (size_t i = 0; i != sizeof(spoils) / sizeof(spoils[0]); ++i) {
+        fixture_t *fixture = prepare();
+
+        spoils[i](fixture);
+        start(fixture);
+        *state = fixture;
+        plain_requests_never_reach_libh2o(state);
+        end_of(fixture);
+    }
+}
+
 static void what_is_behind_filters_loggers_and_hosts_is_libh2os(void **state)
 {
-    static const spoil_t spoils[] = {add_logger, add_filter, add_host};
+    static const spoil_t spoils[] = {add_logger, add_filter, add_vary, add_host};
     (void)state;
 
     for (size_t i = 0; i != sizeof(spoils) / sizeof(spoils[0]); ++i) {
@@ -577,6 +636,7 @@ int main(void)
         cmocka_unit_test(an_idle_connection_is_closed_in_time),
         cmocka_unit_test_setup_teardown(at_the_end_idle_connections_end_and_requests_are_answered,
                                         setup, teardown),
+        cmocka_unit_test(filters_that_look_at_nothing_but_heads_take_nothing_to_libh2o),
         cmocka_unit_test(what_is_behind_filters_loggers_and_hosts_is_libh2os),
         cmocka_unit_test(a_server_that_answers_its_peers_is_no_slower),
     };

@@ -1,8 +1,8 @@
 /*
  * One answer, two pens: random requests, each asked once of libh2o's HTTP/1 and once of the fast
- * path, over connections of their own. Status, every header line in its order, and the body must be
- * the same; the date may not be. Both are counted alike. The requests follow from their seeds, so a
- * failure repeats.
+ * path, over connections of their own, at a bare path and at one with filters. Status, every header
+ * line in its order, and the body must be the same; the date may not be. Both are counted alike.
+ * The requests follow from their seeds, so a failure repeats.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -106,7 +106,51 @@ static void add_views(fixture_t *fixture)
 
 static void fetch_etags(fixture_t *fixture);
 
-static int setup(void **state)
+/* every command, on headers that answers have and on others, with a token for a name and without;
+   `expires` before them and after them */
+static void add_filters(h2o_pathconf_t *path)
+{
+    static const struct {
+        int cmd;
+        const char *name, *value;
+    } wanted[] = {
+        {H2O_HEADERS_CMD_ADD, "x-filter", "yes"},
+        {H2O_HEADERS_CMD_ADD, "link", "</>; rel=home"},
+        {H2O_HEADERS_CMD_APPEND, "cache-control", "stale-while-revalidate=9"},
+        {H2O_HEADERS_CMD_APPEND, "x-appended", "1"},
+        {H2O_HEADERS_CMD_MERGE, "cache-control", "public"},
+        {H2O_HEADERS_CMD_MERGE, "x-view", "merged"},
+        {H2O_HEADERS_CMD_SET, "x-content-type-options", "nosniff"},
+        {H2O_HEADERS_CMD_SET, "content-type", "text/x-set"},
+        {H2O_HEADERS_CMD_SETIFEMPTY, "location", "/nowhere"},
+        {H2O_HEADERS_CMD_SETIFEMPTY, "x-view", "set"},
+        {H2O_HEADERS_CMD_UNSET, "last-modified", NULL},
+        {H2O_HEADERS_CMD_UNSET, "access-control-allow-origin", NULL},
+    };
+    static h2o_headers_command_t cmds[COUNT(wanted) + 1];
+    static h2o_iovec_t names[COUNT(wanted)];
+    h2o_compress_args_t compress = {.min_size = 1, .gzip = {1}, .brotli = {-1}};
+    h2o_expires_args_t max_age = {.mode = H2O_EXPIRES_MODE_MAX_AGE, .data.max_age = 60};
+    h2o_expires_args_t absolute = {.mode = H2O_EXPIRES_MODE_ABSOLUTE,
+                                   .data.absolute = "Fri, 01 Jan 2100 00:00:00 GMT"};
+
+    for (size_t i = 0; i != COUNT(wanted); ++i) {
+        const h2o_token_t *token = h2o_lookup_token(wanted[i].name, strlen(wanted[i].name));
+        names[i] = h2o_iovec_init(wanted[i].name, strlen(wanted[i].name));
+        cmds[i] = (h2o_headers_command_t){
+            .cmd = wanted[i].cmd,
+            .name = token != NULL ? (h2o_iovec_t *)(uintptr_t)&token->buf : names + i};
+        if (wanted[i].value != NULL)
+            cmds[i].value = h2o_iovec_init(wanted[i].value, strlen(wanted[i].value));
+    }
+    cmds[COUNT(wanted)] = (h2o_headers_command_t){.cmd = H2O_HEADERS_CMD_NULL};
+    h2o_expires_register(path, &absolute);
+    h2o_headers_register(path, cmds);
+    h2o_expires_register(path, &max_age);
+    h2o_compress_register(path, &compress);
+}
+
+static int setup_with(void **state, bool has_filters)
 {
     fixture_t *fixture = calloc(1, sizeof(*fixture));
     breaker_node_config_t node_config;
@@ -118,6 +162,8 @@ static int setup(void **state)
     assert_int_equal(breaker_node_create(&node_config, &fixture->node), 0);
     assert_int_equal(breaker_node_set_token(fixture->node, TOKEN, strlen(TOKEN)), 0);
     add_views(fixture);
+    if (has_filters)
+        add_filters(fixture->server.path);
     h2o_create_handler(fixture->server.path, sizeof(h2o_handler_t))->on_req = on_page;
     assert_int_equal(
         breaker_h2o_static_register(fixture->server.path, fixture->node, fixture->views, NUM_VIEWS),
@@ -131,6 +177,16 @@ static int setup(void **state)
     fetch_etags(fixture);
     *state = fixture;
     return 0;
+}
+
+static int setup(void **state)
+{
+    return setup_with(state, false);
+}
+
+static int setup_filtered(void **state)
+{
+    return setup_with(state, true);
 }
 
 static int teardown(void **state)
@@ -648,6 +704,7 @@ static void the_fast_path_has_written_answers_of_its_own(void **state)
 
 int main(void)
 {
+    int bare, filtered;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_pens_write_the_same),
         cmocka_unit_test(the_fast_path_has_written_answers_of_its_own),
@@ -655,5 +712,7 @@ int main(void)
 
     /* as every server on libh2o does */
     signal(SIGPIPE, SIG_IGN);
-    return cmocka_run_group_tests(tests, setup, teardown);
+    bare = cmocka_run_group_tests_name("bare", tests, setup, teardown);
+    filtered = cmocka_run_group_tests_name("filtered", tests, setup_filtered, teardown);
+    return bare + filtered;
 }

@@ -43,6 +43,18 @@ hosts:
       "/filtered":
         breaker.static: {name: "static/{breaker}", path: @tree@}
         header.add: "X-Filter: yes"
+      "/squeezed":
+        breaker.static: {name: "static/{breaker}", path: @tree@}
+        compress: [gzip, br]
+      "/changed":
+        breaker.static: {name: "static/{breaker}", path: @tree@, headers: ["X-View: changed"]}
+        expires: 1 day
+        compress: ON
+        header.append: "Cache-Control: stale-while-revalidate=60"
+        header.set: "X-View: set"
+        header.setifempty: "Location: /nowhere"
+        header.unset: Last-Modified
+        header.merge: "Content-Type: x"
 """
 
 DATE = re.compile(rb"\r\nDate: [A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT\r\n")
@@ -67,6 +79,9 @@ TARGETS = [
     url("style.css", view="plain"), "/static/" + TOKEN, "/static/", "/static", "/plain",
     "/sub" + url("a.txt"), "/sub" + url("a.txt", OLDER), "/subway" + url("a.txt"), "/sub",
     "/filtered" + url("a.txt"), "/filtered" + url("a.txt", NEWER),
+    "/squeezed" + url("style.css"), "/squeezed" + url("a.txt", OLDER), "/changed" + url("style.css"),
+    "/changed" + url("a.txt"), "/changed" + url("a.txt", OLDER), "/changed" + url("a.txt", NEWER),
+    "/changed" + url("none"), "/changed" + url("k300.bin"),
     "/", "/page.html", "/none.html", url("with%20space.txt"), url("%61.txt"), url("../a.txt"),
     url("./a.txt"), url(".a"), url("dir/../a.txt"), url("..%2fa.txt"), "//static/%s/a.txt" % TOKEN,
     "/static//%s/a.txt" % TOKEN, url("/a.txt"), url("\\a.txt"), url("a\xe9.txt"), url("a" * 300),

@@ -218,9 +218,9 @@ BREAKER_EXPORT int breaker_h2o_peers_register(h2o_globalconf_t *globalconf, brea
  * assets are answered without libh2o's HTTP/1, which costs several times what an answer does. The
  * answers are the same, byte for byte. A request that is not a plain GET or HEAD of an asset (a
  * page, another method, a body, an upgrade or HTTP/2, a path with percent-encoding …) takes its
- * connection to libh2o's HTTP/1, where it stays. So does everything at paths with filters or
- * loggers, with several hosts, with TLS or with the PROXY protocol: there the fast path does
- * nothing.
+ * connection to libh2o's HTTP/1, where it stays. So does everything at paths with loggers, or with
+ * filters other than those of `compress`, `header.*` and `expires`, with several hosts, with TLS or
+ * with the PROXY protocol: there the fast path does nothing.
  */
 typedef struct st_breaker_h2o_fastpath_t breaker_h2o_fastpath_t;
 
