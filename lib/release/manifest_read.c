@@ -14,21 +14,15 @@
 #include "release/arena.h"
 #include "release/digest.h"
 #include "release/manifest_read.h"
+#include "release/manifest_word.h"
 #include "view/view.h"
 
 static const char *const first_lines[] = {"h2o-breaker manifest 1", "h2o-breaker manifest 2"};
 
 enum {
-    DIGEST_CHARS = 2 * BREAKER_DIGEST_LEN,
     /* types that are remembered as they are spelled: a power of two */
     TYPE_SLOTS = 64,
 };
-
-/* bytes of the text */
-typedef struct st_span_t {
-    const char *base;
-    size_t len;
-} span_t;
 
 /* what is allocated for a manifest: the manifest comes first, so that its address is ours */
 typedef struct st_whole_t {
@@ -42,7 +36,7 @@ typedef struct st_whole_t {
 
 typedef struct st_reader_t {
     /* the present line without its end, NULL past the last one, and its number from 1 */
-    span_t line;
+    breaker__word_t line;
     size_t line_number;
     /* what follows the line */
     const char *rest, *end;
@@ -55,7 +49,7 @@ typedef struct st_reader_t {
     bool needs_second;
     /* types by a hash of their spelling */
     struct {
-        span_t spelled;
+        breaker__word_t spelled;
         const char *text;
     } types[TYPE_SLOTS];
     breaker_error_t *error;
@@ -88,148 +82,40 @@ static int next_line(reader_t *reader)
 
     ++reader->line_number;
     if (reader->rest == reader->end) {
-        reader->line = (span_t){.base = NULL};
+        reader->line = (breaker__word_t){.base = NULL};
         return 0;
     }
     newline = memchr(reader->rest, '\n', (size_t)(reader->end - reader->rest));
     if (newline == NULL)
         return damaged(reader, "it must end with a line feed");
-    reader->line = (span_t){reader->rest, (size_t)(newline - reader->rest)};
+    reader->line = (breaker__word_t){reader->rest, (size_t)(newline - reader->rest)};
     reader->rest = newline + 1;
     return 0;
 }
 
 /* whether the present line has this key, and what follows it */
-static bool has_key(const reader_t *reader, const char *key, span_t *ret_value)
+static bool has_key(const reader_t *reader, const char *key, breaker__word_t *ret_value)
 {
     size_t len = strlen(key);
-    const span_t *line = &reader->line;
+    const breaker__word_t *line = &reader->line;
 
     if (line->base == NULL || line->len <= len || line->base[len] != ' ' ||
         memcmp(line->base, key, len) != 0)
         return false;
-    *ret_value = (span_t){line->base + len + 1, line->len - len - 1};
-    return true;
-}
-
-static bool is_word(span_t word, const char *text)
-{
-    return word.base != NULL && word.len == strlen(text) && memcmp(word.base, text, word.len) == 0;
-}
-
-/* takes what stands before the next space, or everything */
-static span_t take_word(span_t *rest)
-{
-    const char *space = memchr(rest->base, ' ', rest->len);
-    span_t word = *rest;
-
-    if (space != NULL)
-        word.len = (size_t)(space - rest->base);
-    rest->base += word.len + (space != NULL);
-    rest->len -= word.len + (space != NULL);
-    return word;
-}
-
-/* ---- words ---- */
-
-static bool is_plain(char c)
-{
-    return c >= '!' && c <= '~' && c != '%';
-}
-
-/* a large hexadecimal digit's value, or -1 */
-static int large_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-/* 1 to `cap` bytes that were percent-encoded in the one way; their number, or 0 */
-static size_t decode(span_t word, char *dst, size_t cap)
-{
-    size_t len = 0;
-
-    for (size_t at = 0; at != word.len; ++at, ++len) {
-        char c = word.base[at];
-        if (len == cap)
-            return 0;
-        if (c == '%') {
-            int high, low;
-            if (word.len - at < 3 || (high = large_digit(word.base[at + 1])) < 0 ||
-                (low = large_digit(word.base[at + 2])) < 0 || is_plain((char)(high << 4 | low)))
-                return 0;
-            c = (char)(high << 4 | low);
-            at += 2;
-        } else if (!is_plain(c)) {
-            return 0;
-        }
-        dst[len] = c;
-    }
-    return len;
-}
-
-static bool take_number(span_t word, uint64_t max, uint64_t *ret_number)
-{
-    uint64_t number = 0;
-
-    if (word.len == 0 || (word.base[0] == '0' && word.len != 1))
-        return false;
-    for (size_t i = 0; i != word.len; ++i) {
-        uint64_t digit = (uint64_t)(unsigned char)word.base[i] - '0';
-        if (digit > 9 || digit > max || number > (max - digit) / 10)
-            return false;
-        number = number * 10 + digit;
-    }
-    assert(number <= max);
-    *ret_number = number;
-    return true;
-}
-
-static bool take_time(span_t word, int64_t *ret_time_s)
-{
-    bool is_negative = word.len != 0 && word.base[0] == '-';
-    uint64_t number;
-
-    if (is_negative)
-        word = (span_t){word.base + 1, word.len - 1};
-    if (!take_number(word, (uint64_t)INT64_MAX + is_negative, &number) ||
-        (is_negative && number == 0))
-        return false;
-    *ret_time_s = is_negative ? -(int64_t)(number - 1) - 1 : (int64_t)number;
-    return true;
-}
-
-static int small_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-static bool take_digest(span_t word, uint8_t *dst)
-{
-    if (word.len != DIGEST_CHARS)
-        return false;
-    for (size_t i = 0; i != BREAKER_DIGEST_LEN; ++i) {
-        int high = small_digit(word.base[2 * i]), low = small_digit(word.base[2 * i + 1]);
-        if (high < 0 || low < 0)
-            return false;
-        dst[i] = (uint8_t)(high << 4 | low);
-    }
+    *ret_value = (breaker__word_t){line->base + len + 1, line->len - len - 1};
     return true;
 }
 
 /* ---- views ---- */
 
 /* the decoded value in the manifest's memory */
-static int keep_text(reader_t *reader, span_t word, size_t cap, const char **ret_text)
+static int keep_text(reader_t *reader, breaker__word_t word, size_t cap, const char **ret_text)
 {
     char text[BREAKER_VIEW_HEADER_MAX];
     size_t len;
 
     assert(cap <= sizeof(text));
-    if ((len = decode(word, text, cap)) == 0 || memchr(text, '\0', len) != NULL)
+    if ((len = breaker__word_decode(word, text, cap)) == 0 || memchr(text, '\0', len) != NULL)
         return damaged(reader, "its value must be percent-encoded as a manifest's are, not empty, "
                                "and not too long");
     *ret_text = breaker__arena_copy(&reader->whole->texts, text, len);
@@ -238,7 +124,7 @@ static int keep_text(reader_t *reader, span_t word, size_t cap, const char **ret
 
 static int read_option(reader_t *reader, const char *key, size_t cap, const char **ret_text)
 {
-    span_t value;
+    breaker__word_t value;
     int err;
 
     if (!has_key(reader, key, &value))
@@ -250,7 +136,7 @@ static int read_option(reader_t *reader, const char *key, size_t cap, const char
 
 static int read_name(reader_t *reader, breaker_view_config_t *config)
 {
-    span_t value;
+    breaker__word_t value;
     int err;
 
     if (!has_key(reader, "view", &value))
@@ -275,10 +161,10 @@ static int leave_out_line(reader_t *reader)
     return 0;
 }
 
-static int read_host(reader_t *reader, span_t value, breaker__manifest_view_t *view)
+static int read_host(reader_t *reader, breaker__word_t value, breaker__manifest_view_t *view)
 {
     char name[BREAKER_VIEW_HOST_MAX + 1];
-    size_t num = view->hosts.num, len = decode(value, name, BREAKER_VIEW_HOST_MAX);
+    size_t num = view->hosts.num, len = breaker__word_decode(value, name, BREAKER_VIEW_HOST_MAX);
     int err;
 
     name[len] = '\0';
@@ -298,7 +184,7 @@ static int read_host(reader_t *reader, span_t value, breaker__manifest_view_t *v
 
 static int read_hosts(reader_t *reader, breaker__manifest_view_t *view)
 {
-    span_t value;
+    breaker__word_t value;
     const char *key;
     int err;
 
@@ -354,10 +240,10 @@ static int check_names(reader_t *reader)
 
 static int read_max_age(reader_t *reader, breaker_view_config_t *config)
 {
-    span_t value;
+    breaker__word_t value;
 
     if (!has_key(reader, "max-age", &value) ||
-        !take_number(value, BREAKER_CACHE_MAX_AGE_MAX_S, &config->cache_max_age_s))
+        !breaker__word_number(value, BREAKER_CACHE_MAX_AGE_MAX_S, &config->cache_max_age_s))
         return damaged(reader, "it must be \"max-age <seconds>\", at most 315360000");
     return next_line(reader);
 }
@@ -365,7 +251,7 @@ static int read_max_age(reader_t *reader, breaker_view_config_t *config)
 static int read_headers(reader_t *reader, breaker_view_config_t *config)
 {
     const char **headers = reader->whole->headers + reader->num_headers;
-    span_t value;
+    breaker__word_t value;
     int err;
 
     config->headers = headers;
@@ -381,9 +267,10 @@ static int read_headers(reader_t *reader, breaker_view_config_t *config)
     return 0;
 }
 
-static int read_matched_header(reader_t *reader, span_t rest, breaker_matched_header_t *matched)
+static int read_matched_header(reader_t *reader, breaker__word_t rest,
+                               breaker_matched_header_t *matched)
 {
-    span_t pattern = take_word(&rest);
+    breaker__word_t pattern = breaker__word_take(&rest);
     int err;
 
     if ((err = keep_text(reader, pattern, BREAKER_VIEW_PATTERN_MAX, &matched->pattern)) != 0 ||
@@ -395,7 +282,7 @@ static int read_matched_header(reader_t *reader, span_t rest, breaker_matched_he
 static int read_matched_headers(reader_t *reader, breaker_view_config_t *config)
 {
     breaker_matched_header_t *matched = reader->whole->matched + reader->num_matched;
-    span_t value;
+    breaker__word_t value;
     int err;
 
     config->matched_headers = matched;
@@ -413,7 +300,7 @@ static int read_matched_headers(reader_t *reader, breaker_view_config_t *config)
 
 static int read_encodings(reader_t *reader, breaker_view_config_t *config)
 {
-    span_t value;
+    breaker__word_t value;
 
     if (!has_key(reader, "encodings", &value) ||
         !((value.len == 2 && memcmp(value.base, "on", 2) == 0) ||
@@ -459,11 +346,11 @@ static int read_config(reader_t *reader, breaker__manifest_view_t *view)
 
 /* ---- files ---- */
 
-static int read_path(reader_t *reader, span_t word, const breaker__manifest_file_t *before,
+static int read_path(reader_t *reader, breaker__word_t word, const breaker__manifest_file_t *before,
                      breaker__manifest_file_t *file)
 {
     char path[BREAKER_ASSET_PATH_MAX];
-    size_t len = decode(word, path, sizeof(path));
+    size_t len = breaker__word_decode(word, path, sizeof(path));
 
     if (!breaker__path_has_names_only(path, len) || !breaker__path_is_clean(path, len))
         return damaged(reader, "a path is 1 to 4095 bytes, percent-encoded as a manifest's are, "
@@ -487,7 +374,7 @@ static bool is_value(const char *base, size_t len)
 }
 
 /* FNV-1a; a bad one costs memory for a text once more */
-static size_t slot_of(span_t word)
+static size_t slot_of(breaker__word_t word)
 {
     uint32_t hash = UINT32_C(2166136261);
 
@@ -496,15 +383,15 @@ static size_t slot_of(span_t word)
     return (hash ^ hash >> 16) & (TYPE_SLOTS - 1);
 }
 
-static int read_type(reader_t *reader, span_t word, const char **ret_type)
+static int read_type(reader_t *reader, breaker__word_t word, const char **ret_type)
 {
     size_t slot = slot_of(word), len;
-    const span_t *known = &reader->types[slot].spelled;
+    const breaker__word_t *known = &reader->types[slot].spelled;
     char type[BREAKER__MANIFEST_TYPE_MAX];
 
     if (reader->types[slot].text == NULL || known->len != word.len ||
         memcmp(known->base, word.base, word.len) != 0) {
-        len = decode(word, type, sizeof(type));
+        len = breaker__word_decode(word, type, sizeof(type));
         if (len == 0 || !is_value(type, len))
             return damaged(reader, "a media type is 1 to 1024 bytes, percent-encoded as a "
                                    "manifest's are, without control characters");
@@ -517,18 +404,18 @@ static int read_type(reader_t *reader, span_t word, const char **ret_type)
     return 0;
 }
 
-static int read_size(reader_t *reader, span_t word, uint64_t *ret_size)
+static int read_size(reader_t *reader, breaker__word_t word, uint64_t *ret_size)
 {
     breaker__manifest_t *manifest = &reader->whole->manifest;
 
-    if (!take_number(word, BREAKER__MANIFEST_SIZE_MAX - manifest->size, ret_size))
+    if (!breaker__word_number(word, BREAKER__MANIFEST_SIZE_MAX - manifest->size, ret_size))
         return damaged(reader, "a size is a number of bytes, all together at most 2^50");
     manifest->size += *ret_size;
     return 0;
 }
 
 /* what stands before the time is part of the digest, with the line end */
-static int hash_file(reader_t *reader, span_t time)
+static int hash_file(reader_t *reader, breaker__word_t time)
 {
     size_t len = (size_t)(time.base - 1 - reader->hashed);
 
@@ -541,15 +428,15 @@ static int hash_file(reader_t *reader, span_t time)
 }
 
 /* version 1 has no word for it */
-static int read_coding(reader_t *reader, span_t *rest, breaker_encoding_t *ret_coding)
+static int read_coding(reader_t *reader, breaker__word_t *rest, breaker_encoding_t *ret_coding)
 {
     breaker_encoding_t coding = BREAKER_ENCODING_IDENTITY;
-    span_t word;
+    breaker__word_t word;
 
     if (reader->whole->manifest.version != 1) {
-        word = take_word(rest);
+        word = breaker__word_take(rest);
         for (coding = 0; coding != BREAKER_ENCODINGS; ++coding)
-            if (is_word(word, breaker_encoding_name(coding)))
+            if (breaker__word_is(word, breaker_encoding_name(coding)))
                 break;
         if (coding == BREAKER_ENCODINGS)
             return damaged(reader, "a coding is br, zstd, gzip or identity");
@@ -559,14 +446,14 @@ static int read_coding(reader_t *reader, span_t *rest, breaker_encoding_t *ret_c
     return 0;
 }
 
-static int read_file(reader_t *reader, span_t rest, const breaker__manifest_file_t *before,
+static int read_file(reader_t *reader, breaker__word_t rest, const breaker__manifest_file_t *before,
                      breaker__manifest_file_t *file)
 {
-    span_t path = take_word(&rest), digest = take_word(&rest), size = take_word(&rest),
-           type = take_word(&rest);
+    breaker__word_t path = breaker__word_take(&rest), digest = breaker__word_take(&rest),
+                    size = breaker__word_take(&rest), type = breaker__word_take(&rest);
     int err;
 
-    if (!take_digest(digest, file->digest))
+    if (!breaker__word_digest(digest, file->digest))
         return damaged(reader, "it must be \"file <path> <SHA-256 in 64 small hexadecimal digits> "
                                "<size> <media type> <time>\", in version 2 with the coding before "
                                "the time");
@@ -575,7 +462,7 @@ static int read_file(reader_t *reader, span_t rest, const breaker__manifest_file
         (err = read_type(reader, type, &file->type)) != 0 ||
         (err = read_coding(reader, &rest, &file->coding)) != 0)
         return err;
-    if (!take_time(rest, &file->last_modified_s))
+    if (!breaker__word_time(rest, &file->last_modified_s))
         return damaged(reader, "a time is a number of seconds");
     if ((err = hash_file(reader, rest)) != 0)
         return err;
@@ -586,7 +473,7 @@ static int read_files(reader_t *reader, breaker__manifest_view_t *view)
 {
     breaker__manifest_t *manifest = &reader->whole->manifest;
     breaker__manifest_file_t *files = reader->whole->files + manifest->num_files;
-    span_t value;
+    breaker__word_t value;
     int err;
 
     view->files = files;
@@ -663,7 +550,7 @@ static int read_views(reader_t *reader)
 static int read_version(reader_t *reader)
 {
     for (unsigned i = 0; i != sizeof(first_lines) / sizeof(first_lines[0]); ++i)
-        if (is_word(reader->line, first_lines[i])) {
+        if (breaker__word_is(reader->line, first_lines[i])) {
             reader->whole->manifest.version = i + 1;
             return next_line(reader);
         }
