@@ -1,5 +1,5 @@
 /*
- * Seven functions of libh2o as its HTTP should have been written. The program's own stand before
+ * Eight functions of libh2o as its HTTP should have been written. The program's own stand before
  * libh2o's, which calls them by their names; on threads that do not serve they are libh2o's.
  *
  * - phr_parse_request: a body that two servers could frame differently is malformed. One that
@@ -7,6 +7,7 @@
  *   yet: the view answers at once, without "100 Continue", and the connection ends.
  * - phr_decode_chunked: requests are read by chunked.c; what applications answer, as ever.
  * - h2o_socket_close: a connection with bytes of a request still to come lingers.
+ * - h2o_hpack_parse_headers: a body that nobody wants is forgotten, and the view answers at once.
  * - h2o_http2__encode_rst_stream_frame, h2o_http2_stream_reset, h2o_http2_stream_close: streams
  *   that are answered before their body has come, see early.c.
  * - h2o_http2_scheduler_dispose: the first that a connection of HTTP/2 does without its streams;
@@ -37,6 +38,8 @@ static struct {
                  struct phr_header *, size_t *, size_t);
     ssize_t (*decode)(struct phr_chunked_decoder *, char *, size_t *);
     void (*close)(h2o_socket_t *);
+    int (*parse_headers)(h2o_req_t *, h2o_hpack_header_table_t *, const uint8_t *, size_t, int *,
+                         size_t *, h2o_cache_digests_t **, const char **);
     void (*encode_reset)(h2o_buffer_t **, uint32_t, int);
     void (*stream_reset)(h2o_http2_conn_t *, h2o_http2_stream_t *);
     void (*stream_close)(h2o_http2_conn_t *, h2o_http2_stream_t *);
@@ -60,6 +63,7 @@ static void find_libh2o(void)
     *(void **)&libh2o.parse = find("phr_parse_request");
     *(void **)&libh2o.decode = find("phr_decode_chunked");
     *(void **)&libh2o.close = find("h2o_socket_close");
+    *(void **)&libh2o.parse_headers = find("h2o_hpack_parse_headers");
     *(void **)&libh2o.encode_reset = find("h2o_http2__encode_rst_stream_frame");
     *(void **)&libh2o.stream_reset = find("h2o_http2_stream_reset");
     *(void **)&libh2o.stream_close = find("h2o_http2_stream_close");
@@ -122,16 +126,22 @@ static bool is_settled(const breaker__framing_t *framing, const char *bytes, siz
     return len >= framing->length;
 }
 
-static bool is_unwanted(h2o_req_t *req, const breaker__framing_t *framing, const char *bytes,
+/* GET and HEAD are answered by what the body does not change, and read as ever */
+static bool is_read(const h2o_req_t *req)
+{
+    h2o_iovec_t method = req->input.method;
+
+    return h2o_memis(method.base, method.len, H2O_STRLIT("GET")) ||
+           h2o_memis(method.base, method.len, H2O_STRLIT("HEAD"));
+}
+
+static bool is_unwanted(const h2o_req_t *req, const breaker__framing_t *framing, const char *bytes,
                         size_t len)
 {
     /* too long: libh2o says so at once */
     if (framing->length > req->conn->ctx->globalconf->max_request_entity_size)
         return false;
-    if (is_settled(framing, bytes, len))
-        return false;
-    return !h2o_memis(req->input.method.base, req->input.method.len, H2O_STRLIT("GET")) &&
-           !h2o_memis(req->input.method.base, req->input.method.len, H2O_STRLIT("HEAD"));
+    return !is_read(req) && !is_settled(framing, bytes, len);
 }
 
 /* a request that has been parsed; `bytes` follow its head */
@@ -240,6 +250,39 @@ EXPORTED void h2o_http2_scheduler_dispose(h2o_http2_scheduler_node_t *root)
 }
 
 /* ---- streams ---- */
+
+/*
+ * Short ones are read: what ends with its first frame is less trouble than an answer before it. So
+ * are those of no length, which trailers may follow: after an answer libh2o takes them for an error
+ * of the connection.
+ */
+enum { READ_ANYWAY_MAX = 16384 };
+
+static bool is_stream_unwanted(h2o_req_t *req, size_t length)
+{
+    return req->input.method.base != NULL && req->input.path.base != NULL &&
+           length > READ_ANYWAY_MAX && length != SIZE_MAX && !is_read(req) &&
+           breaker__is_for_view(req, req->input.authority);
+}
+
+EXPORTED int h2o_hpack_parse_headers(h2o_req_t *req, h2o_hpack_header_table_t *header_table,
+                                     const uint8_t *src, size_t len, int *exists, size_t *length,
+                                     h2o_cache_digests_t **digests, const char **err_desc)
+{
+    h2o_http2_stream_t *stream = H2O_STRUCT_FROM_MEMBER(h2o_http2_stream_t, req, req);
+    int err;
+
+    pthread_once(&found, find_libh2o);
+    err = libh2o.parse_headers(req, header_table, src, len, exists, length, digests, err_desc);
+    /* those of a request, not trailers; with a body to come, of `*length`, or SIZE_MAX */
+    if (own != NULL && err == 0 && exists != NULL && stream->_req_body != NULL &&
+        is_stream_unwanted(req, *length)) {
+        h2o_buffer_dispose(&stream->_req_body);
+        stream->_req_body = NULL;
+        breaker__early_begin(&own->early, (h2o_http2_conn_t *)req->conn, stream->stream_id);
+    }
+    return err;
+}
 
 EXPORTED void h2o_http2__encode_rst_stream_frame(h2o_buffer_t **buf, uint32_t stream_id, int error)
 {

@@ -28,7 +28,7 @@ static void on_patience_over(h2o_timeout_entry_t *entry)
     h2o_http2_conn_request_write(conn);
 }
 
-static void remember(breaker__early_t *early, h2o_http2_conn_t *conn, uint32_t stream_id)
+void breaker__early_begin(breaker__early_t *early, h2o_http2_conn_t *conn, uint32_t stream_id)
 {
     breaker__early_stream_t *stream = early->streams + early->next;
 
@@ -100,20 +100,18 @@ breaker__early_verdict_t breaker__early_judge(breaker__early_t *early, h2o_http2
                                               h2o_http2_stream_t *stream)
 {
     bool is_kept = early->conn == conn && early->stream_id == stream->stream_id;
-    breaker__early_stream_t *answered;
+    breaker__early_stream_t *begun;
 
     early->conn = NULL;
-    if (!is_kept) {
-        /* by the client, which need not be told that it may stop */
-        if ((answered = find(early, conn, stream->stream_id)) != NULL)
-            forget(answered);
-        return BREAKER__EARLY_RESET;
-    }
-    if (early->error == -H2O_HTTP2_ERROR_STREAM_CLOSED)
+    if (is_kept && early->error == -H2O_HTTP2_ERROR_STREAM_CLOSED)
         return BREAKER__EARLY_SPARE;
-    if (!is_too_long(conn, stream))
-        return BREAKER__EARLY_REFUSE;
-    remember(early, conn, stream->stream_id);
-    answer(conn, stream);
-    return BREAKER__EARLY_SPARE;
+    if (is_kept && is_too_long(conn, stream)) {
+        breaker__early_begin(early, conn, stream->stream_id);
+        answer(conn, stream);
+        return BREAKER__EARLY_SPARE;
+    }
+    /* its client need not be told that it may stop: it has given up, or is told now */
+    if ((begun = find(early, conn, stream->stream_id)) != NULL)
+        forget(begun);
+    return is_kept ? BREAKER__EARLY_REFUSE : BREAKER__EARLY_RESET;
 }

@@ -51,6 +51,8 @@ typedef enum {
  */
 breaker__early_verdict_t breaker__early_judge(breaker__early_t *early, h2o_http2_conn_t *conn,
                                               h2o_http2_stream_t *stream);
+/** Remembers a stream whose answer does not wait for its body. */
+void breaker__early_begin(breaker__early_t *early, h2o_http2_conn_t *conn, uint32_t stream_id);
 /** Hears of the end of a stream: one that was answered early is told so after a while. */
 void breaker__early_end(breaker__early_t *early, const h2o_http2_conn_t *conn, uint32_t stream_id);
 /** Forgets a connection, which is gone. */

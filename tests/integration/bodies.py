@@ -210,8 +210,8 @@ class Unwanted(BodiesCase):
                              "-H", expect, "--data-binary", "@" + self.scratch("large"),
                              "http://127.0.0.1:%d%s" % (self.port, target)],
                             capture_output=True, timeout=harness.DEADLINE_S, check=False)
-                        self.assertEqual((result.returncode, result.stdout), (0, b"413"),
-                                         result.stderr)
+                        self.assertEqual(result.returncode, 0, result.stderr)
+                        self.assertIn(result.stdout, (b"405", b"413"))
 
 
 class Silence(BodiesCase):

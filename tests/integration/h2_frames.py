@@ -384,10 +384,12 @@ class Windows(FramesCase):
 
 
 class Early(FramesCase):
-    """Bodies beyond the limit: a whole answer, and then a word that nothing more is wanted."""
+    """Bodies beyond the limit, and those that a view does not want: a whole answer, and then a word
+    that nothing more is wanted."""
 
     BODY = frame(DATA, 0, 1, bytes(10000)) * (LIMIT // 10000 + 1)
-    TARGETS = (ASSET, "/site.css", "/nowhere")
+    TARGETS = ((ASSET, 405), ("/static/1/site.css", 405), ("/site.css", 413), ("/nowhere", 413))
+    LENGTH = ("content-length", "900000")
 
     def post(self, target, *more, stream=1):
         return get(stream, *more, method="POST", path=target, flags=END_HEADERS)
@@ -396,47 +398,69 @@ class Early(FramesCase):
         return got.stream == stream and got.type == RST_STREAM
 
     def test_the_answer_is_whole_and_the_reset_is_no_error(self):
-        for target in self.TARGETS:
+        for target, status in self.TARGETS:
             for connection in self.connections():
-                connection.send(self.post(target) + self.BODY)
-                self.assertEqual(connection.response(1)[0], 413)
+                connection.send(self.post(target, self.LENGTH) + self.BODY)
+                self.assertEqual(connection.response(1)[0], status)
                 end = connection.read_until(self.is_end)
                 self.assertEqual(end.payload, bytes(4))
                 connection.send(get(3))
                 self.assertEqual(connection.response(3), (200, CONTENT))
                 self.assertEqual(connection.errors(), [(1, NO_ERROR)])
 
+    def test_a_view_does_not_wait_for_the_body(self):
+        for more in ((), (("expect", "100-continue"),)):
+            for connection in self.connections():
+                connection.send(self.post(ASSET, self.LENGTH, *more))
+                self.assertEqual(connection.response(1)[0], 405)
+                self.assertEqual(connection.read_until(self.is_end).payload, bytes(4))
+                connection.send(get(3))
+                self.assertEqual(connection.response(3), (200, CONTENT))
+
     def test_what_was_under_way_is_no_error(self):
-        for connection in self.connections():
-            connection.send(self.post(ASSET) + self.BODY * 3)
-            self.assertEqual(connection.response(1)[0], 413)
-            connection.send(self.BODY + frame(DATA, END_STREAM, 1, b"the end"))
-            connection.read_until(self.is_end)
-            connection.send(self.BODY + get(3))
-            self.assertEqual(connection.response(3), (200, CONTENT))
-            self.assertEqual(connection.errors(), [(1, NO_ERROR)])
+        for target, status in self.TARGETS:
+            for connection in self.connections():
+                connection.send(self.post(target, self.LENGTH) + self.BODY * 3)
+                self.assertEqual(connection.response(1)[0], status)
+                connection.send(self.BODY + frame(DATA, END_STREAM, 1, b"the end"))
+                connection.read_until(self.is_end)
+                connection.send(self.BODY + get(3))
+                self.assertEqual(connection.response(3), (200, CONTENT))
+                self.assertEqual(connection.errors(), [(1, NO_ERROR)])
 
     def test_an_answer_that_waits_for_its_window_survives_what_comes(self):
         for connection in self.connections(first=settings((4, 0))):
-            connection.send(self.post(ASSET) + self.BODY * 3)
+            connection.send(self.post("/site.css") + self.BODY * 3)
             self.assertEqual(connection.errors(), [])
             connection.send(window_update(1, 1000))
             self.assertEqual(connection.response(1)[0], 413)
             self.assertEqual(connection.read_until(self.is_end).payload, bytes(4))
 
+    def test_a_short_body_is_read(self):
+        for target in (ASSET, "/static/1/site.css"):
+            for connection in self.connections():
+                connection.send(self.post(target, ("content-length", "4")) +
+                                frame(DATA, END_STREAM, 1, b"test"))
+                self.assertEqual(connection.response(1)[0], 405)
+                self.assertEqual(connection.errors(), [])
+
     def test_the_window_of_the_connection_is_given_back(self):
         """Three times as many bytes as its largest, by streams that are answered early."""
-        for connection in self.connections():
-            sent = 0
-            for stream in range(1, 401, 2):
-                connection.send(self.post(ASSET, stream=stream))
-                for _ in range(16):
-                    while 65535 + self.credit(connection) - sent < 16000:
-                        self.assertIsNotNone(connection.read())
-                    connection.send(frame(DATA, 0, stream, bytes(16000)))
-                    sent += 16000
-                self.assertEqual(connection.response(stream)[0], 413)
-            self.assertTrue({code for _, code in connection.errors()} <= {NO_ERROR, STREAM_CLOSED})
+        for target, status in self.TARGETS[1:3]:
+            for connection in self.connections():
+                self.exhaust(connection, target, status)
+
+    def exhaust(self, connection, target, status):
+        sent = 0
+        for stream in range(1, 401, 2):
+            connection.send(self.post(target, self.LENGTH, stream=stream))
+            for _ in range(16):
+                while 65535 + self.credit(connection) - sent < 16000:
+                    self.assertIsNotNone(connection.read())
+                connection.send(frame(DATA, 0, stream, bytes(16000)))
+                sent += 16000
+            self.assertEqual(connection.response(stream)[0], status)
+        self.assertTrue({code for _, code in connection.errors()} <= {NO_ERROR, STREAM_CLOSED})
 
     def credit(self, connection):
         return sum(struct.unpack("!I", got.payload)[0] for got in connection.frames
@@ -444,22 +468,30 @@ class Early(FramesCase):
 
     def test_a_client_that_gives_up_is_let_go(self):
         for connection in self.connections(first=settings((4, 0))):
-            connection.send(self.post(ASSET) + self.BODY + rst_stream(1) + get(3))
+            connection.send(self.post("/site.css") + self.BODY + rst_stream(1) + get(3))
             self.assertEqual(connection.errors(), [])
             connection.send(window_update(3, 1000))
             self.assertEqual(connection.response(3), (200, CONTENT))
             self.assertEqual(connection.errors(), [])
 
+    def test_without_a_length_trailers_may_follow(self):
+        for connection in self.connections():
+            connection.send(self.post(ASSET) + frame(DATA, 0, 1, bytes(10000)) +
+                            frame(HEADERS, END_STREAM | END_HEADERS, 1, block([("a", "b")])))
+            self.assertEqual(connection.response(1)[0], 405)
+            self.assertEqual(connection.errors(), [])
+
     def test_clients_that_die_leave_nothing_behind(self):
         for _ in range(20):
             for connection in self.connections():
-                connection.send(b"".join(self.post(ASSET, stream=stream) for stream in (1, 3)) +
-                                self.BODY * 2)
+                connection.send(self.post(ASSET, self.LENGTH) +
+                                self.post("/site.css", stream=3) +
+                                self.BODY + self.BODY.replace(b"\0\1" + bytes(8), b"\0\3" + bytes(8)))
         self.assert_served()
 
-    def test_a_body_up_to_the_limit_is_405(self):
+    def test_a_body_up_to_the_limit_is_read(self):
         for connection in self.connections():
-            connection.send(self.post(ASSET) + frame(DATA, 0, 1, bytes(16384)) * 6 +
+            connection.send(self.post("/site.css") + frame(DATA, 0, 1, bytes(16384)) * 6 +
                             frame(DATA, END_STREAM, 1, bytes(LIMIT - 6 * 16384)))
             self.assertEqual(connection.response(1)[0], 405)
             self.assertEqual(connection.errors(), [])
