@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/un.h>
+#include "config/address.h"
 #include "config/listen.h"
 
 #define KEYS "port, host, type, ssl, proxy-protocol, owner, permission"
@@ -16,8 +17,11 @@
 /* one `listen` as it was read */
 typedef struct st_section_t {
     const breaker__option_t *directive; /* borrowed; for errors of the whole */
-    const char *port, *host;
-    bool is_unix, proxy_protocol;
+    breaker__option_t port;             /* without a node until it was met */
+    const char *host;
+    breaker__address_t address;
+    bool is_unix;
+    bool proxy_protocol;
     breaker__option_t ssl; /* without a node where it says nothing */
     uid_t owner;
     gid_t group;
@@ -68,8 +72,10 @@ static int read_key(const breaker__option_t *option, void *data)
     section_t *section = data;
     const char *key = option->key;
 
-    if (strcmp(key, "port") == 0)
-        return breaker__option_text(option, &section->port);
+    if (strcmp(key, "port") == 0) {
+        section->port = *option;
+        return 0;
+    }
     if (strcmp(key, "host") == 0)
         return breaker__option_text(option, &section->host);
     if (strcmp(key, "type") == 0)
@@ -87,21 +93,54 @@ static int read_key(const breaker__option_t *option, void *data)
     return breaker__option_unknown(option, KEYS);
 }
 
+/* what stands at `port`, or alone; with `type: unix` it is a path as it is */
+static int read_address(section_t *section)
+{
+    const breaker__option_t *option = &section->port;
+    const char *text, *accepted;
+
+    if (breaker__option_text(option, &text) != 0)
+        return -1;
+    if (section->is_unix && strncmp(text, "unix:", 5) != 0)
+        section->address = (breaker__address_t){.is_unix = true, .port = text};
+    else if ((accepted = breaker__address_parse(text, &section->address)) != NULL)
+        return breaker__option_refuse(option, accepted);
+    section->is_unix = section->address.is_unix;
+    return 0;
+}
+
+static int read_host(section_t *section)
+{
+    if (section->host == NULL)
+        return 0;
+    if (section->is_unix)
+        return breaker__option_fail(section->directive, "a Unix socket has no `host`");
+    if (section->address.host[0] != '\0')
+        return breaker__option_fail(section->directive, "`port` names a host, and so does `host`");
+    if (strlen(section->host) >= sizeof(section->address.host))
+        return breaker__option_fail(section->directive, "a `host` of more than %zu bytes",
+                                    sizeof(section->address.host) - 1);
+    strcpy(section->address.host, section->host);
+    return 0;
+}
+
 static int read_section(const breaker__option_t *option, section_t *section)
 {
     *section = (section_t){.directive = option, .owner = (uid_t)-1, .group = (gid_t)-1, .mode = -1};
-    if (option->node->type == YOML_TYPE_SCALAR)
-        return breaker__option_text(option, &section->port);
+    if (option->node->type == YOML_TYPE_SCALAR) {
+        section->port = *option;
+        return read_address(section);
+    }
     if (option->node->type != YOML_TYPE_MAPPING)
-        return breaker__option_refuse(option, "a port, or a mapping with " KEYS);
+        return breaker__option_refuse(option, BREAKER__ADDRESS_FORMS ", or a mapping with " KEYS);
     if (breaker__option_each(option, KEYS, read_key, section) != 0)
         return -1;
-    if (section->port == NULL)
+    if (section->port.node == NULL)
         return breaker__option_missing(option, "port");
-    if (section->is_unix && section->host != NULL)
-        return breaker__option_fail(option, "a Unix socket has no `host`");
+    if (read_address(section) != 0 || read_host(section) != 0)
+        return -1;
     if (!section->is_unix && (section->owner != (uid_t)-1 || section->mode != -1))
-        return breaker__option_fail(option, "`owner` and `permission` belong to `type: unix`");
+        return breaker__option_fail(option, "`owner` and `permission` belong to a Unix socket");
     return 0;
 }
 
@@ -178,21 +217,13 @@ static int add_unix(breaker__listeners_t *listeners, const section_t *section, h
 {
     struct sockaddr_un addr = {.sun_family = AF_UNIX};
 
-    if (strlen(section->port) >= sizeof(addr.sun_path))
+    if (strlen(section->address.port) >= sizeof(addr.sun_path))
         return breaker__option_fail(section->directive,
                                     "the path of a Unix socket has at most %zu bytes",
                                     sizeof(addr.sun_path) - 1);
-    strcpy(addr.sun_path, section->port);
+    strcpy(addr.sun_path, section->address.port);
     return add_address(listeners, section, host, (const struct sockaddr *)&addr, sizeof(addr),
                        true);
-}
-
-static bool is_port(const char *text)
-{
-    size_t len = strlen(text);
-
-    return len >= 1 && len <= 5 && strspn(text, "0123456789") == len &&
-           strtol(text, NULL, 10) <= 65535;
 }
 
 /* a name may stand for an address twice, as in many /etc/hosts */
@@ -209,17 +240,13 @@ static int add_tcp(breaker__listeners_t *listeners, const section_t *section, h2
     const struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
                                    .ai_protocol = IPPROTO_TCP,
                                    .ai_flags = AI_ADDRCONFIG | AI_NUMERICSERV | AI_PASSIVE};
+    const char *name = section->address.host[0] != '\0' ? section->address.host : NULL;
     struct addrinfo *found;
     int err;
 
-    if (!is_port(section->port))
-        return breaker__option_fail(
-            section->directive, "got port `%s`; accepted: a number from 0 (any free port) to 65535",
-            section->port);
-    if ((err = getaddrinfo(section->host, section->port, &hints, &found)) != 0)
+    if ((err = getaddrinfo(name, section->address.port, &hints, &found)) != 0)
         return breaker__option_fail(section->directive, "host `%s`: %s",
-                                    section->host != NULL ? section->host : "any",
-                                    gai_strerror(err));
+                                    name != NULL ? name : "any", gai_strerror(err));
     for (const struct addrinfo *ai = found; ai != NULL && err == 0; ai = ai->ai_next)
         if (!is_repeated(found, ai))
             err = add_address(listeners, section, host, ai->ai_addr, ai->ai_addrlen, ai == found);

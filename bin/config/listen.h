@@ -5,7 +5,7 @@
 #include "server/listener.h"
 
 /**
- * Reads a `listen` directive (a port, a mapping, or a sequence of them) at the top level, where
+ * Reads a `listen` directive (an address, a mapping, or a sequence of them) at the top level, where
  * `host` is NULL, or of a host. An address that was named before gets the host and its certificate
  * added. Nothing is bound. Returns 0, or -1 after a complaint.
  */
