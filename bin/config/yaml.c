@@ -1,9 +1,10 @@
 /*
  * From a YAML file to the tree that libh2o's configurators read. libyaml turns the text into
- * events; what they mean together is ours: anchors and aliases (an alias is the anchored node
- * itself, with one more owner), included files, the limits of all that, and the refusal of keys
- * that stand twice, of which libh2o would silently take both. An anchor is known only once its node
- * is complete, so no node contains itself. The nodes and their merge key: yaml_node.c.
+ * events; what they mean together is ours: variables of the environment (expand.c), anchors and
+ * aliases (an alias is the anchored node itself, with one more owner), included files, the limits
+ * of all that, and the refusal of keys that stand twice, of which libh2o would silently take both.
+ * An anchor is known only once its node is complete, so no node contains itself. The nodes and
+ * their merge key: yaml_node.c.
  */
 #include <assert.h>
 #include <errno.h>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 #include <yaml.h>
 #include <h2o.h>
+#include "config/expand.h"
 #include "config/yaml.h"
 #include "config/yaml_node.h"
 
@@ -41,6 +43,8 @@ typedef struct st_reader_t {
     const char *path;
     yaml_parser_t parser;
     size_t depth;
+    /* within a key, or the value of a key whose value is a shell's: variables stay */
+    bool is_verbatim;
     H2O_VECTOR(anchor_t) anchors;
 } reader_t;
 
@@ -173,18 +177,42 @@ static bool next_event(reader_t *reader, yaml_event_t *event)
     return false;
 }
 
+/* libh2o gives commands to a shell, which has the same environment and more to say about `${` */
+static bool is_command(const char *key)
+{
+    return strcmp(key, "fastcgi.spawn") == 0 || strcmp(key, "command") == 0;
+}
+
+/* a new text, or NULL after a complaint */
+static char *expand(reader_t *reader, const yaml_event_t *event, const char *text)
+{
+    breaker_error_t error;
+    char *expanded;
+
+    /* `| command` of a log */
+    if (reader->is_verbatim || text[0] == '|')
+        return h2o_strdup(NULL, text, SIZE_MAX).base;
+    if ((expanded = breaker__expand(text, &error)) == NULL)
+        FAIL_AT(reader, event->start_mark.line, event->start_mark.column, "%s", error.message);
+    return expanded;
+}
+
 static yoml_t *read_scalar(reader_t *reader, const yaml_event_t *event)
 {
     const char *text = (const char *)event->data.scalar.value;
+    char *expanded;
     yoml_t *node;
 
     if (strlen(text) != event->data.scalar.length)
         return FAIL_AT(reader, event->start_mark.line, event->start_mark.column,
                        "a value with a NUL byte in it");
+    if ((expanded = expand(reader, event, text)) == NULL)
+        return NULL;
     if ((node = new_node(reader, YOML_TYPE_SCALAR, event, event->data.scalar.anchor,
                          event->data.scalar.tag)) == NULL)
-        return NULL;
-    node->data.scalar = h2o_strdup(NULL, text, SIZE_MAX).base;
+        free(expanded);
+    else
+        node->data.scalar = expanded;
     return node;
 }
 
@@ -257,14 +285,26 @@ static yoml_t *resolve_merges(reader_t *reader, yoml_t *mapping)
     return NULL;
 }
 
+static yoml_t *read_value_as(reader_t *reader, const yaml_event_t *event, bool is_verbatim)
+{
+    bool was_verbatim = reader->is_verbatim;
+    yoml_t *node;
+
+    reader->is_verbatim = is_verbatim;
+    node = read_value(reader, event);
+    reader->is_verbatim = was_verbatim;
+    return node;
+}
+
 static yoml_t *read_pair(reader_t *reader, yoml_t *node, const yaml_event_t *key_event)
 {
-    yoml_t *key = read_value(reader, key_event), *value = NULL;
+    yoml_t *key = read_value_as(reader, key_event, true), *value = NULL;
     yaml_event_t event;
 
     if (key == NULL || !check_key(reader, node, key) || !next_event(reader, &event))
         goto Fail;
-    value = read_value(reader, &event);
+    value = read_value_as(reader, &event,
+                          key->type == YOML_TYPE_SCALAR && is_command(key->data.scalar));
     yaml_event_delete(&event);
     if (value == NULL)
         goto Fail;

@@ -15,8 +15,9 @@
 
 /**
  * Reads a YAML file into the tree that libh2o's configurators read. Anchors, aliases, the merge key
- * `<<` and the tag `!file` (the scalar names a file whose document takes its place) are resolved. A
- * key that stands twice in a mapping is refused unless `may_repeat` says that it adds up. Returns
+ * `<<` and the tag `!file` (the scalar names a file whose document takes its place) are resolved,
+ * and variables of the environment take their places in scalars, except in keys and shell commands.
+ * A key that stands twice in a mapping is refused unless `may_repeat` says that it adds up. Returns
  * NULL with "file:line:column: what" in `error` when it cannot be read. The caller owns the tree
  * until `breaker__yaml_node_unref`.
  */
