@@ -23,6 +23,7 @@
 #include "config/yaml_node.h"
 #include "server/process.h"
 #include "server/status.h"
+#include "server/user.h"
 
 /* the most threads, and the most names that are looked up at once */
 #define THREADS_MAX 1024
@@ -50,21 +51,30 @@ static int on_config_listen(h2o_configurator_command_t *cmd, h2o_configurator_co
     return breaker__listen_read(&option, ctx->hostconf, &config_of(cmd)->listeners);
 }
 
+/* libh2o starts applications as the user of this name, and refuses to where it finds none */
+static char *name_for_libh2o(const breaker__user_t *user, const char *text)
+{
+    return h2o_strdup(NULL, user->name[0] != '\0' ? user->name : text, SIZE_MAX).base;
+}
+
 static int on_config_user(h2o_configurator_command_t *cmd, h2o_configurator_context_t *ctx,
                           yoml_t *node)
 {
     const breaker__option_t option = {.key = cmd->name, .node = node};
     breaker__config_t *config = config_of(cmd);
-    const struct passwd *user;
+    breaker__user_t user;
 
     if (breaker__option_copy(&option, &config->user) != 0)
         return -1;
-    if ((user = getpwnam(config->user)) == NULL)
-        return breaker__option_fail(&option, "there is no user `%s`", config->user);
-    if (geteuid() != 0 && user->pw_uid != geteuid())
+    if (breaker__user_find(config->user, &user) != 0)
+        return breaker__option_fail(&option, "there is no user `%s`; accepted: %s", config->user,
+                                    BREAKER__USER_FORMS);
+    if (geteuid() != 0 && !breaker__user_is_self(&user))
         return breaker__option_fail(&option, "only root can become another user, here `%s`",
                                     config->user);
-    ctx->globalconf->user = config->user;
+    free(config->user_name);
+    config->user_name = name_for_libh2o(&user, config->user);
+    ctx->globalconf->user = config->user_name;
     return 0;
 }
 
@@ -365,6 +375,7 @@ void breaker__config_dispose(breaker__config_t *config)
     h2o_config_dispose(&config->globalconf);
     breaker_node_free(config->node);
     free(config->user);
+    free(config->user_name);
     free(config->pid_file);
     free(config->error_log);
 }

@@ -33,7 +33,9 @@ typedef struct st_breaker__config_t {
     breaker__resumption_t resumption;
     /** the durations of requests are measured, for h2o's `status` */
     bool duration_stats;
+    /** as the file says it (server/user.h), and by the name that libh2o knows it by */
     char *user;
+    char *user_name;
     char *pid_file;
     char *error_log;
 } breaker__config_t;

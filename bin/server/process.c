@@ -6,7 +6,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <pwd.h>
 #include <sched.h>
 #include <signal.h>
@@ -15,6 +14,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 #include "server/process.h"
+#include "server/user.h"
 
 static int signal_pipe[2] = {-1, -1};
 
@@ -54,18 +54,13 @@ void breaker__process_user(char *dst, size_t size)
 
 int breaker__process_become(const char *name)
 {
-    const struct passwd *user;
+    breaker__user_t user;
 
-    errno = 0;
-    if ((user = getpwnam(name)) == NULL) {
-        fprintf(stderr, "h2o-breaker: user `%s`: %s\n", name,
-                errno != 0 ? strerror(errno) : "there is no such user");
+    if (breaker__user_find(name, &user) != 0) {
+        fprintf(stderr, "h2o-breaker: user `%s`: there is no such user\n", name);
         return -1;
     }
-    if (user->pw_uid == geteuid())
-        return 0;
-    if (setgid(user->pw_gid) == 0 && initgroups(name, user->pw_gid) == 0 &&
-        setuid(user->pw_uid) == 0)
+    if (breaker__user_is_self(&user) || breaker__user_become(&user) == 0)
         return 0;
     fprintf(stderr, "h2o-breaker: cannot become user `%s`: %s\n", name, strerror(errno));
     return -1;

@@ -15,8 +15,8 @@ size_t breaker__process_num_cpus(void);
 void breaker__process_user(char *dst, size_t size);
 
 /**
- * Becomes another user for good, with that user's groups. Does nothing for the user that the
- * process runs as already. Returns 0, or -1 after a line on stderr.
+ * Becomes another user for good, as user.h says; `user` is what the configuration says. Does
+ * nothing for the user that the process runs as already. Returns 0, or -1 after a line on stderr.
  */
 int breaker__process_become(const char *user);
 
