@@ -2,15 +2,19 @@
  * The command line of the server. It says where the configuration is and what to do with it;
  * whatever else can be said is said in the configuration.
  */
+#include <errno.h>
 #include <getopt.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sysexits.h>
+#include <unistd.h>
 #include <openssl/crypto.h>
 #include <h2o/version.h>
 #include "server/loop.h"
 #include "server/options.h"
+
+#define DEFAULT_CONFIG "/etc/h2o-breaker/h2o-breaker.conf"
 
 static void print_version(void)
 {
@@ -20,12 +24,13 @@ static void print_version(void)
 
 static void print_help(void)
 {
-    printf("usage: h2o-breaker -c FILE [-t]\n"
+    printf("usage: h2o-breaker [-c FILE] [-t]\n"
            "\n"
            "Serves what an h2o configuration file describes, static assets under per-deploy\n"
            "tokens among it.\n"
            "\n"
-           "  -c, --conf FILE   the configuration; see h2o-breaker.conf(5)\n"
+           "  -c, --conf FILE   the configuration; see h2o-breaker.conf(5); else\n"
+           "                    " DEFAULT_CONFIG "\n"
            "  -t, --test        check it, certificates and release included, and exit\n"
            "      --version     print versions and exit\n"
            "  -h, --help        print this and exit\n"
@@ -37,6 +42,16 @@ static void refuse_usage(const char *what, const char *option)
 {
     fprintf(stderr, "h2o-breaker: %s%s; try --help\n", what, option);
     exit(EX_USAGE);
+}
+
+/* without this line a person who forgot -c would read of a file that nobody named */
+static const char *default_config(void)
+{
+    if (access(DEFAULT_CONFIG, F_OK) == 0 || errno != ENOENT)
+        return DEFAULT_CONFIG;
+    fprintf(stderr, "h2o-breaker: there is no " DEFAULT_CONFIG "; -c FILE names another "
+                    "configuration\n");
+    exit(EX_CONFIG);
 }
 
 breaker__options_t breaker__options_read(int argc, char **argv)
@@ -74,6 +89,6 @@ breaker__options_t breaker__options_read(int argc, char **argv)
     if (optind != argc)
         refuse_usage("unexpected argument ", argv[optind]);
     if (options.config_file == NULL)
-        refuse_usage("-c FILE is mandatory", "");
+        options.config_file = default_config();
     return options;
 }

@@ -5,6 +5,7 @@
 
 /** What the command line says. Strings are those of argv. */
 typedef struct st_breaker__options_t {
+    /** never NULL */
     const char *config_file;
     /** check the file, load the release, and end */
     bool checks_only;
@@ -12,7 +13,8 @@ typedef struct st_breaker__options_t {
 
 /**
  * Reads the command line. Prints and exits where it asks for the help or the versions; where it is
- * wrong, writes a line on stderr and exits with EX_USAGE.
+ * wrong, writes a line on stderr and exits with EX_USAGE, and with EX_CONFIG where it names no file
+ * and there is none at the place where one is looked for.
  */
 breaker__options_t breaker__options_read(int argc, char **argv);
 

@@ -1,0 +1,241 @@
+"""Configuration as people type it: addresses in one string, users by number, variables of the
+environment, and a file at the place where everybody looks for it."""
+
+import os
+import re
+import shlex
+import socket
+import subprocess
+import unittest
+
+import client
+import harness
+
+TREE = {"css/site.css": b"body {}\n", "index.html": b"<p>\n"}
+
+BASE = """\
+listen: @listen@
+hosts:
+  default:
+    paths:
+      "/":
+        file.dir: @tree@
+"""
+
+# mounts an empty /etc, as containers without a user database have it, with one file in it
+BARE_ETC = "mount -t tmpfs none /etc && mkdir /etc/h2o-breaker && cp %s /etc/h2o-breaker/ && exec %s"
+
+
+def may_mount():
+    return os.getuid() == 0 and subprocess.run(
+        ["unshare", "-m", "mount", "-t", "tmpfs", "none", "/etc"], capture_output=True).returncode == 0
+
+
+def has_ipv6():
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+        return True
+    except OSError:
+        return False
+
+
+class TypedCase(harness.FlavourCase):
+    def setUp(self):
+        self.scratch = harness.Scratch()
+        self.addCleanup(self.scratch.remove)
+        self.tree = self.scratch.tree("tree", TREE)
+        self.port = harness.free_port()
+
+    def text(self, listen, extra=""):
+        return extra + harness.expand(BASE, listen=listen, tree=self.tree)
+
+    def start(self, text, env=None):
+        server = harness.Server(self.flavour, text, env=env)
+        self.addCleanup(server.kill)
+        return server
+
+    def run_with(self, text, *args, env=None):
+        path = self.scratch.write("h2o.conf", text)
+        return harness.run_program(self.flavour, "-c", path, *args, env=env)
+
+    def assert_refused(self, text, said, env=None):
+        status, stdout, stderr = self.run_with(text, "-t", env=env)
+        self.assertEqual((status, stdout), (78, ""))
+        self.assertRegex(stderr, r"\A[^\n]+\n\Z", "not exactly one line")
+        self.assertIn("h2o.conf:" + said, stderr)
+
+
+class Addresses(TypedCase):
+    def addresses_of(self, listen):
+        """The addresses that the start line names."""
+        server = self.start(self.text(listen))
+        stderr = server.stderr().decode()
+        server.stop()
+        return re.search(r"threads? on (.*); ready", stderr).group(1).split(", ")
+
+    def test_an_address_is_one_string(self):
+        for listen, address in (('"127.0.0.1:%d"', "127.0.0.1:%d"),
+                                ('["127.0.0.1:%d"]', "127.0.0.1:%d"),
+                                ('{port: "127.0.0.1:%d"}', "127.0.0.1:%d"),
+                                ('"*:%d"', "0.0.0.0:%d")):
+            with self.subTest(listen):
+                self.assertIn(address % self.port, self.addresses_of(listen % self.port))
+        self.assertTrue(set(self.addresses_of('"localhost:%d"' % self.port))
+                        <= {"127.0.0.1:%d" % self.port, "[::1]:%d" % self.port})
+
+    @unittest.skipIf(not has_ipv6(), "there is no IPv6")
+    def test_an_ipv6_address_stands_in_brackets(self):
+        for host in ("::1", "::"):
+            self.assertEqual(self.addresses_of('"[%s]:%d"' % (host, self.port)),
+                             ["[%s]:%d" % (host, self.port)])
+
+    def test_a_unix_socket_is_a_string_too(self):
+        path = self.scratch("socket")
+        for listen in ('"unix:%s"', "{port: 'unix:%s', permission: 600}", "{port: %s, type: unix}"):
+            with self.subTest(listen):
+                self.assertEqual(self.addresses_of(listen % path), ["unix:" + path])
+
+    def test_what_is_no_address_is_refused(self):
+        forms = "a port from 0 (any free one) to 65535, HOST:PORT, [IPV6]:PORT, *:PORT, unix:/path"
+        for listen, accepted in (("::1:80", "an IPv6 address in brackets, as [::1]:8080"),
+                                 ("2001:db8::1", "an IPv6 address in brackets, as [::1]:8080"),
+                                 ("[::1]", forms), ("[127.0.0.1]:80", forms), (":80", forms),
+                                 ("localhost:", forms), ("localhost:http", forms),
+                                 ("localhost:65536", forms), ("a" * 256 + ":80", forms),
+                                 ("unix:relative", "unix: and a path that begins with /")):
+            with self.subTest(listen):
+                self.assert_refused(self.text('"%s"' % listen),
+                                    "1:9: listen: got `%s`; accepted: %s\n" % (listen, accepted))
+        self.assert_refused(self.text('{port: "127.0.0.1:80", host: 127.0.0.1}'),
+                            "1:9: listen: `port` names a host, and so does `host`\n")
+        self.assert_refused(self.text('{port: "unix:/x", host: 127.0.0.1}'),
+                            "1:9: listen: a Unix socket has no `host`\n")
+
+
+class Variables(TypedCase):
+    def served(self, text, **env):
+        server = self.start(text, env=env)
+        response = client.get(self.port, "/index.html")
+        server.stop()
+        return response
+
+    def test_a_variable_stands_for_any_value(self):
+        response = self.served(self.text('"${HOST:-127.0.0.1}:${PORT}"', 'header.add: "X-A: ${A}"\n'),
+                               PORT=str(self.port), A="one ${PORT} two")
+        # what was put in is not looked at again
+        self.assertEqual(response.get("x-a"), "one ${PORT} two")
+
+    def test_numbers_come_from_variables(self):
+        server = self.start(self.text("127.0.0.1:%d" % self.port, "num-threads: ${N}\n"),
+                            env={"N": "3"})
+        self.assertIn(b" 3 threads on ", server.stderr())
+        server.stop()
+
+    def test_a_default_counts_where_the_variable_is_unset_or_empty(self):
+        for env, value in (({}, "of: old-"), ({"B": ""}, "of: old-"), ({"B": "new"}, "new")):
+            with self.subTest(env):
+                response = self.served(self.text('"127.0.0.1:%d"' % self.port,
+                                                 'header.add: "X-B: ${B:-of: old-}"\n'), **env)
+                self.assertEqual(response.get("x-b"), value)
+
+    def test_two_dollars_stand_for_one(self):
+        response = self.served(self.text('"127.0.0.1:%d"' % self.port,
+                                         'header.add: "X-C: $${HOME} $HOME $$ ${C:-}$"\n'))
+        self.assertEqual(response.get("x-c"), "${HOME} $HOME $$ $")
+
+    def test_a_variable_is_never_a_structure(self):
+        for value in ("[1, 2]", "{port: 80}", "80 # eighty", "80\nnum-threads: 2", "*x", "!file x"):
+            with self.subTest(value):
+                status, _, stderr = self.run_with(self.text("${LISTEN}"), "-t",
+                                                  env={"LISTEN": value})
+                self.assertEqual(status, 78)
+                self.assertIn("h2o.conf:1:9: listen: got `", stderr)
+
+    def test_keys_and_commands_of_a_shell_are_left_alone(self):
+        status, _, stderr = self.run_with(self.text("80", "${KEY}: 1\n"), "-t",
+                                          env={"KEY": "num-threads"})
+        self.assertEqual(status, 78)
+        self.assertIn("unknown key `${KEY}`", stderr)
+        for extra in ('access-log: "| cat >/dev/null # ${NOT_THERE+x}"\n',
+                      'error-log: "| cat # ${NOT_THERE}"\n'):
+            self.assertEqual(self.run_with(self.text("80", extra), "-t")[::2], (0, ""))
+
+    def test_included_files_have_variables_and_come_from_them(self):
+        self.scratch.write("hosts.conf",
+                           'default: {paths: {"/": {file.dir: "${DIRECTORY}"}}}\n')
+        text = "listen: 127.0.0.1:%d\nhosts: !file ${INCLUDED}\n" % self.port
+        env = {"INCLUDED": self.scratch("hosts.conf"), "DIRECTORY": self.tree}
+        self.assertEqual(self.served(text, **env).body, TREE["index.html"])
+        del env["DIRECTORY"]
+        status, _, stderr = self.run_with(text, "-t", env=env)
+        self.assertEqual(status, 78)
+        self.assertIn("hosts.conf:1:35: got `${DIRECTORY}`, which the environment does not have",
+                      stderr)
+
+    def test_what_is_no_variable_is_refused(self):
+        for value in ("${}", "${1}", "${A-b}", "${A:=b}", "${A", "${A:-${B}}", "${A B}", "a${é}"):
+            with self.subTest(value):
+                self.assert_refused(self.text("80", "server-name: '%s'\n" % value), "1:14: got `${")
+        self.assert_refused(self.text("80", "server-name: ${NOT_THERE}\n"),
+                            "1:14: got `${NOT_THERE}`, which the environment does not have; accepted:")
+
+    def test_a_value_has_a_longest_length(self):
+        self.assert_refused(self.text("80", 'server-name: "%s"\n' % ("${LONG}" * 1100)),
+                            "1:14: a value is longer than 1048576 bytes with its variables",
+                            env={"LONG": "x" * 1000})
+
+
+class Places(TypedCase):
+    DEFAULT = "/etc/h2o-breaker/h2o-breaker.conf"
+
+    @unittest.skipIf(os.path.exists(DEFAULT), "this machine has a configuration")
+    def test_a_missing_default_file_is_named(self):
+        self.assertEqual(
+            harness.run_program(self.flavour, "-t"),
+            (78, "", "h2o-breaker: there is no %s; -c FILE names another configuration\n"
+             % self.DEFAULT))
+
+    @unittest.skipIf(not may_mount(), "only root can mount")
+    def test_the_default_file_is_read_and_numbers_need_no_user_database(self):
+        config = self.scratch.write(
+            "h2o-breaker.conf", self.text("127.0.0.1:%d" % self.port, "user: 1000\n"))
+        program = os.path.join(harness.BIN, harness.PROGRAMS[self.flavour])
+        done = subprocess.run(
+            ["unshare", "-m", "sh", "-c",
+             BARE_ETC % (shlex.quote(config), shlex.quote(program) + " -t")],
+            capture_output=True, text=True, env=harness.ENVIRONMENT)
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "configuration OK\n", ""))
+
+
+class Users(TypedCase):
+    @unittest.skipIf(os.getuid() != 0, "only root can become another user")
+    def test_users_and_groups_go_by_number(self):
+        for user, uid, gid, groups in (("54321", 54321, 54321, ["54321"]),
+                                       ('"54321:12345"', 54321, 12345, ["12345"]),
+                                       ("daemon:54321", 1, 54321, None),
+                                       ("nobody:daemon", 65534, 1, None),
+                                       ("1", 1, 1, None)):
+            with self.subTest(user):
+                server = self.start(self.text("127.0.0.1:%d" % self.port, "user: %s\n" % user))
+                with open("/proc/%d/status" % server.pid) as file:
+                    status = dict(re.findall(r"(?m)^(\w+):\t(.*)$", file.read()))
+                self.assertEqual(status["Uid"].split(), [str(uid)] * 4)
+                self.assertEqual(status["Gid"].split(), [str(gid)] * 4)
+                self.assertNotIn("0", status["Groups"].split())
+                if groups is not None:
+                    self.assertEqual(status["Groups"].split(), groups)
+                server.stop()
+
+    def test_what_is_no_user_is_refused(self):
+        for user in ("no-such-user", "4294967295", "-1", "1000:no-such-group", ":1000", "1000:",
+                     "1:2:3"):
+            with self.subTest(user):
+                self.assert_refused(self.text("80", 'user: "%s"\n' % user),
+                                    "1:7: user: there is no user `%s`; accepted: a user, by name "
+                                    "or number, or USER:GROUP\n" % user)
+
+
+if __name__ == "__main__":
+    harness.trace_allocations()
+    harness.main()
