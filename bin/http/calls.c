@@ -203,7 +203,8 @@ static bool is_of_request(const char *bytes)
     for (h2o_linklist_t *link = own->chunked.next; link != &own->chunked; link = link->next) {
         body_t *body = H2O_STRUCT_FROM_MEMBER(body_t, chunked, link);
         const h2o_buffer_t *input = body->sock->input;
-        if (bytes >= input->bytes && bytes < input->bytes + input->capacity) {
+        /* not the capacity: it counts what stood before `bytes` and is consumed as well */
+        if (bytes >= input->bytes && bytes < input->bytes + input->size) {
             h2o_linklist_unlink(link);
             return true;
         }
