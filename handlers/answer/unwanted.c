@@ -8,14 +8,20 @@
 #include "answer/static.h"
 #include "answer/unwanted.h"
 
+/* over HTTP/2 a request names its scheme; the head of one over HTTP/1 has only been parsed */
+static const h2o_url_scheme_t *find_scheme(const h2o_req_t *req)
+{
+    if (req->version >= 0x200 && req->input.scheme != NULL)
+        return req->input.scheme;
+    return req->conn->callbacks->get_socket(req->conn)->ssl != NULL ? &H2O_URL_SCHEME_HTTPS
+                                                                    : &H2O_URL_SCHEME_HTTP;
+}
+
 static const h2o_hostconf_t *find_host(const h2o_req_t *req, h2o_iovec_t host)
 {
-    bool is_encrypted = req->conn->callbacks->get_socket(req->conn)->ssl != NULL;
-    const h2o_url_scheme_t *scheme = is_encrypted ? &H2O_URL_SCHEME_HTTPS : &H2O_URL_SCHEME_HTTP;
-
     if (req->conn->hosts[1] == NULL || host.base == NULL)
         return req->conn->hosts[0];
-    return breaker__host_named(req->conn->hosts, host, scheme->default_port);
+    return breaker__host_named(req->conn->hosts, host, find_scheme(req)->default_port);
 }
 
 /* libh2o's rule, and routes.c's */

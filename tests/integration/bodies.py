@@ -36,9 +36,11 @@ hosts:
       "/cgi":
         fastcgi.connect: {port: @cgi@, type: unix}
   "other.example":
-    paths:
+    paths: &other
       "/static":
         proxy.reverse.url: http://127.0.0.1:@app@/
+  "secure.example:443":
+    paths: *other
 """
 
 NGINX = """
@@ -178,6 +180,18 @@ class Unwanted(BodiesCase):
                     connection.send(head("/static/%s/echo" % TOKEN, length(9), field, host=host))
                     connection.send(b"for other")
                     self.assertEqual(connection.read().body, b"for other")
+
+    def test_so_does_the_host_of_the_scheme_that_http2_names(self):
+        """As a proxy that ends TLS asks it; a host of port 80 it would be the view's."""
+        body = bytes(16000)
+        with client.Http2(self.port) as connection:
+            stream = connection.start(
+                "/static/%s/echo" % TOKEN, "POST", (("content-length", "32000"),), body=body,
+                scheme="https", authority="secure.example", end=False)
+            connection.h2.send_data(stream, body, end_stream=True)
+            connection.flush()
+            response = connection.wait(stream)
+            self.assertEqual((response.status, response.body), (200, 2 * body))
 
     def test_other_spellings_of_an_asset_are_refused_too(self):
         for target in ("/x/.." + ASSET, ASSET + "?q", "/static/1/site.css", "/%73tatic/1/none"):

@@ -290,17 +290,18 @@ class Http2:
         if data:
             self.sock.sendall(data)
 
-    def start(self, target, method="GET", headers=(), body=b"", flush=True):
-        """Sends a request; returns its stream."""
+    def start(self, target, method="GET", headers=(), body=b"", flush=True, scheme=None,
+              authority="localhost", end=True):
+        """Sends a request, its body without an end where more of it is to follow; returns its stream."""
         stream = self.h2.get_next_available_stream_id()
-        fields = [(":method", method), (":scheme", "https" if self.secure else "http"),
-                  (":authority", "localhost"), (":path", target), *headers]
+        fields = [(":method", method), (":scheme", scheme or ("https" if self.secure else "http")),
+                  (":authority", authority), (":path", target), *headers]
         self.pending[stream] = Response(0, [], version="HTTP/2")
         self.pending[stream].pieces = []
         self.pending[stream].target = target
         self.h2.send_headers(stream, fields, end_stream=not body)
         if body:
-            self.h2.send_data(stream, body, end_stream=True)
+            self.h2.send_data(stream, body, end_stream=end)
         if flush:
             self.flush()
         return stream
