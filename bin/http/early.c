@@ -9,10 +9,14 @@
 #include <assert.h>
 #include "http/early.h"
 
-static void forget(breaker__early_stream_t *early)
+static void forget(breaker__early_t *early, breaker__early_stream_t *stream)
 {
-    h2o_timeout_unlink(&early->patience);
-    early->conn = NULL;
+    h2o_timeout_unlink(&stream->patience);
+    if (stream->conn == NULL)
+        return;
+    assert(early->num != 0);
+    --early->num;
+    stream->conn = NULL;
 }
 
 static void on_patience_over(h2o_timeout_entry_t *entry)
@@ -32,7 +36,8 @@ void breaker__early_begin(breaker__early_t *early, h2o_http2_conn_t *conn, uint3
 {
     breaker__early_stream_t *stream = early->streams + early->next;
 
-    forget(stream);
+    forget(early, stream);
+    ++early->num;
     stream->conn = conn;
     stream->stream_id = stream_id;
     stream->patience.cb = on_patience_over;
@@ -42,6 +47,9 @@ void breaker__early_begin(breaker__early_t *early, h2o_http2_conn_t *conn, uint3
 static breaker__early_stream_t *find(breaker__early_t *early, const h2o_http2_conn_t *conn,
                                      uint32_t stream_id)
 {
+    /* the end of every stream comes here */
+    if (early->num == 0)
+        return NULL;
     for (size_t i = 0; i != BREAKER__EARLY_MAX; ++i)
         if (early->streams[i].conn == conn && early->streams[i].stream_id == stream_id)
             return early->streams + i;
@@ -61,7 +69,7 @@ void breaker__early_forget(breaker__early_t *early, const h2o_http2_conn_t *conn
 {
     for (size_t i = 0; i != BREAKER__EARLY_MAX; ++i)
         if (early->streams[i].conn == conn)
-            forget(early->streams + i);
+            forget(early, early->streams + i);
     if (early->conn == conn)
         early->conn = NULL;
 }
@@ -112,6 +120,6 @@ breaker__early_verdict_t breaker__early_judge(breaker__early_t *early, h2o_http2
     }
     /* its client need not be told that it may stop: it has given up, or is told now */
     if ((begun = find(early, conn, stream->stream_id)) != NULL)
-        forget(begun);
+        forget(early, begun);
     return is_kept ? BREAKER__EARLY_REFUSE : BREAKER__EARLY_RESET;
 }

@@ -24,6 +24,8 @@ typedef struct st_breaker__early_stream_t {
 typedef struct st_breaker__early_t {
     breaker__early_stream_t streams[BREAKER__EARLY_MAX];
     size_t next;
+    /* of them, not free; those of a connection are until it ends */
+    size_t num;
     /* the frame that libh2o was about to send last, and was not let: of what, and why */
     const h2o_http2_conn_t *conn;
     uint32_t stream_id;
