@@ -109,7 +109,7 @@ static int on_config_minimum_size(h2o_configurator_command_t *cmd, h2o_configura
     uint64_t size;
     (void)ctx;
 
-    if (breaker__option_number(&option, "bytes", 0, SIZE_MAX - 1, &size) != 0)
+    if (breaker__option_size(&option, 0, SIZE_MAX - 1, &size) != 0)
         return -1;
     args_of(cmd)->min_size = (size_t)size;
     return 0;

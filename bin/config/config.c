@@ -161,7 +161,7 @@ static int on_config_shutdown_timeout(h2o_configurator_command_t *cmd,
     uint64_t value;
     (void)ctx;
 
-    if (breaker__option_number(&option, "seconds", 0, SHUTDOWN_TIMEOUT_MAX_S, &value) != 0)
+    if (breaker__option_seconds(&option, 0, SHUTDOWN_TIMEOUT_MAX_S, &value) != 0)
         return -1;
     config_of(cmd)->shutdown_timeout_s = (unsigned)value;
     return 0;

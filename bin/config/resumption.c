@@ -34,7 +34,7 @@ static int read_lifetime(const breaker__option_t *option, breaker__resumption_t 
 {
     uint64_t value;
 
-    if (breaker__option_number(option, "seconds", 1, LIFETIME_MAX_S, &value) != 0)
+    if (breaker__option_seconds(option, 1, LIFETIME_MAX_S, &value) != 0)
         return -1;
     resumption->lifetime_s = (uint32_t)value;
     return 0;

@@ -29,8 +29,7 @@ static int read_cache_option(const breaker__option_t *option, void *data)
     if (strcmp(option->key, "path") == 0)
         return breaker__option_text(option, &config->cache_directory);
     if (strcmp(option->key, "max-size") == 0)
-        return breaker__option_number(option, "bytes", CACHE_SIZE_MIN, UINT64_MAX,
-                                      &config->cache_max_size);
+        return breaker__option_size(option, CACHE_SIZE_MIN, UINT64_MAX, &config->cache_max_size);
     return breaker__option_unknown(option, CACHE_KEYS);
 }
 

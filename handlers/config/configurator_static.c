@@ -149,7 +149,7 @@ static int read_retry_after(const breaker__option_t *option, breaker_view_config
 {
     uint64_t value;
 
-    if (breaker__option_number(option, "seconds", 1, BREAKER_RETRY_AFTER_MAX_S, &value) != 0)
+    if (breaker__option_seconds(option, 1, BREAKER_RETRY_AFTER_MAX_S, &value) != 0)
         return -1;
     config->retry_after_s = (uint32_t)value;
     return 0;
@@ -171,11 +171,11 @@ static int read_option(const breaker__option_t *option, void *data)
     if (strcmp(key, "strict") == 0)
         return breaker__option_switch(option, &config->strict);
     if (strcmp(key, "cache-max-age") == 0)
-        return breaker__option_number(option, "seconds", 0, BREAKER_CACHE_MAX_AGE_MAX_S,
-                                      &config->cache_max_age_s);
+        return breaker__option_seconds(option, 0, BREAKER_CACHE_MAX_AGE_MAX_S,
+                                       &config->cache_max_age_s);
     if (strcmp(key, "redirect-max-age") == 0)
-        return breaker__option_number(option, "seconds (0: no-store)", 0,
-                                      BREAKER_REDIRECT_MAX_AGE_MAX_S, &config->redirect_max_age_s);
+        return breaker__option_seconds(option, 0, BREAKER_REDIRECT_MAX_AGE_MAX_S,
+                                       &config->redirect_max_age_s);
     if (strcmp(key, "retry-after") == 0)
         return read_retry_after(option, config);
     if (strcmp(key, "allow-origin") == 0)
@@ -199,9 +199,9 @@ static int read_option(const breaker__option_t *option, void *data)
     if (strcmp(key, "charset") == 0)
         return breaker__option_switch(option, &config->charset);
     if (strcmp(key, "memory-file-limit") == 0)
-        return breaker__option_number(option, "bytes", 0, UINT64_MAX, &config->memory_file_limit);
+        return breaker__option_size(option, 0, UINT64_MAX, &config->memory_file_limit);
     if (strcmp(key, "memory-limit") == 0)
-        return breaker__option_number(option, "bytes", 0, UINT64_MAX, &config->memory_limit);
+        return breaker__option_size(option, 0, UINT64_MAX, &config->memory_limit);
     return breaker__option_unknown(option, KEYS);
 }
 

@@ -260,14 +260,22 @@ static bool read_quantity(const breaker__option_t *option, const unit_t *units, 
     return false;
 }
 
+/* the units of every time; a number alone is so many times `alone_ms` */
+static bool read_time(const breaker__option_t *option, uint64_t alone_ms, uint64_t max_ms,
+                      uint64_t *ret_ms)
+{
+    const unit_t units[] = {{"", alone_ms},        {"ms", 1},    {"s", 1000}, {"m", 60 * 1000},
+                            {"h", 60 * 60 * 1000}, {"d", DAY_MS}};
+
+    return read_quantity(option, units, sizeof(units) / sizeof(units[0]), max_ms, ret_ms);
+}
+
 static bool read_span(const breaker__option_t *option, uint32_t min_ms, uint32_t max_ms,
                       uint32_t *ret_ms)
 {
-    static const unit_t units[] = {{"", 1000}, {"ms", 1}, {"s", 1000}};
     uint64_t span_ms;
 
-    if (!read_quantity(option, units, sizeof(units) / sizeof(units[0]), max_ms, &span_ms) ||
-        span_ms < min_ms)
+    if (!read_time(option, 1000, max_ms, &span_ms) || span_ms < min_ms)
         return false;
     *ret_ms = (uint32_t)span_ms;
     return true;
@@ -277,7 +285,7 @@ int breaker__option_span(const breaker__option_t *option, uint32_t *ret_ms)
 {
     if (read_span(option, 0, DAY_MS, ret_ms))
         return 0;
-    return breaker__option_refuse(option, "seconds, as 30, 30s or 1500ms, at most a day");
+    return breaker__option_refuse(option, "seconds, as 30, 30s, 1500ms, 5m or 1h, at most a day");
 }
 
 int breaker__option_span_within(const breaker__option_t *option, uint32_t min_ms, uint32_t max_ms,
@@ -291,10 +299,39 @@ int breaker__option_span_within(const breaker__option_t *option, uint32_t min_ms
         breaker__option_describe(option->node), min_ms, max_ms / 1000);
 }
 
+int breaker__option_seconds(const breaker__option_t *option, uint64_t min_s, uint64_t max_s,
+                            uint64_t *ret_s)
+{
+    uint64_t value_ms;
+
+    assert(min_s <= max_s);
+    assert(max_s <= UINT64_MAX / 1000);
+    if (!read_time(option, 1000, max_s * 1000, &value_ms) || value_ms % 1000 != 0 ||
+        value_ms / 1000 < min_s)
+        return breaker__option_fail(
+            option, "got `%s`; accepted: seconds from %llu to %llu, as 90, 90s, 2m, 1h or 1d",
+            breaker__option_describe(option->node), (unsigned long long)min_s,
+            (unsigned long long)max_s);
+    *ret_s = value_ms / 1000;
+    return 0;
+}
+
+int breaker__option_milliseconds(const breaker__option_t *option, uint64_t max_ms, uint64_t *ret_ms)
+{
+    if (read_time(option, 1, max_ms, ret_ms))
+        return 0;
+    return breaker__option_fail(
+        option, "got `%s`; accepted: milliseconds from 0 to %llu, as 500, 500ms, 30s or 5m",
+        breaker__option_describe(option->node), (unsigned long long)max_ms);
+}
+
 int breaker__option_size(const breaker__option_t *option, uint64_t min, uint64_t max,
                          uint64_t *ret_size)
 {
     static const unit_t units[] = {{"", 1},
+                                   {"KB", 1000},
+                                   {"MB", 1000 * 1000},
+                                   {"GB", 1000 * 1000 * 1000},
                                    {"KiB", UINT64_C(1) << 10},
                                    {"MiB", UINT64_C(1) << 20},
                                    {"GiB", UINT64_C(1) << 30}};
@@ -303,7 +340,7 @@ int breaker__option_size(const breaker__option_t *option, uint64_t min, uint64_t
     if (!read_quantity(option, units, sizeof(units) / sizeof(units[0]), max, &size) || size < min)
         return breaker__option_fail(
             option,
-            "got `%s`; accepted: bytes, as 1048576, 1024KiB, 1MiB or 1GiB, from %llu to %llu",
+            "got `%s`; accepted: bytes from %llu to %llu, as 1048576, 1024KiB, 1MiB, 1GiB or 1GB",
             breaker__option_describe(option->node), (unsigned long long)min,
             (unsigned long long)max);
     *ret_size = size;
@@ -312,10 +349,7 @@ int breaker__option_size(const breaker__option_t *option, uint64_t min, uint64_t
 
 int breaker__option_age(const breaker__option_t *option, uint64_t max_ms, uint64_t *ret_ms)
 {
-    static const unit_t units[] = {
-        {"", 1000}, {"ms", 1}, {"s", 1000}, {"m", 60 * 1000}, {"h", 60 * 60 * 1000}, {"d", DAY_MS}};
-
-    if (read_quantity(option, units, sizeof(units) / sizeof(units[0]), max_ms, ret_ms))
+    if (read_time(option, 1000, max_ms, ret_ms))
         return 0;
     return breaker__option_fail(
         option, "got `%s`; accepted: a time, as 90s, 30m, 12h or 7d, at most %llud",

@@ -78,7 +78,7 @@ int breaker__option_number(const breaker__option_t *option, const char *unit, ui
                            uint64_t max, uint64_t *ret_value);
 
 /**
- * A span of time, in milliseconds, at most a day: seconds without a unit, or with "s" or "ms"
+ * A span of time, in milliseconds, at most a day: seconds without a unit, or with ms, s, m, h or d
  * after the number.
  */
 int breaker__option_span(const breaker__option_t *option, uint32_t *ret_ms);
@@ -86,7 +86,15 @@ int breaker__option_span(const breaker__option_t *option, uint32_t *ret_ms);
 int breaker__option_span_within(const breaker__option_t *option, uint32_t min_ms, uint32_t max_ms,
                                 uint32_t *ret_ms);
 
-/** Bytes of `min` to `max`, without a unit or in KiB, MiB or GiB. */
+/** Whole seconds of `min_s` to `max_s`, without a unit or with one of the same. */
+int breaker__option_seconds(const breaker__option_t *option, uint64_t min_s, uint64_t max_s,
+                            uint64_t *ret_s);
+
+/** The same of directives of libh2o's whose numbers are milliseconds, from 0. */
+int breaker__option_milliseconds(const breaker__option_t *option, uint64_t max_ms,
+                                 uint64_t *ret_ms);
+
+/** Bytes of `min` to `max`, without a unit or in KB, MB, GB (of 1000), KiB, MiB or GiB. */
 int breaker__option_size(const breaker__option_t *option, uint64_t min, uint64_t max,
                          uint64_t *ret_size);
 
