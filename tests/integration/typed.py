@@ -1,5 +1,6 @@
 """Configuration as people type it: addresses in one string, users by number, variables of the
-environment, and a file at the place where everybody looks for it."""
+environment, times and sizes with units, and a file at the place where everybody looks for it. What
+is wrong is refused in one form, whoever reads it."""
 
 import os
 import re
@@ -184,6 +185,73 @@ class Variables(TypedCase):
         self.assert_refused(self.text("80", 'server-name: "%s"\n' % ("${LONG}" * 1100)),
                             "1:14: a value is longer than 1048576 bytes with its variables",
                             env={"LONG": "x" * 1000})
+
+
+class Units(TypedCase):
+    TIMES = ("handshake-timeout", "http1-request-timeout", "http2-idle-timeout",
+             "http2-graceful-shutdown-timeout", "shutdown-timeout", "shutdown-delay",
+             "http2-latency-optimization-min-rtt", "proxy.timeout.io", "proxy.timeout.keepalive",
+             "proxy.websocket.timeout", "fastcgi.timeout.io", "fastcgi.timeout.keepalive")
+    SIZES = ("limit-request-body", "compress-minimum-size", "http2-latency-optimization-max-cwnd")
+
+    def test_times_and_sizes_have_units_wherever_they_stand(self):
+        for keys, values in ((self.TIMES, ("30", "30s", "5m", "1h", "2000ms")),
+                             (self.SIZES, ("1000", "1KB", "1KiB", "10MB", "10MiB", "1GB", "1GiB"))):
+            for value in values:
+                with self.subTest(value):
+                    extra = "".join("%s: %s\n" % (key, value) for key in keys)
+                    self.assertEqual(self.run_with(self.text("80", extra), "-t"),
+                                     (0, "configuration OK\n", ""))
+
+    def test_the_values_of_a_view_have_units(self):
+        view = ("{name: '{breaker}', path: %s, cache-max-age: 365d, redirect-max-age: 1h, "
+                "retry-after: 5s, memory-limit: 1GB, memory-file-limit: 1MiB}" % self.tree)
+        text = self.text("80", "ssl-session-resumption: {mode: cache, lifetime: 1h}\n")
+        text = text.replace("file.dir:", "breaker.static: %s\n        file.dir:" % view)
+        self.assertEqual(self.run_with(text, "-t"), (0, "configuration OK\n", ""))
+
+    def test_a_size_with_a_unit_holds(self):
+        server = self.start(self.text("127.0.0.1:%d" % self.port, "limit-request-body: 2KB\n"))
+        for size, status in ((2000, 405), (2001, 413)):
+            self.assertEqual(client.get(self.port, "/index.html", method="POST",
+                                        body=b"x" * size).status, status)
+        server.stop()
+
+    def test_units_that_do_not_fit_are_refused(self):
+        for line, said in (
+                ("handshake-timeout: 1500ms", "1:20: handshake-timeout: got `1500ms`; accepted: "
+                 "seconds from 0 to 4294967295, as 90, 90s, 2m, 1h or 1d\n"),
+                ("proxy.timeout.io: 30 s", "1:19: proxy.timeout.io: got `30 s`; accepted: "
+                 "milliseconds from 0 to 4294967295000, as 500, 500ms, 30s or 5m\n"),
+                ("limit-request-body: 1G", "1:21: limit-request-body: got `1G`; accepted: bytes "
+                 "from 0 to 18446744073709551615, as 1048576, 1024KiB, 1MiB, 1GiB or 1GB\n"),
+                ("shutdown-timeout: 2d", "1:19: shutdown-timeout: got `2d`; accepted: seconds "
+                 "from 0 to 86400, as 90, 90s, 2m, 1h or 1d\n"),
+                ("max-delegations: 5s", "1:18: max-delegations: got `5s`; accepted: a number from 0 "
+                 "to 4294967295\n")):
+            with self.subTest(line):
+                self.assert_refused(self.text("80", line + "\n"), said)
+
+
+class Complaints(TypedCase):
+    def test_directives_of_libh2o_are_refused_in_the_form_of_ours(self):
+        for line, said in (
+                ("http1-upgrade-to-http2: maybe", "1:25: http1-upgrade-to-http2: got `maybe`; "
+                 "accepted: OFF, ON\n"),
+                ("file.send-compressed: maybe", "1:23: file.send-compressed: got `maybe`; "
+                 "accepted: OFF, ON, gunzip\n"),
+                ("server-name: [x]", "1:14: server-name: got `a sequence`; accepted: a single value\n"),
+                ("setenv: x", "1:9: setenv: got `x`; accepted: a mapping\n"),
+                ("max-delegations: -1", "1:18: max-delegations: got `-1`; accepted: a number from 0"),
+                ("http2-casper: {capacity-bits: 99}", "1:31: http2-casper: got `99`; value of "
+                 "`capacity-bits` must be an integer between 0 to 15\n"),
+                ("http2-latency-optimization-max-additional-delay: x",
+                 "1:50: http2-latency-optimization-max-additional-delay: got `x`; accepted: a number"),
+                ("access-log: {format: x}", "1:13: access-log: could not find mandatory key `path`\n"),
+                ("proxy.ssl.session-cache: {capacity: many, lifetime: 1}",
+                 "1:37: proxy.ssl.session-cache: got `many`; accepted: a number from 0")):
+            with self.subTest(line):
+                self.assert_refused(self.text("80", line + "\n"), said)
 
 
 class Places(TypedCase):
