@@ -163,21 +163,29 @@ static void mend_not_modified(breaker__page_t *page, h2o_req_t *req)
     page->is_mended = restored->is_page;
 }
 
+/* Marks the tag of what is no page, or says that the header goes. */
+static bool mark_passed(const breaker__page_t *page, h2o_req_t *req, h2o_header_t *header)
+{
+    /* prefixes stand in its head, which a 304 need not send again */
+    if (page->is_mended)
+        return mark_etag(page, req, header);
+    header->value = breaker__etag_mark_passed(&req->pool, header->value, page->plan->marks.passed);
+    return true;
+}
+
 /* What is no page says so in its tag, where a page might have come: see etag.c. */
 static void mend_passed(const breaker__page_t *page, h2o_req_t *req)
 {
     ssize_t at = h2o_find_header(&req->res.headers, H2O_TOKEN_ETAG, -1);
     h2o_headers_t headers;
 
-    if (at == -1 || !page->wants_marks)
+    if (at == -1 || !(page->wants_marks || page->is_mended))
         return;
     headers = new_headers(req);
     for (size_t i = 0; i != req->res.headers.size; ++i) {
         h2o_header_t header = req->res.headers.entries[i];
-        if (is_token(&header, H2O_TOKEN_ETAG))
-            header.value =
-                breaker__etag_mark_passed(&req->pool, header.value, page->plan->marks.passed);
-        headers.entries[headers.size++] = header;
+        if (!is_token(&header, H2O_TOKEN_ETAG) || mark_passed(page, req, &header))
+            headers.entries[headers.size++] = header;
     }
     req->res.headers = headers;
 }

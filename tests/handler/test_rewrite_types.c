@@ -230,6 +230,30 @@ static void headers_that_browsers_follow_are_rewritten_whatever_the_body(void **
             }
 }
 
+/* a 304 need not repeat its headers, and a copy then keeps those that it has */
+static void a_head_with_prefixes_has_a_tag_that_names_them(void **state)
+{
+    static const char *const headers[] = {"Content-Type: image/png", "ETag: \"abc\"",
+                                          "Link: <" LITERAL "a.css>", NULL};
+    static const char marked[] = "W/\"abc;breaker=s",
+                      other[] = "W/\"abc;breaker=s0123456789abcdef\"";
+    pages_t *pages = *state;
+    loopback_t *exchange = get(pages, headers, "x");
+    char etag[128];
+
+    snprintf(etag, sizeof(etag), "%s", loopback_response_header(exchange, "ETag"));
+    loopback_close(exchange);
+    assert_memory_equal(etag, marked, sizeof(marked) - 1);
+    for (size_t i = 0; i != 2; ++i) {
+        pages_answer(pages, headers, "x", 1);
+        pages->app->etag = "\"abc\"";
+        exchange = ask(pages, "GET", "If-None-Match", i == 0 ? etag : other);
+        assert_int_equal(exchange->status, i == 0 ? 304 : 200);
+        assert_header(exchange, "ETag", etag);
+        loopback_close(exchange);
+    }
+}
+
 /* ---- what is left ---- */
 
 static void no_transform_leaves_a_page_as_it_is(void **state)
@@ -556,6 +580,7 @@ int main(void)
         cmocka_unit_test(an_event_is_sent_on_when_it_has_come),
         TEST(every_spelling_is_found_however_it_is_cut),
         TEST(headers_that_browsers_follow_are_rewritten_whatever_the_body),
+        TEST(a_head_with_prefixes_has_a_tag_that_names_them),
         TEST(no_transform_leaves_a_page_as_it_is),
         TEST(what_is_no_coding_does_not_keep_a_page_from_being_rewritten),
         TEST(a_page_in_wide_letters_is_left_as_it_is),
