@@ -33,7 +33,10 @@ void breaker__loop_run(h2o_loop_t *loop);
 /** Makes a socket of h2o of a connected, non-blocking descriptor, which it takes over. */
 h2o_socket_t *breaker__loop_adopt(h2o_loop_t *loop, int fd);
 
-/** Tells when a listening descriptor has connections to accept. */
+/**
+ * Tells when a descriptor has something to read: a listening one connections to accept, another
+ * one bytes, its end or an error.
+ */
 typedef struct st_breaker__watch_t breaker__watch_t;
 typedef void (*breaker__watch_cb)(void *data);
 

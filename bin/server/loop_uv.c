@@ -93,8 +93,9 @@ static void on_poll(uv_poll_t *poll, int status, int events)
     breaker__watch_t *watch = (breaker__watch_t *)poll;
     (void)events;
 
-    if (status == 0)
-        watch->on_readable(watch->data);
+    /* after an error libuv polls no more; what it was is told by the descriptor itself */
+    (void)status;
+    watch->on_readable(watch->data);
 }
 
 breaker__watch_t *breaker__watch_create(h2o_loop_t *loop, int fd, breaker__watch_cb on_readable,
