@@ -2,7 +2,8 @@
  * Shell patterns over the paths of a view. The C library's fnmatch(3) depends on the locale, knows
  * no `**` and takes exponential time for some patterns; here two places to go back to are enough:
  * whatever the last `**` can take, an earlier one could only have left to it, and the last `*`
- * behind it never goes beyond its segment.
+ * behind it never goes beyond its segment. A `*` that took the rest of its segment in vain takes
+ * nothing else when the `**` before it takes more of the same segment: that goes on with the next.
  */
 #include <assert.h>
 #include <string.h>
@@ -140,13 +141,13 @@ static void take_star(matching_t *matching)
     matching->pattern = after;
 }
 
-static bool go_back_to(matching_t *matching, retry_t *retry)
+static bool go_back_to(matching_t *matching, retry_t *retry, bool to_next_segment)
 {
     const char *end = matching->path_end, *next = retry->path;
 
     if (retry->pattern == NULL || next == end)
         return false;
-    if (retry->by_segment) {
+    if (to_next_segment) {
         if ((next = memchr(next, '/', (size_t)(end - next))) == NULL)
             return false;
     } else if (retry == &matching->star && *next == '/') {
@@ -161,10 +162,12 @@ static bool go_back_to(matching_t *matching, retry_t *retry)
 /* one more for a star that came before */
 static bool go_back(matching_t *matching)
 {
-    if (go_back_to(matching, &matching->star))
+    bool had_star = matching->star.pattern != NULL;
+
+    if (go_back_to(matching, &matching->star, false))
         return true;
     matching->star.pattern = NULL;
-    return go_back_to(matching, &matching->stars);
+    return go_back_to(matching, &matching->stars, had_star || matching->stars.by_segment);
 }
 
 bool breaker__pattern_matches(const char *pattern, const char *path, size_t len)

@@ -123,6 +123,76 @@ static void no_pattern_takes_long(void **state)
     assert_false(matches(pattern, path));
 }
 
+/* what follows the `*` nearly matches at every byte, and so it would after each that `**` takes:
+   some 10^12 steps for these paths */
+static void no_pattern_takes_long_for_what_stands_behind_two_kinds_of_stars(void **state)
+{
+    char pattern[BREAKER_VIEW_PATTERN_MAX + 1], path[4096];
+
+    (void)state;
+    memset(pattern, 'a', sizeof(pattern) - 1);
+    memcpy(pattern, "**a*", 4);
+    pattern[sizeof(pattern) - 2] = 'b';
+    pattern[sizeof(pattern) - 1] = '\0';
+    memset(path, 'a', sizeof(path) - 1);
+    path[sizeof(path) - 1] = '\0';
+    for (size_t i = 0; i != 300; ++i)
+        assert_false(breaker__pattern_matches(pattern, path, sizeof(path) - 1));
+}
+
+/* by definition: every star tries every length */
+static bool matches_naively(const char *pattern, const char *path, bool at_segment)
+{
+    bool has_two = pattern[0] == '*' && pattern[1] == '*';
+
+    if (*pattern == '\0')
+        return *path == '\0';
+    if (*pattern != '*')
+        return *path == *pattern && matches_naively(pattern + 1, path + 1, *path == '/');
+    if (has_two && at_segment && pattern[2] == '/') {
+        for (; path != NULL; path = (path = strchr(path, '/')) != NULL ? path + 1 : NULL)
+            if (matches_naively(pattern + 3, path, true))
+                return true;
+        return false;
+    }
+    for (;; ++path) {
+        if (matches_naively(pattern + 1 + has_two, path, false))
+            return true;
+        if (*path == '\0' || (!has_two && *path == '/'))
+            return false;
+    }
+}
+
+static void fill_with(char *dst, size_t len, const char *letters, uint32_t *random)
+{
+    for (size_t i = 0; i != len; ++i) {
+        *random = *random * UINT32_C(1664525) + UINT32_C(1013904223);
+        dst[i] = letters[(*random >> 16) % strlen(letters)];
+    }
+    dst[len] = '\0';
+}
+
+static void patterns_match_what_they_do_by_trying_everything(void **state)
+{
+    uint32_t random = 1;
+    size_t num_matching = 0;
+
+    (void)state;
+    for (size_t i = 0; i != 300000; ++i) {
+        char pattern[16] = "/", path[16];
+        fill_with(pattern + 1, 1 + i % 9, "ab/**", &random);
+        fill_with(path, 1 + i / 9 % 9, "aab/", &random);
+        /* three stars are two; by themselves they are not looked at here */
+        if (!breaker_is_pattern(pattern) || strstr(pattern, "***") != NULL)
+            continue;
+        if (breaker__pattern_matches(pattern, path, strlen(path)) !=
+            matches_naively(pattern + 1, path, true))
+            fail_msg("%s and %s", pattern, path);
+        num_matching += breaker__pattern_matches(pattern, path, strlen(path));
+    }
+    assert_true(num_matching > 1000);
+}
+
 /* ---- the headers of a view ---- */
 
 static breaker_view_t *view_of(const char *const *headers, size_t num_headers,
@@ -226,6 +296,8 @@ int main(void)
         cmocka_unit_test(patterns_match_what_the_header_says),
         cmocka_unit_test(what_is_no_pattern_is_refused),
         cmocka_unit_test(no_pattern_takes_long),
+        cmocka_unit_test(no_pattern_takes_long_for_what_stands_behind_two_kinds_of_stars),
+        cmocka_unit_test(patterns_match_what_they_do_by_trying_everything),
         cmocka_unit_test(all_that_match_apply_in_order_and_later_ones_replace),
         cmocka_unit_test(a_view_has_copies_of_its_own),
         cmocka_unit_test(what_is_no_pattern_or_header_makes_no_view),
