@@ -16,7 +16,6 @@
 #include "release/release.h"
 #include "release/store.h"
 #include "view/matched.h"
-#include "view/matched.h"
 #include "view/view.h"
 
 /* SHA-256 of no bytes: nobody has to be asked for them */
