@@ -28,6 +28,24 @@ static bool is_expectation(const struct phr_header *header)
     return is(header, "expect", sizeof("expect") - 1);
 }
 
+/* " Transfer-Encoding: chunked": the rest of the line before to us, to others a field */
+static bool is_field_of_body(const struct phr_header *folded)
+{
+    const char *at = folded->value, *end = at + folded->value_len, *colon;
+    struct phr_header field = {NULL};
+
+    assert(folded->name == NULL);
+    while (at != end && (*at == ' ' || *at == '\t'))
+        ++at;
+    if ((colon = memchr(at, ':', (size_t)(end - at))) == NULL)
+        return false;
+    while (colon != at && (colon[-1] == ' ' || colon[-1] == '\t'))
+        --colon;
+    field.name = at;
+    field.name_len = (size_t)(colon - at);
+    return is_length(&field) || is_coding(&field);
+}
+
 static uint64_t read_length(const char *base, size_t len)
 {
     uint64_t length = 0;
@@ -53,7 +71,7 @@ breaker__framing_t breaker__framing_read(const struct phr_header *headers, size_
     for (size_t i = 0; i != num; ++i) {
         /* the rest of the line before */
         if (headers[i].name == NULL) {
-            framing.is_ambiguous |= is_ours;
+            framing.is_ambiguous |= is_ours || is_field_of_body(headers + i);
             continue;
         }
         is_ours = true;

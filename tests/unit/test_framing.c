@@ -89,6 +89,21 @@ static void folded_lengths_are_ambiguous(void **state)
     assert_false(FRAMING(1, "content-length:1", "x:y", ":0").is_ambiguous);
 }
 
+/* whoever drops the blanks in front finds a body that we do not */
+static void a_folded_line_that_reads_like_a_length_is_ambiguous(void **state)
+{
+    static const char *const fields[] = {": Transfer-Encoding: chunked", ":\tcontent-length:5",
+                                         ": \ttransfer-encoding : chunked"};
+    static const char *const others[] = {":", ":  ", ": :", ": x-content-length:5",
+                                         ": content-length"};
+    (void)state;
+
+    for (size_t i = 0; i != sizeof(fields) / sizeof(fields[0]); ++i)
+        assert_true(FRAMING(1, "x:y", fields[i]).is_ambiguous);
+    for (size_t i = 0; i != sizeof(others) / sizeof(others[0]); ++i)
+        assert_false(FRAMING(1, "x:y", others[i]).is_ambiguous);
+}
+
 static void a_hidden_body_leaves_the_other_fields(void **state)
 {
     const char *const lines[] = {"host:x",   "content-length:5", "expect:100-continue",
@@ -116,6 +131,7 @@ int main(void)
         cmocka_unit_test(what_is_no_length_is_too_long),
         cmocka_unit_test(several_fields_are_ambiguous),
         cmocka_unit_test(folded_lengths_are_ambiguous),
+        cmocka_unit_test(a_folded_line_that_reads_like_a_length_is_ambiguous),
         cmocka_unit_test(a_hidden_body_leaves_the_other_fields),
     };
 
