@@ -19,7 +19,7 @@ PACKAGES_CLUSTER="redis-server redis-tools"
 # compared with its; g++ builds an outside consumer;
 # ccache: some tests build the sources once more
 PACKAGES_TEST="g++ ccache libcmocka-dev spin valgrind clang-format mandoc
-    curl nghttp2-client wrk openssl redis-server redis-sentinel haproxy nginx-light h2o faketime
+    curl nghttp2-client wrk openssl redis-server redis-sentinel haproxy nginx-light varnish squid h2o faketime
     python3 python3-h2 python3-hpack python3-brotli python3-zstandard
     chromium chromium-driver
     python3-doc libjs-bootstrap5 libjs-katex libjs-mathjax fonts-font-awesome"
@@ -91,7 +91,7 @@ install_packages_asleep() {
     trap 'exit 130' INT TERM HUP
     # without sudo install_packages says what to do
     if [ -z "$as_root" ] || command -v sudo >/dev/null; then
-        printf '#!/bin/sh\n# of h2o-breaker: bench/run.sh is installing servers\n%s\nexit 0\n' \
+        printf '#!/bin/sh\n# of h2o-breaker: servers are being installed that shall not run\n%s\nexit 0\n' \
             "kill -0 $$ 2>/dev/null && exit 101" | $as_root tee "$policy" >/dev/null
         $as_root chmod 755 "$policy"
     fi

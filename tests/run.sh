@@ -40,8 +40,8 @@ sources() {
 }
 
 begin "packages"
-# shellcheck disable=SC2086 # lists of names
-install_packages $PACKAGES_BUILD $PACKAGES_TEST
+# shellcheck disable=SC2086 # lists of names; in a shell of its own, whose traps are its own
+(install_packages_asleep $PACKAGES_BUILD $PACKAGES_TEST)
 # a Node.js that is not Debian's brings an npm of its own, and cannot stand beside Debian's
 # shellcheck disable=SC2086
 command -v npm >/dev/null || install_packages $PACKAGES_NPM

@@ -1,23 +1,16 @@
-"""deploy/haproxy/h2o-breaker.cfg and deploy/nginx/h2o-breaker.conf, each with the real program in front
-of real nodes: nodes are stopped and started under load, and no request fails. BREAKER_BIN names the
-servers."""
+"""The recipes deploy/haproxy/h2o-breaker.cfg, deploy/nginx/h2o-breaker.conf, deploy/varnish/h2o-breaker.vcl
+and deploy/squid/h2o-breaker.conf, each with the real program in front of real nodes: nodes are stopped
+and started under load, and no request fails. BREAKER_BIN names the servers."""
 
 import http.client
-import os
-import shutil
+import itertools
 import signal
 import socket
-import subprocess
-import sys
-import tempfile
 import threading
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-sys.path.insert(0, os.path.join(ROOT, "tests", "integration"))
-import harness  # noqa: E402
-from harness import free_port, wait_until  # noqa: E402
+from balancer import Balancer, harness
+from harness import free_port, wait_until
 
-PATH = os.environ["PATH"] + ":/usr/sbin:/usr/local/sbin"
 CLIENTS = 6
 BODY = b"body { color: teal }\n" * 100
 
@@ -36,86 +29,12 @@ hosts:
         breaker.static: {name: "static/{breaker}", path: @tree@}
 """
 
-NGINX = """
-daemon off;
-pid @directory@/pid;
-error_log stderr;
-@user@
-worker_processes 2;
-events {}
-http {
-    access_log off;
-    client_body_temp_path @directory@/body;
-    proxy_temp_path @directory@/proxy;
-    fastcgi_temp_path @directory@/fastcgi;
-    uwsgi_temp_path @directory@/uwsgi;
-    scgi_temp_path @directory@/scgi;
-    include @directory@/recipe;
-}
-"""
-
-
-class Balancer:
-    """A program in front of the nodes' ports, with the recipe's addresses replaced and no other
-    word."""
-
-    def __init__(self, kind, ports):
-        self.directory = tempfile.mkdtemp(prefix="breaker-balancer-")
-        self.port = free_port()
-        recipe, listens, command = getattr(self, kind)()
-        with open(os.path.join(ROOT, "deploy", recipe)) as file:
-            text = file.read()
-        for old, new in ((listens[0], listens[1] % self.port),
-                         ("10.0.0.11:8080", "127.0.0.1:%d" % ports[0]),
-                         ("10.0.0.12:8080", "127.0.0.1:%d" % ports[1])):
-            assert text.count(old) == 1, old
-            text = text.replace(old, new)
-        self.write("recipe", text)
-        self.log = open(os.path.join(self.directory, "log"), "w+")
-        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.log,
-                                        stderr=self.log)
-        wait_until(self.is_there, "the balancer")
-
-    def write(self, name, text):
-        with open(os.path.join(self.directory, name), "w") as file:
-            file.write(text)
-
-    def program(self, name):
-        path = shutil.which(name, path=PATH)
-        assert path is not None, name + " is not installed"
-        return path
-
-    def haproxy(self):
-        return ("haproxy/h2o-breaker.cfg", ("bind :80", "bind 127.0.0.1:%d"),
-                [self.program("haproxy"), "-db", "-f", os.path.join(self.directory, "recipe")])
-
-    def nginx(self):
-        self.write("nginx.conf", harness.expand(
-            NGINX, directory=self.directory, user="user root;" if os.getuid() == 0 else ""))
-        return ("nginx/h2o-breaker.conf", ("listen 80;", "listen 127.0.0.1:%d;"),
-                [self.program("nginx"), "-p", self.directory, "-e", "stderr",
-                 "-c", os.path.join(self.directory, "nginx.conf")])
-
-    def is_there(self):
-        if self.process.poll() is not None:
-            self.log.seek(0)
-            raise AssertionError("the balancer ended: " + self.log.read())
-        with socket.socket() as sock:
-            return sock.connect_ex(("127.0.0.1", self.port)) == 0
-
-    def stop(self):
-        self.process.terminate()
-        self.process.wait(harness.DEADLINE_S)
-        self.log.close()
-        shutil.rmtree(self.directory, ignore_errors=True)
-
-
 class Load:
-    """Clients that ask without a pause, half of them on connections of their own for every request.
-    What is not the file is a failure."""
+    """Clients that ask without a pause, half of them on connections of their own for every request,
+    each time for another URL of the file, which no cache has. What is not the file is a failure."""
 
     def __init__(self, port, path):
-        self.port, self.path = port, path
+        self.port, self.path, self.count = port, path, itertools.count()
         self.failures, self.answers, self.lock = [], {}, threading.Lock()
         self.is_over = threading.Event()
         self.threads = [threading.Thread(target=self.run, args=(i % 2 == 0,))
@@ -135,7 +54,7 @@ class Load:
 
     def ask(self, connection):
         try:
-            connection.request("GET", self.path)
+            connection.request("GET", "%s?%d" % (self.path, next(self.count)))
             response = connection.getresponse()
             body = response.read()
         except (OSError, http.client.HTTPException) as error:
@@ -255,7 +174,7 @@ class BalancerCase(harness.FlavourCase):
         for node in nodes:
             node.stop()
 
-    def expect_nothing_to_be_done_twice(self, kind):
+    def expect_nothing_to_be_done_twice(self, kind, status=502):
         closing = Closing()
         self.addCleanup(closing.stop)
         self.ports[0] = closing.port
@@ -273,7 +192,7 @@ class BalancerCase(harness.FlavourCase):
         # each POST reached one node, and that one's answer is the client's
         failed = [status for method, status in statuses if method == "POST" and status != 405]
         self.assertEqual(len(failed), closing.posts)
-        self.assertEqual(set(failed), {502})
+        self.assertEqual(set(failed), {status})
         node.stop()
 
 
@@ -318,6 +237,31 @@ class Nginx(BalancerCase):
 
     def test_a_post_is_not_sent_twice(self):
         self.expect_nothing_to_be_done_twice("nginx")
+
+
+class Varnish(BalancerCase):
+    def test_no_request_fails_while_all_nodes_are_restarted(self):
+        self.expect_no_failure_while_all_restart("varnish", "5")
+
+    def test_no_request_fails_while_nodes_stop_without_a_delay(self):
+        self.expect_no_failure_while_all_restart("varnish", "0")
+
+    def test_what_one_node_lacks_the_other_is_asked_for(self):
+        self.expect_other_node_to_be_asked("varnish")
+
+    def test_a_post_is_not_sent_twice(self):
+        self.expect_nothing_to_be_done_twice("varnish", 503)
+
+
+class Squid(BalancerCase):
+    def test_no_request_fails_while_all_nodes_are_restarted(self):
+        self.expect_no_failure_while_all_restart("squid", "0")
+
+    def test_what_one_node_lacks_the_other_is_asked_for(self):
+        self.expect_other_node_to_be_asked("squid")
+
+    def test_a_post_is_not_sent_twice(self):
+        self.expect_nothing_to_be_done_twice("squid")
 
 
 if __name__ == "__main__":

@@ -53,6 +53,7 @@ class Browser:
             options = {"args": ["--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run",
                                 "--disable-dev-shm-usage", "--disable-background-networking",
                                 "--disable-component-update", "--no-proxy-server",
+                                "--autoplay-policy=no-user-gesture-required",
                                 "--user-data-dir=" + scratch("profile")]}
             answer = self.call("POST", "/session", {"capabilities": {"alwaysMatch": {
                 "browserName": "chrome", "goog:chromeOptions": options,

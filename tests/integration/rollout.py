@@ -50,6 +50,8 @@ class RolloutCase(FlavourCase):
     # longer than any test: nobody is overtaken by silence
     dead_after = "600s"
     host, ssl, options, poll = "127.0.0.1", "", "", "200ms"
+    # the configuration, and what a release is made of
+    config, files_of = CONFIG, staticmethod(files_of)
 
     def setUp(self):
         self.scratch = Scratch()
@@ -64,9 +66,9 @@ class RolloutCase(FlavourCase):
     def start(self, release, *lines, ready=True, port=None):
         site = self.scratch("site-" + release)
         if not os.path.exists(site):
-            self.scratch.tree("site-" + release, files_of(release))
+            self.scratch.tree("site-" + release, self.files_of(release))
         port = port or harness.free_port()
-        node = Server(self.flavour, expand(CONFIG, port=port, site=quoted(site),
+        node = Server(self.flavour, expand(self.config, port=port, site=quoted(site),
                                            redis=self.redis_address(), host=self.host, ssl=self.ssl,
                                            dead_after=self.dead_after, options=self.options,
                                            poll=self.poll,
@@ -126,7 +128,7 @@ class RolloutCase(FlavourCase):
             self.token(node)
         for node in self.nodes:
             for token, release in self.handed.items():
-                for path, content in files_of(release).items():
+                for path, content in self.files_of(release).items():
                     response = self.fetch(node, "/static/%s/%s" % (token, path))
                     self.assertEqual((response.status, response.body), (200, content),
                                      "%s of %s, token %s, on a node of %s:\n%s" % (
