@@ -30,7 +30,7 @@
 
 /* ---- addresses ---- */
 
-static char *name_address(const struct sockaddr *addr, socklen_t len)
+char *breaker__listener_name(const struct sockaddr *addr, socklen_t len)
 {
     char host[NI_MAXHOST], port[NI_MAXSERV], name[NI_MAXHOST + NI_MAXSERV + 4];
 
@@ -65,7 +65,7 @@ breaker__listener_t *breaker__listeners_add(breaker__listeners_t *listeners, con
 
     assert(addr_len <= sizeof(listener->addr));
     *listener = (breaker__listener_t){.where = h2o_strdup(NULL, where, SIZE_MAX).base,
-                                      .name = name_address(addr, addr_len),
+                                      .name = breaker__listener_name(addr, addr_len),
                                       .addr_len = addr_len,
                                       .owner = (uid_t)-1,
                                       .group = (gid_t)-1,
@@ -77,6 +77,11 @@ breaker__listener_t *breaker__listeners_add(breaker__listeners_t *listeners, con
 }
 
 /* ---- sockets ---- */
+
+static bool is_unix(const breaker__listener_t *listener)
+{
+    return listener->addr.ss_family == AF_UNIX;
+}
 
 static int complain(const breaker__listener_t *listener, const char *what, int errnum)
 {
@@ -101,7 +106,7 @@ static void set_inherited(int fd)
     set_flag(fd, IPPROTO_TCP, TCP_KEEPCNT, 3);
 }
 
-static int bind_tcp(const breaker__listener_t *listener, bool reuses_address)
+static int bind_tcp(const breaker__listener_t *listener, bool reuses_address, bool reuses_port)
 {
     int family = listener->addr.ss_family;
     int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP);
@@ -109,6 +114,7 @@ static int bind_tcp(const breaker__listener_t *listener, bool reuses_address)
     if (fd == -1)
         return -1;
     if (set_flag(fd, SOL_SOCKET, SO_REUSEADDR, reuses_address) == 0 &&
+        set_flag(fd, SOL_SOCKET, SO_REUSEPORT, reuses_port) == 0 &&
         (family != AF_INET6 || set_flag(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1) == 0)) {
         set_inherited(fd);
         if (bind(fd, (const struct sockaddr *)&listener->addr, listener->addr_len) == 0)
@@ -129,13 +135,15 @@ static int learn_port(breaker__listener_t *listener)
     if (getsockname(listener->fds[0], (struct sockaddr *)&listener->addr, &listener->addr_len) != 0)
         return complain(listener, "getsockname", errno);
     free(listener->name);
-    listener->name = name_address((const struct sockaddr *)&listener->addr, listener->addr_len);
+    listener->name =
+        breaker__listener_name((const struct sockaddr *)&listener->addr, listener->addr_len);
     return 0;
 }
 
 /* all threads accept from one queue, where the kernel has no queue for each */
 static int share_first(breaker__listener_t *listener)
 {
+    listener->is_shared = true;
     for (size_t i = 1; i != listener->num_fds; ++i) {
         if (listener->fds[i] != -1)
             close(listener->fds[i]);
@@ -162,11 +170,38 @@ static int complain_of_use(const breaker__listener_t *listener, int errnum)
 /* a port that connections of a process before us still have is bound with SO_REUSEADDR only */
 static int bind_first(const breaker__listener_t *listener)
 {
-    int fd = bind_tcp(listener, false);
+    int fd = bind_tcp(listener, false, false);
 
     if (fd == -1 && errno == EADDRINUSE)
-        return bind_tcp(listener, true);
+        return bind_tcp(listener, true, false);
     return fd;
+}
+
+/* the same with what is held, of which nothing is closed */
+static int share_held(breaker__listener_t *listener)
+{
+    listener->is_shared = true;
+    for (size_t i = listener->num_held; i != listener->num_fds; ++i) {
+        int fd = listener->fds[i % listener->num_held];
+        if ((listener->fds[i] = fcntl(fd, F_DUPFD_CLOEXEC, 0)) == -1)
+            return complain(listener, "dup", errno);
+    }
+    return 0;
+}
+
+/* more threads than before: the sockets that listen already let others in */
+static int bind_further_tcp(breaker__listener_t *listener)
+{
+    if (listener->num_held == listener->num_fds)
+        return 0;
+    for (size_t i = 0; i != listener->num_held; ++i)
+        if (set_flag(listener->fds[i], SOL_SOCKET, SO_REUSEPORT, 1) != 0 ||
+            set_flag(listener->fds[i], SOL_SOCKET, SO_REUSEADDR, 1) != 0)
+            return share_held(listener);
+    for (size_t i = listener->num_held; i != listener->num_fds; ++i)
+        if ((listener->fds[i] = bind_tcp(listener, true, true)) == -1)
+            return complain(listener, "cannot bind once for each thread", errno);
+    return 0;
 }
 
 static int bind_all_tcp(breaker__listener_t *listener)
@@ -178,7 +213,7 @@ static int bind_all_tcp(breaker__listener_t *listener)
     if (set_flag(listener->fds[0], SOL_SOCKET, SO_REUSEADDR, 1) != 0)
         return complain(listener, "SO_REUSEADDR", errno);
     for (size_t i = 1; i != listener->num_fds; ++i)
-        if ((listener->fds[i] = bind_tcp(listener, true)) == -1)
+        if ((listener->fds[i] = bind_tcp(listener, true, false)) == -1)
             return complain(listener, "cannot bind once for each thread", errno);
     if (set_flag_of_all(listener, SO_REUSEADDR, 0) != 0)
         return complain(listener, "SO_REUSEADDR", errno);
@@ -203,7 +238,7 @@ static int listen_tcp(breaker__listener_t *listener)
         return complain(listener, "SO_REUSEADDR", errno);
     if (listen(listener->fds[0], BACKLOG) != 0)
         return complain_of_use(listener, errno);
-    if (listener->num_fds == 1)
+    if (listener->num_fds == 1 || listener->is_shared)
         return 0;
     if (set_flag_of_all(listener, SO_REUSEPORT, 1) != 0) {
         complain(listener, "the threads share one queue, without SO_REUSEPORT", errno);
@@ -242,10 +277,19 @@ static int clear_path(const breaker__listener_t *listener)
     return unlink(path) == 0 || errno == ENOENT ? 0 : complain(listener, "cannot replace", errno);
 }
 
-static int bind_unix(breaker__listener_t *listener)
+static int set_owner(const breaker__listener_t *listener)
 {
     const char *path = ((const struct sockaddr_un *)&listener->addr)->sun_path;
 
+    if (listener->owner != (uid_t)-1 && chown(path, listener->owner, listener->group) != 0)
+        return complain(listener, "cannot change the owner", errno);
+    if (listener->mode != -1 && chmod(path, (mode_t)listener->mode) != 0)
+        return complain(listener, "cannot change the permission", errno);
+    return 0;
+}
+
+static int bind_unix(breaker__listener_t *listener)
+{
     if (clear_path(listener) != 0)
         return -1;
     if ((listener->fds[0] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) == -1)
@@ -253,11 +297,7 @@ static int bind_unix(breaker__listener_t *listener)
     if (bind(listener->fds[0], (const struct sockaddr *)&listener->addr, listener->addr_len) != 0)
         return complain(listener, "cannot listen", errno);
     listener->has_file = true;
-    if (listener->owner != (uid_t)-1 && chown(path, listener->owner, listener->group) != 0)
-        return complain(listener, "cannot change the owner", errno);
-    if (listener->mode != -1 && chmod(path, (mode_t)listener->mode) != 0)
-        return complain(listener, "cannot change the permission", errno);
-    return share_first(listener);
+    return set_owner(listener) != 0 ? -1 : share_first(listener);
 }
 
 static int listen_unix(breaker__listener_t *listener)
@@ -267,33 +307,90 @@ static int listen_unix(breaker__listener_t *listener)
     return 0;
 }
 
-static bool is_unix(const breaker__listener_t *listener)
+/* ---- what is held already ---- */
+
+/*
+ * A service manager's socket of all IPv6 addresses takes the connections to all IPv4 addresses as
+ * well, unless it was told not to, and nobody else can bind those.
+ */
+static bool is_covered(const breaker__listener_t *listener, const breaker__held_list_t *held)
 {
-    return listener->addr.ss_family == AF_UNIX;
+    const struct sockaddr_in *addr = (const void *)&listener->addr;
+    const breaker__held_t *found;
+    char name[sizeof("[::]:65535")];
+    int v6only = 1;
+    socklen_t size = sizeof(v6only);
+
+    if (listener->addr.ss_family != AF_INET || addr->sin_addr.s_addr != htonl(INADDR_ANY))
+        return false;
+    snprintf(name, sizeof(name), "[::]:%u", ntohs(addr->sin_port));
+    return (found = breaker__held_find(held, name)) != NULL && found->is_given &&
+           getsockopt(found->fds[0], IPPROTO_IPV6, IPV6_V6ONLY, &v6only, &size) == 0 && v6only == 0;
 }
 
-int breaker__listeners_bind(breaker__listeners_t *listeners, size_t num_threads)
+/* the descriptors are the listener's from here on */
+static void take_held(breaker__listener_t *listener, breaker__held_t *held, size_t num_threads)
+{
+    size_t num = held->num_fds > num_threads ? held->num_fds : num_threads;
+
+    listener->fds = h2o_mem_alloc(num * sizeof(listener->fds[0]));
+    for (size_t i = 0; i != num; ++i)
+        listener->fds[i] = i < held->num_fds ? held->fds[i] : -1;
+    listener->num_fds = num;
+    listener->num_held = held->num_fds;
+    held->num_fds = 0;
+}
+
+static int bind_held(breaker__listener_t *listener, breaker__held_t *held, size_t num_threads)
+{
+    take_held(listener, held, num_threads);
+    if (!is_unix(listener) && !held->is_given)
+        return bind_further_tcp(listener);
+    for (size_t i = 0; i != listener->num_held && !is_unix(listener); ++i)
+        set_inherited(listener->fds[i]);
+    if (!held->is_given && set_owner(listener) != 0)
+        return -1;
+    return share_held(listener);
+}
+
+static int bind_new(breaker__listener_t *listener, size_t num_threads)
+{
+    listener->num_fds = num_threads;
+    listener->fds = h2o_mem_alloc(num_threads * sizeof(listener->fds[0]));
+    for (size_t i = 0; i != num_threads; ++i)
+        listener->fds[i] = -1;
+    return (is_unix(listener) ? bind_unix : bind_all_tcp)(listener);
+}
+
+int breaker__listeners_bind(breaker__listeners_t *listeners, size_t num_threads,
+                            breaker__held_list_t *held)
 {
     assert(num_threads != 0);
     for (size_t i = 0; i != listeners->size; ++i) {
         breaker__listener_t *listener = listeners->entries[i];
-        listener->num_fds = num_threads;
-        listener->fds = h2o_mem_alloc(num_threads * sizeof(listener->fds[0]));
-        for (size_t j = 0; j != num_threads; ++j)
-            listener->fds[j] = -1;
-    }
-    for (size_t i = 0; i != listeners->size; ++i) {
-        breaker__listener_t *listener = listeners->entries[i];
-        if ((is_unix(listener) ? bind_unix : bind_all_tcp)(listener) != 0)
+        breaker__held_t *found = breaker__held_find(held, listener->name);
+        int err = 0;
+        if (found != NULL)
+            err = bind_held(listener, found, num_threads);
+        else if (!is_covered(listener, held))
+            err = bind_new(listener, num_threads);
+        if (err != 0)
             return -1;
     }
     return 0;
+}
+
+size_t breaker__listener_num_sockets(const breaker__listener_t *listener)
+{
+    return listener->is_shared ? 1 : listener->num_fds;
 }
 
 int breaker__listeners_listen(breaker__listeners_t *listeners)
 {
     for (size_t i = 0; i != listeners->size; ++i) {
         breaker__listener_t *listener = listeners->entries[i];
+        if (listener->num_fds == 0)
+            continue;
         assert(listener->fds[0] != -1);
         if ((is_unix(listener) ? listen_unix : listen_tcp)(listener) != 0)
             return -1;
@@ -301,13 +398,13 @@ int breaker__listeners_listen(breaker__listeners_t *listeners)
     return 0;
 }
 
-int breaker__listener_take(breaker__listener_t *listener, size_t thread)
+int breaker__listener_take(breaker__listener_t *listener, size_t index)
 {
-    int fd = listener->fds[thread];
+    int fd = listener->fds[index];
 
-    assert(thread < listener->num_fds);
+    assert(index < listener->num_fds);
     assert(fd != -1);
-    listener->fds[thread] = -1;
+    listener->fds[index] = -1;
     return fd;
 }
 

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <h2o.h>
 #include "server/certificates.h"
+#include "server/held.h"
 
 /** One address that the server listens on. */
 typedef struct st_breaker__listener_t {
@@ -26,14 +27,22 @@ typedef struct st_breaker__listener_t {
     h2o_hostconf_t **hosts;
     /** owned; NULL for cleartext */
     breaker__certificates_t *certificates;
-    /** one descriptor a thread, owned until it is taken; -1 then */
+    /**
+     * at least one descriptor a thread, owned until it is taken, -1 then; the first `num_held` were
+     * held before. None at all where a held socket of another address takes its connections
+     */
     int *fds;
-    size_t num_fds;
+    size_t num_fds, num_held;
+    /** all descriptors are of the first one's socket */
+    bool is_shared;
     /** a socket file of ours is there to be removed */
     bool has_file;
 } breaker__listener_t;
 
 typedef H2O_VECTOR(breaker__listener_t *) breaker__listeners_t;
+
+/** "127.0.0.1:8080", "[::]:80", "unix:/run/x" of an address; the caller's. */
+char *breaker__listener_name(const struct sockaddr *addr, socklen_t len);
 
 /** The listener of an address, or NULL; port 0 is never the same address twice. */
 breaker__listener_t *breaker__listeners_find(const breaker__listeners_t *listeners,
@@ -49,10 +58,16 @@ breaker__listener_t *breaker__listeners_add(breaker__listeners_t *listeners, con
 /**
  * Binds every address, with a descriptor for each of `num_threads`. TCP addresses get a socket a
  * thread (SO_REUSEPORT), among which the kernel spreads connections. An address that another
- * process has, of whatever user, is refused; from here on it is ours, and refuses connections.
- * Returns 0, or -1 after a complaint.
+ * process has, of whatever user, is refused; from here on it is ours, and refuses connections. What
+ * is held already is taken from there, all of it, however many threads there are now: connections
+ * may be waiting in every queue. What is left in `held` is of no listener. Returns 0, or -1 after a
+ * complaint.
  */
-int breaker__listeners_bind(breaker__listeners_t *listeners, size_t num_threads);
+int breaker__listeners_bind(breaker__listeners_t *listeners, size_t num_threads,
+                            breaker__held_list_t *held);
+
+/** How many sockets of their own its descriptors are, those first. */
+size_t breaker__listener_num_sockets(const breaker__listener_t *listener);
 
 /**
  * Listens on every address that was bound: connections are queued from here on. Once; no privilege
@@ -60,8 +75,8 @@ int breaker__listeners_bind(breaker__listeners_t *listeners, size_t num_threads)
  */
 int breaker__listeners_listen(breaker__listeners_t *listeners);
 
-/** Hands over the descriptor of a thread. */
-int breaker__listener_take(breaker__listener_t *listener, size_t thread);
+/** Hands over a descriptor. */
+int breaker__listener_take(breaker__listener_t *listener, size_t index);
 
 /** Removes the socket files; safe to call at any time after reading, and again. */
 void breaker__listeners_remove_files(breaker__listeners_t *listeners);

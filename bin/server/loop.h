@@ -45,6 +45,11 @@ breaker__watch_t *breaker__watch_create(h2o_loop_t *loop, int fd, breaker__watch
                                         void *data);
 void breaker__watch_start(breaker__watch_t *watch);
 void breaker__watch_stop(breaker__watch_t *watch);
+/**
+ * Lets the kernel forget the descriptors of watches that are stopped. Where another process has
+ * them too, their end here is no end for epoll(7). Not from a callback of the loop.
+ */
+void breaker__loop_forget_stopped(h2o_loop_t *loop);
 /** Stops the watch, closes the descriptor, frees the watch at the latest with its loop. */
 void breaker__watch_close(breaker__watch_t *watch);
 

@@ -79,6 +79,12 @@ void breaker__watch_stop(breaker__watch_t *watch)
     h2o_socket_read_stop(watch->sock);
 }
 
+void breaker__loop_forget_stopped(h2o_loop_t *loop)
+{
+    /* it tells epoll what has changed before it waits, and closes without telling it */
+    h2o_evloop_run(loop, 0);
+}
+
 void breaker__watch_close(breaker__watch_t *watch)
 {
     h2o_socket_read_stop(watch->sock);

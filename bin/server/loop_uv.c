@@ -128,6 +128,12 @@ static void on_closed(uv_handle_t *handle)
     free(handle);
 }
 
+void breaker__loop_forget_stopped(h2o_loop_t *loop)
+{
+    /* libuv tells epoll when it closes */
+    (void)loop;
+}
+
 void breaker__watch_close(breaker__watch_t *watch)
 {
     uv_poll_stop(&watch->poll);

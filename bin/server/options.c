@@ -24,7 +24,7 @@ static void print_version(void)
 
 static void print_help(void)
 {
-    printf("usage: h2o-breaker [-c FILE] [-t]\n"
+    printf("usage: h2o-breaker [-c FILE] [-t | --no-master]\n"
            "\n"
            "Serves what an h2o configuration file describes, static assets under per-deploy\n"
            "tokens among it.\n"
@@ -32,10 +32,13 @@ static void print_help(void)
            "  -c, --conf FILE   the configuration; see h2o-breaker.conf(5); else\n"
            "                    " DEFAULT_CONFIG "\n"
            "  -t, --test        check it, certificates and release included, and exit\n"
+           "      --no-master   serve in this process, for debuggers: nothing is reloaded\n"
            "      --version     print versions and exit\n"
            "  -h, --help        print this and exit\n"
            "\n"
-           "SIGTERM and SIGINT let requests in flight finish; repeated, they cut what is left.\n");
+           "SIGTERM, SIGINT and SIGQUIT let requests in flight finish; repeated, they cut what is\n"
+           "left. SIGHUP reloads, SIGUSR2 does with the program file as it is now, SIGUSR1 opens\n"
+           "logs anew.\n");
 }
 
 static void refuse_usage(const char *what, const char *option)
@@ -56,12 +59,11 @@ static const char *default_config(void)
 
 breaker__options_t breaker__options_read(int argc, char **argv)
 {
-    static const struct option longs[] = {{"conf", required_argument, NULL, 'c'},
-                                          {"test", no_argument, NULL, 't'},
-                                          {"version", no_argument, NULL, 'V'},
-                                          {"help", no_argument, NULL, 'h'},
-                                          {NULL, 0, NULL, 0}};
-    breaker__options_t options = {NULL, false};
+    static const struct option longs[] = {
+        {"conf", required_argument, NULL, 'c'}, {"test", no_argument, NULL, 't'},
+        {"no-master", no_argument, NULL, 'M'},  {"version", no_argument, NULL, 'V'},
+        {"help", no_argument, NULL, 'h'},       {NULL, 0, NULL, 0}};
+    breaker__options_t options = {.argv = argv};
     int ch;
 
     opterr = 0;
@@ -72,6 +74,9 @@ breaker__options_t breaker__options_read(int argc, char **argv)
             break;
         case 't':
             options.checks_only = true;
+            break;
+        case 'M':
+            options.is_alone = true;
             break;
         case 'V':
             print_version();

@@ -9,6 +9,10 @@ typedef struct st_breaker__options_t {
     const char *config_file;
     /** check the file, load the release, and end */
     bool checks_only;
+    /** serve in this process, without a master */
+    bool is_alone;
+    /** of main; ended by NULL */
+    char **argv;
 } breaker__options_t;
 
 /**

@@ -6,12 +6,16 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pwd.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "server/process.h"
 #include "server/user.h"
@@ -52,6 +56,61 @@ void breaker__process_user(char *dst, size_t size)
         snprintf(dst, size, "%ld", (long)geteuid());
 }
 
+/* an absolute name, without following links; NULL if it does not fit */
+static char *make_absolute(const char *directory, size_t len, const char *name)
+{
+    char here[PATH_MAX], path[PATH_MAX];
+    int size;
+
+    if (len != 0 && directory[0] == '/')
+        size = snprintf(path, sizeof(path), "%.*s/%s", (int)len, directory, name);
+    else if (getcwd(here, sizeof(here)) == NULL)
+        return NULL;
+    else
+        size = snprintf(path, sizeof(path), "%s/%.*s%s%s", here, (int)len, directory,
+                        len != 0 ? "/" : "", name);
+    return size > 0 && (size_t)size < sizeof(path) ? strdup(path) : NULL;
+}
+
+static bool is_running(const char *path)
+{
+    struct stat named, running;
+
+    return stat(path, &named) == 0 && stat("/proc/self/exe", &running) == 0 &&
+           named.st_dev == running.st_dev && named.st_ino == running.st_ino;
+}
+
+static char *find_in_path(const char *name)
+{
+    const char *rest = getenv("PATH");
+
+    while (rest != NULL) {
+        size_t len = strcspn(rest, ":");
+        char *path = make_absolute(rest, len, name);
+        if (path != NULL && is_running(path))
+            return path;
+        free(path);
+        rest = rest[len] == ':' ? rest + len + 1 : NULL;
+    }
+    return NULL;
+}
+
+char *breaker__process_program(const char *argv0)
+{
+    char *path;
+
+    if (strchr(argv0, '/') == NULL)
+        path = find_in_path(argv0);
+    else if (argv0[0] == '/')
+        path = strdup(argv0);
+    else
+        path = make_absolute("", 0, argv0);
+    if (path != NULL && is_running(path))
+        return path;
+    free(path);
+    return realpath("/proc/self/exe", NULL);
+}
+
 int breaker__process_become(const char *name)
 {
     breaker__user_t user;
@@ -80,21 +139,41 @@ static void on_signal(int number)
     errno = errnum;
 }
 
-int breaker__process_catch_signals(void)
+static void set_handlers(void (*handler)(int))
 {
-    static const int caught[] = {SIGTERM, SIGINT, SIGHUP};
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    static const int handled[] = {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGCHLD};
+    struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART};
     struct sigaction ignore = {.sa_handler = SIG_IGN};
 
+    sigemptyset(&action.sa_mask);
+    sigemptyset(&ignore.sa_mask);
+    for (size_t i = 0; i != sizeof(handled) / sizeof(handled[0]); ++i)
+        sigaction(handled[i], &action, NULL);
+    sigaction(SIGPIPE, &ignore, NULL);
+}
+
+int breaker__process_catch_signals(void)
+{
     assert(signal_pipe[0] == -1);
     if (pipe2(signal_pipe, O_CLOEXEC | O_NONBLOCK) != 0)
         return -1;
-    sigemptyset(&action.sa_mask);
-    sigemptyset(&ignore.sa_mask);
-    for (size_t i = 0; i != sizeof(caught) / sizeof(caught[0]); ++i)
-        sigaction(caught[i], &action, NULL);
-    sigaction(SIGPIPE, &ignore, NULL);
+    set_handlers(on_signal);
     return signal_pipe[0];
+}
+
+static void pass_over(int number)
+{
+    (void)number;
+}
+
+int breaker__process_leave_signals(void)
+{
+    for (int i = 0; i != 2; ++i)
+        if (signal_pipe[i] != -1)
+            close(signal_pipe[i]);
+    signal_pipe[0] = signal_pipe[1] = -1;
+    set_handlers(pass_over);
+    return 0;
 }
 
 int breaker__process_next_signal(int fd)

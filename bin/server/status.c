@@ -11,7 +11,7 @@
 #include <h2o.h>
 #include "config/config.h"
 #include "server/status.h"
-#include "server/worker.h"
+#include "server/threads.h"
 
 /* texts of known length, and numbers */
 #define STATUS_SIZE 1024
@@ -21,7 +21,7 @@ static h2o_iovec_t on_status(void *data, h2o_globalconf_t *globalconf, h2o_req_t
 {
     const breaker__config_t *config =
         H2O_STRUCT_FROM_MEMBER(breaker__config_t, globalconf, globalconf);
-    const breaker__workers_t *workers = breaker__workers_of(req->conn->ctx);
+    const breaker__threads_t *threads = breaker__threads_of(req->conn->ctx);
     char now_text[H2O_TIMESTR_LOG_LEN + 1], begun_text[H2O_TIMESTR_LOG_LEN + 1];
     time_t now = time(NULL);
     h2o_iovec_t part = {h2o_mem_alloc_pool(&req->pool, STATUS_SIZE), 0};
@@ -44,9 +44,9 @@ static h2o_iovec_t on_status(void *data, h2o_globalconf_t *globalconf, h2o_req_t
                                 " \"num-sessions\": %zu",
                                 BREAKER_BIN_VERSION, OpenSSL_version(OPENSSL_VERSION), now_text,
                                 begun_text, (int64_t)(now - config->begun_at),
-                                breaker__workers_num_connections(workers),
-                                breaker__workers_max_connections(workers), config->listeners.size,
-                                config->num_threads, breaker__workers_num_sessions(workers));
+                                breaker__threads_num_connections(threads),
+                                breaker__threads_max_connections(threads), config->listeners.size,
+                                config->num_threads, breaker__threads_num_sessions(threads));
     assert(part.len < STATUS_SIZE);
     return part;
 }

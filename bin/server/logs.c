@@ -1,0 +1,94 @@
+/*
+ * Rotating logs. A descriptor is replaced under its number (dup3), which is atomic for writers, so
+ * that nothing is lost and nobody who writes need know.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <h2o.h>
+#include "server/logs.h"
+
+static bool is_log(int fd)
+{
+    struct stat st;
+    int flags = fcntl(fd, F_GETFL);
+
+    return flags != -1 && (flags & O_ACCMODE) != O_RDONLY && (flags & O_APPEND) != 0 &&
+           fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink != 0;
+}
+
+void breaker__logs_add(breaker__logs_t *logs, int fd, const char *path)
+{
+    logs->entries = h2o_mem_realloc(logs->entries, (logs->num + 1) * sizeof(logs->entries[0]));
+    logs->entries[logs->num++] = (breaker__log_file_t){fd, h2o_strdup(NULL, path, SIZE_MAX).base};
+}
+
+static void find(breaker__logs_t *logs, int fd)
+{
+    char link[64], path[PATH_MAX];
+    ssize_t len;
+
+    if (!is_log(fd))
+        return;
+    snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+    if ((len = readlink(link, path, sizeof(path) - 1)) <= 0)
+        return;
+    path[len] = '\0';
+    breaker__logs_add(logs, fd, path);
+}
+
+void breaker__logs_find(breaker__logs_t *logs)
+{
+    DIR *directory = opendir("/proc/self/fd");
+    struct dirent *entry;
+
+    if (directory == NULL)
+        return;
+    while ((entry = readdir(directory)) != NULL)
+        if (entry->d_name[0] != '.')
+            find(logs, atoi(entry->d_name));
+    closedir(directory);
+}
+
+int breaker__logs_open(const char *path)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+
+    if (fd == -1)
+        fprintf(stderr, "h2o-breaker: cannot open %s anew: %s; what was open is written on\n", path,
+                strerror(errno));
+    return fd;
+}
+
+void breaker__logs_replace(int fd, int new_fd)
+{
+    int flags = fcntl(fd, F_GETFD);
+
+    if (flags != -1 && dup3(new_fd, fd, (flags & FD_CLOEXEC) != 0 ? O_CLOEXEC : 0) == -1)
+        fprintf(stderr, "h2o-breaker: cannot replace a log: %s\n", strerror(errno));
+    close(new_fd);
+}
+
+void breaker__logs_reopen(const breaker__logs_t *logs)
+{
+    for (size_t i = 0; i != logs->num; ++i) {
+        int new_fd = breaker__logs_open(logs->entries[i].path);
+        if (new_fd != -1)
+            breaker__logs_replace(logs->entries[i].fd, new_fd);
+    }
+}
+
+void breaker__logs_dispose(breaker__logs_t *logs)
+{
+    for (size_t i = 0; i != logs->num; ++i)
+        free(logs->entries[i].path);
+    free(logs->entries);
+    *logs = (breaker__logs_t){NULL, 0};
+}

@@ -1,0 +1,686 @@
+/*
+ * The master: keeps its process id and the listening sockets, and sees to it that one worker
+ * serves. It reads no configuration and speaks to no client, so that nothing that a worker may die
+ * of can happen to it. A worker that starts binds what is not held yet, as root, and hands it over;
+ * the one that serves is told to retire when the new one says that it serves, and not before.
+ *
+ *   SIGHUP:  fork ─▶ a worker of the program as it runs
+ *   SIGUSR2: fork, exec ─▶ a worker of the program file; once that serves, the master executes the
+ *            file as well and goes on with its workers (handover.h)
+ *
+ * Signals are bytes in a pipe; one loop polls it and the workers' channels. A worker that dies is
+ * replaced at once if it has served for a while, and ever more slowly if not.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+#include <time.h>
+#include <unistd.h>
+#include <h2o.h>
+#include "server/channel.h"
+#include "server/handover.h"
+#include "server/held.h"
+#include "server/logs.h"
+#include "server/master.h"
+#include "server/notify.h"
+#include "server/process.h"
+#include "server/serve.h"
+#include "server/workers.h"
+
+/* a worker that has served for so long is replaced at once when it dies */
+#define LASTING_MS 10000
+/* how long it takes until another one is tried, at first and at most */
+#define BACKOFF_MIN_MS 100
+#define BACKOFF_MAX_MS 10000
+/* so many may be retiring before a reload waits for one of them to end */
+#define RETIRING_MAX 64
+/* a moment that does not come */
+#define NEVER INT64_MAX
+
+typedef struct st_master_t {
+    const breaker__options_t *options; /* borrowed */
+    /* the program file, as the command line named it; owned */
+    char *program;
+    breaker__held_list_t held;
+    breaker__workers_t workers;
+    int signal_fd;
+    /* of the pid file that is written; owned, NULL: none */
+    char *pid_file;
+    int pid_fd;
+    bool has_error_log;
+    /* a worker has served since the start */
+    bool has_served;
+    bool is_stopping;
+    /* what a signal asked for while something was in the way */
+    bool wants_reload, wants_upgrade;
+    /* when a worker in the place of one that died is started */
+    int64_t starts_ms;
+    unsigned backoff_ms;
+    /* of a worker that could not start */
+    int status;
+} master_t;
+
+/* reachable to the end, for workers that are forked keep what they have no use for */
+static master_t master = {.signal_fd = -1, .pid_fd = -1, .starts_ms = NEVER};
+
+static int64_t now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static breaker__worker_t *serving(const master_t *self)
+{
+    return breaker__workers_find(&self->workers, BREAKER__SERVING);
+}
+
+static breaker__worker_t *starting(const master_t *self)
+{
+    return breaker__workers_find(&self->workers, BREAKER__STARTING);
+}
+
+static void tell(const breaker__worker_t *worker, breaker__say_t say)
+{
+    if (worker->channel != -1 && breaker__channel_send(worker->channel, say, "", NULL, 0) != 0 &&
+        errno != EPIPE && errno != ECONNRESET)
+        fprintf(stderr, "h2o-breaker: worker %ld cannot be told anything: %s\n", (long)worker->pid,
+                strerror(errno));
+}
+
+/* ---- another program ---- */
+
+/* the descriptors that the next program needs, and those that it must not have */
+static void set_inherited(const master_t *self, bool is_inherited)
+{
+    breaker__held_set_inherited(&self->held, is_inherited);
+    breaker__workers_set_inherited(&self->workers, is_inherited);
+}
+
+static void execute(const master_t *self)
+{
+    execv(self->program, self->options->argv);
+    fprintf(stderr, "h2o-breaker: cannot execute %s: %s\n", self->program, strerror(errno));
+}
+
+/* the worker of a program file that may be newer: ends this process if it cannot be executed */
+static _Noreturn void execute_worker(master_t *self, int channel)
+{
+    FILE *file = breaker__handover_begin();
+
+    if (file == NULL)
+        _exit(EX_OSERR);
+    fprintf(file, "role worker %d\n", channel);
+    breaker__held_write(&self->held, file);
+    if (breaker__handover_end(file) != 0)
+        _exit(EX_OSERR);
+    fcntl(channel, F_SETFD, 0);
+    breaker__held_set_inherited(&self->held, true);
+    execute(self);
+    _exit(EX_NOINPUT);
+}
+
+/* becomes the newer program; returns only if that is not possible */
+static void upgrade(master_t *self)
+{
+    FILE *file = breaker__handover_begin();
+    sigset_t all, unblocked;
+
+    if (file == NULL) {
+        fprintf(stderr, "h2o-breaker: the master stays of the old program: %s\n", strerror(errno));
+        return;
+    }
+    fprintf(file, "role master %d\n", self->has_error_log);
+    if (self->pid_file != NULL)
+        fprintf(file, "master-pid-file %s\n", self->pid_file);
+    breaker__held_write(&self->held, file);
+    breaker__workers_write(&self->workers, file);
+    if (breaker__handover_end(file) == 0) {
+        /* until the next program catches them, which unblocks them */
+        sigfillset(&all);
+        sigprocmask(SIG_BLOCK, &all, &unblocked);
+        set_inherited(self, true);
+        execute(self);
+        set_inherited(self, false);
+        sigprocmask(SIG_SETMASK, &unblocked, NULL);
+        breaker__handover_cancel();
+    }
+}
+
+/* ---- starting a worker ---- */
+
+/* the process is a worker from here on */
+static _Noreturn void become_worker(master_t *self, int channel, const sigset_t *unblocked,
+                                    bool executes)
+{
+    breaker__process_leave_signals();
+    sigprocmask(SIG_SETMASK, unblocked, NULL);
+    breaker__workers_let_go(&self->workers);
+    if (self->pid_fd != -1)
+        close(self->pid_fd);
+    if (executes)
+        execute_worker(self, channel);
+    exit(breaker__serve(self->options->config_file, channel, &self->held));
+}
+
+static pid_t fork_worker(master_t *self, int master_end, int worker_end, bool executes)
+{
+    sigset_t all, unblocked;
+    pid_t pid;
+
+    /* a signal that is a worker's must not get into the master's pipe */
+    sigfillset(&all);
+    sigprocmask(SIG_BLOCK, &all, &unblocked);
+    fflush(NULL);
+    if ((pid = fork()) == 0) {
+        close(master_end);
+        become_worker(self, worker_end, &unblocked, executes);
+    }
+    sigprocmask(SIG_SETMASK, &unblocked, NULL);
+    return pid;
+}
+
+static int start_worker(master_t *self, bool executes)
+{
+    int master_end, worker_end;
+    pid_t pid;
+
+    assert(starting(self) == NULL);
+    self->starts_ms = NEVER;
+    if (breaker__channel_open(&master_end, &worker_end) != 0) {
+        fprintf(stderr, "h2o-breaker: cannot start a worker: %s\n", strerror(errno));
+        return -1;
+    }
+    pid = fork_worker(self, master_end, worker_end, executes);
+    close(worker_end);
+    if (pid == -1) {
+        fprintf(stderr, "h2o-breaker: cannot start a worker: %s\n", strerror(errno));
+        close(master_end);
+        return -1;
+    }
+    breaker__workers_add(&self->workers, pid, master_end, now_ms())->is_newer = executes;
+    return 0;
+}
+
+/* once more, later each time */
+static void start_later(master_t *self)
+{
+    self->backoff_ms = self->backoff_ms == 0 ? BACKOFF_MIN_MS : self->backoff_ms * 2;
+    if (self->backoff_ms > BACKOFF_MAX_MS)
+        self->backoff_ms = BACKOFF_MAX_MS;
+    self->starts_ms = now_ms() + self->backoff_ms;
+}
+
+static void start_again(master_t *self)
+{
+    if (start_worker(self, false) != 0)
+        start_later(self);
+}
+
+/* ---- reloading ---- */
+
+static void notify_reloading(void)
+{
+    char text[64];
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    snprintf(text, sizeof(text), "RELOADING=1\nMONOTONIC_USEC=%lld",
+             (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
+    breaker__notify(text);
+}
+
+/* begins what signals have asked for, unless it has to wait for something */
+static void reload_if_wanted(master_t *self)
+{
+    bool executes = self->wants_upgrade;
+
+    if (self->is_stopping || !(self->wants_reload || self->wants_upgrade) ||
+        starting(self) != NULL ||
+        breaker__workers_count(&self->workers, BREAKER__RETIRING) >= RETIRING_MAX)
+        return;
+    self->wants_reload = self->wants_upgrade = false;
+    notify_reloading();
+    fprintf(stderr, "h2o-breaker: %s: another worker is starting\n",
+            executes ? "SIGUSR2" : "SIGHUP");
+    if (start_worker(self, executes) != 0)
+        breaker__notify("READY=1");
+}
+
+/* ---- the pid file ---- */
+
+static void remove_pid_file(master_t *self)
+{
+    if (self->pid_file == NULL)
+        return;
+    breaker__process_remove_pid(self->pid_file, self->pid_fd);
+    free(self->pid_file);
+    self->pid_file = NULL;
+    self->pid_fd = -1;
+}
+
+/* as the worker that serves has it in its configuration */
+static void update_pid_file(master_t *self, const char *path)
+{
+    if (path != NULL && self->pid_file != NULL && strcmp(path, self->pid_file) == 0)
+        return;
+    remove_pid_file(self);
+    if (path == NULL || (self->pid_fd = breaker__process_write_pid(path)) == -1)
+        return;
+    self->pid_file = h2o_strdup(NULL, path, SIZE_MAX).base;
+}
+
+/* ---- what workers say ---- */
+
+static void warn_of_given(const master_t *self)
+{
+    for (size_t i = 0; i != self->held.num; ++i)
+        if (self->held.entries[i].num_used == 0)
+            fprintf(stderr, "h2o-breaker: LISTEN_FDS: no `listen` names %s\n",
+                    self->held.entries[i].name);
+}
+
+static void on_ready(master_t *self, breaker__worker_t *worker, const char *state)
+{
+    breaker__worker_t *before = serving(self);
+    bool is_newer = worker->is_newer;
+
+    if (worker->role != BREAKER__STARTING)
+        return;
+    breaker__held_take_over(&self->held);
+    worker->role = BREAKER__SERVING;
+    worker->is_newer = false;
+    worker->served_ms = now_ms();
+    update_pid_file(self, worker->pid_file);
+    if (before != NULL) {
+        fprintf(stderr, "h2o-breaker: worker %ld serves in the place of worker %ld\n",
+                (long)worker->pid, (long)before->pid);
+        before->role = BREAKER__RETIRING;
+        tell(before, BREAKER__SAY_RETIRE);
+    }
+    if (!self->has_served)
+        warn_of_given(self);
+    self->has_served = true;
+    breaker__notify(state);
+    if (is_newer)
+        upgrade(self);
+}
+
+static void take_error_log(master_t *self, int fd)
+{
+    if (dup2(fd, STDOUT_FILENO) == -1 || dup2(fd, STDERR_FILENO) == -1)
+        fprintf(stderr, "h2o-breaker: the master cannot write to the error log: %s\n",
+                strerror(errno));
+    else
+        self->has_error_log = true;
+}
+
+static void take_log(breaker__worker_t *worker, const char *text)
+{
+    int fd, end = 0;
+
+    if (sscanf(text, "%d %n", &fd, &end) == 1 && end != 0)
+        breaker__logs_add(&worker->logs, fd, text + end);
+}
+
+/* the message's descriptors are closed by the caller, unless they are taken */
+static void on_message(master_t *self, breaker__worker_t *worker, breaker__message_t *message)
+{
+    breaker__held_t *held;
+
+    switch (message->say) {
+    case BREAKER__SAY_BOUND:
+        breaker__held_add(&self->held, message->text, message->fds, message->num_fds, false);
+        message->num_fds = 0;
+        break;
+    case BREAKER__SAY_USED:
+        if ((held = breaker__held_find(&self->held, message->text)) != NULL)
+            held->is_wanted = true;
+        break;
+    case BREAKER__SAY_PID_FILE:
+        free(worker->pid_file);
+        worker->pid_file = h2o_strdup(NULL, message->text, SIZE_MAX).base;
+        break;
+    case BREAKER__SAY_ERROR_LOG:
+        if (message->num_fds == 1)
+            take_error_log(self, message->fds[0]);
+        break;
+    case BREAKER__SAY_LOG:
+        take_log(worker, message->text);
+        break;
+    case BREAKER__SAY_NOTIFY:
+        if (worker->role != BREAKER__RETIRING &&
+            (worker->role != BREAKER__STARTING || serving(self) == NULL))
+            breaker__notify(message->text);
+        break;
+    case BREAKER__SAY_READY:
+        on_ready(self, worker, message->text);
+        break;
+    case BREAKER__SAY_CLOSING:
+        /* connections would wait in queues that nobody accepts from any more */
+        if (worker->role == BREAKER__STOPPING)
+            breaker__held_close(&self->held);
+        break;
+    case BREAKER__SAY_STOP:
+    case BREAKER__SAY_RETIRE:
+    case BREAKER__SAY_CUT:
+    case BREAKER__SAY_REOPENED:
+        break;
+    }
+}
+
+static void hear(master_t *self, pid_t pid)
+{
+    static breaker__message_t message;
+    breaker__worker_t *worker = breaker__workers_find_pid(&self->workers, pid);
+    int num = 0;
+
+    while (worker != NULL && worker->channel != -1 &&
+           (num = breaker__channel_receive(worker->channel, &message)) == 1) {
+        on_message(self, worker, &message);
+        for (size_t i = 0; i != message.num_fds; ++i)
+            close(message.fds[i]);
+    }
+    if (worker != NULL && num == -1) {
+        close(worker->channel);
+        worker->channel = -1;
+    }
+}
+
+/* ---- workers that end ---- */
+
+static void describe_end(int status, char *dst, size_t size)
+{
+    if (WIFSIGNALED(status))
+        snprintf(dst, size, "was killed by signal %d (%s)", WTERMSIG(status),
+                 strsignal(WTERMSIG(status)));
+    else
+        snprintf(dst, size, "ended with status %d", WEXITSTATUS(status));
+}
+
+static int exit_status(int status)
+{
+    return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+static void on_start_failed(master_t *self, const breaker__worker_t *worker, int status)
+{
+    char how[96];
+    breaker__worker_t *now = serving(self);
+
+    breaker__held_give_up(&self->held);
+    describe_end(status, how, sizeof(how));
+    if (now != NULL) {
+        fprintf(stderr, "h2o-breaker: the new worker %ld %s; worker %ld serves on as before\n",
+                (long)worker->pid, how, (long)now->pid);
+        breaker__notify("READY=1");
+    } else if (self->is_stopping || !self->has_served) {
+        /* as the only process would have ended */
+        self->is_stopping = true;
+        self->status = exit_status(status);
+    } else {
+        start_later(self);
+        fprintf(stderr, "h2o-breaker: the new worker %ld %s; the next one starts in %g s\n",
+                (long)worker->pid, how, self->backoff_ms / 1000.0);
+    }
+}
+
+static void on_serving_died(master_t *self, const breaker__worker_t *worker, int status)
+{
+    char how[96];
+    bool has_lasted = now_ms() - worker->served_ms >= LASTING_MS;
+
+    describe_end(status, how, sizeof(how));
+    fprintf(stderr, "h2o-breaker: worker %ld %s; another one takes its place\n", (long)worker->pid,
+            how);
+    if (has_lasted)
+        self->backoff_ms = 0;
+    if (starting(self) != NULL)
+        return;
+    if (has_lasted || self->backoff_ms == 0)
+        self->starts_ms = now_ms();
+    else
+        start_later(self);
+    if (!has_lasted && self->backoff_ms == 0)
+        self->backoff_ms = BACKOFF_MIN_MS / 2;
+}
+
+static void on_end(master_t *self, breaker__worker_t *worker, int status)
+{
+    char how[96];
+
+    switch (worker->role) {
+    case BREAKER__STARTING:
+        on_start_failed(self, worker, status);
+        break;
+    case BREAKER__SERVING:
+        on_serving_died(self, worker, status);
+        break;
+    case BREAKER__STOPPING:
+        self->status = exit_status(status);
+        break;
+    case BREAKER__RETIRING:
+        break;
+    }
+    describe_end(status, how, sizeof(how));
+    if (status != 0 && (worker->role == BREAKER__RETIRING || worker->role == BREAKER__STOPPING))
+        fprintf(stderr, "h2o-breaker: worker %ld %s\n", (long)worker->pid, how);
+    breaker__workers_remove(&self->workers, worker);
+}
+
+static void reap(master_t *self)
+{
+    int status;
+    pid_t pid;
+
+    /* as the first process of a container it gets orphans as well */
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+        breaker__worker_t *worker;
+        hear(self, pid);
+        if ((worker = breaker__workers_find_pid(&self->workers, pid)) != NULL)
+            on_end(self, worker, status);
+    }
+}
+
+/* ---- signals ---- */
+
+static void reopen_log(master_t *self, const breaker__worker_t *worker,
+                       const breaker__log_file_t *log)
+{
+    int fd = breaker__logs_open(log->path);
+    char number[16];
+
+    if (fd == -1)
+        return;
+    snprintf(number, sizeof(number), "%d", log->fd);
+    breaker__channel_send(worker->channel, BREAKER__SAY_REOPENED, number, &fd, 1);
+    if (worker->role == BREAKER__SERVING && log->fd <= STDERR_FILENO && self->has_error_log)
+        breaker__logs_replace(log->fd, fd);
+    else
+        close(fd);
+}
+
+static void reopen_logs(master_t *self)
+{
+    for (size_t i = 0; i != self->workers.num; ++i) {
+        const breaker__worker_t *worker = self->workers.entries + i;
+        for (size_t j = 0; j != worker->logs.num && worker->channel != -1; ++j)
+            reopen_log(self, worker, worker->logs.entries + j);
+    }
+}
+
+static void stop(master_t *self)
+{
+    if (self->is_stopping) {
+        for (size_t i = 0; i != self->workers.num; ++i)
+            tell(self->workers.entries + i, BREAKER__SAY_CUT);
+        return;
+    }
+    self->is_stopping = true;
+    self->starts_ms = NEVER;
+    for (size_t i = 0; i != self->workers.num; ++i) {
+        breaker__worker_t *worker = self->workers.entries + i;
+        if (worker->role == BREAKER__SERVING) {
+            worker->role = BREAKER__STOPPING;
+            tell(worker, BREAKER__SAY_STOP);
+        } else if (worker->role == BREAKER__STARTING) {
+            tell(worker, BREAKER__SAY_STOP);
+        }
+    }
+}
+
+static void on_signal(master_t *self, int number)
+{
+    switch (number) {
+    case SIGCHLD:
+        reap(self);
+        break;
+    case SIGHUP:
+        self->wants_reload = true;
+        break;
+    case SIGUSR2:
+        self->wants_upgrade = true;
+        break;
+    case SIGUSR1:
+        reopen_logs(self);
+        break;
+    default:
+        stop(self);
+    }
+}
+
+/* ---- the loop ---- */
+
+static int wait_ms(const master_t *self)
+{
+    int64_t left_ms = self->starts_ms - now_ms();
+
+    if (self->starts_ms == NEVER)
+        return -1;
+    return left_ms > 0 ? (int)left_ms : 0;
+}
+
+/* sleeps until something happens, and hears what workers say */
+static void wait_for_something(master_t *self)
+{
+    size_t num = self->workers.num;
+    struct pollfd *polled = h2o_mem_alloc((num + 1) * sizeof(polled[0]));
+    pid_t *pids = h2o_mem_alloc((num + 1) * sizeof(pids[0]));
+
+    polled[0] = (struct pollfd){self->signal_fd, POLLIN, 0};
+    for (size_t i = 0; i != num; ++i) {
+        polled[i + 1] = (struct pollfd){self->workers.entries[i].channel, POLLIN, 0};
+        pids[i] = self->workers.entries[i].pid;
+    }
+    if (poll(polled, num + 1, wait_ms(self)) == -1 && errno != EINTR)
+        h2o_fatal("poll");
+    for (size_t i = 0; i != num; ++i)
+        if (polled[i + 1].revents != 0)
+            hear(self, pids[i]);
+    free(pids);
+    free(polled);
+}
+
+static int run(master_t *self)
+{
+    int number;
+
+    while (!self->is_stopping || self->workers.num != 0) {
+        wait_for_something(self);
+        while ((number = breaker__process_next_signal(self->signal_fd)) != 0)
+            on_signal(self, number);
+        if (now_ms() >= self->starts_ms)
+            start_again(self);
+        reload_if_wanted(self);
+    }
+    breaker__held_close(&self->held);
+    remove_pid_file(self);
+    return self->status;
+}
+
+/* ---- beginning, and going on ---- */
+
+typedef struct st_left_t {
+    master_t *master;
+    /* of a worker; -1: the next master */
+    int channel;
+} left_t;
+
+static int take_line(void *data, const char *line)
+{
+    left_t *left = data;
+    master_t *self = left->master;
+    int flag;
+
+    if (sscanf(line, "role worker %d", &left->channel) == 1)
+        return 0;
+    if (sscanf(line, "role master %d", &flag) == 1) {
+        self->has_error_log = flag != 0;
+        return 0;
+    }
+    if (strncmp(line, "master-pid-file ", 16) == 0) {
+        self->pid_file = h2o_strdup(NULL, line + 16, SIZE_MAX).base;
+        return 0;
+    }
+    if (strncmp(line, "held ", 5) == 0)
+        return breaker__held_read(&self->held, line);
+    return breaker__workers_read(&self->workers, line);
+}
+
+/* the newer program of a master that served before */
+static int go_on(master_t *self)
+{
+    sigset_t none;
+
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    self->has_served = true;
+    set_inherited(self, false);
+    if (self->pid_file != NULL)
+        self->pid_fd = breaker__process_write_pid(self->pid_file);
+    fprintf(stderr, "h2o-breaker: the master goes on as the new program\n");
+    /* who has ended meanwhile has sent its signal to the program before */
+    reap(self);
+    return run(self);
+}
+
+static int begin(master_t *self)
+{
+    if (breaker__held_take_given(&self->held) != 0)
+        return EX_USAGE;
+    if (start_worker(self, false) != 0)
+        return EX_OSERR;
+    return run(self);
+}
+
+int breaker__master_run(const breaker__options_t *options)
+{
+    master_t *self = &master;
+    left_t left = {self, -1};
+    int num;
+
+    self->options = options;
+    setvbuf(stderr, NULL, _IOLBF, 0);
+    if ((num = breaker__handover_read(take_line, &left)) == -1)
+        return EX_SOFTWARE;
+    if (left.channel != -1) {
+        breaker__held_set_inherited(&self->held, false);
+        fcntl(left.channel, F_SETFD, FD_CLOEXEC);
+        return breaker__serve(options->config_file, left.channel, &self->held);
+    }
+    if ((self->program = breaker__process_program(options->argv[0])) == NULL ||
+        (self->signal_fd = breaker__process_catch_signals()) == -1) {
+        fprintf(stderr, "h2o-breaker: cannot start: %s\n", strerror(errno));
+        return EX_OSERR;
+    }
+    return num == 1 ? go_on(self) : begin(self);
+}

@@ -1,0 +1,594 @@
+/*
+ * The life of a process that serves, a worker or the only one. The main thread reads the
+ * configuration, binds, drops privileges, has the release loaded, joins the cluster if there is
+ * one, waits for its token, starts the threads that serve, and then waits for orders: everything
+ * that happens to the process as a whole happens here.
+ *
+ * A worker tells its master what it has bound as soon as it has, and that it serves; from then on
+ * the worker before it retires, whose connections end one after the other.
+ *
+ * A node of a cluster may wait for its token as long as Redis is away. Until it listens connections
+ * are refused, so that a balancer asks another node at once. A node by itself has no other one to
+ * ask, and its wait has an end: it listens first, and connections wait in the queue meanwhile.
+ */
+#include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sysexits.h>
+#include <time.h>
+#include <unistd.h>
+#include <h2o.h>
+#include <breaker/h2o.h>
+#include "config/config.h"
+#include "server/channel.h"
+#include "server/logs.h"
+#include "server/notify.h"
+#include "server/orders.h"
+#include "server/process.h"
+#include "server/serve.h"
+#include "server/start_line.h"
+#include "server/threads.h"
+
+/* unless the file says: half of the descriptors that are left, since a proxied request takes two */
+#define MAX_CONNECTIONS 65536
+#define RESERVED_FILES 256
+#define MIN_CONNECTIONS 64
+/* how long it takes until the log says that the cluster has no token yet */
+#define TOKEN_PATIENCE_MS 1000
+/* a moment that does not come */
+#define NEVER INT64_MAX
+
+typedef struct st_server_t {
+    breaker__config_t config;
+    /* NULL on a single node */
+    breaker_cluster_t *cluster;
+    /* readable when the first snapshot is published; -1 on a single node, whose load publishes */
+    int serves_fd;
+    breaker__orders_t orders;
+    breaker__logs_t logs;
+    int pid_fd;
+    int error_log_fd;
+    size_t max_connections;
+    int64_t begun_ms;
+} server_t;
+
+/* reachable to the end, because the threads that serve never end */
+static server_t server = {.serves_fd = -1, .orders = {.fd = -1}, .pid_fd = -1, .error_log_fd = -1};
+
+/* ---- the master ---- */
+
+static bool has_master(const server_t *self)
+{
+    return self->orders.has_master;
+}
+
+/* one that is gone hears nothing, and is noticed where orders are waited for */
+static void say(server_t *self, breaker__say_t about, const char *text, const int *fds,
+                size_t num_fds)
+{
+    if (self->orders.fd != -1)
+        breaker__channel_send(self->orders.fd, about, text, fds, num_fds);
+}
+
+/* a state as of sd_notify(3); service managers listen to the process that they started */
+static void notify(server_t *self, const char *state)
+{
+    if (has_master(self))
+        say(self, BREAKER__SAY_NOTIFY, state, NULL, 0);
+    else
+        breaker__notify(state);
+}
+
+static void say_bound(server_t *self, const breaker__listener_t *listener)
+{
+    size_t num = breaker__listener_num_sockets(listener);
+
+    if (listener->num_held != 0)
+        say(self, BREAKER__SAY_USED, listener->name, NULL, 0);
+    for (size_t i = listener->num_held; i < num; i += BREAKER__MESSAGE_FDS_MAX) {
+        size_t rest = num - i;
+        say(self, BREAKER__SAY_BOUND, listener->name, listener->fds + i,
+            rest < BREAKER__MESSAGE_FDS_MAX ? rest : BREAKER__MESSAGE_FDS_MAX);
+    }
+}
+
+/* from here on the files of sockets are the master's to remove */
+static void say_all_bound(server_t *self)
+{
+    breaker__listeners_t *listeners = &self->config.listeners;
+
+    for (size_t i = 0; i != listeners->size; ++i) {
+        say_bound(self, listeners->entries[i]);
+        listeners->entries[i]->has_file = false;
+    }
+}
+
+static void say_logs(server_t *self)
+{
+    char text[BREAKER__MESSAGE_TEXT_MAX];
+
+    for (size_t i = 0; i != self->logs.num; ++i) {
+        snprintf(text, sizeof(text), "%d %s", self->logs.entries[i].fd, self->logs.entries[i].path);
+        say(self, BREAKER__SAY_LOG, text, NULL, 0);
+    }
+}
+
+/* ---- before serving ---- */
+
+static void on_log(void *data, breaker_log_level_t level, const char *line)
+{
+    (void)data, (void)level;
+    fprintf(stderr, "%s\n", line);
+}
+
+static void listen_to_holding(breaker_node_t *node)
+{
+    breaker_holding_config_t config = *breaker_node_holding(node);
+
+    config.on_log = on_log;
+    if (breaker_node_set_holding(node, &config, NULL) != 0)
+        h2o_fatal("no memory");
+}
+
+static int load_release(server_t *self)
+{
+    breaker_error_t error = {0};
+    char user[64];
+
+    listen_to_holding(self->config.node);
+    if (breaker_node_load(self->config.node, &error) == 0)
+        return 0;
+    breaker__process_user(user, sizeof(user));
+    fprintf(stderr, "h2o-breaker: cannot load the release as user %s: %s\n", user, error.message);
+    return -1;
+}
+
+/* releases may be large: meanwhile the main thread takes orders */
+typedef struct st_loading_t {
+    server_t *server;
+    int done_fd;
+    int err;
+} loading_t;
+
+static void *run_loading(void *data)
+{
+    loading_t *loading = data;
+    const uint64_t one = 1;
+
+    loading->err = load_release(loading->server);
+    if (write(loading->done_fd, &one, sizeof(one)) != sizeof(one))
+        h2o_fatal("an eventfd does not count");
+    return NULL;
+}
+
+static void remove_files(server_t *self)
+{
+    breaker__listeners_remove_files(&self->config.listeners);
+    if (self->pid_fd != -1)
+        breaker__process_remove_pid(self->config.pid_file, self->pid_fd);
+    self->pid_fd = -1;
+}
+
+/* ends the process without waiting for anyone; threads may be anywhere */
+static _Noreturn void end_at_once(server_t *self, int status)
+{
+    remove_files(self);
+    fflush(NULL);
+    _exit(status);
+}
+
+static int64_t now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* for poll(2); -1 without an end */
+static int time_left_ms(int64_t ends_ms)
+{
+    int64_t left_ms = ends_ms - now_ms();
+
+    if (ends_ms == NEVER)
+        return -1;
+    return left_ms > 0 ? (int)left_ms : 0;
+}
+
+/*
+ * Waits until an eventfd has counted, and takes it, or until a moment of `now_ms`; returns the
+ * order that came instead, or BREAKER__ORDER_NONE.
+ */
+static breaker__order_t wait_or_order(server_t *self, int fd, int64_t ends_ms, bool *ret_timed_out)
+{
+    eventfd_t count;
+
+    *ret_timed_out = false;
+    while (true) {
+        struct pollfd polled[] = {{self->orders.fd, POLLIN, 0}, {fd, POLLIN, 0}};
+        int num = poll(polled, 2, time_left_ms(ends_ms));
+        breaker__order_t order;
+        if (num == -1 && errno != EINTR)
+            h2o_fatal("poll");
+        if ((order = breaker__orders_next(&self->orders)) != BREAKER__ORDER_NONE)
+            return order;
+        if (num > 0 && polled[1].revents != 0 && eventfd_read(fd, &count) == 0)
+            return BREAKER__ORDER_NONE;
+        if (ends_ms != NEVER && now_ms() >= ends_ms) {
+            *ret_timed_out = true;
+            return BREAKER__ORDER_NONE;
+        }
+    }
+}
+
+static int load_beside_orders(server_t *self)
+{
+    loading_t loading = {self, eventfd(0, EFD_CLOEXEC), 0};
+    pthread_t thread;
+    bool timed_out;
+    int err;
+
+    if (loading.done_fd == -1) {
+        fprintf(stderr, "h2o-breaker: cannot make an eventfd: %s\n", strerror(errno));
+        return -1;
+    }
+    if ((err = pthread_create(&thread, NULL, run_loading, &loading)) != 0) {
+        fprintf(stderr, "h2o-breaker: cannot start the thread that loads: %s\n", strerror(err));
+        close(loading.done_fd);
+        return -1;
+    }
+    if (wait_or_order(self, loading.done_fd, NEVER, &timed_out) != BREAKER__ORDER_NONE) {
+        fprintf(stderr, "h2o-breaker: stopped while the release was loaded\n");
+        end_at_once(self, EX_OK);
+    }
+    pthread_join(thread, NULL);
+    close(loading.done_fd);
+    return loading.err;
+}
+
+static size_t choose_max_connections(const breaker__config_t *config, size_t num_files)
+{
+    size_t fitting = num_files > RESERVED_FILES ? (num_files - RESERVED_FILES) / 2 : 0;
+
+    if (fitting < MIN_CONNECTIONS)
+        fitting = MIN_CONNECTIONS;
+    if (config->max_connections == 0)
+        return fitting < MAX_CONNECTIONS ? fitting : MAX_CONNECTIONS;
+    if (config->max_connections > num_files)
+        fprintf(stderr,
+                "h2o-breaker: max-connections %zu is more than the %zu descriptors that "
+                "RLIMIT_NOFILE allows\n",
+                config->max_connections, num_files);
+    return config->max_connections;
+}
+
+static bool is_clustered(server_t *self)
+{
+    return breaker_h2o_cluster_config(&self->config.globalconf) != NULL;
+}
+
+/* what is held and of no listener any more stays the master's */
+static int bind_all(server_t *self, breaker__held_list_t *held)
+{
+    int err = breaker__listeners_bind(&self->config.listeners, self->config.num_threads, held);
+
+    for (size_t i = 0; i != held->num && !has_master(self); ++i)
+        if (held->entries[i].num_fds != 0)
+            fprintf(stderr, "h2o-breaker: LISTEN_FDS: no `listen` names %s\n",
+                    held->entries[i].name);
+    breaker__held_let_go(held);
+    if (err == 0 && has_master(self))
+        say_all_bound(self);
+    return err;
+}
+
+static int write_pid(server_t *self)
+{
+    const char *path = self->config.pid_file;
+
+    if (path == NULL)
+        return 0;
+    if (has_master(self)) {
+        say(self, BREAKER__SAY_PID_FILE, path, NULL, 0);
+        return 0;
+    }
+    return (self->pid_fd = breaker__process_write_pid(path)) == -1 ? -1 : 0;
+}
+
+/* everything that may need root: ports, logs, the pid file */
+static int acquire(server_t *self, breaker__held_list_t *held)
+{
+    breaker__config_t *config = &self->config;
+
+    self->max_connections = choose_max_connections(config, breaker__process_raise_files());
+    if (config->error_log != NULL &&
+        (self->error_log_fd = h2o_access_log_open_log(config->error_log)) == -1)
+        return EX_CANTCREAT;
+    if (bind_all(self, held) != 0)
+        return EX_UNAVAILABLE;
+    if (!is_clustered(self) && breaker__listeners_listen(&config->listeners) != 0)
+        return EX_UNAVAILABLE;
+    return write_pid(self) == 0 ? EX_OK : EX_CANTCREAT;
+}
+
+static int become_user(const breaker__config_t *config)
+{
+    return config->user != NULL ? breaker__process_become(config->user) : 0;
+}
+
+/* from here on stdout and stderr are the log */
+static void redirect_log(server_t *self)
+{
+    if (self->error_log_fd == -1)
+        return;
+    if (dup2(self->error_log_fd, STDOUT_FILENO) == -1 ||
+        dup2(self->error_log_fd, STDERR_FILENO) == -1)
+        h2o_fatal("dup2");
+    say(self, BREAKER__SAY_ERROR_LOG, "", &self->error_log_fd, 1);
+    close(self->error_log_fd);
+    self->error_log_fd = -1;
+}
+
+/* ---- the cluster ---- */
+
+static void on_cluster_ready(void *data)
+{
+    if (eventfd_write(*(const int *)data, 1) != 0)
+        h2o_fatal("an eventfd does not count");
+}
+
+static bool is_loopback(const struct sockaddr_storage *addr)
+{
+    if (addr->ss_family == AF_INET6)
+        return IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)(const void *)addr)->sin6_addr);
+    return addr->ss_family == AF_INET &&
+           ntohl(((const struct sockaddr_in *)(const void *)addr)->sin_addr.s_addr) >> 24 == 127;
+}
+
+/* the first one that speaks HTTP to anybody; to this machine only, where there is no other */
+static breaker__listener_t *find_public(const breaker__listeners_t *listeners)
+{
+    breaker__listener_t *local = NULL;
+
+    for (size_t i = 0; i != listeners->size; ++i) {
+        breaker__listener_t *listener = listeners->entries[i];
+        if (listener->addr.ss_family == AF_UNIX || listener->proxy_protocol)
+            continue;
+        if (!is_loopback(&listener->addr))
+            return listener;
+        if (local == NULL)
+            local = listener;
+    }
+    return local;
+}
+
+/* where peers reach a node that says so by itself */
+static void set_port(const breaker__listeners_t *listeners, breaker_cluster_config_t *config)
+{
+    breaker__listener_t *listener = find_public(listeners);
+
+    if (listener == NULL)
+        return;
+    config->advertise_port =
+        (uint16_t)h2o_socket_getport((struct sockaddr *)(void *)&listener->addr);
+    config->advertise_tls = listener->certificates != NULL;
+}
+
+static int join_cluster(server_t *self)
+{
+    const breaker_cluster_config_t *said = breaker_h2o_cluster_config(&self->config.globalconf);
+    breaker_cluster_config_t config;
+    breaker_error_t error = {0};
+
+    if (said == NULL)
+        return 0;
+    if ((self->serves_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) == -1) {
+        fprintf(stderr, "h2o-breaker: cannot make an eventfd: %s\n", strerror(errno));
+        return -1;
+    }
+    config = *said;
+    config.data = &self->serves_fd;
+    config.on_log = on_log;
+    config.on_ready = on_cluster_ready;
+    set_port(&self->config.listeners, &config);
+    if (breaker_cluster_start(self->config.node, &config, &self->cluster, &error) == 0)
+        return 0;
+    fprintf(stderr, "h2o-breaker: breaker.cluster: %s\n", error.message);
+    return -1;
+}
+
+static void leave_cluster(server_t *self)
+{
+    breaker_cluster_stop(self->cluster);
+    self->cluster = NULL;
+    if (self->serves_fd != -1)
+        close(self->serves_fd);
+    self->serves_fd = -1;
+}
+
+/*
+ * Until the cluster has a token for this node no answer could be right, so nobody can connect and
+ * the service manager is not told that it is ready. Returns the order that ended the wait, or
+ * BREAKER__ORDER_NONE.
+ */
+static breaker__order_t wait_for_token(server_t *self)
+{
+    breaker__order_t order;
+    bool timed_out;
+
+    if (self->serves_fd == -1)
+        return BREAKER__ORDER_NONE;
+    order = wait_or_order(self, self->serves_fd, now_ms() + TOKEN_PATIENCE_MS, &timed_out);
+    if (order != BREAKER__ORDER_NONE || !timed_out)
+        return order;
+    fprintf(stderr, "h2o-breaker: waiting for the cluster's token; connections are "
+                    "refused until then\n");
+    notify(self, "STATUS=waiting for the cluster's token");
+    return wait_or_order(self, self->serves_fd, NEVER, &timed_out);
+}
+
+/* ---- serving ---- */
+
+/*
+ * Balancers are told first, by the health checks, and have the time to send their requests to other
+ * nodes while this one still answers. A second signal shortens that.
+ */
+static void announce_end(server_t *self)
+{
+    uint32_t delay_ms = self->config.shutdown_delay_ms;
+    bool timed_out;
+
+    breaker_h2o_health_drain(&self->config.globalconf);
+    if (delay_ms == 0)
+        return;
+    fprintf(stderr, "h2o-breaker: not ready any more; the listeners stay open for %g seconds\n",
+            delay_ms / 1000.0);
+    notify(self, "STOPPING=1\nSTATUS=waiting for balancers to send no more requests");
+    wait_or_order(self, -1, now_ms() + delay_ms, &timed_out);
+}
+
+/* connections are cut; the other nodes still hear that this one is gone */
+static _Noreturn void cut(server_t *self)
+{
+    leave_cluster(self);
+    end_at_once(self, EX_OK);
+}
+
+static void drain(server_t *self, breaker__threads_t *threads, bool is_retired)
+{
+    unsigned timeout_s = self->config.shutdown_timeout_s;
+    bool timed_out;
+
+    fprintf(stderr, "h2o-breaker: %s; %zu connections are open\n",
+            is_retired ? "another worker serves" : "stopping",
+            breaker__threads_num_connections(threads));
+    if (!is_retired) {
+        notify(self, "STOPPING=1\nSTATUS=finishing the requests in flight");
+        say(self, BREAKER__SAY_CLOSING, "", NULL, 0);
+    }
+    breaker__threads_drain(threads, is_retired);
+    if (wait_or_order(self, breaker__threads_ended_fd(threads),
+                      now_ms() + (int64_t)timeout_s * 1000, &timed_out) != BREAKER__ORDER_NONE) {
+        fprintf(stderr, "h2o-breaker: told again to stop; %zu connections are cut\n",
+                breaker__threads_num_connections(threads));
+        cut(self);
+    }
+    if (timed_out) {
+        fprintf(stderr, "h2o-breaker: %zu connections are cut after %u seconds\n",
+                breaker__threads_num_connections(threads), timeout_s);
+        cut(self);
+    }
+    /* as long as it answered it was one of them */
+    leave_cluster(self);
+}
+
+static breaker__threads_t *open_doors(server_t *self)
+{
+    breaker__threads_t *threads;
+
+    if (is_clustered(self) && breaker__listeners_listen(&self->config.listeners) != 0)
+        end_at_once(self, EX_UNAVAILABLE);
+    if ((threads = breaker__threads_start(&self->config, self->max_connections)) == NULL)
+        end_at_once(self, EX_OSERR);
+    breaker__start_line_log(&self->config, now_ms() - self->begun_ms);
+    if (has_master(self))
+        say(self, BREAKER__SAY_READY, "READY=1\nSTATUS=serving", NULL, 0);
+    else
+        breaker__notify("READY=1\nSTATUS=serving");
+    return threads;
+}
+
+static void stop_waiting(server_t *self)
+{
+    fprintf(stderr, "h2o-breaker: stopping before the cluster had a token\n");
+    notify(self, "STOPPING=1");
+}
+
+static int serve(server_t *self)
+{
+    breaker__threads_t *threads = NULL;
+    bool timed_out;
+
+    if (wait_for_token(self) == BREAKER__ORDER_NONE) {
+        threads = open_doors(self);
+        breaker__order_t order = wait_or_order(self, -1, NEVER, &timed_out);
+        if (order == BREAKER__ORDER_CUT)
+            cut(self);
+        if (order == BREAKER__ORDER_STOP)
+            announce_end(self);
+        drain(self, threads, order == BREAKER__ORDER_RETIRE);
+    } else {
+        stop_waiting(self);
+        leave_cluster(self);
+    }
+    remove_files(self);
+    breaker__config_dispose(&self->config);
+    breaker__threads_free(threads);
+    return EX_OK;
+}
+
+static int start(server_t *self, breaker__held_list_t *held)
+{
+    int status = acquire(self, held);
+
+    if (status == EX_OK && become_user(&self->config) != 0)
+        status = EX_NOPERM;
+    if (status == EX_OK && load_beside_orders(self) != 0)
+        status = EX_CONFIG;
+    if (status != EX_OK) {
+        remove_files(self);
+        return status;
+    }
+    redirect_log(self);
+    breaker__logs_find(&self->logs);
+    if (has_master(self))
+        say_logs(self);
+    if (join_cluster(self) != 0)
+        end_at_once(self, EX_CONFIG);
+    return serve(self);
+}
+
+/* ---- the two ways in ---- */
+
+static int read_config(server_t *self, const char *path, bool checks_only)
+{
+    self->begun_ms = now_ms();
+    breaker_h2o_tune_allocator();
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    setvbuf(stderr, NULL, _IOLBF, 0);
+    breaker__config_init(&self->config);
+    return breaker__config_load(&self->config, path, checks_only);
+}
+
+int breaker__check(const char *config_file)
+{
+    server_t *self = &server;
+
+    if (read_config(self, config_file, true) != 0)
+        return EX_CONFIG;
+    if (become_user(&self->config) != 0)
+        return EX_NOUSER;
+    if (load_release(self) != 0)
+        return EX_CONFIG;
+    breaker__config_dispose(&self->config);
+    printf("configuration OK\n");
+    return EX_OK;
+}
+
+int breaker__serve(const char *config_file, int channel, breaker__held_list_t *held)
+{
+    server_t *self = &server;
+
+    if (read_config(self, config_file, false) != 0)
+        return EX_CONFIG;
+    if (breaker__orders_open(&self->orders, channel, &self->logs) != 0) {
+        fprintf(stderr, "h2o-breaker: cannot catch signals: %s\n", strerror(errno));
+        return EX_OSERR;
+    }
+    return start(self, held);
+}

@@ -1,0 +1,66 @@
+#ifndef BREAKER_BIN_WORKERS_H
+#define BREAKER_BIN_WORKERS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/types.h>
+#include "server/logs.h"
+
+/*
+ * The processes that serve, as their master sees them:
+ *
+ *   starting ─ready─▶ serving ─another is ready─▶ retiring
+ *                        └─────the master stops─▶ stopping
+ *
+ * At most one starts and at most one serves.
+ */
+
+typedef enum {
+    BREAKER__STARTING = 'a',
+    BREAKER__SERVING = 's',
+    BREAKER__RETIRING = 'r',
+    BREAKER__STOPPING = 'z',
+} breaker__role_t;
+
+typedef struct st_breaker__worker_t {
+    pid_t pid;
+    /** owned; -1 when the worker has closed it */
+    int channel;
+    breaker__role_t role;
+    /** when it began, and when it began to serve (0: not yet), of CLOCK_MONOTONIC */
+    int64_t begun_ms, served_ms;
+    /** of a program file that is newer than the master */
+    bool is_newer;
+    breaker__logs_t logs;
+    /** what its configuration says; owned, NULL: nothing */
+    char *pid_file;
+} breaker__worker_t;
+
+/** Zeroed at first. Pointers into it hold until one is added or removed. */
+typedef struct st_breaker__workers_t {
+    breaker__worker_t *entries; /* owned */
+    size_t num;
+} breaker__workers_t;
+
+/** Adds one that is starting, and takes its channel over. */
+breaker__worker_t *breaker__workers_add(breaker__workers_t *workers, pid_t pid, int channel,
+                                        int64_t now_ms);
+/** The one that is starting, or serving; NULL: none. */
+breaker__worker_t *breaker__workers_find(const breaker__workers_t *workers, breaker__role_t role);
+breaker__worker_t *breaker__workers_find_pid(const breaker__workers_t *workers, pid_t pid);
+size_t breaker__workers_count(const breaker__workers_t *workers, breaker__role_t role);
+/** Removes one that has ended. */
+void breaker__workers_remove(breaker__workers_t *workers, breaker__worker_t *worker);
+/** Forgets all, in a process that is none of theirs. */
+void breaker__workers_let_go(breaker__workers_t *workers);
+
+/** Writes the lines that breaker__workers_read takes. */
+void breaker__workers_write(const breaker__workers_t *workers, FILE *file);
+/** Adds what a line says, of a worker or about the last one. Returns 0, or -1 if it is none. */
+int breaker__workers_read(breaker__workers_t *workers, const char *line);
+/** Whether the channels survive execve(2). */
+void breaker__workers_set_inherited(const breaker__workers_t *workers, bool is_inherited);
+
+#endif
