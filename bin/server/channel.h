@@ -31,7 +31,8 @@ typedef enum {
     BREAKER__SAY_BOUND = 'B',
     /** the text is the name of a listener that was held already and is needed on */
     BREAKER__SAY_USED = 'U',
-    /** the text is the path of the pid file */
+    /** the text is the path of the pid file, which names the master; the descriptor is open on it
+     */
     BREAKER__SAY_PID_FILE = 'P',
     /** the descriptor is the error log, which becomes the master's as well */
     BREAKER__SAY_ERROR_LOG = 'E',

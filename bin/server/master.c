@@ -268,15 +268,32 @@ static void remove_pid_file(master_t *self)
     self->pid_fd = -1;
 }
 
-/* as the worker that serves has it in its configuration */
-static void update_pid_file(master_t *self, const char *path)
+static bool has_pid_file(const master_t *self, const breaker__worker_t *worker)
 {
-    if (path != NULL && self->pid_file != NULL && strcmp(path, self->pid_file) == 0)
+    return worker->pid_file == NULL
+               ? self->pid_file == NULL
+               : self->pid_file != NULL && strcmp(worker->pid_file, self->pid_file) == 0;
+}
+
+/* from a worker that serves now, and that has written it */
+static void take_pid_file(master_t *self, breaker__worker_t *worker)
+{
+    if (has_pid_file(self, worker))
         return;
     remove_pid_file(self);
-    if (path == NULL || (self->pid_fd = breaker__process_write_pid(path)) == -1)
+    self->pid_file = worker->pid_file;
+    self->pid_fd = worker->pid_fd;
+    worker->pid_file = NULL;
+    worker->pid_fd = -1;
+}
+
+/* of one that will never serve */
+static void drop_pid_file(const master_t *self, breaker__worker_t *worker)
+{
+    if (worker->pid_file == NULL || has_pid_file(self, worker))
         return;
-    self->pid_file = h2o_strdup(NULL, path, SIZE_MAX).base;
+    breaker__process_remove_pid(worker->pid_file, worker->pid_fd);
+    worker->pid_fd = -1;
 }
 
 /* ---- what workers say ---- */
@@ -300,7 +317,7 @@ static void on_ready(master_t *self, breaker__worker_t *worker, const char *stat
     worker->role = BREAKER__SERVING;
     worker->is_newer = false;
     worker->served_ms = now_ms();
-    update_pid_file(self, worker->pid_file);
+    take_pid_file(self, worker);
     if (before != NULL) {
         fprintf(stderr, "h2o-breaker: worker %ld serves in the place of worker %ld\n",
                 (long)worker->pid, (long)before->pid);
@@ -347,8 +364,11 @@ static void on_message(master_t *self, breaker__worker_t *worker, breaker__messa
             held->is_wanted = true;
         break;
     case BREAKER__SAY_PID_FILE:
-        free(worker->pid_file);
+        if (worker->pid_file != NULL || message->num_fds != 1)
+            break;
         worker->pid_file = h2o_strdup(NULL, message->text, SIZE_MAX).base;
+        worker->pid_fd = message->fds[0];
+        message->num_fds = 0;
         break;
     case BREAKER__SAY_ERROR_LOG:
         if (message->num_fds == 1)
@@ -412,11 +432,12 @@ static int exit_status(int status)
     return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-static void on_start_failed(master_t *self, const breaker__worker_t *worker, int status)
+static void on_start_failed(master_t *self, breaker__worker_t *worker, int status)
 {
     char how[96];
     breaker__worker_t *now = serving(self);
 
+    drop_pid_file(self, worker);
     breaker__held_give_up(&self->held);
     describe_end(status, how, sizeof(how));
     if (now != NULL) {
@@ -646,7 +667,7 @@ static int go_on(master_t *self)
     self->has_served = true;
     set_inherited(self, false);
     if (self->pid_file != NULL)
-        self->pid_fd = breaker__process_write_pid(self->pid_file);
+        self->pid_fd = breaker__process_write_pid(self->pid_file, getpid());
     fprintf(stderr, "h2o-breaker: the master goes on as the new program\n");
     /* who has ended meanwhile has sent its signal to the program before */
     reap(self);

@@ -185,10 +185,10 @@ int breaker__process_next_signal(int fd)
 
 /* ---- the pid file ---- */
 
-int breaker__process_write_pid(const char *path)
+int breaker__process_write_pid(const char *path, pid_t pid)
 {
     char text[32];
-    int len = snprintf(text, sizeof(text), "%ld\n", (long)getpid());
+    int len = snprintf(text, sizeof(text), "%ld\n", (long)pid);
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
 
     if (fd != -1 && write(fd, text, (size_t)len) == len)

@@ -293,11 +293,15 @@ static int write_pid(server_t *self)
 
     if (path == NULL)
         return 0;
+    if ((self->pid_fd =
+             breaker__process_write_pid(path, has_master(self) ? getppid() : getpid())) == -1)
+        return -1;
     if (has_master(self)) {
-        say(self, BREAKER__SAY_PID_FILE, path, NULL, 0);
-        return 0;
+        say(self, BREAKER__SAY_PID_FILE, path, &self->pid_fd, 1);
+        close(self->pid_fd);
+        self->pid_fd = -1;
     }
-    return (self->pid_fd = breaker__process_write_pid(path)) == -1 ? -1 : 0;
+    return 0;
 }
 
 /* everything that may need root: ports, logs, the pid file */

@@ -1,6 +1,6 @@
 /*
  * The list of a master's workers. It is written and read as lines, since a master that executes a
- * newer program goes on with the workers that it has.
+ * newer program goes on with the workers that it has; none of them is starting then.
  */
 #include <assert.h>
 #include <fcntl.h>
@@ -26,6 +26,7 @@ breaker__worker_t *breaker__workers_add(breaker__workers_t *workers, pid_t pid, 
 
     worker->pid = pid;
     worker->channel = channel;
+    worker->pid_fd = -1;
     worker->role = BREAKER__STARTING;
     worker->begun_ms = now_ms;
     return worker;
@@ -60,6 +61,8 @@ static void dispose(breaker__worker_t *worker)
 {
     if (worker->channel != -1)
         close(worker->channel);
+    if (worker->pid_fd != -1)
+        close(worker->pid_fd);
     breaker__logs_dispose(&worker->logs);
     free(worker->pid_file);
 }
@@ -89,8 +92,6 @@ void breaker__workers_write(const breaker__workers_t *workers, FILE *file)
         const breaker__worker_t *worker = workers->entries + i;
         fprintf(file, "worker %ld %d %c %" PRId64 " %" PRId64 "\n", (long)worker->pid,
                 worker->channel, worker->role, worker->begun_ms, worker->served_ms);
-        if (worker->pid_file != NULL)
-            fprintf(file, "pid-file %s\n", worker->pid_file);
         for (size_t j = 0; j != worker->logs.num; ++j)
             fprintf(file, "log %d %s\n", worker->logs.entries[j].fd, worker->logs.entries[j].path);
     }
@@ -109,10 +110,6 @@ int breaker__workers_read(breaker__workers_t *workers, const char *line)
         last = breaker__workers_add(workers, (pid_t)pid, fd, begun_ms);
         last->served_ms = served_ms;
         last->role = (breaker__role_t)role;
-        return 0;
-    }
-    if (last != NULL && strncmp(line, "pid-file ", 9) == 0) {
-        last->pid_file = h2o_strdup(NULL, line + 9, SIZE_MAX).base;
         return 0;
     }
     if (last == NULL || sscanf(line, "log %d %n", &fd, &end) != 1 || end == 0)

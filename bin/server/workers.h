@@ -34,8 +34,10 @@ typedef struct st_breaker__worker_t {
     /** of a program file that is newer than the master */
     bool is_newer;
     breaker__logs_t logs;
-    /** what its configuration says; owned, NULL: nothing */
+    /** what its configuration says, with the master's id in it; owned, NULL: nothing */
     char *pid_file;
+    /** open on the file; owned, -1: no more */
+    int pid_fd;
 } breaker__worker_t;
 
 /** Zeroed at first. Pointers into it hold until one is added or removed. */

@@ -3,6 +3,8 @@ well: every server must become ready by its own word (sd_notify), stop with the 
 never print a sanitizer's report. Nothing here sleeps a fixed time: what is awaited has a condition
 and a deadline."""
 
+import contextlib
+import glob
 import json
 import os
 import re
@@ -137,6 +139,33 @@ class Certificate:
             check=True, capture_output=True)
 
 
+def children(pid):
+    """The process ids of a process's children, the oldest first."""
+    found = set()
+    for path in glob.glob("/proc/%d/task/*/children" % pid):
+        with contextlib.suppress(OSError), open(path) as file:
+            found.update(map(int, file.read().split()))
+    return sorted(found, key=started_at)
+
+
+def started_at(pid):
+    """When a process began, in ticks since the system did; 0 for one that is gone."""
+    try:
+        with open("/proc/%d/stat" % pid) as file:
+            return int(file.read().rsplit(")", 1)[1].split()[19])
+    except OSError:
+        return 0
+
+
+def is_alive(pid):
+    """Whether a process runs; one that has ended and was not waited for does not."""
+    try:
+        with open("/proc/%d/stat" % pid) as file:
+            return file.read().rsplit(")", 1)[1].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
 class NotifySocket:
     """The receiving end of sd_notify."""
 
@@ -168,6 +197,7 @@ class Server:
         self.stderr_path = self.scratch("stderr")
         environment = dict(ENVIRONMENT, NOTIFY_SOCKET=self.notify.path)
         environment.update(env or {})
+        self.args = args
         command = [*wrap, os.path.join(BIN, PROGRAMS[flavour]), "-c", self.config_path, *args]
         try:
             with open(self.stderr_path, "wb") as stderr:
@@ -178,6 +208,7 @@ class Server:
             self.notify.close()
             self.scratch.remove()
             raise
+        # of the process that serves, once it does: the master's worker
         self.pid = self.process.pid
         self.exit_stderr = None
         self.is_ending = False
@@ -197,6 +228,13 @@ class Server:
             self.kill()
             raise AssertionError("the server ended with %d before it was ready:\n%s"
                                  % (status, message))
+        self.pid = (self.workers() or [self.process.pid])[-1]
+
+    def workers(self):
+        """The process ids of the workers, the oldest first; none without a master."""
+        if "--no-master" in self.args:
+            return []
+        return children(self.process.pid)
 
     def stderr(self):
         with open(self.stderr_path, "rb") as file:
@@ -210,8 +248,15 @@ class Server:
         return self.process.poll() is None
 
     def signal(self, number):
+        """Sends a signal; to all of the server's processes where they cannot pass it on."""
         self.is_ending |= number in (signal.SIGTERM, signal.SIGINT)
+        workers = self.workers() if number in (signal.SIGKILL, signal.SIGSTOP, signal.SIGCONT) else []
         self.process.send_signal(number)
+        for pid in workers:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+        if number == signal.SIGKILL:
+            wait_until(lambda: not any(map(is_alive, workers)), "the workers to be dead")
 
     def wait_exit(self, deadline_s=30):
         try:
@@ -241,7 +286,7 @@ class Server:
     def kill(self):
         """Clears away, whatever has happened."""
         if self.process.poll() is None:
-            self.process.kill()
+            self.signal(signal.SIGKILL)
             self.process.wait()
         self.notify.close()
         self.scratch.remove()

@@ -67,8 +67,8 @@ class LifeCase(harness.FlavourCase):
                               tree=shared()["tree"], cert=self.certificate.cert,
                               key=self.certificate.key, extra=extra, **values)
 
-    def start(self, extra="", text=CONFIG, **values):
-        server = harness.Server(self.flavour, self.config(extra, text, **values))
+    def start(self, extra="", text=CONFIG, args=(), **values):
+        server = harness.Server(self.flavour, self.config(extra, text, **values), args=args)
         self.addCleanup(server.kill)
         return server
 
@@ -340,7 +340,7 @@ class Files(LifeCase):
         path = os.path.join(directory, "pid")
         server = self.start("pid-file: " + path)
         with open(path) as file:
-            self.assertEqual(file.read().strip(), str(server.pid))
+            self.assertEqual(file.read().strip(), str(server.process.pid))
         server.stop()
         self.assertFalse(os.path.exists(path))
 
@@ -348,9 +348,9 @@ class Files(LifeCase):
         if os.getuid() != 0:
             self.skipTest("only root loses the right to remove its file")
         path = self.scratch("pid")
-        server = self.start("pid-file: %s\nuser: nobody" % path)
+        server = self.start("pid-file: %s\nuser: nobody" % path, args=["--no-master"])
         with open(path) as file:
-            self.assertEqual(file.read().strip(), str(server.pid))
+            self.assertEqual(file.read().strip(), str(server.process.pid))
         server.stop()
         self.assertEqual(os.path.getsize(path) if os.path.exists(path) else 0, 0)
 
