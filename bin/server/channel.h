@@ -40,6 +40,11 @@ typedef enum {
     BREAKER__SAY_LOG = 'L',
     /** the text is a state for the service manager, as in sd_notify(3) */
     BREAKER__SAY_NOTIFY = 'N',
+    /**
+     * "ORDER TOKEN RELEASE", which a node by itself has minted: with the same files the next worker
+     * has the same token
+     */
+    BREAKER__SAY_MINTED = 'M',
     /** it serves, and whoever served before it may retire; the text as of BREAKER__SAY_NOTIFY */
     BREAKER__SAY_READY = 'Y',
     /** it is about to close its listeners for good, after BREAKER__SAY_STOP */

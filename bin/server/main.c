@@ -2,18 +2,17 @@
  * h2o-breaker: what the process is to be, by its command line.
  */
 #include <sysexits.h>
-#include "server/held.h"
 #include "server/master.h"
 #include "server/options.h"
 #include "server/serve.h"
 
 static int serve_alone(const breaker__options_t *options)
 {
-    breaker__held_list_t given = {NULL, 0};
+    breaker__legacy_t legacy = {.channel = -1};
 
-    if (breaker__held_take_given(&given) != 0)
+    if (breaker__held_take_given(&legacy.held) != 0)
         return EX_USAGE;
-    return breaker__serve(options->config_file, -1, &given);
+    return breaker__serve(options->config_file, &legacy);
 }
 
 int main(int argc, char **argv)

@@ -49,7 +49,8 @@ typedef struct st_master_t {
     const breaker__options_t *options; /* borrowed */
     /* the program file, as the command line named it; owned */
     char *program;
-    breaker__held_list_t held;
+    /* what workers are left; its channel is that of a worker which this process becomes */
+    breaker__legacy_t legacy;
     breaker__workers_t workers;
     int signal_fd;
     /* of the pid file that is written; owned, NULL: none */
@@ -69,7 +70,8 @@ typedef struct st_master_t {
 } master_t;
 
 /* reachable to the end, for workers that are forked keep what they have no use for */
-static master_t master = {.signal_fd = -1, .pid_fd = -1, .starts_ms = NEVER};
+static master_t master = {
+    .legacy = {.channel = -1}, .signal_fd = -1, .pid_fd = -1, .starts_ms = NEVER};
 
 static int64_t now_ms(void)
 {
@@ -102,7 +104,7 @@ static void tell(const breaker__worker_t *worker, breaker__say_t say)
 /* the descriptors that the next program needs, and those that it must not have */
 static void set_inherited(const master_t *self, bool is_inherited)
 {
-    breaker__held_set_inherited(&self->held, is_inherited);
+    breaker__held_set_inherited(&self->legacy.held, is_inherited);
     breaker__workers_set_inherited(&self->workers, is_inherited);
 }
 
@@ -110,6 +112,13 @@ static void execute(const master_t *self)
 {
     execv(self->program, self->options->argv);
     fprintf(stderr, "h2o-breaker: cannot execute %s: %s\n", self->program, strerror(errno));
+}
+
+static void write_legacy(const master_t *self, FILE *file)
+{
+    if (self->legacy.minted != NULL)
+        fprintf(file, "minted %s\n", self->legacy.minted);
+    breaker__held_write(&self->legacy.held, file);
 }
 
 /* the worker of a program file that may be newer: ends this process if it cannot be executed */
@@ -120,11 +129,11 @@ static _Noreturn void execute_worker(master_t *self, int channel)
     if (file == NULL)
         _exit(EX_OSERR);
     fprintf(file, "role worker %d\n", channel);
-    breaker__held_write(&self->held, file);
+    write_legacy(self, file);
     if (breaker__handover_end(file) != 0)
         _exit(EX_OSERR);
     fcntl(channel, F_SETFD, 0);
-    breaker__held_set_inherited(&self->held, true);
+    breaker__held_set_inherited(&self->legacy.held, true);
     execute(self);
     _exit(EX_NOINPUT);
 }
@@ -142,7 +151,7 @@ static void upgrade(master_t *self)
     fprintf(file, "role master %d\n", self->has_error_log);
     if (self->pid_file != NULL)
         fprintf(file, "master-pid-file %s\n", self->pid_file);
-    breaker__held_write(&self->held, file);
+    write_legacy(self, file);
     breaker__workers_write(&self->workers, file);
     if (breaker__handover_end(file) == 0) {
         /* until the next program catches them, which unblocks them */
@@ -169,7 +178,8 @@ static _Noreturn void become_worker(master_t *self, int channel, const sigset_t 
         close(self->pid_fd);
     if (executes)
         execute_worker(self, channel);
-    exit(breaker__serve(self->options->config_file, channel, &self->held));
+    self->legacy.channel = channel;
+    exit(breaker__serve(self->options->config_file, &self->legacy));
 }
 
 static pid_t fork_worker(master_t *self, int master_end, int worker_end, bool executes)
@@ -300,10 +310,10 @@ static void drop_pid_file(const master_t *self, breaker__worker_t *worker)
 
 static void warn_of_given(const master_t *self)
 {
-    for (size_t i = 0; i != self->held.num; ++i)
-        if (self->held.entries[i].num_used == 0)
+    for (size_t i = 0; i != self->legacy.held.num; ++i)
+        if (self->legacy.held.entries[i].num_used == 0)
             fprintf(stderr, "h2o-breaker: LISTEN_FDS: no `listen` names %s\n",
-                    self->held.entries[i].name);
+                    self->legacy.held.entries[i].name);
 }
 
 static void on_ready(master_t *self, breaker__worker_t *worker, const char *state)
@@ -313,11 +323,14 @@ static void on_ready(master_t *self, breaker__worker_t *worker, const char *stat
 
     if (worker->role != BREAKER__STARTING)
         return;
-    breaker__held_take_over(&self->held);
+    breaker__held_take_over(&self->legacy.held);
     worker->role = BREAKER__SERVING;
     worker->is_newer = false;
     worker->served_ms = now_ms();
     take_pid_file(self, worker);
+    free(self->legacy.minted);
+    self->legacy.minted = worker->minted;
+    worker->minted = NULL;
     if (before != NULL) {
         fprintf(stderr, "h2o-breaker: worker %ld serves in the place of worker %ld\n",
                 (long)worker->pid, (long)before->pid);
@@ -356,11 +369,11 @@ static void on_message(master_t *self, breaker__worker_t *worker, breaker__messa
 
     switch (message->say) {
     case BREAKER__SAY_BOUND:
-        breaker__held_add(&self->held, message->text, message->fds, message->num_fds, false);
+        breaker__held_add(&self->legacy.held, message->text, message->fds, message->num_fds, false);
         message->num_fds = 0;
         break;
     case BREAKER__SAY_USED:
-        if ((held = breaker__held_find(&self->held, message->text)) != NULL)
+        if ((held = breaker__held_find(&self->legacy.held, message->text)) != NULL)
             held->is_wanted = true;
         break;
     case BREAKER__SAY_PID_FILE:
@@ -382,13 +395,17 @@ static void on_message(master_t *self, breaker__worker_t *worker, breaker__messa
             (worker->role != BREAKER__STARTING || serving(self) == NULL))
             breaker__notify(message->text);
         break;
+    case BREAKER__SAY_MINTED:
+        free(worker->minted);
+        worker->minted = h2o_strdup(NULL, message->text, SIZE_MAX).base;
+        break;
     case BREAKER__SAY_READY:
         on_ready(self, worker, message->text);
         break;
     case BREAKER__SAY_CLOSING:
         /* connections would wait in queues that nobody accepts from any more */
         if (worker->role == BREAKER__STOPPING)
-            breaker__held_close(&self->held);
+            breaker__held_close(&self->legacy.held);
         break;
     case BREAKER__SAY_STOP:
     case BREAKER__SAY_RETIRE:
@@ -438,7 +455,7 @@ static void on_start_failed(master_t *self, breaker__worker_t *worker, int statu
     breaker__worker_t *now = serving(self);
 
     drop_pid_file(self, worker);
-    breaker__held_give_up(&self->held);
+    breaker__held_give_up(&self->legacy.held);
     describe_end(status, how, sizeof(how));
     if (now != NULL) {
         fprintf(stderr, "h2o-breaker: the new worker %ld %s; worker %ld serves on as before\n",
@@ -623,27 +640,24 @@ static int run(master_t *self)
             start_again(self);
         reload_if_wanted(self);
     }
-    breaker__held_close(&self->held);
+    breaker__held_close(&self->legacy.held);
     remove_pid_file(self);
     return self->status;
 }
 
 /* ---- beginning, and going on ---- */
 
-typedef struct st_left_t {
-    master_t *master;
-    /* of a worker; -1: the next master */
-    int channel;
-} left_t;
-
 static int take_line(void *data, const char *line)
 {
-    left_t *left = data;
-    master_t *self = left->master;
+    master_t *self = data;
     int flag;
 
-    if (sscanf(line, "role worker %d", &left->channel) == 1)
+    if (sscanf(line, "role worker %d", &self->legacy.channel) == 1)
         return 0;
+    if (strncmp(line, "minted ", 7) == 0) {
+        self->legacy.minted = h2o_strdup(NULL, line + 7, SIZE_MAX).base;
+        return 0;
+    }
     if (sscanf(line, "role master %d", &flag) == 1) {
         self->has_error_log = flag != 0;
         return 0;
@@ -653,7 +667,7 @@ static int take_line(void *data, const char *line)
         return 0;
     }
     if (strncmp(line, "held ", 5) == 0)
-        return breaker__held_read(&self->held, line);
+        return breaker__held_read(&self->legacy.held, line);
     return breaker__workers_read(&self->workers, line);
 }
 
@@ -676,7 +690,7 @@ static int go_on(master_t *self)
 
 static int begin(master_t *self)
 {
-    if (breaker__held_take_given(&self->held) != 0)
+    if (breaker__held_take_given(&self->legacy.held) != 0)
         return EX_USAGE;
     if (start_worker(self, false) != 0)
         return EX_OSERR;
@@ -686,17 +700,16 @@ static int begin(master_t *self)
 int breaker__master_run(const breaker__options_t *options)
 {
     master_t *self = &master;
-    left_t left = {self, -1};
     int num;
 
     self->options = options;
     setvbuf(stderr, NULL, _IOLBF, 0);
-    if ((num = breaker__handover_read(take_line, &left)) == -1)
+    if ((num = breaker__handover_read(take_line, self)) == -1)
         return EX_SOFTWARE;
-    if (left.channel != -1) {
-        breaker__held_set_inherited(&self->held, false);
-        fcntl(left.channel, F_SETFD, FD_CLOEXEC);
-        return breaker__serve(options->config_file, left.channel, &self->held);
+    if (self->legacy.channel != -1) {
+        breaker__held_set_inherited(&self->legacy.held, false);
+        fcntl(self->legacy.channel, F_SETFD, FD_CLOEXEC);
+        return breaker__serve(options->config_file, &self->legacy);
     }
     if ((self->program = breaker__process_program(options->argv[0])) == NULL ||
         (self->signal_fd = breaker__process_catch_signals()) == -1) {

@@ -28,8 +28,10 @@ static int send_state(const char *name, const char *state)
         addr.sun_path[0] = '\0';
     if ((fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)) == -1)
         return -1;
+    /* a manager that does not listen holds nobody up */
     do {
-        sent = sendto(fd, state, strlen(state), MSG_NOSIGNAL, (const struct sockaddr *)&addr,
+        sent = sendto(fd, state, strlen(state), MSG_NOSIGNAL | MSG_DONTWAIT,
+                      (const struct sockaddr *)&addr,
                       (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len));
     } while (sent == -1 && errno == EINTR);
     close(fd);

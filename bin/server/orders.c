@@ -83,6 +83,7 @@ static breaker__order_t order_of(const breaker__message_t *message)
     case BREAKER__SAY_ERROR_LOG:
     case BREAKER__SAY_LOG:
     case BREAKER__SAY_NOTIFY:
+    case BREAKER__SAY_MINTED:
     case BREAKER__SAY_READY:
     case BREAKER__SAY_CLOSING:
         return BREAKER__ORDER_NONE;

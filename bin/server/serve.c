@@ -12,6 +12,7 @@
  * ask, and its wait has an end: it listens first, and connections wait in the queue meanwhile.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
@@ -116,6 +117,33 @@ static void say_logs(server_t *self)
         snprintf(text, sizeof(text), "%d %s", self->logs.entries[i].fd, self->logs.entries[i].path);
         say(self, BREAKER__SAY_LOG, text, NULL, 0);
     }
+}
+
+/* from the worker before; what makes no sense is nothing */
+static void take_minted(server_t *self, const char *text)
+{
+    breaker_ledger_entry_t entry = {0};
+    int token = 0, token_end = 0, release = 0;
+
+    if (text == NULL ||
+        sscanf(text, "%" SCNu64 " %n%*s%n %n", &entry.order, &token, &token_end, &release) != 1 ||
+        release == 0 ||
+        breaker_token_parse(text + token, (size_t)(token_end - token), &entry.token) != 0 ||
+        breaker_release_id_parse(text + release, strlen(text + release), &entry.release) != 0)
+        return;
+    breaker_node_set_minted(self->config.node, &entry);
+}
+
+static void say_minted(server_t *self)
+{
+    breaker_ledger_entry_t entry;
+    char text[BREAKER__MESSAGE_TEXT_MAX];
+
+    if (breaker_node_minted(self->config.node, &entry) != 0)
+        return;
+    snprintf(text, sizeof(text), "%" PRIu64 " %s %s", entry.order, entry.token.text,
+             entry.release.text);
+    say(self, BREAKER__SAY_MINTED, text, NULL, 0);
 }
 
 /* ---- before serving ---- */
@@ -500,6 +528,7 @@ static breaker__threads_t *open_doors(server_t *self)
     if ((threads = breaker__threads_start(&self->config, self->max_connections)) == NULL)
         end_at_once(self, EX_OSERR);
     breaker__start_line_log(&self->config, now_ms() - self->begun_ms);
+    say_minted(self);
     if (has_master(self))
         say(self, BREAKER__SAY_READY, "READY=1\nSTATUS=serving", NULL, 0);
     else
@@ -536,12 +565,13 @@ static int serve(server_t *self)
     return EX_OK;
 }
 
-static int start(server_t *self, breaker__held_list_t *held)
+static int start(server_t *self, breaker__legacy_t *legacy)
 {
-    int status = acquire(self, held);
+    int status = acquire(self, &legacy->held);
 
     if (status == EX_OK && become_user(&self->config) != 0)
         status = EX_NOPERM;
+    take_minted(self, legacy->minted);
     if (status == EX_OK && load_beside_orders(self) != 0)
         status = EX_CONFIG;
     if (status != EX_OK) {
@@ -584,15 +614,15 @@ int breaker__check(const char *config_file)
     return EX_OK;
 }
 
-int breaker__serve(const char *config_file, int channel, breaker__held_list_t *held)
+int breaker__serve(const char *config_file, breaker__legacy_t *legacy)
 {
     server_t *self = &server;
 
     if (read_config(self, config_file, false) != 0)
         return EX_CONFIG;
-    if (breaker__orders_open(&self->orders, channel, &self->logs) != 0) {
+    if (breaker__orders_open(&self->orders, legacy->channel, &self->logs) != 0) {
         fprintf(stderr, "h2o-breaker: cannot catch signals: %s\n", strerror(errno));
         return EX_OSERR;
     }
-    return start(self, held);
+    return start(self, legacy);
 }

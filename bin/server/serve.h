@@ -8,12 +8,21 @@
  */
 int breaker__check(const char *config_file);
 
+/** What a process that serves is left by who started it. */
+typedef struct st_breaker__legacy_t {
+    /** to the master; -1: there is none */
+    int channel;
+    /** sockets, which are taken over */
+    breaker__held_list_t held;
+    /** what the worker before had minted, as of BREAKER__SAY_MINTED; owned, NULL: nothing */
+    char *minted;
+} breaker__legacy_t;
+
 /**
  * The life of a process that serves, to its end: reads the configuration, binds what is not held,
- * becomes the user, loads the release, joins the cluster, serves, and drains. `channel` leads to
- * the master, or is -1 where there is none; `held` has the sockets that are held for it, which are
- * taken over. Once in a process, by its only thread. Returns the exit status, or exits.
+ * becomes the user, loads the release, joins the cluster, serves, and drains. Once in a process, by
+ * its only thread. Returns the exit status, or exits.
  */
-int breaker__serve(const char *config_file, int channel, breaker__held_list_t *held);
+int breaker__serve(const char *config_file, breaker__legacy_t *legacy);
 
 #endif

@@ -65,6 +65,7 @@ static void dispose(breaker__worker_t *worker)
         close(worker->pid_fd);
     breaker__logs_dispose(&worker->logs);
     free(worker->pid_file);
+    free(worker->minted);
 }
 
 void breaker__workers_remove(breaker__workers_t *workers, breaker__worker_t *worker)

@@ -36,6 +36,8 @@ typedef struct st_breaker__worker_t {
     breaker__logs_t logs;
     /** what its configuration says, with the master's id in it; owned, NULL: nothing */
     char *pid_file;
+    /** what it has minted, as of BREAKER__SAY_MINTED; owned, NULL: nothing */
+    char *minted;
     /** open on the file; owned, -1: no more */
     int pid_fd;
 } breaker__worker_t;

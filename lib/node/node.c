@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include "cluster/ledger.h"
 #include "encoding/encodings.h"
 #include "node/node.h"
 #include "release/release.h"
@@ -419,6 +420,30 @@ int breaker_node_join(breaker_node_t *node)
 bool breaker_node_is_joined(const breaker_node_t *node)
 {
     return breaker__mailbox_is_open(&node->mailbox);
+}
+
+int breaker_node_minted(const breaker_node_t *node, breaker_ledger_entry_t *ret_entry)
+{
+    size_t at = 0;
+
+    while (at != node->num_views && !is_minted(node, at))
+        ++at;
+    if (!node->is_loaded || breaker_node_is_joined(node) || at == node->num_views)
+        return BREAKER_ERR_STATE;
+    *ret_entry = (breaker_ledger_entry_t){.order = strtoull(node->minted.text, NULL, 10),
+                                          .token = node->minted,
+                                          .release = *breaker_release_id(node->release)};
+    return 0;
+}
+
+int breaker_node_set_minted(breaker_node_t *node, const breaker_ledger_entry_t *entry)
+{
+    if (node->is_loaded)
+        return BREAKER_ERR_STATE;
+    if (entry->order == 0 || entry->order >= BREAKER__ORDER_END || entry->token.len == 0)
+        return BREAKER_ERR_RANGE;
+    node->before = *entry;
+    return 0;
 }
 
 int breaker_node_operator_token(const breaker_node_t *node, breaker_token_t *ret_token)

@@ -29,6 +29,8 @@ struct st_breaker_node_t {
     breaker_token_t tokens[BREAKER_VIEWS_MAX];
     size_t num_views;
     char *state_path; /* owned, or NULL */
+    /* of the process before; `token.len` 0: none */
+    breaker_ledger_entry_t before;
     bool is_loaded;
 
     /* of a node by itself, from the load the loader's alone */

@@ -30,6 +30,8 @@ static void read_memory(const breaker_node_t *node, breaker_ledger_t *memory)
         breaker__tell(node, &error);
     if (node->holding != NULL)
         breaker__holding_remember(node->holding, memory);
+    if (node->before.token.len != 0)
+        breaker__remember(memory, &node->before, &node->before.token, 1);
 }
 
 static void write_memory(const breaker_node_t *node, const breaker_ledger_entry_t *own,

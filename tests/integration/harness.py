@@ -189,7 +189,8 @@ class NotifySocket:
 class Server:
     """A server process. It is ready when the constructor returns, unless `ready` is false."""
 
-    def __init__(self, flavour, config, args=(), env=None, ready=True, wrap=()):
+    def __init__(self, flavour, config, args=(), env=None, ready=True, wrap=(), pass_fds=(),
+                 directory=BIN):
         self.flavour = flavour
         self.scratch = Scratch()
         self.config_path = self.scratch.write("h2o.conf", config)
@@ -198,12 +199,12 @@ class Server:
         environment = dict(ENVIRONMENT, NOTIFY_SOCKET=self.notify.path)
         environment.update(env or {})
         self.args = args
-        command = [*wrap, os.path.join(BIN, PROGRAMS[flavour]), "-c", self.config_path, *args]
+        command = [*wrap, os.path.join(directory, PROGRAMS[flavour]), "-c", self.config_path, *args]
         try:
             with open(self.stderr_path, "wb") as stderr:
                 self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=stderr,
                                                 stderr=stderr, env=environment,
-                                                cwd=self.scratch.path)
+                                                cwd=self.scratch.path, pass_fds=pass_fds)
         except OSError:
             self.notify.close()
             self.scratch.remove()

@@ -1,0 +1,520 @@
+"""Reloads and replacements of the program under load, workers that die, logs that are rotated, and
+what a service manager hears of it: the ports never close, no request fails, and what cannot start
+leaves everything as it was, with one line that says why.
+
+`reload.py --reloads 1000 --upgrades 50 Load` is the long run."""
+
+import http.client
+import itertools
+import os
+import re
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+import time
+
+import client
+import harness
+from harness import wait_until
+
+TOKEN = "1718539201234"
+LARGE = bytes(range(256)) * 4096 * 8
+CONFIG = """
+listen: {host: 127.0.0.1, port: @port@}
+listen:
+  host: 127.0.0.1
+  port: @tls_port@
+  ssl: {certificate-file: @cert@, key-file: @key@}
+listen: {type: unix, port: @unix@}
+num-threads: @threads@
+shutdown-timeout: 60
+breaker.token: "@token@"
+@extra@
+hosts:
+  default:
+    paths:
+      "/":
+        breaker.static: {name: "static/{breaker}", path: @tree@}
+"""
+COUNTS = {"--reloads": 30, "--upgrades": 4}
+
+
+class ReloadCase(harness.FlavourCase):
+    def setUp(self):
+        self.scratch = harness.Scratch()
+        self.addCleanup(self.scratch.remove)
+        self.port, self.tls_port = harness.free_port(), harness.free_port()
+        self.certificate = harness.Certificate(self.scratch)
+        os.makedirs(self.scratch("run"))
+        os.chmod(self.scratch("run"), 0o777)
+        self.values = {"port": self.port, "tls_port": self.tls_port, "threads": 2, "token": TOKEN,
+                       "cert": self.certificate.cert, "key": self.certificate.key, "extra": "",
+                       "unix": self.scratch("run", "sock"),
+                       "tree": self.scratch.tree("tree", {"a.css": b"body {}\n" * 100,
+                                                          "large.bin": LARGE})}
+
+    def text(self, **values):
+        self.values.update(values)
+        return harness.expand(CONFIG, **self.values)
+
+    def start(self, args=(), **values):
+        self.server = harness.Server(self.flavour, self.text(**values), args=args)
+        self.addCleanup(self.server.kill)
+        return self.server
+
+    def write(self, text):
+        with open(self.server.config_path, "w") as file:
+            file.write(text)
+
+    def lines(self):
+        return self.server.stderr().decode("utf-8", "replace").splitlines()
+
+    def count(self, text):
+        self.server.notify.receive()
+        return sum(text in line for line in self.lines())
+
+    def reload(self, number=signal.SIGHUP, **values):
+        """Until another worker serves."""
+        self.write(self.text(**values))
+        before = self.count("serves in the place")
+        self.server.signal(number)
+        try:
+            wait_until(lambda: self.count("serves in the place") > before, "another worker", 60)
+        except AssertionError as error:
+            raise AssertionError("%s: %s" % (error, "\n".join(self.lines()[-20:]))) from None
+
+    def fail_to_reload(self, text, number=signal.SIGHUP):
+        """Returns the line that says why."""
+        self.write(text)
+        num_lines, workers = len(self.lines()), self.server.workers()
+        self.server.signal(number)
+        wait_until(lambda: any("serves on as before" in line for line in self.lines()[num_lines:]),
+                   "the old worker to be left")
+        self.assertEqual(self.server.workers()[-1], workers[-1])
+        lines = self.lines()[num_lines:]
+        self.assertEqual(len(lines), 3, lines)
+        return lines[1]
+
+    def get(self, path="/static/%s/a.css" % TOKEN, port=None, context=None):
+        return client.get(port or self.port, path, context)
+
+    def end(self):
+        self.server.stop()
+        for pid in self.server.workers():
+            self.assertFalse(harness.is_alive(pid))
+
+
+class Anew(ReloadCase):
+    """What is read anew."""
+
+    def test_files_and_configuration(self):
+        server = self.start()
+        pid = server.process.pid
+        self.scratch.tree("tree", {"b.css": b"b {}\n"})
+        self.assertEqual(self.get("/static/%s/b.css" % TOKEN).status, 404)
+        self.reload(extra="server-name: anew")
+        response = self.get("/static/%s/b.css" % TOKEN)
+        self.assertEqual((response.status, response.body), (200, b"b {}\n"))
+        self.assertEqual(response.get("server"), "anew")
+        self.assertEqual(server.process.pid, pid)
+        self.end()
+
+    def test_a_certificate(self):
+        self.start()
+        old = client.tls_context(self.certificate.cert)
+        with client.Http1(self.tls_port, old) as kept:
+            self.assertEqual(kept.request("/static/%s/a.css" % TOKEN).status, 200)
+            new = harness.Certificate(self.scratch, "renewed")
+            os.replace(new.cert, self.certificate.cert)
+            os.replace(new.key, self.certificate.key)
+            self.reload()
+            context = client.tls_context(self.certificate.cert)
+            self.assertEqual(self.get(port=self.tls_port, context=context).status, 200)
+            with self.assertRaises(ssl.SSLError):
+                self.get(port=self.tls_port, context=old)
+            # who was connected goes on with what was agreed
+            last = kept.request("/static/%s/a.css" % TOKEN)
+            self.assertEqual((last.status, last.get("connection")), (200, "close"))
+        self.end()
+
+    def test_listeners_come_and_go(self):
+        self.start()
+        path, further = self.values["unix"], harness.free_port()
+        text = self.text(extra="listen: {host: 127.0.0.1, port: %d}" % further)
+        self.write(text.replace("listen: {type: unix, port: %s}\n" % path, ""))
+        self.server.signal(signal.SIGHUP)
+        wait_until(lambda: self.count("serves in the place") == 1, "another worker")
+        self.assertEqual(self.get(port=further).status, 200)
+        self.assertEqual(self.get().status, 200)
+        self.assertFalse(os.path.exists(path))
+        self.reload(extra="")
+        self.assertEqual(self.get(port=path).status, 200)
+
+        def is_refused():
+            with socket.socket() as sock:
+                return sock.connect_ex(("127.0.0.1", further)) != 0
+        wait_until(is_refused, "the port to be closed")
+        self.end()
+        self.assertFalse(os.path.exists(path))
+
+    def test_more_threads_and_fewer(self):
+        self.start()
+        for threads in (4, 1, 3):
+            self.reload(threads=threads)
+            # every queue of the port has somebody who accepts from it
+            for _ in range(30):
+                self.assertEqual(self.get().status, 200)
+        self.end()
+
+    def test_an_unchanged_tree_keeps_its_token(self):
+        config = self.text().replace('breaker.token: "%s"\n' % TOKEN, "")
+        self.server = harness.Server(self.flavour, config)
+        self.addCleanup(self.server.kill)
+        location = self.get("/static/1/a.css").leads_to
+        for number in (signal.SIGHUP, signal.SIGUSR2):
+            before = self.count("serves in the place")
+            self.server.signal(number)
+            wait_until(lambda: self.count("serves in the place") > before, "another worker")
+            self.assertEqual(self.get("/static/1/a.css").leads_to, location)
+            self.assertEqual(self.get(location).status, 200)
+        self.end()
+
+
+class Refused(ReloadCase):
+    """What cannot start: the old worker serves on, and one line says why."""
+
+    def test_a_configuration_that_is_broken(self):
+        self.start()
+        why = self.fail_to_reload(self.text(extra="no-such-key: 1"))
+        self.assertRegex(why, r"h2o.conf:\d+:1: .*no-such-key")
+        self.assertEqual(self.get().status, 200)
+        self.reload(extra="")
+        self.end()
+
+    def test_a_certificate_that_does_not_match_its_key(self):
+        self.start()
+        other = harness.Certificate(self.scratch, "other")
+        why = self.fail_to_reload(self.text(key=other.key))
+        self.assertIn("key", why)
+        self.end()
+
+    def test_a_directory_that_is_gone(self):
+        self.start()
+        why = self.fail_to_reload(self.text(tree=self.scratch("none")))
+        self.assertIn(self.scratch("none"), why)
+        self.assertEqual(self.get().status, 200)
+        self.end()
+
+    def test_a_port_that_is_taken(self):
+        self.start()
+        with socket.create_server(("127.0.0.1", 0)) as other:
+            port = other.getsockname()[1]
+            why = self.fail_to_reload(
+                self.text(extra="listen: {host: 127.0.0.1, port: %d}" % port))
+        self.assertRegex(why, "h2o.conf:.*127.0.0.1:%d: the address is in use" % port)
+        self.assertEqual(self.get().status, 200)
+        # nothing is left of it
+        self.reload(extra="")
+        self.end()
+
+    def test_a_program_that_is_none(self):
+        directory = self.scratch("bin")
+        os.mkdir(directory)
+        program = os.path.join(directory, harness.PROGRAMS[self.flavour])
+        shutil.copy2(os.path.join(harness.BIN, harness.PROGRAMS[self.flavour]), program)
+        self.server = harness.Server(self.flavour, self.text(), directory=directory)
+        self.addCleanup(self.server.kill)
+        for content in (b"no program\n", b"#!/bin/sh\nexit 7\n"):
+            with open(program + ".new", "wb") as file:
+                file.write(content)
+            os.chmod(program + ".new", 0o755)
+            os.replace(program + ".new", program)
+            self.server.signal(signal.SIGUSR2)
+            wait_until(lambda: self.count("serves on as before") == 1 + (content[0] == b"#"[0]),
+                       "the old worker to be left")
+            self.assertEqual(self.get().status, 200)
+        # the program that runs can still be started
+        self.reload()
+        self.end()
+
+
+class Worker(ReloadCase):
+    def test_one_that_is_killed_is_replaced_and_the_port_never_closes(self):
+        self.start()
+        for number in (signal.SIGKILL, signal.SIGSEGV, signal.SIGKILL):
+            with socket.socket() as early:
+                pid = self.server.workers()[-1]
+                os.kill(pid, number)
+                early.connect(("127.0.0.1", self.port))
+                wait_until(lambda: not harness.is_alive(pid), "the worker to be dead")
+                self.assertEqual(self.get().status, 200)
+        self.assertEqual(self.count("was killed by signal"), 3)
+        self.end()
+
+    def test_signals_of_others_do_nothing_to_it(self):
+        self.start()
+        pid, = self.server.workers()
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP,
+                       signal.SIGUSR1, signal.SIGUSR2, signal.SIGPIPE):
+            os.kill(pid, number)
+        self.assertEqual(self.get().status, 200)
+        self.assertEqual(self.server.workers(), [pid])
+        self.end()
+
+    def test_it_goes_when_the_master_is_killed(self):
+        self.start()
+        pid, = self.server.workers()
+        with client.Http1(self.port) as kept:
+            self.assertEqual(kept.request("/static/%s/a.css" % TOKEN).status, 200)
+            self.server.process.kill()
+            self.server.process.wait()
+            wait_until(lambda: self.count("the master is gone"), "the worker to notice")
+            self.assertEqual(kept.request("/static/%s/a.css" % TOKEN).status, 200)
+        wait_until(lambda: not harness.is_alive(pid), "the worker to end")
+        self.start()
+        self.end()
+
+
+class Signals(ReloadCase):
+    def test_sigquit_drains_as_sigterm_does(self):
+        for number in (signal.SIGQUIT, signal.SIGTERM, signal.SIGINT):
+            server = self.start()
+            with client.Http1(self.port, receive_buffer=4096) as slow:
+                slow.send(client.make_request("/static/%s/large.bin" % TOKEN))
+                head = slow.take_until(b"\r\n\r\n")
+                self.assertIn(b" 200 ", head)
+                server.signal(number)
+                wait_until(lambda: self.count("stopping;"), "the server to stop")
+                self.assertEqual(slow.take(len(LARGE)), LARGE)
+            self.assertEqual(server.wait_exit(), 0)
+
+    def test_a_second_one_cuts(self):
+        server = self.start()
+        with client.Http1(self.port, receive_buffer=4096) as slow:
+            slow.send(client.make_request("/static/%s/large.bin" % TOKEN))
+            slow.take_until(b"\r\n\r\n")
+            server.signal(signal.SIGTERM)
+            wait_until(lambda: self.count("stopping;"), "the server to stop")
+            server.signal(signal.SIGTERM)
+            self.assertEqual(server.wait_exit(), 0)
+
+    def test_sigusr1_opens_logs_anew(self):
+        log, errors = self.scratch("run", "access.log"), self.scratch("run", "error.log")
+        text = self.text(extra="access-log: %s\nerror-log: %s" % (log, errors))
+        self.server = harness.Server(self.flavour, text)
+        self.addCleanup(self.server.kill)
+        # a log's directory is seldom the user's that serves
+        os.chmod(self.scratch("run"), 0o755)
+
+        def num_lines(path):
+            with open(path) as file:
+                return len(file.readlines())
+        for directory in range(2):
+            self.get("/static/%s/none" % TOKEN)
+            wait_until(lambda: num_lines(log) == 1, "a line of the log")
+            for path in (log, errors):
+                os.rename(path, path + ".1")
+            self.server.signal(signal.SIGUSR1)
+            wait_until(lambda: os.path.exists(log) and os.path.exists(errors), "new logs")
+            wait_until(lambda: self.opens(log), "the worker to have it")
+        self.get("/static/%s/none" % TOKEN)
+        wait_until(lambda: num_lines(log) == 1, "a line of the new log")
+        self.assertEqual(num_lines(log + ".1"), 1)
+        self.server.signal(signal.SIGHUP)
+        wait_until(lambda: "SIGHUP" in open(errors).read(), "the master's own line")
+        self.end()
+
+    def opens(self, path):
+        """Whether the worker has the file at this path open."""
+        found = os.stat(path)
+        for pid in self.server.workers():
+            for name in os.listdir("/proc/%d/fd" % pid):
+                try:
+                    each = os.stat("/proc/%d/fd/%s" % (pid, name))
+                except OSError:
+                    continue
+                if (each.st_dev, each.st_ino) == (found.st_dev, found.st_ino):
+                    return True
+        return False
+
+
+class Manager(ReloadCase):
+    """What a service manager sees and gives."""
+
+    def test_it_hears_of_reloads(self):
+        server = self.start()
+        self.reload()
+        wait_until(lambda: server.notify.receive().count("READY=1") == 2, "READY=1 once more")
+        lines = server.notify.lines
+        self.assertIn("RELOADING=1", lines)
+        self.assertRegex("\n".join(lines), r"(?m)^MONOTONIC_USEC=\d+$")
+        self.assertLess(lines.index("RELOADING=1"), len(lines) - lines[::-1].index("READY=1"))
+        self.fail_to_reload("nonsense")
+        wait_until(lambda: server.notify.receive().count("READY=1") == 3, "READY=1 all the same")
+        server.signal(signal.SIGTERM)
+        wait_until(lambda: "STOPPING=1" in server.notify.receive(), "STOPPING=1")
+        server.stop()
+
+    def test_its_sockets_are_used(self):
+        given = socket.create_server(("127.0.0.1", self.port), backlog=64)
+        path = self.values["unix"]
+        unix = socket.socket(socket.AF_UNIX)
+        unix.bind(path)
+        unix.listen()
+        os.chmod(path, 0o777)
+        for args in ((), ("--no-master",)):
+            script = ('import os, sys\n'
+                      'for i, fd in enumerate((%d, %d)): os.dup2(fd, 3 + i)\n'
+                      'os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="2")\n'
+                      'os.execv(sys.argv[1], sys.argv[1:])' % (given.fileno(), unix.fileno()))
+            self.server = harness.Server(
+                self.flavour, self.text(), args=args, wrap=[sys.executable, "-c", script],
+                pass_fds=(given.fileno(), unix.fileno()))
+            self.addCleanup(self.server.kill)
+            self.assertEqual(self.get().status, 200)
+            self.assertEqual(self.get(port=path).status, 200)
+            if not args:
+                self.reload(number=signal.SIGUSR2)
+                self.assertEqual(self.get().status, 200)
+            self.server.stop()
+            # both stay the manager's
+            self.assertTrue(os.path.exists(path))
+            with socket.create_connection(("127.0.0.1", self.port)):
+                pass
+            given.accept()[0].close()
+        given.close()
+        unix.close()
+
+
+class Traffic:
+    """Clients of each kind, without a pause. What is not the file is a failure."""
+
+    def __init__(self, case, url):
+        self.case, self.url = case, url
+        self.failures, self.num = [], itertools.count()
+        self.is_over = threading.Event()
+        context = client.tls_context(case.certificate.cert)
+        self.threads = [threading.Thread(target=self.run, args=args) for args in (
+            (self.keep, case.port, None), (self.keep, case.port, None),
+            (self.keep, case.tls_port, context), (self.once, case.port, None),
+            (self.once, case.values["unix"], None), (self.once, case.tls_port, context))]
+        for thread in self.threads:
+            thread.start()
+
+    def run(self, kind, address, context):
+        while not self.is_over.is_set():
+            try:
+                kind(address, context)
+            except Exception as error:
+                self.failures.append((kind.__name__, address, repr(error)))
+
+    def keep(self, address, context):
+        """Requests on one connection until the server says that it was the last one."""
+        with client.Http1(address, context) as connection:
+            while not self.is_over.is_set():
+                response = connection.request(self.url)
+                self.check(response)
+                if response.get("connection") == "close":
+                    return
+
+    def once(self, address, context):
+        self.check(client.get(address, self.url, context))
+
+    def check(self, response):
+        next(self.num)
+        if response.status != 200 or len(response.body) != 800:
+            self.failures.append(response)
+
+    def stop(self):
+        self.is_over.set()
+        for thread in self.threads:
+            thread.join()
+
+
+class Slow:
+    """Downloads that are read slowly, one after the other, each to its end."""
+
+    def __init__(self, case):
+        self.case, self.failures, self.num = case, [], 0
+        self.is_over = threading.Event()
+        self.thread = threading.Thread(target=self.run)
+        self.thread.start()
+
+    def run(self):
+        while not self.is_over.is_set():
+            try:
+                self.load()
+            except Exception as error:
+                self.failures.append(repr(error))
+
+    def load(self):
+        with client.Http1(self.case.port, receive_buffer=4096) as connection:
+            connection.send(client.make_request("/static/%s/large.bin" % TOKEN))
+            connection.take_until(b"\r\n\r\n")
+            num, pieces = 0, []
+            while num != len(LARGE):
+                pieces.append(connection.take(min(65536, len(LARGE) - num)))
+                num += len(pieces[-1])
+                time.sleep(0.005)
+            if b"".join(pieces) != LARGE:
+                raise AssertionError("wrong bytes")
+            self.num += 1
+
+    def stop(self):
+        self.is_over.set()
+        self.thread.join()
+
+
+class Load(ReloadCase):
+    def load(self):
+        traffic, slow = Traffic(self, "/static/%s/a.css" % TOKEN), Slow(self)
+        self.addCleanup(traffic.stop)
+        self.addCleanup(slow.stop)
+        return traffic, slow
+
+    def expect_no_failure(self, count, number):
+        server = self.start()
+        master = server.process.pid
+        self.reload(number)
+        if number == signal.SIGUSR2:
+            wait_until(lambda: self.count("goes on as the new program"), "the new program")
+        wait_until(lambda: len(server.workers()) == 1, "the old worker to end")
+        before = len(os.listdir("/proc/%d/fd" % master)), self.resident(master)
+        traffic, slow = self.load()
+        for _ in range(count):
+            self.reload(number)
+        traffic.stop()
+        slow.stop()
+        self.assertEqual((traffic.failures[:3], slow.failures[:3]), ([], []))
+        self.assertGreater(slow.num, 0)
+        print("%d times, %d requests, %d slow downloads, " % (count, next(traffic.num), slow.num),
+              end="", flush=True)
+        wait_until(lambda: len(self.server.workers()) == 1, "the old workers to end", 60)
+        after = len(os.listdir("/proc/%d/fd" % master)), self.resident(master)
+        self.assertEqual(after[0], before[0])
+        self.assertLess(after[1] - before[1], 2 << 20)
+        self.end()
+
+    @staticmethod
+    def resident(pid):
+        with open("/proc/%d/statm" % pid) as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    def test_no_request_fails_while_the_server_is_reloaded(self):
+        self.expect_no_failure(COUNTS["--reloads"], signal.SIGHUP)
+
+    def test_no_request_fails_while_the_program_is_replaced(self):
+        self.expect_no_failure(COUNTS["--upgrades"], signal.SIGUSR2)
+
+
+if __name__ == "__main__":
+    for name in list(COUNTS):
+        if name in sys.argv:
+            at = sys.argv.index(name)
+            COUNTS[name] = int(sys.argv[at + 1])
+            del sys.argv[at:at + 2]
+    harness.main()
