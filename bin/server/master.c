@@ -504,7 +504,8 @@ static void on_end(master_t *self, breaker__worker_t *worker, int status)
         on_serving_died(self, worker, status);
         break;
     case BREAKER__STOPPING:
-        self->status = exit_status(status);
+        if (self->status == EX_OK)
+            self->status = exit_status(status);
         break;
     case BREAKER__RETIRING:
         break;
@@ -567,12 +568,11 @@ static void stop(master_t *self)
     self->starts_ms = NEVER;
     for (size_t i = 0; i != self->workers.num; ++i) {
         breaker__worker_t *worker = self->workers.entries + i;
-        if (worker->role == BREAKER__SERVING) {
-            worker->role = BREAKER__STOPPING;
-            tell(worker, BREAKER__SAY_STOP);
-        } else if (worker->role == BREAKER__STARTING) {
-            tell(worker, BREAKER__SAY_STOP);
-        }
+        if (worker->role == BREAKER__RETIRING)
+            continue;
+        /* one that starts may serve already, and not have been heard yet */
+        worker->role = BREAKER__STOPPING;
+        tell(worker, BREAKER__SAY_STOP);
     }
 }
 
