@@ -170,6 +170,8 @@ _H2O_PROTOCOLS = {H1: {"TLS": ""}, H2: {"TLS": ""}, TLS_H1: _H2O_TLS, TLS_H2: _H
 def ours(build: Path) -> list[Peer]:
     both = {
         "template": "h2o-breaker.conf",
+        # what is measured is the process that serves
+        "arguments": ("-c", "@CONF@", "--no-master"),
         "version_arguments": ("--version",),
         "role": OURS,
         "by_protocol": _H2O_PROTOCOLS,

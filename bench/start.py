@@ -157,7 +157,7 @@ def start(
     config.write_text(CONFIG.format(port=port, token=TOKEN, cache=line, site=site))
     with open(scratch / "log", "wb") as log:
         began = time.monotonic()
-        process = subprocess.Popen([server, "-c", config], stdout=log, stderr=log)
+        process = subprocess.Popen([server, "-c", config, "--no-master"], stdout=log, stderr=log)
     try:
         encoding = first_answer(process, port)
         ready = time.monotonic() - began

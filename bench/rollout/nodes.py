@@ -185,7 +185,8 @@ class BreakerNode(Node):
 
     def start(self) -> None:
         """With the files that it had last."""
-        self._start([str(self._program), "-c", str(self.directory / "h2o.conf")])
+        # whoever is killed or stopped here is the node as a whole
+        self._start([str(self._program), "-c", str(self.directory / "h2o.conf"), "--no-master"])
 
     def _write_config(self, deploy: Deploy) -> None:
         site = write_site(self._sites, deploy.number, False)

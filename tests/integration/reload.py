@@ -18,6 +18,7 @@ import threading
 import time
 
 import client
+import cluster
 import harness
 from harness import wait_until
 
@@ -181,6 +182,62 @@ class Anew(ReloadCase):
             wait_until(lambda: self.count("serves in the place") > before, "another worker")
             self.assertEqual(self.get("/static/1/a.css").leads_to, location)
             self.assertEqual(self.get(location).status, 200)
+        self.end()
+
+
+CLUSTER = """
+listen: {host: 127.0.0.1, port: @port@}
+num-threads: 2
+breaker.health: /breaker
+breaker.archive: @archive@
+breaker.cluster:
+  app: shop
+  redis: "redis://127.0.0.1:@redis@"
+  poll: 250ms
+  advertise: "127.0.0.1:@port@"
+  start: strict
+hosts:
+  default:
+    paths:
+      "/":
+        breaker.static: {name: "static/{breaker}", path: @tree@}
+"""
+
+
+class OfACluster(ReloadCase):
+    flavours = ("evloop",)
+
+    def test_its_releases_follow_each_other_and_stay(self):
+        redis = cluster.Redis()
+        self.addCleanup(redis.kill)
+        redis.start()
+        os.makedirs(self.scratch("archive"))
+        os.chmod(self.scratch("archive"), 0o777)
+        self.server = harness.Server(self.flavour, harness.expand(
+            CLUSTER, port=self.port, redis=redis.port, archive=self.scratch("archive"),
+            tree=self.values["tree"]))
+        self.addCleanup(self.server.kill)
+        handed = {}
+        for number in range(4):
+            content = b"body { order: %d }\n" % number
+            if number:
+                self.scratch.tree("tree", {"a.css": content})
+                before = self.count("serves in the place")
+                self.server.signal(signal.SIGHUP)
+                wait_until(lambda: self.count("serves in the place") > before, "another worker", 60)
+            else:
+                content = b"body {}\n" * 100
+            handed[self.get("/static/0/a.css").leads_to] = content
+            self.assertEqual(len(handed), number + 1)
+            for path, content in handed.items():
+                response = self.get(path)
+                self.assertEqual((response.status, response.body), (200, content), path)
+        # files that are the same again are the same release
+        before, tokens = self.count("serves in the place"), redis.tokens()
+        self.server.signal(signal.SIGHUP)
+        wait_until(lambda: self.count("serves in the place") > before, "another worker", 60)
+        self.assertEqual(self.get("/static/0/a.css").leads_to, list(handed)[-1])
+        self.assertEqual(redis.tokens(), tokens)
         self.end()
 
 
