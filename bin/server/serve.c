@@ -41,6 +41,8 @@
 #define MIN_CONNECTIONS 64
 /* how long it takes until the log says that the cluster has no token yet */
 #define TOKEN_PATIENCE_MS 1000
+/* between two looks at whether another worker's place may be taken */
+#define TAKE_OVER_POLL_MS 10
 /* a moment that does not come */
 #define NEVER INT64_MAX
 
@@ -51,6 +53,8 @@ typedef struct st_server_t {
     /* readable when the first snapshot is published; -1 on a single node, whose load publishes */
     int serves_fd;
     breaker__orders_t orders;
+    /* another worker serves, or has served, on the same sockets */
+    bool takes_over;
     breaker__logs_t logs;
     int pid_fd;
     int error_log_fd;
@@ -464,6 +468,22 @@ static breaker__order_t wait_for_token(server_t *self)
     return wait_or_order(self, self->serves_fd, NEVER, &timed_out);
 }
 
+/*
+ * Whoever takes another worker's place waits until it has what live nodes serve, that worker's
+ * release too, for as long as `breaker.ready-timeout` says: visitors are not to miss anything. That
+ * others have its own release it cannot wait for, since nobody reaches it yet.
+ */
+static breaker__order_t wait_to_take_over(server_t *self)
+{
+    breaker__order_t order = BREAKER__ORDER_NONE;
+    bool timed_out;
+
+    while (self->takes_over && order == BREAKER__ORDER_NONE &&
+           breaker_node_readiness(self->config.node) == BREAKER_NOT_READY_FETCHING)
+        order = wait_or_order(self, -1, now_ms() + TAKE_OVER_POLL_MS, &timed_out);
+    return order;
+}
+
 /* ---- serving ---- */
 
 /*
@@ -547,7 +567,8 @@ static int serve(server_t *self)
     breaker__threads_t *threads = NULL;
     bool timed_out;
 
-    if (wait_for_token(self) == BREAKER__ORDER_NONE) {
+    if (wait_for_token(self) == BREAKER__ORDER_NONE &&
+        wait_to_take_over(self) == BREAKER__ORDER_NONE) {
         threads = open_doors(self);
         breaker__order_t order = wait_or_order(self, -1, NEVER, &timed_out);
         if (order == BREAKER__ORDER_CUT)
@@ -567,7 +588,10 @@ static int serve(server_t *self)
 
 static int start(server_t *self, breaker__legacy_t *legacy)
 {
-    int status = acquire(self, &legacy->held);
+    int status;
+
+    self->takes_over = breaker__held_is_used(&legacy->held);
+    status = acquire(self, &legacy->held);
 
     if (status == EX_OK && become_user(&self->config) != 0)
         status = EX_NOPERM;

@@ -54,6 +54,7 @@ static state_t state_of(const health_t *self)
     case BREAKER_NOT_READY_NO_TOKEN:
         return STATE_NO_TOKEN;
     case BREAKER_NOT_READY_FETCHING:
+    case BREAKER_NOT_READY_UNSHARED:
         return STATE_FETCHING;
     }
     assert(!"a readiness outside its enum");

@@ -562,13 +562,11 @@ void breaker__held_complete(breaker__holding_t *holding, breaker__tracked_t *kno
     encode(holding);
 }
 
-bool breaker__held_is_ready(const breaker__holding_t *holding)
+static bool is_all_here(const breaker__holding_t *holding)
 {
     bool has_peers = breaker__asking_has_peers(holding);
 
     if (has_peers && (!holding->is_current || (holding->num_peers != 0 && !holding->was_offered)))
-        return false;
-    if (!breaker__asking_is_known(holding))
         return false;
     for (size_t i = 0; i != holding->catalog.num; ++i) {
         const breaker__tracked_t *known = holding->catalog.list[i];
@@ -580,4 +578,13 @@ bool breaker__held_is_ready(const breaker__holding_t *holding)
             return false;
     }
     return true;
+}
+
+void breaker__held_tell_ready(const breaker__holding_t *holding)
+{
+    if (!is_all_here(holding))
+        return;
+    breaker__node_set_complete(holding->node);
+    if (breaker__asking_is_known(holding))
+        breaker__node_set_ready(holding->node);
 }

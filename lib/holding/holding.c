@@ -103,8 +103,7 @@ static void look_around(breaker__holding_t *holding)
     breaker__asking_make_known(holding);
     if (breaker__held_lacks_manifest(holding))
         breaker__asking_want_peers(holding);
-    if (breaker__held_is_ready(holding))
-        breaker__node_set_ready(holding->node);
+    breaker__held_tell_ready(holding);
 }
 
 static void on_work(uv_idle_t *work)
@@ -119,8 +118,7 @@ static void on_work(uv_idle_t *work)
     is_more |= breaker__source_step(holding);
     /* what is kept for later comes after what is lacking now */
     is_more = is_more || breaker__archiving_step(holding);
-    if (breaker__held_is_ready(holding))
-        breaker__node_set_ready(holding->node);
+    breaker__held_tell_ready(holding);
     if (!is_more)
         uv_idle_stop(work);
 }
@@ -133,11 +131,13 @@ void breaker__holding_go_on(breaker__holding_t *holding)
 static void on_timer(uv_timer_t *timer)
 {
     breaker__holding_t *holding = timer->data;
+    breaker_readiness_t readiness;
     bool is_busy;
 
     look_around(holding);
-    is_busy =
-        is_lacking(holding) || breaker_node_readiness(holding->node) == BREAKER_NOT_READY_FETCHING;
+    readiness = breaker_node_readiness(holding->node);
+    is_busy = is_lacking(holding) || readiness == BREAKER_NOT_READY_FETCHING ||
+              readiness == BREAKER_NOT_READY_UNSHARED;
     uv_timer_start(timer, on_timer, is_busy ? BUSY_EVERY_MS : IDLE_EVERY_MS, 0);
     breaker__holding_go_on(holding);
 }

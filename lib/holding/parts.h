@@ -183,8 +183,8 @@ bool breaker__held_step(breaker__holding_t *holding);
 bool breaker__held_lacks_manifest(const breaker__holding_t *holding);
 /** Everything that was asked of a release is here: says so once. */
 void breaker__held_complete(breaker__holding_t *holding, breaker__tracked_t *known);
-/** Whether what live nodes serve is here, as far as it is to be held. */
-bool breaker__held_is_ready(const breaker__holding_t *holding);
+/** Tells the node how far it is: what live nodes serve is here, and they know what it serves. */
+void breaker__held_tell_ready(const breaker__holding_t *holding);
 
 /* ---- source.c: bytes, from the archive and from peers ---- */
 

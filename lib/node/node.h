@@ -44,7 +44,8 @@ struct st_breaker_node_t {
 
     /* when the node is ready at the latest, in ms of CLOCK_MONOTONIC; 0: nothing is published */
     _Atomic uint64_t ready_by_ms;
-    atomic_bool is_ready;
+    /* it has what live nodes serve; and they have what it serves */
+    atomic_bool is_complete, is_ready;
 
     pthread_mutex_t lock;       /* of what follows */
     breaker_release_t *release; /* owned reference: what is served; NULL until loaded */
@@ -60,7 +61,9 @@ void breaker__node_unlock(breaker_node_t *node);
 bool breaker__node_holds(const breaker_node_t *node);
 /** The first snapshot was published: from now on the node may be ready. */
 void breaker__node_note_published(breaker_node_t *node);
-/** All that a ready node has to wait for is here. The holding's thread. */
+/** What live nodes serve is here. The holding's thread. */
+void breaker__node_set_complete(breaker_node_t *node);
+/** The same, and what this node serves is known to them. The holding's thread. */
 void breaker__node_set_ready(breaker_node_t *node);
 
 /** The token that the view at an index was configured with; what is served is in the snapshot. */

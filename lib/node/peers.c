@@ -74,6 +74,11 @@ void breaker__node_note_published(breaker_node_t *node)
                           memory_order_release);
 }
 
+void breaker__node_set_complete(breaker_node_t *node)
+{
+    atomic_store_explicit(&node->is_complete, true, memory_order_relaxed);
+}
+
 void breaker__node_set_ready(breaker_node_t *node)
 {
     atomic_store_explicit(&node->is_ready, true, memory_order_relaxed);
@@ -88,5 +93,7 @@ breaker_readiness_t breaker_node_readiness(const breaker_node_t *node)
         return BREAKER_NOT_READY_NO_TOKEN;
     if (atomic_load_explicit(&node->is_ready, memory_order_relaxed) || now_ms() >= by_ms)
         return BREAKER_READY;
-    return BREAKER_NOT_READY_FETCHING;
+    return atomic_load_explicit(&node->is_complete, memory_order_relaxed)
+               ? BREAKER_NOT_READY_UNSHARED
+               : BREAKER_NOT_READY_FETCHING;
 }

@@ -4,7 +4,7 @@ leaves everything as it was, with one line that says why.
 
 `reload.py --reloads 1000 --upgrades 50 Load` is the long run."""
 
-import http.client
+import glob
 import itertools
 import os
 import re
@@ -229,6 +229,8 @@ class OfACluster(ReloadCase):
                 content = b"body {}\n" * 100
             handed[self.get("/static/0/a.css").leads_to] = content
             self.assertEqual(len(handed), number + 1)
+            # what a node has served for a while is in its archive
+            wait_until(lambda: self.num_archived() > number, "the release to be archived")
             for path, content in handed.items():
                 response = self.get(path)
                 self.assertEqual((response.status, response.body), (200, content), path)
@@ -239,6 +241,9 @@ class OfACluster(ReloadCase):
         self.assertEqual(self.get("/static/0/a.css").leads_to, list(handed)[-1])
         self.assertEqual(redis.tokens(), tokens)
         self.end()
+
+    def num_archived(self):
+        return len(glob.glob(self.scratch("archive", "releases", "*")))
 
 
 class Refused(ReloadCase):

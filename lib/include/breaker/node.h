@@ -403,9 +403,10 @@ typedef enum en_breaker_readiness_t {
     BREAKER_READY,
     /** nothing is published: the node is not loaded, or its cluster has no token for it yet */
     BREAKER_NOT_READY_NO_TOKEN,
-    /** releases that live nodes serve are not complete here yet, or what this node serves is not
-     * with those that can be asked; ends with `ready_timeout_ms` */
+    /** releases that live nodes serve are not complete here yet; ends with `ready_timeout_ms` */
     BREAKER_NOT_READY_FETCHING,
+    /** what this node serves is not yet with those that can be asked; ends with it as well */
+    BREAKER_NOT_READY_UNSHARED,
 } breaker_readiness_t;
 
 /** Tells it; once it was ready a node stays so, until its server drains. No lock. Any thread. */
