@@ -222,8 +222,8 @@ BREAKER_EXPORT int breaker_node_set_state_path(breaker_node_t *node, const char 
 
 /**
  * What a loaded node by itself has minted: the token, its order, and the release that has it. Fails
- * with BREAKER_ERR_STATE on a node that is not loaded or is one of a cluster, and where no view has a
- * minted token. Configuring thread.
+ * with BREAKER_ERR_STATE on a node that is not loaded or is one of a cluster, and where no view has
+ * a minted token. Configuring thread.
  */
 BREAKER_EXPORT int breaker_node_minted(const breaker_node_t *node,
                                        breaker_ledger_entry_t *ret_entry);
@@ -231,8 +231,8 @@ BREAKER_EXPORT int breaker_node_minted(const breaker_node_t *node,
 /**
  * Tells a node by itself what the process had minted whose place it takes (breaker_node_minted
  * there): the same release has the same token then, as with a state file, and another release one
- * above it. Copied. Fails with BREAKER_ERR_STATE once loaded and with BREAKER_ERR_RANGE for an order
- * that is none. Configuring thread.
+ * above it. Copied. Fails with BREAKER_ERR_STATE once loaded and with BREAKER_ERR_RANGE for an
+ * order that is none. Configuring thread.
  */
 BREAKER_EXPORT int breaker_node_set_minted(breaker_node_t *node,
                                            const breaker_ledger_entry_t *entry);
