@@ -5,8 +5,8 @@
 
 /*
  * Logs that are opened anew when they were rotated. libh2o writes each access log to a descriptor
- * whose number it tells nobody, so they are found where the system lists them: regular files that
- * are open for appending. A log that is a pipe into a program is that program's to rotate. The main
+ * whose number it tells nobody, so they are found among the open descriptors: regular files for
+ * appending. A log that is a pipe into a program is that program's to rotate. The main
  * thread's; threads that write meanwhile write either to the old file or to the new one.
  */
 

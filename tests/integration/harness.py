@@ -190,7 +190,7 @@ class Server:
     """A server process. It is ready when the constructor returns, unless `ready` is false."""
 
     def __init__(self, flavour, config, args=(), env=None, ready=True, wrap=(), pass_fds=(),
-                 directory=BIN):
+                 directory=BIN, master=False):
         self.flavour = flavour
         self.scratch = Scratch()
         self.config_path = self.scratch.write("h2o.conf", config)
@@ -198,7 +198,8 @@ class Server:
         self.stderr_path = self.scratch("stderr")
         environment = dict(ENVIRONMENT, NOTIFY_SOCKET=self.notify.path)
         environment.update(env or {})
-        self.args = args
+        # most tests are about the process that serves; reload.py is about the two together
+        self.args = args = args if master else ("--no-master", *args)
         command = [*wrap, os.path.join(directory, PROGRAMS[flavour]), "-c", self.config_path, *args]
         try:
             with open(self.stderr_path, "wb") as stderr:

@@ -348,7 +348,7 @@ class Files(LifeCase):
         if os.getuid() != 0:
             self.skipTest("only root loses the right to remove its file")
         path = self.scratch("pid")
-        server = self.start("pid-file: %s\nuser: nobody" % path, args=["--no-master"])
+        server = self.start("pid-file: %s\nuser: nobody" % path)
         with open(path) as file:
             self.assertEqual(file.read().strip(), str(server.process.pid))
         server.stop()

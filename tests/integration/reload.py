@@ -63,7 +63,7 @@ class ReloadCase(harness.FlavourCase):
         return harness.expand(CONFIG, **self.values)
 
     def start(self, args=(), **values):
-        self.server = harness.Server(self.flavour, self.text(**values), args=args)
+        self.server = harness.Server(self.flavour, self.text(**values), args=args, master=True)
         self.addCleanup(self.server.kill)
         return self.server
 
@@ -173,7 +173,7 @@ class Anew(ReloadCase):
 
     def test_an_unchanged_tree_keeps_its_token(self):
         config = self.text().replace('breaker.token: "%s"\n' % TOKEN, "")
-        self.server = harness.Server(self.flavour, config)
+        self.server = harness.Server(self.flavour, config, master=True)
         self.addCleanup(self.server.kill)
         location = self.get("/static/1/a.css").leads_to
         for number in (signal.SIGHUP, signal.SIGUSR2):
@@ -215,7 +215,7 @@ class OfACluster(ReloadCase):
         os.chmod(self.scratch("archive"), 0o777)
         self.server = harness.Server(self.flavour, harness.expand(
             CLUSTER, port=self.port, redis=redis.port, archive=self.scratch("archive"),
-            tree=self.values["tree"]))
+            tree=self.values["tree"]), master=True)
         self.addCleanup(self.server.kill)
         handed = {}
         for number in range(4):
@@ -288,7 +288,8 @@ class Refused(ReloadCase):
         os.mkdir(directory)
         program = os.path.join(directory, harness.PROGRAMS[self.flavour])
         shutil.copy2(os.path.join(harness.BIN, harness.PROGRAMS[self.flavour]), program)
-        self.server = harness.Server(self.flavour, self.text(), directory=directory)
+        self.server = harness.Server(self.flavour, self.text(), directory=directory,
+                                     master=True)
         self.addCleanup(self.server.kill)
         for content in (b"no program\n", b"#!/bin/sh\nexit 7\n"):
             with open(program + ".new", "wb") as file:
@@ -367,7 +368,7 @@ class Signals(ReloadCase):
     def test_sigusr1_opens_logs_anew(self):
         log, errors = self.scratch("run", "access.log"), self.scratch("run", "error.log")
         text = self.text(extra="access-log: %s\nerror-log: %s" % (log, errors))
-        self.server = harness.Server(self.flavour, text)
+        self.server = harness.Server(self.flavour, text, master=True)
         self.addCleanup(self.server.kill)
         # a log's directory is seldom the user's that serves
         os.chmod(self.scratch("run"), 0o755)
@@ -435,7 +436,7 @@ class Manager(ReloadCase):
                       'os.execv(sys.argv[1], sys.argv[1:])' % (given.fileno(), unix.fileno()))
             self.server = harness.Server(
                 self.flavour, self.text(), args=args, wrap=[sys.executable, "-c", script],
-                pass_fds=(given.fileno(), unix.fileno()))
+                pass_fds=(given.fileno(), unix.fileno()), master=True)
             self.addCleanup(self.server.kill)
             self.assertEqual(self.get().status, 200)
             self.assertEqual(self.get(port=path).status, 200)
