@@ -693,7 +693,7 @@ class Configuration(ClusterCase):
                 ([app, "  redis: redis://user:s3cret@h:99999"], "URL 1 of Redis"),
                 ([app, redis, "  start: soon"], ":6:", "start: got `soon`", "open, wait, strict"),
                 ([app, redis, "  adopt: all"], "adopt: got `all`", "release, any"),
-                ([app, redis, "  poll: 1x"], "poll: got `1x`", "30s or 1500ms"),
+                ([app, redis, "  poll: 1x"], "poll: got `1x`", "30s, 1500ms"),
                 ([app, redis, "  poll: 10ms"], "poll", "accepted: 100 to 60000 ms"),
                 ([app, redis, "  poll: 999999999999999999999s"], "poll", "at most a day"),
                 ([app, redis, "  dead-after: 2s"], "dead-after", "three polls (3000 ms)"),
