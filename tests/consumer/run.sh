@@ -72,7 +72,7 @@ install_build() {
         share/man/man5/h2o-breaker.conf.5 lib/systemd/system/h2o-breaker.service; do
         [ -s "$prefix/$file" ] || fail "$file is not installed"
     done
-    grep -qx "ExecStart=$prefix/sbin/h2o-breaker .*" \
+    grep -qx "ExecStart=$prefix/sbin/h2o-breaker" \
         "$prefix/lib/systemd/system/h2o-breaker.service" ||
         fail "the unit does not start the installed server"
     for program in h2o-breaker h2o-breaker-uv; do
