@@ -13,7 +13,6 @@
  */
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -26,14 +25,12 @@
 #include <unistd.h>
 #include <h2o.h>
 #include "server/channel.h"
-#include "server/handover.h"
 #include "server/held.h"
 #include "server/logs.h"
 #include "server/master.h"
 #include "server/notify.h"
 #include "server/process.h"
-#include "server/serve.h"
-#include "server/workers.h"
+#include "server/spawn.h"
 
 /* a worker that has served for so long is replaced at once when it dies */
 #define LASTING_MS 10000
@@ -46,17 +43,8 @@
 #define NEVER INT64_MAX
 
 typedef struct st_master_t {
-    const breaker__options_t *options; /* borrowed */
-    /* the program file, as the command line named it; owned */
-    char *program;
-    /* what workers are left; its channel is that of a worker which this process becomes */
-    breaker__legacy_t legacy;
-    breaker__workers_t workers;
+    breaker__stock_t stock;
     int signal_fd;
-    /* of the pid file that is written; owned, NULL: none */
-    char *pid_file;
-    int pid_fd;
-    bool has_error_log;
     /* a worker has served since the start */
     bool has_served;
     bool is_stopping;
@@ -70,8 +58,9 @@ typedef struct st_master_t {
 } master_t;
 
 /* reachable to the end, for workers that are forked keep what they have no use for */
-static master_t master = {
-    .legacy = {.channel = -1}, .signal_fd = -1, .pid_fd = -1, .starts_ms = NEVER};
+static master_t master = {.stock = {.legacy = {.channel = -1}, .pid_file = {.fd = -1}},
+                          .signal_fd = -1,
+                          .starts_ms = NEVER};
 
 static int64_t now_ms(void)
 {
@@ -83,12 +72,12 @@ static int64_t now_ms(void)
 
 static breaker__worker_t *serving(const master_t *self)
 {
-    return breaker__workers_find(&self->workers, BREAKER__SERVING);
+    return breaker__workers_find(&self->stock.workers, BREAKER__SERVING);
 }
 
 static breaker__worker_t *starting(const master_t *self)
 {
-    return breaker__workers_find(&self->workers, BREAKER__STARTING);
+    return breaker__workers_find(&self->stock.workers, BREAKER__STARTING);
 }
 
 static void tell(const breaker__worker_t *worker, breaker__say_t say)
@@ -99,135 +88,22 @@ static void tell(const breaker__worker_t *worker, breaker__say_t say)
                 strerror(errno));
 }
 
-/* ---- another program ---- */
-
-/* the descriptors that the next program needs, and those that it must not have */
-static void set_inherited(const master_t *self, bool is_inherited)
-{
-    breaker__held_set_inherited(&self->legacy.held, is_inherited);
-    breaker__workers_set_inherited(&self->workers, is_inherited);
-}
-
-static void execute(const master_t *self)
-{
-    execv(self->program, self->options->argv);
-    fprintf(stderr, "h2o-breaker: cannot execute %s: %s\n", self->program, strerror(errno));
-}
-
-static void write_legacy(const master_t *self, FILE *file)
-{
-    if (self->legacy.minted != NULL)
-        fprintf(file, "minted %s\n", self->legacy.minted);
-    breaker__held_write(&self->legacy.held, file);
-}
-
-/* the worker of a program file that may be newer: ends this process if it cannot be executed */
-static _Noreturn void execute_worker(master_t *self, int channel)
-{
-    FILE *file = breaker__handover_begin();
-
-    if (file == NULL)
-        _exit(EX_OSERR);
-    fprintf(file, "role worker %d\n", channel);
-    write_legacy(self, file);
-    if (breaker__handover_end(file) != 0)
-        _exit(EX_OSERR);
-    fcntl(channel, F_SETFD, 0);
-    breaker__held_set_inherited(&self->legacy.held, true);
-    execute(self);
-    _exit(EX_NOINPUT);
-}
-
-/* becomes the newer program; returns only if that is not possible */
-static void upgrade(master_t *self)
-{
-    FILE *file = breaker__handover_begin();
-    sigset_t all, unblocked;
-
-    if (file == NULL) {
-        fprintf(stderr, "h2o-breaker: the master stays of the old program: %s\n", strerror(errno));
-        return;
-    }
-    fprintf(file, "role master %d\n", self->has_error_log);
-    if (self->pid_file != NULL)
-        fprintf(file, "master-pid-file %s\n", self->pid_file);
-    write_legacy(self, file);
-    breaker__workers_write(&self->workers, file);
-    if (breaker__handover_end(file) == 0) {
-        /* until the next program catches them, which unblocks them */
-        sigfillset(&all);
-        sigprocmask(SIG_BLOCK, &all, &unblocked);
-        set_inherited(self, true);
-        execute(self);
-        set_inherited(self, false);
-        sigprocmask(SIG_SETMASK, &unblocked, NULL);
-        breaker__handover_cancel();
-    }
-}
-
 /* ---- starting a worker ---- */
 
-/* the process is a worker from here on */
-static _Noreturn void become_worker(master_t *self, int channel, const sigset_t *unblocked,
-                                    bool executes)
+static int start_worker(master_t *self, bool of_file)
 {
-    breaker__process_leave_signals();
-    sigprocmask(SIG_SETMASK, unblocked, NULL);
-    breaker__workers_let_go(&self->workers);
-    if (self->pid_fd != -1)
-        close(self->pid_fd);
-    if (executes)
-        execute_worker(self, channel);
-    self->legacy.channel = channel;
-    exit(breaker__serve(self->options->config_file, &self->legacy));
-}
-
-static pid_t fork_worker(master_t *self, int master_end, int worker_end, bool executes)
-{
-    sigset_t all, unblocked;
-    pid_t pid;
-
-    /* a signal that is a worker's must not get into the master's pipe */
-    sigfillset(&all);
-    sigprocmask(SIG_BLOCK, &all, &unblocked);
-    fflush(NULL);
-    if ((pid = fork()) == 0) {
-        close(master_end);
-        become_worker(self, worker_end, &unblocked, executes);
-    }
-    sigprocmask(SIG_SETMASK, &unblocked, NULL);
-    return pid;
-}
-
-static int start_worker(master_t *self, bool executes)
-{
-    int master_end, worker_end;
-    pid_t pid;
-
     assert(starting(self) == NULL);
     self->starts_ms = NEVER;
-    if (breaker__channel_open(&master_end, &worker_end) != 0) {
-        fprintf(stderr, "h2o-breaker: cannot start a worker: %s\n", strerror(errno));
-        return -1;
-    }
-    pid = fork_worker(self, master_end, worker_end, executes);
-    close(worker_end);
-    if (pid == -1) {
-        fprintf(stderr, "h2o-breaker: cannot start a worker: %s\n", strerror(errno));
-        close(master_end);
-        return -1;
-    }
-    breaker__workers_add(&self->workers, pid, master_end, now_ms())->is_newer = executes;
-    return 0;
+    return breaker__spawn_worker(&self->stock, of_file, now_ms());
 }
 
-/* once more, later each time */
+/* at once, and then later each time, until a worker has lasted */
 static void start_later(master_t *self)
 {
+    self->starts_ms = now_ms() + self->backoff_ms;
     self->backoff_ms = self->backoff_ms == 0 ? BACKOFF_MIN_MS : self->backoff_ms * 2;
     if (self->backoff_ms > BACKOFF_MAX_MS)
         self->backoff_ms = BACKOFF_MAX_MS;
-    self->starts_ms = now_ms() + self->backoff_ms;
 }
 
 static void start_again(master_t *self)
@@ -256,7 +132,7 @@ static void reload_if_wanted(master_t *self)
 
     if (self->is_stopping || !(self->wants_reload || self->wants_upgrade) ||
         starting(self) != NULL ||
-        breaker__workers_count(&self->workers, BREAKER__RETIRING) >= RETIRING_MAX)
+        breaker__workers_count(&self->stock.workers, BREAKER__RETIRING) >= RETIRING_MAX)
         return;
     self->wants_reload = self->wants_upgrade = false;
     notify_reloading();
@@ -268,52 +144,31 @@ static void reload_if_wanted(master_t *self)
 
 /* ---- the pid file ---- */
 
-static void remove_pid_file(master_t *self)
-{
-    if (self->pid_file == NULL)
-        return;
-    breaker__process_remove_pid(self->pid_file, self->pid_fd);
-    free(self->pid_file);
-    self->pid_file = NULL;
-    self->pid_fd = -1;
-}
-
-static bool has_pid_file(const master_t *self, const breaker__worker_t *worker)
-{
-    return worker->pid_file == NULL
-               ? self->pid_file == NULL
-               : self->pid_file != NULL && strcmp(worker->pid_file, self->pid_file) == 0;
-}
-
 /* from a worker that serves now, and that has written it */
 static void take_pid_file(master_t *self, breaker__worker_t *worker)
 {
-    if (has_pid_file(self, worker))
+    if (breaker__pid_file_is_same(&worker->pid_file, &self->stock.pid_file))
         return;
-    remove_pid_file(self);
-    self->pid_file = worker->pid_file;
-    self->pid_fd = worker->pid_fd;
-    worker->pid_file = NULL;
-    worker->pid_fd = -1;
+    breaker__pid_file_remove(&self->stock.pid_file);
+    self->stock.pid_file = worker->pid_file;
+    worker->pid_file = BREAKER__NO_PID_FILE;
 }
 
 /* of one that will never serve */
 static void drop_pid_file(const master_t *self, breaker__worker_t *worker)
 {
-    if (worker->pid_file == NULL || has_pid_file(self, worker))
-        return;
-    breaker__process_remove_pid(worker->pid_file, worker->pid_fd);
-    worker->pid_fd = -1;
+    if (!breaker__pid_file_is_same(&worker->pid_file, &self->stock.pid_file))
+        breaker__pid_file_remove(&worker->pid_file);
 }
 
 /* ---- what workers say ---- */
 
 static void warn_of_given(const master_t *self)
 {
-    for (size_t i = 0; i != self->legacy.held.num; ++i)
-        if (self->legacy.held.entries[i].num_used == 0)
+    for (size_t i = 0; i != self->stock.legacy.held.num; ++i)
+        if (self->stock.legacy.held.entries[i].num_used == 0)
             fprintf(stderr, "h2o-breaker: LISTEN_FDS: no `listen` names %s\n",
-                    self->legacy.held.entries[i].name);
+                    self->stock.legacy.held.entries[i].name);
 }
 
 static void on_ready(master_t *self, breaker__worker_t *worker, const char *state)
@@ -323,13 +178,13 @@ static void on_ready(master_t *self, breaker__worker_t *worker, const char *stat
 
     if (worker->role != BREAKER__STARTING)
         return;
-    breaker__held_take_over(&self->legacy.held);
+    breaker__held_take_over(&self->stock.legacy.held);
     worker->role = BREAKER__SERVING;
     worker->is_newer = false;
     worker->served_ms = now_ms();
     take_pid_file(self, worker);
-    free(self->legacy.minted);
-    self->legacy.minted = worker->minted;
+    free(self->stock.legacy.minted);
+    self->stock.legacy.minted = worker->minted;
     worker->minted = NULL;
     if (before != NULL) {
         fprintf(stderr, "h2o-breaker: worker %ld serves in the place of worker %ld\n",
@@ -342,7 +197,7 @@ static void on_ready(master_t *self, breaker__worker_t *worker, const char *stat
     self->has_served = true;
     breaker__notify(state);
     if (is_newer)
-        upgrade(self);
+        breaker__spawn_successor(&self->stock);
 }
 
 static void take_error_log(master_t *self, int fd)
@@ -351,7 +206,7 @@ static void take_error_log(master_t *self, int fd)
         fprintf(stderr, "h2o-breaker: the master cannot write to the error log: %s\n",
                 strerror(errno));
     else
-        self->has_error_log = true;
+        self->stock.has_error_log = true;
 }
 
 static void take_log(breaker__worker_t *worker, const char *text)
@@ -369,18 +224,18 @@ static void on_message(master_t *self, breaker__worker_t *worker, breaker__messa
 
     switch (message->say) {
     case BREAKER__SAY_BOUND:
-        breaker__held_add(&self->legacy.held, message->text, message->fds, message->num_fds, false);
+        breaker__held_add(&self->stock.legacy.held, message->text, message->fds, message->num_fds,
+                          false);
         message->num_fds = 0;
         break;
     case BREAKER__SAY_USED:
-        if ((held = breaker__held_find(&self->legacy.held, message->text)) != NULL)
+        if ((held = breaker__held_find(&self->stock.legacy.held, message->text)) != NULL)
             held->is_wanted = true;
         break;
     case BREAKER__SAY_PID_FILE:
-        if (worker->pid_file != NULL || message->num_fds != 1)
+        if (worker->pid_file.path != NULL || message->num_fds != 1)
             break;
-        worker->pid_file = h2o_strdup(NULL, message->text, SIZE_MAX).base;
-        worker->pid_fd = message->fds[0];
+        worker->pid_file = breaker__pid_file_of(message->text, message->fds[0]);
         message->num_fds = 0;
         break;
     case BREAKER__SAY_ERROR_LOG:
@@ -405,7 +260,7 @@ static void on_message(master_t *self, breaker__worker_t *worker, breaker__messa
     case BREAKER__SAY_CLOSING:
         /* connections would wait in queues that nobody accepts from any more */
         if (worker->role == BREAKER__STOPPING)
-            breaker__held_close(&self->legacy.held);
+            breaker__held_close(&self->stock.legacy.held);
         break;
     case BREAKER__SAY_STOP:
     case BREAKER__SAY_RETIRE:
@@ -418,7 +273,7 @@ static void on_message(master_t *self, breaker__worker_t *worker, breaker__messa
 static void hear(master_t *self, pid_t pid)
 {
     static breaker__message_t message;
-    breaker__worker_t *worker = breaker__workers_find_pid(&self->workers, pid);
+    breaker__worker_t *worker = breaker__workers_find_pid(&self->stock.workers, pid);
     int num = 0;
 
     while (worker != NULL && worker->channel != -1 &&
@@ -455,7 +310,7 @@ static void on_start_failed(master_t *self, breaker__worker_t *worker, int statu
     breaker__worker_t *now = serving(self);
 
     drop_pid_file(self, worker);
-    breaker__held_give_up(&self->legacy.held);
+    breaker__held_give_up(&self->stock.legacy.held);
     describe_end(status, how, sizeof(how));
     if (now != NULL) {
         fprintf(stderr, "h2o-breaker: the new worker %ld %s; worker %ld serves on as before\n",
@@ -466,30 +321,23 @@ static void on_start_failed(master_t *self, breaker__worker_t *worker, int statu
         self->is_stopping = true;
         self->status = exit_status(status);
     } else {
-        start_later(self);
         fprintf(stderr, "h2o-breaker: the new worker %ld %s; the next one starts in %g s\n",
                 (long)worker->pid, how, self->backoff_ms / 1000.0);
+        start_later(self);
     }
 }
 
 static void on_serving_died(master_t *self, const breaker__worker_t *worker, int status)
 {
     char how[96];
-    bool has_lasted = now_ms() - worker->served_ms >= LASTING_MS;
 
     describe_end(status, how, sizeof(how));
     fprintf(stderr, "h2o-breaker: worker %ld %s; another one takes its place\n", (long)worker->pid,
             how);
-    if (has_lasted)
+    if (now_ms() - worker->served_ms >= LASTING_MS)
         self->backoff_ms = 0;
-    if (starting(self) != NULL)
-        return;
-    if (has_lasted || self->backoff_ms == 0)
-        self->starts_ms = now_ms();
-    else
+    if (starting(self) == NULL)
         start_later(self);
-    if (!has_lasted && self->backoff_ms == 0)
-        self->backoff_ms = BACKOFF_MIN_MS / 2;
 }
 
 static void on_end(master_t *self, breaker__worker_t *worker, int status)
@@ -513,7 +361,7 @@ static void on_end(master_t *self, breaker__worker_t *worker, int status)
     describe_end(status, how, sizeof(how));
     if (status != 0 && (worker->role == BREAKER__RETIRING || worker->role == BREAKER__STOPPING))
         fprintf(stderr, "h2o-breaker: worker %ld %s\n", (long)worker->pid, how);
-    breaker__workers_remove(&self->workers, worker);
+    breaker__workers_remove(&self->stock.workers, worker);
 }
 
 static void reap(master_t *self)
@@ -525,7 +373,7 @@ static void reap(master_t *self)
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
         breaker__worker_t *worker;
         hear(self, pid);
-        if ((worker = breaker__workers_find_pid(&self->workers, pid)) != NULL)
+        if ((worker = breaker__workers_find_pid(&self->stock.workers, pid)) != NULL)
             on_end(self, worker, status);
     }
 }
@@ -542,7 +390,7 @@ static void reopen_log(master_t *self, const breaker__worker_t *worker,
         return;
     snprintf(number, sizeof(number), "%d", log->fd);
     breaker__channel_send(worker->channel, BREAKER__SAY_REOPENED, number, &fd, 1);
-    if (worker->role == BREAKER__SERVING && log->fd <= STDERR_FILENO && self->has_error_log)
+    if (worker->role == BREAKER__SERVING && log->fd <= STDERR_FILENO && self->stock.has_error_log)
         breaker__logs_replace(log->fd, fd);
     else
         close(fd);
@@ -550,8 +398,8 @@ static void reopen_log(master_t *self, const breaker__worker_t *worker,
 
 static void reopen_logs(master_t *self)
 {
-    for (size_t i = 0; i != self->workers.num; ++i) {
-        const breaker__worker_t *worker = self->workers.entries + i;
+    for (size_t i = 0; i != self->stock.workers.num; ++i) {
+        const breaker__worker_t *worker = self->stock.workers.entries + i;
         for (size_t j = 0; j != worker->logs.num && worker->channel != -1; ++j)
             reopen_log(self, worker, worker->logs.entries + j);
     }
@@ -560,14 +408,14 @@ static void reopen_logs(master_t *self)
 static void stop(master_t *self)
 {
     if (self->is_stopping) {
-        for (size_t i = 0; i != self->workers.num; ++i)
-            tell(self->workers.entries + i, BREAKER__SAY_CUT);
+        for (size_t i = 0; i != self->stock.workers.num; ++i)
+            tell(self->stock.workers.entries + i, BREAKER__SAY_CUT);
         return;
     }
     self->is_stopping = true;
     self->starts_ms = NEVER;
-    for (size_t i = 0; i != self->workers.num; ++i) {
-        breaker__worker_t *worker = self->workers.entries + i;
+    for (size_t i = 0; i != self->stock.workers.num; ++i) {
+        breaker__worker_t *worker = self->stock.workers.entries + i;
         if (worker->role == BREAKER__RETIRING)
             continue;
         /* one that starts may serve already, and not have been heard yet */
@@ -610,14 +458,14 @@ static int wait_ms(const master_t *self)
 /* sleeps until something happens, and hears what workers say */
 static void wait_for_something(master_t *self)
 {
-    size_t num = self->workers.num;
+    size_t num = self->stock.workers.num;
     struct pollfd *polled = h2o_mem_alloc((num + 1) * sizeof(polled[0]));
     pid_t *pids = h2o_mem_alloc((num + 1) * sizeof(pids[0]));
 
     polled[0] = (struct pollfd){self->signal_fd, POLLIN, 0};
     for (size_t i = 0; i != num; ++i) {
-        polled[i + 1] = (struct pollfd){self->workers.entries[i].channel, POLLIN, 0};
-        pids[i] = self->workers.entries[i].pid;
+        polled[i + 1] = (struct pollfd){self->stock.workers.entries[i].channel, POLLIN, 0};
+        pids[i] = self->stock.workers.entries[i].pid;
     }
     if (poll(polled, num + 1, wait_ms(self)) == -1 && errno != EINTR)
         h2o_fatal("poll");
@@ -632,7 +480,7 @@ static int run(master_t *self)
 {
     int number;
 
-    while (!self->is_stopping || self->workers.num != 0) {
+    while (!self->is_stopping || self->stock.workers.num != 0) {
         wait_for_something(self);
         while ((number = breaker__process_next_signal(self->signal_fd)) != 0)
             on_signal(self, number);
@@ -640,48 +488,27 @@ static int run(master_t *self)
             start_again(self);
         reload_if_wanted(self);
     }
-    breaker__held_close(&self->legacy.held);
-    remove_pid_file(self);
+    breaker__held_close(&self->stock.legacy.held);
+    breaker__pid_file_remove(&self->stock.pid_file);
     return self->status;
 }
 
 /* ---- beginning, and going on ---- */
 
-static int take_line(void *data, const char *line)
-{
-    master_t *self = data;
-    int flag;
-
-    if (sscanf(line, "role worker %d", &self->legacy.channel) == 1)
-        return 0;
-    if (strncmp(line, "minted ", 7) == 0) {
-        self->legacy.minted = h2o_strdup(NULL, line + 7, SIZE_MAX).base;
-        return 0;
-    }
-    if (sscanf(line, "role master %d", &flag) == 1) {
-        self->has_error_log = flag != 0;
-        return 0;
-    }
-    if (strncmp(line, "master-pid-file ", 16) == 0) {
-        self->pid_file = h2o_strdup(NULL, line + 16, SIZE_MAX).base;
-        return 0;
-    }
-    if (strncmp(line, "held ", 5) == 0)
-        return breaker__held_read(&self->legacy.held, line);
-    return breaker__workers_read(&self->workers, line);
-}
-
 /* the newer program of a master that served before */
 static int go_on(master_t *self)
 {
+    breaker__pid_file_t before = self->stock.pid_file;
     sigset_t none;
 
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     self->has_served = true;
-    set_inherited(self, false);
-    if (self->pid_file != NULL)
-        self->pid_fd = breaker__process_write_pid(self->pid_file, getpid());
+    self->stock.pid_file = BREAKER__NO_PID_FILE;
+    if (before.path != NULL) {
+        breaker__pid_file_write(&self->stock.pid_file, before.path, getpid());
+        breaker__pid_file_let_go(&before);
+    }
     fprintf(stderr, "h2o-breaker: the master goes on as the new program\n");
     /* who has ended meanwhile has sent its signal to the program before */
     reap(self);
@@ -690,7 +517,7 @@ static int go_on(master_t *self)
 
 static int begin(master_t *self)
 {
-    if (breaker__held_take_given(&self->legacy.held) != 0)
+    if (breaker__held_take_given(&self->stock.legacy.held) != 0)
         return EX_USAGE;
     if (start_worker(self, false) != 0)
         return EX_OSERR;
@@ -702,16 +529,13 @@ int breaker__master_run(const breaker__options_t *options)
     master_t *self = &master;
     int num;
 
-    self->options = options;
+    self->stock.options = options;
     setvbuf(stderr, NULL, _IOLBF, 0);
-    if ((num = breaker__handover_read(take_line, self)) == -1)
+    if ((num = breaker__spawn_read(&self->stock)) == -1)
         return EX_SOFTWARE;
-    if (self->legacy.channel != -1) {
-        breaker__held_set_inherited(&self->legacy.held, false);
-        fcntl(self->legacy.channel, F_SETFD, FD_CLOEXEC);
-        return breaker__serve(options->config_file, &self->legacy);
-    }
-    if ((self->program = breaker__process_program(options->argv[0])) == NULL ||
+    if (self->stock.legacy.channel != -1)
+        return breaker__serve(options->config_file, &self->stock.legacy);
+    if ((self->stock.program = breaker__process_program(options->argv[0])) == NULL ||
         (self->signal_fd = breaker__process_catch_signals()) == -1) {
         fprintf(stderr, "h2o-breaker: cannot start: %s\n", strerror(errno));
         return EX_OSERR;

@@ -1,7 +1,8 @@
 /*
- * The server as a process: limits, user, signals, pid file. Signals end up as bytes in a pipe that
- * the main thread polls, so that everything that follows from them is ordinary code; handlers are
- * not inherited by programs that libh2o starts (log pipes, FastCGI), as a blocked mask would be.
+ * The server as a process: limits, user, signals, program file. Signals end up as bytes in a pipe
+ * that the main thread polls, so that everything that follows from them is ordinary code; handlers
+ * are not inherited by programs that libh2o starts (log pipes, FastCGI), as a blocked mask would
+ * be.
  */
 #include <assert.h>
 #include <errno.h>
@@ -181,27 +182,4 @@ int breaker__process_next_signal(int fd)
     unsigned char byte;
 
     return read(fd, &byte, 1) == 1 ? byte : 0;
-}
-
-/* ---- the pid file ---- */
-
-int breaker__process_write_pid(const char *path, pid_t pid)
-{
-    char text[32];
-    int len = snprintf(text, sizeof(text), "%ld\n", (long)pid);
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
-
-    if (fd != -1 && write(fd, text, (size_t)len) == len)
-        return fd;
-    fprintf(stderr, "h2o-breaker: pid-file %s: %s\n", path, strerror(errno));
-    if (fd != -1)
-        close(fd);
-    return -1;
-}
-
-void breaker__process_remove_pid(const char *path, int fd)
-{
-    if (unlink(path) != 0 && ftruncate(fd, 0) != 0)
-        fprintf(stderr, "h2o-breaker: cannot remove pid-file %s: %s\n", path, strerror(errno));
-    close(fd);
 }

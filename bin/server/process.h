@@ -2,7 +2,6 @@
 #define BREAKER_BIN_PROCESS_H
 
 #include <stddef.h>
-#include <sys/types.h>
 
 /* What the process asks of the system around it, once each, from the main thread. */
 
@@ -40,13 +39,5 @@ int breaker__process_catch_signals(void);
 int breaker__process_leave_signals(void);
 /** The next signal that came, or 0. */
 int breaker__process_next_signal(int fd);
-
-/** Writes a process id to a file. Returns a descriptor for the removal, or -1 after a line. */
-int breaker__process_write_pid(const char *path, pid_t pid);
-/**
- * Removes the file; where the user that we have become may not, it is emptied, so that nobody sends
- * signals to whoever gets the number next.
- */
-void breaker__process_remove_pid(const char *path, int fd);
 
 #endif

@@ -30,6 +30,7 @@
 #include "server/logs.h"
 #include "server/notify.h"
 #include "server/orders.h"
+#include "server/pid_file.h"
 #include "server/process.h"
 #include "server/serve.h"
 #include "server/start_line.h"
@@ -56,14 +57,15 @@ typedef struct st_server_t {
     /* another worker serves, or has served, on the same sockets */
     bool takes_over;
     breaker__logs_t logs;
-    int pid_fd;
+    breaker__pid_file_t pid_file;
     int error_log_fd;
     size_t max_connections;
     int64_t begun_ms;
 } server_t;
 
 /* reachable to the end, because the threads that serve never end */
-static server_t server = {.serves_fd = -1, .orders = {.fd = -1}, .pid_fd = -1, .error_log_fd = -1};
+static server_t server = {
+    .serves_fd = -1, .orders = {.fd = -1}, .pid_file = {.fd = -1}, .error_log_fd = -1};
 
 /* ---- the master ---- */
 
@@ -201,9 +203,7 @@ static void *run_loading(void *data)
 static void remove_files(server_t *self)
 {
     breaker__listeners_remove_files(&self->config.listeners);
-    if (self->pid_fd != -1)
-        breaker__process_remove_pid(self->config.pid_file, self->pid_fd);
-    self->pid_fd = -1;
+    breaker__pid_file_remove(&self->pid_file);
 }
 
 /* ends the process without waiting for anyone; threads may be anywhere */
@@ -325,13 +325,13 @@ static int write_pid(server_t *self)
 
     if (path == NULL)
         return 0;
-    if ((self->pid_fd =
-             breaker__process_write_pid(path, has_master(self) ? getppid() : getpid())) == -1)
+    if (breaker__pid_file_write(&self->pid_file, path, has_master(self) ? getppid() : getpid()) !=
+        0)
         return -1;
+    /* what names the master is the master's */
     if (has_master(self)) {
-        say(self, BREAKER__SAY_PID_FILE, path, &self->pid_fd, 1);
-        close(self->pid_fd);
-        self->pid_fd = -1;
+        say(self, BREAKER__SAY_PID_FILE, path, &self->pid_file.fd, 1);
+        breaker__pid_file_let_go(&self->pid_file);
     }
     return 0;
 }

@@ -26,7 +26,7 @@ breaker__worker_t *breaker__workers_add(breaker__workers_t *workers, pid_t pid, 
 
     worker->pid = pid;
     worker->channel = channel;
-    worker->pid_fd = -1;
+    worker->pid_file = BREAKER__NO_PID_FILE;
     worker->role = BREAKER__STARTING;
     worker->begun_ms = now_ms;
     return worker;
@@ -61,10 +61,8 @@ static void dispose(breaker__worker_t *worker)
 {
     if (worker->channel != -1)
         close(worker->channel);
-    if (worker->pid_fd != -1)
-        close(worker->pid_fd);
     breaker__logs_dispose(&worker->logs);
-    free(worker->pid_file);
+    breaker__pid_file_let_go(&worker->pid_file);
     free(worker->minted);
 }
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <sys/types.h>
 #include "server/logs.h"
+#include "server/pid_file.h"
 
 /*
  * The processes that serve, as their master sees them:
@@ -34,12 +35,10 @@ typedef struct st_breaker__worker_t {
     /** of a program file that is newer than the master */
     bool is_newer;
     breaker__logs_t logs;
-    /** what its configuration says, with the master's id in it; owned, NULL: nothing */
-    char *pid_file;
+    /** what its configuration says, with the master's id in it */
+    breaker__pid_file_t pid_file;
     /** what it has minted, as of BREAKER__SAY_MINTED; owned, NULL: nothing */
     char *minted;
-    /** open on the file; owned, -1: no more */
-    int pid_fd;
 } breaker__worker_t;
 
 /** Zeroed at first. Pointers into it hold until one is added or removed. */

@@ -40,7 +40,7 @@
  * that has its name to itself the hosts are no part of what it answers, so that nodes that call
  * theirs otherwise have the same release, and the line is "at" instead of "host", left out for the
  * host "default" alone. It serves nodes that have several views of the name, after the next deploy
- * say.
+ * say. Nothing checks it: who gives the manifest is believed.
  *
  * The digest of a release is the SHA-256 of this text without "at" lines and with the last word of
  * every file line and the space before it left out: whoever has a manifest can check it, and when a
@@ -49,7 +49,8 @@
  *
  * Version 1 has no header-match, no host and no codings, and a file line no word for it. It is
  * written wherever it says everything, so that nodes that know no other read it, and there version
- * 2 is not accepted: a release has one text.
+ * 2 is not accepted: a release has one text. Programs from before there were hosts take an "at"
+ * line for damage, and set aside who gives it.
  */
 
 /**

@@ -1,0 +1,172 @@
+/*
+ * How one process of the server makes another: fork(2) for a worker of the program that runs, fork
+ * and execve(2) for one of the program file, execve for the master itself. What goes from one to
+ * the other is memory in the first case, and lines of text in the others (handover.h).
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+#include <h2o.h>
+#include "server/channel.h"
+#include "server/handover.h"
+#include "server/process.h"
+#include "server/spawn.h"
+
+/* ---- writing ---- */
+
+/* the descriptors that the next program needs, and those that it must not have */
+static void set_inherited(const breaker__stock_t *stock, bool is_inherited)
+{
+    breaker__held_set_inherited(&stock->legacy.held, is_inherited);
+    breaker__workers_set_inherited(&stock->workers, is_inherited);
+}
+
+static void execute(const breaker__stock_t *stock)
+{
+    execv(stock->program, stock->options->argv);
+    fprintf(stderr, "h2o-breaker: cannot execute %s: %s\n", stock->program, strerror(errno));
+}
+
+static void write_legacy(const breaker__stock_t *stock, FILE *file)
+{
+    if (stock->legacy.minted != NULL)
+        fprintf(file, "minted %s\n", stock->legacy.minted);
+    breaker__held_write(&stock->legacy.held, file);
+}
+
+/* the worker of a program file that may be newer: ends this process if it cannot be executed */
+static _Noreturn void execute_worker(breaker__stock_t *stock, int channel)
+{
+    FILE *file = breaker__handover_begin();
+
+    if (file == NULL)
+        _exit(EX_OSERR);
+    fprintf(file, "role worker %d\n", channel);
+    write_legacy(stock, file);
+    if (breaker__handover_end(file) != 0)
+        _exit(EX_OSERR);
+    fcntl(channel, F_SETFD, 0);
+    breaker__held_set_inherited(&stock->legacy.held, true);
+    execute(stock);
+    _exit(EX_NOINPUT);
+}
+
+void breaker__spawn_successor(breaker__stock_t *stock)
+{
+    FILE *file = breaker__handover_begin();
+    sigset_t all, unblocked;
+
+    if (file == NULL) {
+        fprintf(stderr, "h2o-breaker: the master stays of the old program: %s\n", strerror(errno));
+        return;
+    }
+    fprintf(file, "role master %d\n", stock->has_error_log);
+    if (stock->pid_file.path != NULL)
+        fprintf(file, "pid-file %s\n", stock->pid_file.path);
+    write_legacy(stock, file);
+    breaker__workers_write(&stock->workers, file);
+    if (breaker__handover_end(file) == 0) {
+        /* until the next program catches them, which unblocks them */
+        sigfillset(&all);
+        sigprocmask(SIG_BLOCK, &all, &unblocked);
+        set_inherited(stock, true);
+        execute(stock);
+        set_inherited(stock, false);
+        sigprocmask(SIG_SETMASK, &unblocked, NULL);
+        breaker__handover_cancel();
+    }
+}
+
+/* the process is a worker from here on */
+static _Noreturn void become_worker(breaker__stock_t *stock, int channel, const sigset_t *unblocked,
+                                    bool of_file)
+{
+    breaker__process_leave_signals();
+    sigprocmask(SIG_SETMASK, unblocked, NULL);
+    breaker__workers_let_go(&stock->workers);
+    breaker__pid_file_let_go(&stock->pid_file);
+    if (of_file)
+        execute_worker(stock, channel);
+    stock->legacy.channel = channel;
+    exit(breaker__serve(stock->options->config_file, &stock->legacy));
+}
+
+static pid_t fork_worker(breaker__stock_t *stock, int master_end, int worker_end, bool of_file)
+{
+    sigset_t all, unblocked;
+    pid_t pid;
+
+    /* a signal that is a worker's must not get into the master's pipe */
+    sigfillset(&all);
+    sigprocmask(SIG_BLOCK, &all, &unblocked);
+    fflush(NULL);
+    if ((pid = fork()) == 0) {
+        close(master_end);
+        become_worker(stock, worker_end, &unblocked, of_file);
+    }
+    sigprocmask(SIG_SETMASK, &unblocked, NULL);
+    return pid;
+}
+
+int breaker__spawn_worker(breaker__stock_t *stock, bool of_file, int64_t now_ms)
+{
+    int master_end, worker_end;
+    pid_t pid;
+
+    if (breaker__channel_open(&master_end, &worker_end) != 0) {
+        fprintf(stderr, "h2o-breaker: cannot start a worker: %s\n", strerror(errno));
+        return -1;
+    }
+    pid = fork_worker(stock, master_end, worker_end, of_file);
+    close(worker_end);
+    if (pid == -1) {
+        fprintf(stderr, "h2o-breaker: cannot start a worker: %s\n", strerror(errno));
+        close(master_end);
+        return -1;
+    }
+    breaker__workers_add(&stock->workers, pid, master_end, now_ms)->is_newer = of_file;
+    return 0;
+}
+
+/* ---- reading ---- */
+
+static int take_line(void *data, const char *line)
+{
+    breaker__stock_t *stock = data;
+    int flag;
+
+    if (sscanf(line, "role worker %d", &stock->legacy.channel) == 1)
+        return 0;
+    if (strncmp(line, "minted ", 7) == 0) {
+        stock->legacy.minted = h2o_strdup(NULL, line + 7, SIZE_MAX).base;
+        return 0;
+    }
+    if (sscanf(line, "role master %d", &flag) == 1) {
+        stock->has_error_log = flag != 0;
+        return 0;
+    }
+    if (strncmp(line, "pid-file ", 9) == 0) {
+        stock->pid_file = breaker__pid_file_of(line + 9, -1);
+        return 0;
+    }
+    if (strncmp(line, "held ", 5) == 0)
+        return breaker__held_read(&stock->legacy.held, line);
+    return breaker__workers_read(&stock->workers, line);
+}
+
+/* what came through execve(2) is not for programs that are started later */
+int breaker__spawn_read(breaker__stock_t *stock)
+{
+    int num = breaker__handover_read(take_line, stock);
+
+    if (num != 1)
+        return num;
+    set_inherited(stock, false);
+    if (stock->legacy.channel != -1)
+        fcntl(stock->legacy.channel, F_SETFD, FD_CLOEXEC);
+    return 1;
+}
