@@ -13,9 +13,10 @@ jobs=$(nproc)
 . deploy/packages.sh
 
 step=
+started=$(date +%s)
 begin() {
     step=$1
-    printf '\n== %s\n' "$step"
+    printf '\n== %s (after %d s)\n' "$step" $(($(date +%s) - started))
 }
 trap '[ -z "$step" ] || printf "\nFAILED: %s\n" "$step" >&2' EXIT
 trap 'exit 130' INT TERM HUP
@@ -117,6 +118,7 @@ for sanitizer in asan tsan; do
     done
 done
 
+# most tests of servers wait more than they compute
 begin "tests"
-ctest --test-dir build --output-on-failure --no-tests=error --no-label-summary -j"$jobs"
+ctest --test-dir build --output-on-failure --no-tests=error --no-label-summary -j$((jobs + 1))
 step=

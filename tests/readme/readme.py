@@ -128,7 +128,7 @@ class Commands(unittest.TestCase):
         self.assertTrue(list(prefix.rglob("h2o-breakerConfig.cmake")))
 
     def measure_briefly(self, command):
-        self.run_to_its_end(command.replace("--quick", "--quick --rounds 1"))
+        self.run_to_its_end(command.replace("--quick", "--quick --rounds 1 --only latency"))
         self.assertTrue((BUILD / "bench" / "result.json").exists())
 
     TABLE = {
