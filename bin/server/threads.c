@@ -32,6 +32,7 @@
 #include <breaker/h2o.h>
 #include "http/calls.h"
 #include "server/loop.h"
+#include "server/proxied.h"
 #include "server/threads.h"
 
 /* connections accepted in one go, so that those already open get their turn */
@@ -50,6 +51,8 @@ typedef struct st_door_t {
     breaker_h2o_fastpath_t *fastpath; /* owned; NULL where it is turned off */
     breaker__watch_t *watch;          /* owned; NULL once closed */
     int fd;                           /* of the watch */
+    bool is_for_proxies;
+    breaker__proxied_t proxied;
 } door_t;
 
 struct st_thread_t {
@@ -168,6 +171,16 @@ static void rest(thread_t *thread, int errnum)
     h2o_timeout_link(thread->loop, &thread->ctx.hundred_ms_timeout, &thread->rest);
 }
 
+static void welcome(void *data, h2o_socket_t *sock)
+{
+    door_t *door = data;
+
+    if (door->fastpath != NULL)
+        breaker_h2o_fastpath_accept(door->fastpath, sock);
+    else
+        h2o_accept(&door->accept_ctx, sock);
+}
+
 /* returns false when there is nothing more to accept for now */
 static bool accept_one(door_t *door)
 {
@@ -189,10 +202,10 @@ static bool accept_one(door_t *door)
     count_session(thread);
     sock->on_close.cb = on_connection_closed;
     sock->on_close.data = thread;
-    if (door->fastpath != NULL)
-        breaker_h2o_fastpath_accept(door->fastpath, sock);
+    if (door->is_for_proxies)
+        breaker__proxied_accept(&door->proxied, sock);
     else
-        h2o_accept(&door->accept_ctx, sock);
+        welcome(door, sock);
     return true;
 }
 
@@ -258,7 +271,11 @@ static void end_idle(thread_t *thread, bool spares_fresh)
 
 static void on_grace_over(h2o_timeout_entry_t *entry)
 {
-    end_idle(H2O_STRUCT_FROM_MEMBER(thread_t, grace, entry), false);
+    thread_t *thread = H2O_STRUCT_FROM_MEMBER(thread_t, grace, entry);
+
+    end_idle(thread, false);
+    for (size_t i = 0; i != thread->num_doors; ++i)
+        breaker__proxied_end(&thread->doors[i].proxied);
 }
 
 /*
@@ -312,7 +329,8 @@ static void open_door(thread_t *thread, door_t *door, breaker__listener_t *liste
     door->accept_ctx.ssl_ctx = listener->certificates != NULL
                                    ? breaker__certificates_context(listener->certificates)
                                    : NULL;
-    door->accept_ctx.expect_proxy_line = listener->proxy_protocol;
+    door->is_for_proxies = listener->proxy_protocol;
+    breaker__proxied_init(&door->proxied, &thread->ctx, listener->name, welcome, door);
     if (config->fast_path)
         door->fastpath = breaker_h2o_fastpath_create(&door->accept_ctx);
     door->fd = fd;

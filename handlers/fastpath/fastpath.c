@@ -531,6 +531,7 @@ void breaker_h2o_fastpath_accept(breaker_h2o_fastpath_t *fastpath, h2o_socket_t 
     sock->data = conn;
     start_timeout(conn);
     h2o_socket_read_start(sock, on_read);
+    process(conn);
 }
 
 void breaker_h2o_fastpath_end_idle(breaker_h2o_fastpath_t *fastpath, bool spares_fresh)

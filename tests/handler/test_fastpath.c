@@ -348,6 +348,21 @@ static void another_request_takes_its_connection_to_libh2o(void **state)
     hang_up(fixture, other);
 }
 
+static void what_was_read_before_the_fast_path_had_the_connection_is_answered(void **state)
+{
+    fixture_t *fixture = *state;
+    int fd;
+    h2o_socket_t *sock = sockets_pair(fixture->server.loop, &fd);
+
+    memcpy(h2o_buffer_reserve(&sock->input, strlen(ASSET)).base, ASSET, strlen(ASSET));
+    sock->input->size += strlen(ASSET);
+    accept_connection(fixture, sock);
+    expect(fixture, fd, "HTTP/1.1 200 OK", CSS);
+    say(fd, ASSET);
+    expect(fixture, fd, "HTTP/1.1 200 OK", CSS);
+    hang_up(fixture, fd);
+}
+
 static void a_request_in_two_pieces_stays(void **state)
 {
     fixture_t *fixture = *state;
@@ -624,6 +639,8 @@ int main(void)
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(another_request_takes_its_connection_to_libh2o, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(
+            what_was_read_before_the_fast_path_had_the_connection_is_answered, setup, teardown),
         cmocka_unit_test_setup_teardown(a_request_in_two_pieces_stays, setup, teardown),
         cmocka_unit_test_setup_teardown(a_request_in_three_pieces_takes_its_connection_to_libh2o,
                                         setup, teardown),

@@ -236,7 +236,8 @@ BREAKER_EXPORT void breaker_h2o_fastpath_free(breaker_h2o_fastpath_t *fastpath);
 
 /**
  * Takes a connection that was just accepted, in the place of `h2o_accept`. The fast path, and later
- * libh2o, owns the socket; its `on_close` is left alone. Limits are the context's: a connection
+ * libh2o, owns the socket; its `on_close` is left alone, and what its input holds already is read
+ * first. Limits are the context's: a connection
  * that is idle, or sends a request slowly, for `http1.req_timeout` is closed; where that request
  * goes to libh2o in the middle, its time begins anew, once. The process ignores SIGPIPE, as with
  * libh2o.
