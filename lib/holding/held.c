@@ -249,7 +249,7 @@ static void drop_others(breaker__holding_t *holding)
     }
 }
 
-static void encode(breaker__holding_t *holding)
+void breaker__held_encode(breaker__holding_t *holding)
 {
     breaker__loader_encode_held(holding->node->loader, holding->said.releases,
                                 holding->said.num_releases);
@@ -273,7 +273,7 @@ static bool publish(breaker__holding_t *holding, const breaker__held_set_t *set,
     }
     holding->said = *set;
     holding->said_changes = num_changes;
-    encode(holding);
+    breaker__held_encode(holding);
     return true;
 }
 
@@ -559,7 +559,7 @@ void breaker__held_complete(breaker__holding_t *holding, breaker__tracked_t *kno
     breaker__holding_say(holding, BREAKER_LOG_INFO,
                          "event=complete release=%s fetched=%zu bytes=%llu", shown.text,
                          known->num_fetched, (unsigned long long)known->size_fetched);
-    encode(holding);
+    breaker__held_encode(holding);
 }
 
 static bool is_all_here(const breaker__holding_t *holding)

@@ -181,6 +181,8 @@ void breaker__held_fail(breaker__holding_t *holding, breaker__tracked_t *known, 
 bool breaker__held_step(breaker__holding_t *holding);
 /** Whether a release is to be held whose manifest only peers can have, and none is asked. */
 bool breaker__held_lacks_manifest(const breaker__holding_t *holding);
+/** Has encoded what has come of the held releases since they were encoded last. */
+void breaker__held_encode(breaker__holding_t *holding);
 /** Everything that was asked of a release is here: says so once. */
 void breaker__held_complete(breaker__holding_t *holding, breaker__tracked_t *known);
 /** Tells the node how far it is: what live nodes serve is here, and they know what it serves. */

@@ -556,6 +556,9 @@ static void end_round(breaker__holding_t *holding, breaker__tracked_t *known)
         breaker__held_complete(holding, known);
         return;
     }
+    if (known->num_left != num_left)
+        breaker__held_encode(holding);
+    known->num_left = num_left;
     if (known->due_ms <= breaker__holding_now().mono_ms) {
         known->due_ms = round_due_ms(known);
         ++known->num_rounds;
@@ -583,6 +586,7 @@ static void end_mending(breaker__holding_t *holding, breaker__tracked_t *known)
         }
     known->is_hurt = false;
     known->num_rounds = 0;
+    breaker__held_encode(holding);
 }
 
 static bool is_to_go_on(const breaker__holding_t *holding, const breaker__tracked_t *known)

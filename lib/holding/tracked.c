@@ -32,6 +32,7 @@ void breaker__tracked_let_go(breaker__tracked_t *known)
     known->release = NULL;
     known->num_lacking = known->num_asked = known->num_come = known->num_fetched = 0;
     known->size_fetched = 0;
+    known->num_left = 0;
     known->num_rounds = 0;
     known->is_searched = false;
     known->is_complete = known->is_hurt = known->is_cold = false;

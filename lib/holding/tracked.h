@@ -44,6 +44,8 @@ typedef struct st_breaker__tracked_t {
     /** of this round: those that are neither here nor in the archive, those that peers were asked
      * for and have not answered yet, and those that came of it */
     size_t num_lacking, num_asked, num_come;
+    /** what was lacking at the end of the last round that lacked something */
+    size_t num_left;
     /** of all rounds: what peers gave */
     size_t num_fetched;
     uint64_t size_fetched;

@@ -323,6 +323,15 @@ class Clustered(ClusteredCase):
                    "release " + release)
         self.assert_right(server, token, release)
 
+    def join_far_away(self, release):
+        way = FarAway(0.2)
+        self.addCleanup(way.listener.close)
+        config = CLUSTERED.replace('advertise: "127.0.0.1:@port@"',
+                                   'advertise: "127.0.0.1:%d"' % way.port)
+        server = self.start(release, config=config, redis=self.redis.port)
+        way.server_port = server.port
+        return server
+
     def test_nodes_of_two_releases_answer_each_others_urls(self):
         first, second = self.join("a"), self.join("b")
         tokens = {"a": self.current(first), "b": self.current(second)}
@@ -342,13 +351,23 @@ class Clustered(ClusteredCase):
         second.kill()
         self.assert_right(third, token, "a")
 
+    def test_what_came_of_a_release_that_never_comes_whole_is_encoded(self):
+        first = self.join_far_away("a")
+        token = self.current(first)
+        # sent from disk: nobody has its bytes any more
+        os.truncate(os.path.join(self.scratch("site-a"), "img/large.bin"), 0)
+        second = self.join("b")
+        wait_until(lambda: b"event=lacking" in second.stderr(), "a round without a file")
+
+        def encoding():
+            return client.get(second.port, "/static/%s/js/main.js" % token,
+                              headers=[("accept-encoding", "br")]).get("content-encoding")
+
+        wait_until(lambda: encoding() == "br", "the encodings of what has come")
+        self.assertNotIn(b"event=complete", second.stderr())
+
     def test_how_long_requests_wait_is_not_how_long_peers_have(self):
-        way = FarAway(0.2)
-        self.addCleanup(way.listener.close)
-        config = CLUSTERED.replace('advertise: "127.0.0.1:@port@"',
-                                   'advertise: "127.0.0.1:%d"' % way.port)
-        first = self.start("a", config=config, redis=self.redis.port)
-        way.server_port = first.port
+        first = self.join_far_away("a")
         token = self.current(first)
         second = self.join("b", "breaker.fetch: {timeout: 20ms}")
         wait_until(lambda: b"event=complete" in second.stderr(), "release a on node b")
