@@ -154,9 +154,12 @@ static void say_minted(server_t *self)
 
 /* ---- before serving ---- */
 
-static void on_log(void *data, breaker_log_level_t level, const char *line)
+static void on_log(void *data, const breaker_log_event_t *event)
 {
-    (void)data, (void)level;
+    char line[BREAKER_LOG_LINE_SIZE];
+    (void)data;
+
+    breaker_log_print_text(event, line);
     fprintf(stderr, "%s\n", line);
 }
 

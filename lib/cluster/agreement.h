@@ -8,6 +8,7 @@
 #include <breaker/ledger.h>
 #include <breaker/release_id.h>
 #include <breaker/token.h>
+#include "moment.h"
 
 /**
  * How a node agrees with its peers on one token, as a pure state machine: events in, actions out.
@@ -58,14 +59,6 @@ typedef enum en_breaker__agreement_state_t {
     BREAKER__AGREEMENT_SYNCED,
     BREAKER__AGREEMENT_STALE,
 } breaker__agreement_state_t;
-
-/** A moment, as the caller's clocks show it. */
-typedef struct st_breaker__moment_t {
-    /** milliseconds since the epoch; may jump */
-    uint64_t wall_ms;
-    /** milliseconds of a clock that never goes back; timers go by it */
-    uint64_t mono_ms;
-} breaker__moment_t;
 
 /** What the caller does after an event; carried out in the order of the fields. */
 typedef struct st_breaker__actions_t {

@@ -18,9 +18,9 @@
 #include "cluster/caller.h"
 #include "cluster/cluster_config.h"
 #include "cluster/exchange.h"
-#include "cluster/log.h"
 #include "cluster/members.h"
 #include "cluster/publication.h"
+#include "cluster/said.h"
 #include "cluster/saver.h"
 #include "cluster/script.h"
 #include "thread.h"
@@ -36,7 +36,7 @@ struct st_breaker_cluster_t {
     breaker_node_t *node; /* borrowed: outlives us */
     bool has_suffix;
     breaker__script_caller_t caller;
-    breaker__log_t log;
+    breaker__said_t said;
     breaker__saver_t saver;
     breaker__publication_t publication;
     void *data;
@@ -56,7 +56,8 @@ struct st_breaker_cluster_t {
     /* of the three, those that the loop still knows */
     size_t num_handles;
     uint64_t wake_ms;
-    /* the last one */
+    /* the last ones */
+    breaker__poll_t poll;
     breaker_script_answer_t answer;
 
     breaker__members_t members;
@@ -86,8 +87,8 @@ static breaker__moment_t moment(void)
 static void log_trouble(breaker_cluster_t *cluster, const char *what, const char *reason)
 {
     assert(cluster->exchange.redis != NULL);
-    breaker__log_trouble(&cluster->log, moment(), what, breaker_redis_peer(cluster->exchange.redis),
-                         reason);
+    breaker__said_trouble(&cluster->said, moment(), what,
+                          breaker_redis_peer(cluster->exchange.redis), reason);
 }
 
 static void save(breaker_cluster_t *cluster)
@@ -98,7 +99,7 @@ static void save(breaker_cluster_t *cluster)
     /* the last time it is saved is before anything is closed */
     assert(cluster->num_handles == NUM_HANDLES);
     if (breaker__saver_save(&cluster->saver, now.mono_ms, cluster->agreement, &error) != 0)
-        breaker__log_file(&cluster->log, now, &error);
+        breaker__said_file(&cluster->said, now, &error);
 }
 
 static void publish(breaker_cluster_t *cluster)
@@ -140,11 +141,11 @@ static void send_poll(breaker_cluster_t *cluster, breaker__moment_t now)
 {
     bool with_releases =
         cluster->polls_until_releases == 0 && now.mono_ms >= cluster->releases_due_ms;
-    breaker__poll_t poll;
+    breaker__poll_t *poll = &cluster->poll;
 
     assert(cluster->caller.agreement == breaker__agreement_config(cluster->agreement));
-    breaker__agreement_poll(cluster->agreement, now, &poll);
-    breaker__script_poll(&cluster->exchange.command, &cluster->caller, &poll, with_releases);
+    breaker__agreement_poll(cluster->agreement, now, poll);
+    breaker__script_poll(&cluster->exchange.command, &cluster->caller, poll, with_releases);
     if (cluster->polls_until_releases != 0)
         --cluster->polls_until_releases;
     if (with_releases) {
@@ -222,10 +223,10 @@ static void carry_out(breaker_cluster_t *cluster, breaker__moment_t now, breaker
     breaker__publication_on_place(&cluster->publication, cluster->agreement);
     publish(cluster);
     update_freshness(cluster);
-    breaker__log_transition(&cluster->log, now, breaker_redis_peer(cluster->exchange.redis),
-                            cluster->agreement);
+    breaker__said_transition(&cluster->said, now, breaker_redis_peer(cluster->exchange.redis),
+                             cluster->agreement);
     if (actions.publish)
-        breaker__log_clash(&cluster->log, now, cluster->agreement);
+        breaker__said_clash(&cluster->said, now, cluster->agreement);
     if (actions.dial)
         breaker__exchange_dial(&cluster->exchange);
     if (actions.poll)
@@ -269,7 +270,7 @@ static void look_for_next(breaker_cluster_t *cluster, breaker__moment_t now)
         breaker__cluster_suffix(next, suffix, sizeof(suffix));
     actions = breaker__agreement_on_release(cluster->agreement, now, breaker_release_id(next),
                                             token.len != 0 ? &token : NULL, suffix);
-    breaker__log_own(&cluster->log, now, cluster->agreement, &before);
+    breaker__said_own(&cluster->said, now, cluster->agreement, &before);
     carry_out(cluster, now, actions);
 }
 
@@ -339,8 +340,10 @@ static void take_answer(breaker_cluster_t *cluster, breaker__moment_t now,
     breaker_ledger_entry_t before = own_entry(cluster);
     breaker__actions_t actions = breaker__agreement_on_answer(cluster->agreement, now, answer);
 
+    breaker__said_restored(&cluster->said, now, breaker_redis_peer(cluster->exchange.redis),
+                           &cluster->poll, answer);
     if (actions.publish)
-        breaker__log_news(&cluster->log, now, cluster->agreement, &before);
+        breaker__said_news(&cluster->said, now, cluster->agreement, &before);
     carry_out(cluster, now, actions);
 }
 
@@ -348,7 +351,7 @@ static void note_releases(breaker_cluster_t *cluster, breaker__moment_t now)
 {
     assert(cluster->answer.has_releases);
     breaker__script_alive(&cluster->answer, cluster->caller.agreement, &cluster->alive);
-    breaker__log_dead_after(&cluster->log, now, cluster->agreement, &cluster->answer);
+    breaker__said_dead_after(&cluster->said, now, cluster->agreement, &cluster->answer);
 }
 
 static void take_reply(breaker_cluster_t *cluster, const breaker_reply_t *reply)
@@ -357,8 +360,8 @@ static void take_reply(breaker_cluster_t *cluster, const breaker_reply_t *reply)
 
     assert(!cluster->is_leaving);
     if (!breaker_script_parse(reply, &cluster->answer)) {
-        breaker__log_refusal(&cluster->log, now, breaker_redis_peer(cluster->exchange.redis),
-                             reply);
+        breaker__said_refusal(&cluster->said, now, breaker_redis_peer(cluster->exchange.redis),
+                              reply);
         carry_out(cluster, now, breaker__agreement_on_refused(cluster->agreement, now));
         return;
     }
@@ -477,8 +480,8 @@ static void leave(breaker_cluster_t *cluster)
     breaker_node_set_freshness(cluster->node, (breaker_freshness_t){.reachable = false});
     forget_members(cluster);
     tell_members(cluster);
-    breaker__log_leave(&cluster->log, moment(), breaker_redis_peer(cluster->exchange.redis),
-                       cluster->agreement, cluster->exchange.is_up);
+    breaker__said_leave(&cluster->said, moment(), breaker_redis_peer(cluster->exchange.redis),
+                        cluster->agreement, cluster->exchange.is_up);
     cluster->is_leaving = true;
     uv_close((uv_handle_t *)&cluster->wanted, on_closed);
     uv_close((uv_handle_t *)&cluster->stop, on_closed);
@@ -568,10 +571,11 @@ static int init(breaker_cluster_t *cluster, const breaker_cluster_config_t *conf
 
     assert(breaker_node_is_joined(cluster->node));
     assert(cluster->num_handles == 0);
-    cluster->log.data = cluster->data = config->data;
-    cluster->log.on_log = config->on_log;
+    cluster->said.log.data = cluster->data = config->data;
+    cluster->said.log.on_log = config->on_log;
+    cluster->said.log.component = "cluster";
     cluster->on_ready = config->on_ready;
-    cluster->log.app = cluster->caller.app;
+    cluster->said.log.app = cluster->caller.app;
     if ((err = breaker__saver_init(&cluster->saver, config->state_path)) != 0 ||
         (err = breaker__agreement_create(agreement, &cluster->agreement)) != 0 ||
         (err = breaker__caller_init(&cluster->caller, config,
@@ -595,9 +599,9 @@ static void begin(breaker_cluster_t *cluster)
     breaker_error_t error = {0};
 
     assert(!breaker__publication_is_ready(&cluster->publication));
-    cluster->log.late_ms = now.mono_ms + breaker__agreement_config(cluster->agreement)->grace_ms;
+    cluster->said.late_ms = now.mono_ms + breaker__agreement_config(cluster->agreement)->grace_ms;
     if (breaker__saver_load(&cluster->saver, &saved, &error) != 0)
-        breaker__log_file(&cluster->log, now, &error);
+        breaker__said_file(&cluster->said, now, &error);
     carry_out(cluster, now, breaker__agreement_start(cluster->agreement, now, &saved));
     /* a cluster that was stopped before may have left it waiting */
     look_for_next(cluster, now);

@@ -164,10 +164,10 @@ static void say_cold(breaker__holding_t *holding, const breaker__tracked_t *know
 {
     breaker_release_id_t shown = breaker_release_id_shorten(&known->about.id);
 
-    breaker__holding_say(holding, BREAKER_LOG_INFO,
-                         "event=cold release=%s reason=\"its files are sent from the archive "
-                         "when they are asked for\"",
-                         shown.text);
+    breaker__holding_say(
+        holding, BREAKER_LOG_INFO, BREAKER_LOG_EVENT, "cold",
+        breaker_log_word("release", shown.text),
+        breaker_log_text("reason", "its files are sent from the archive when they are asked for"));
 }
 
 static void give_way(breaker__holding_t *holding, breaker__tracked_t *known,

@@ -24,8 +24,8 @@ enum {
 
 static void on_notice(void *data, const char *message)
 {
-    breaker__holding_say((breaker__holding_t *)data, BREAKER_LOG_WARNING,
-                         "trouble=archive reason=\"%s\"", message);
+    breaker__holding_say((breaker__holding_t *)data, BREAKER_LOG_WARNING, BREAKER_LOG_TROUBLE,
+                         "archive", breaker_log_text("reason", message));
 }
 
 static void take_in(breaker__holding_t *holding, const breaker__archived_t *archived)

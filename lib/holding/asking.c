@@ -132,8 +132,8 @@ static void on_heard(void *data)
 
 static void on_notice(void *data, const char *notice)
 {
-    breaker__holding_say((breaker__holding_t *)data, BREAKER_LOG_WARNING,
-                         "trouble=peer reason=\"%s\"", notice);
+    breaker__holding_say((breaker__holding_t *)data, BREAKER_LOG_WARNING, BREAKER_LOG_TROUBLE,
+                         "peer", breaker_log_text("reason", notice));
 }
 
 /* ---- the client ---- */
@@ -164,8 +164,8 @@ static void create_client(breaker__holding_t *holding)
 
     assert(holding->client == NULL);
     if (breaker__peers_create(&holding->loop, &peers, &callbacks, &holding->client, &error) != 0)
-        breaker__holding_say(holding, BREAKER_LOG_WARNING, "trouble=client reason=\"%s\"",
-                             error.message);
+        breaker__holding_say(holding, BREAKER_LOG_WARNING, BREAKER_LOG_TROUBLE, "client",
+                             breaker_log_text("reason", error.message));
 }
 
 static void set_peers(breaker__holding_t *holding, const breaker_peers_t *told)

@@ -244,7 +244,8 @@ static void drop_others(breaker__holding_t *holding)
 
         if (known->stays || known->is_own || known->release == NULL)
             continue;
-        breaker__holding_say(holding, BREAKER_LOG_INFO, "event=dropped release=%s", shown.text);
+        breaker__holding_say(holding, BREAKER_LOG_INFO, BREAKER_LOG_EVENT, "dropped",
+                             breaker_log_word("release", shown.text));
         let_go(holding, known);
     }
 }
@@ -267,8 +268,8 @@ static bool publish(breaker__holding_t *holding, const breaker__held_set_t *set,
     if (err == BREAKER_ERR_BUSY)
         return false;
     if (err != 0) {
-        breaker__holding_say(holding, BREAKER_LOG_WARNING, "trouble=publish reason=\"%s\"",
-                             breaker_err_message(err));
+        breaker__holding_say(holding, BREAKER_LOG_WARNING, BREAKER_LOG_TROUBLE, "publish",
+                             breaker_log_text("reason", breaker_err_message(err)));
         return true;
     }
     holding->said = *set;
@@ -374,8 +375,8 @@ void breaker__held_fail(breaker__holding_t *holding, breaker__tracked_t *known, 
     ++known->num_failures;
     known->is_wanted = false;
     breaker__holding_say(holding, known->is_alive ? BREAKER_LOG_WARNING : BREAKER_LOG_INFO,
-                         "event=unavailable release=%s reason=\"%s\" since=%u", shown.text, why,
-                         known->num_failures);
+                         BREAKER_LOG_EVENT, "unavailable", breaker_log_word("release", shown.text),
+                         breaker_log_text("reason", why));
 }
 
 static int hold(breaker__holding_t *holding, const breaker_release_id_t *id,
@@ -417,9 +418,10 @@ int breaker__held_take(breaker__holding_t *holding, breaker__tracked_t *known,
     known->num_failures = known->num_tries = 0;
     known->is_wanted = false;
     holding->is_uncounted = true;
-    breaker__holding_say(holding, BREAKER_LOG_INFO,
-                         "event=held release=%s files=%zu missing=%zu from=%s", shown.text,
-                         manifest->num_files, known->missing.num, source);
+    breaker__holding_say(
+        holding, BREAKER_LOG_INFO, BREAKER_LOG_EVENT, "held",
+        breaker_log_word("release", shown.text), breaker_log_number("files", manifest->num_files),
+        breaker_log_number("missing", known->missing.num), breaker_log_word("from", source));
     breaker__held_update(holding);
     return 0;
 }
@@ -556,9 +558,15 @@ void breaker__held_complete(breaker__holding_t *holding, breaker__tracked_t *kno
         return;
     known->is_complete = true;
     breaker__blobs_settle(breaker__node_blobs(holding->node));
-    breaker__holding_say(holding, BREAKER_LOG_INFO,
-                         "event=complete release=%s fetched=%zu bytes=%llu", shown.text,
-                         known->num_fetched, (unsigned long long)known->size_fetched);
+    if (known->num_fetched != 0)
+        breaker__holding_say(holding, BREAKER_LOG_INFO, BREAKER_LOG_EVENT, "fetched",
+                             breaker_log_word("release", shown.text),
+                             breaker_log_number("files", known->num_fetched),
+                             breaker_log_number("bytes", known->size_fetched));
+    breaker__holding_say(holding, BREAKER_LOG_INFO, BREAKER_LOG_EVENT, "complete",
+                         breaker_log_word("release", shown.text),
+                         breaker_log_number("fetched", known->num_fetched),
+                         breaker_log_number("bytes", known->size_fetched));
     breaker__held_encode(holding);
 }
 

@@ -220,6 +220,7 @@ int breaker__holding_create(breaker_node_t *node, breaker__holding_t **ret_holdi
     holding->config = breaker_node_holding(node);
     holding->log.data = holding->config->log_data;
     holding->log.on_log = holding->config->on_log;
+    holding->log.component = "holding";
     breaker__archiving_open(holding);
     *ret_holding = holding;
     return 0;

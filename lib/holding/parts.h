@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <uv.h>
 #include "archive/archive.h"
-#include "cluster/log.h"
+#include "log/log.h"
 #include "holding/blob_list.h"
 #include "holding/errand.h"
 #include "holding/holding.h"
@@ -153,9 +153,9 @@ struct st_breaker__holding_t {
 void breaker__holding_go_on(breaker__holding_t *holding);
 /** What time it is: of CLOCK_MONOTONIC and of the epoch, in milliseconds. */
 breaker__moment_t breaker__holding_now(void);
-/** A line for the log: what follows "breaker: holding ". */
-#define breaker__holding_say(holding, level, ...)                                                  \
-    breaker__log(&(holding)->log, breaker__holding_now(), level, "breaker: holding " __VA_ARGS__)
+/** Says an event of a level, a kind and a name, with a field or more. */
+#define breaker__holding_say(holding, level, kind, name, ...)                                      \
+    breaker__log(&(holding)->log, breaker__holding_now(), level, kind, name, __VA_ARGS__)
 
 /* ---- held.c: the set, and its publication ---- */
 

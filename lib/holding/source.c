@@ -527,9 +527,9 @@ static void say_lacking(breaker__holding_t *holding, const breaker__tracked_t *k
     breaker_release_id_t shown = breaker_release_id_shorten(&known->about.id);
 
     assert(num != 0);
-    breaker__holding_say(holding, BREAKER_LOG_WARNING,
-                         "event=lacking release=%s files=%zu reason=\"no peer gave them\"",
-                         shown.text, num);
+    breaker__holding_say(holding, BREAKER_LOG_WARNING, BREAKER_LOG_EVENT, "lacking",
+                         breaker_log_word("release", shown.text), breaker_log_number("files", num),
+                         breaker_log_text("reason", "no peer gave them"));
 }
 
 /* a request, or another release, has peers asked for a blob that this one lacks as well */

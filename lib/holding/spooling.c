@@ -113,10 +113,10 @@ void breaker__spooling_judge(breaker__holding_t *holding, breaker__blob_t *blob)
     if (breaker__blob_len(blob) <= holding->config->keep_disk ||
         breaker__blob_state(blob) == BREAKER__BLOB_ELSEWHERE)
         return;
-    breaker__holding_say(holding, BREAKER_LOG_WARNING,
-                         "trouble=keep bytes=%llu reason=\"a file is not streamed through, because "
-                         "it is larger than breaker.keep: disk\"",
-                         (unsigned long long)breaker__blob_len(blob));
+    breaker__holding_say(holding, BREAKER_LOG_WARNING, BREAKER_LOG_TROUBLE, "keep",
+                         breaker_log_number("bytes", breaker__blob_len(blob)),
+                         breaker_log_text("reason", "a file is not streamed through, because it is "
+                                                    "larger than breaker.keep: disk"));
     breaker__blob_set_elsewhere(blob);
 }
 
@@ -135,9 +135,10 @@ static int create_spool(breaker__holding_t *holding, breaker__spooled_t *spooled
     int fd, err;
 
     if ((err = open_file(holding, spooled, &fd)) != 0) {
-        breaker__holding_say(holding, BREAKER_LOG_WARNING,
-                             "trouble=spool reason=\"no file can be made for what is streamed "
-                             "through, neither in the archive nor where TMPDIR says\"");
+        breaker__holding_say(
+            holding, BREAKER_LOG_WARNING, BREAKER_LOG_TROUBLE, "spool",
+            breaker_log_text("reason", "no file can be made for what is streamed "
+                                       "through, neither in the archive nor where TMPDIR says"));
         return err;
     }
     err = breaker__spool_create(fd, breaker__blob_digest(spooled->blob),
@@ -209,8 +210,8 @@ void breaker__spooling_on_spool(breaker__holding_t *holding, uint64_t ask)
         return;
     spooled->ask = 0;
     breaker__pauses_forget(&holding->spooling.pauses, breaker__blob_digest(spooled->blob));
-    breaker__holding_say(holding, BREAKER_LOG_INFO, "event=streamed bytes=%llu",
-                         (unsigned long long)breaker__blob_len(spooled->blob));
+    breaker__holding_say(holding, BREAKER_LOG_INFO, BREAKER_LOG_EVENT, "streamed",
+                         breaker_log_number("bytes", breaker__blob_len(spooled->blob)));
     if (archive(holding, spooled))
         let_go(holding, spooled);
 }
@@ -226,11 +227,10 @@ bool breaker__spooling_on_nobody(breaker__holding_t *holding, uint64_t ask)
     if (spooled == NULL)
         return false;
     breaker__holding_say(
-        holding, BREAKER_LOG_WARNING,
-        "trouble=streaming bytes=%llu come=%llu reason=\"no peer gave the rest, or "
-        "the hash of all was another\"",
-        (unsigned long long)breaker__blob_len(spooled->blob),
-        (unsigned long long)breaker_spool_len(spooled->spool));
+        holding, BREAKER_LOG_WARNING, BREAKER_LOG_TROUBLE, "streaming",
+        breaker_log_number("bytes", breaker__blob_len(spooled->blob)),
+        breaker_log_number("come", breaker_spool_len(spooled->spool)),
+        breaker_log_text("reason", "no peer gave the rest, or the hash of all was another"));
     pause_for(holding, spooled->blob);
     let_go(holding, spooled);
     return true;

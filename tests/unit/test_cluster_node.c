@@ -144,13 +144,12 @@ static void on_ready(void *data)
     atomic_fetch_add(&((world_t *)data)->num_ready, 1);
 }
 
-static void on_log(void *data, breaker_log_level_t level, const char *line)
+static void on_log(void *data, const breaker_log_event_t *event)
 {
-    (void)level;
     atomic_fetch_add(&((world_t *)data)->num_lines, 1);
-    if (strstr(line, "trouble=") != NULL)
+    if (event->kind == BREAKER_LOG_TROUBLE)
         atomic_fetch_add(&((world_t *)data)->num_troubles, 1);
-    if (strstr(line, "state=stale") != NULL)
+    if (strcmp(event->name, "stale") == 0)
         atomic_fetch_add(&((world_t *)data)->num_stale, 1);
 }
 

@@ -55,12 +55,11 @@ static void on_change(void *data, const breaker_snapshot_t *snapshot)
     atomic_store(&world->num_held, snapshot->num_held);
 }
 
-static void on_log(void *data, breaker_log_level_t level, const char *line)
+static void on_log(void *data, const breaker_log_event_t *event)
 {
     world_t *world = data;
-    (void)level;
 
-    if (strstr(line, "trouble=archive") != NULL)
+    if (strcmp(event->name, "archive") == 0)
         atomic_fetch_add(&world->num_troubles, 1);
 }
 

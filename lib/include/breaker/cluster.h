@@ -62,10 +62,10 @@ typedef struct st_breaker_cluster_config_t {
     /** handed to the callbacks, which run on the cluster's thread or within its start */
     void *data;
     /**
-     * Hears what happens, one line without a line end and without secrets; the same trouble at most
-     * once a minute. May be NULL.
+     * Hears what happens, without secrets; the same trouble at most once a minute (log.h; the
+     * events of the component "cluster" are listed in lib/log/README.md). May be NULL.
      */
-    void (*on_log)(void *data, breaker_log_level_t level, const char *line);
+    void (*on_log)(void *data, const breaker_log_event_t *event);
     /**
      * The first snapshot was published: the node serves. Called once at most. May be NULL.
      *

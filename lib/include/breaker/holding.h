@@ -99,11 +99,12 @@ typedef struct st_breaker_holding_config_t {
     const char *peers_ca_file;
 
     /**
-     * Hears what happens, one line without a line end and without secrets: a release is held,
-     * complete, dropped, lost; what was fetched from whom; trouble, the same at most once a minute.
+     * Hears what happens, without secrets: a release is held, complete, dropped, lost; what was
+     * fetched; trouble, the same at most once a minute (log.h; the events of the component
+     * "holding" are listed in lib/log/README.md).
      * On the node's holding thread, or within the load. May be NULL. The data outlives the node.
      */
-    void (*on_log)(void *log_data, breaker_log_level_t level, const char *line);
+    void (*on_log)(void *log_data, const breaker_log_event_t *event);
     void *log_data;
 } breaker_holding_config_t;
 
