@@ -31,6 +31,7 @@
 #include <unistd.h>
 #include <breaker/h2o.h>
 #include "http/calls.h"
+#include "http/goodbye.h"
 #include "server/loop.h"
 #include "server/proxied.h"
 #include "server/threads.h"
@@ -61,6 +62,7 @@ struct st_thread_t {
     h2o_loop_t *loop; /* owned */
     h2o_context_t ctx;
     breaker__http_calls_t calls;
+    breaker__goodbye_t goodbye;
     h2o_multithread_receiver_t wakeups;
     door_t *doors; /* owned; one a listener, more where there were more threads before */
     size_t num_doors;
@@ -299,7 +301,7 @@ static void close_doors(thread_t *thread)
 static void drain(thread_t *thread)
 {
     close_doors(thread);
-    h2o_context_request_shutdown(&thread->ctx);
+    breaker__goodbye_begin(&thread->goodbye, &thread->ctx);
     if (!thread->threads->spares_idle) {
         end_idle(thread, true);
         thread->grace.cb = on_grace_over;
@@ -383,8 +385,7 @@ static void dispose(thread_t *thread)
     assert(thread->num_connections == 0);
     h2o_timeout_unlink(&thread->rest);
     h2o_timeout_unlink(&thread->grace);
-    /* libh2o leaves it linked, and then asserts that the list is empty */
-    h2o_timeout_unlink(&thread->ctx.http2._graceful_shutdown_timeout);
+    breaker__goodbye_end(&thread->goodbye);
     h2o_multithread_unregister_receiver(thread->ctx.queue, &thread->wakeups);
     for (size_t i = 0; i != thread->num_doors; ++i)
         breaker_h2o_fastpath_free(thread->doors[i].fastpath);

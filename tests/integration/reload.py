@@ -2,24 +2,22 @@
 what a service manager hears of it: the ports never close, no request fails, and what cannot start
 leaves everything as it was, with one line that says why.
 
-`reload.py --reloads 1000 --upgrades 50 Load` is the long run."""
+`reload.py --reloads 1000 --upgrades 50 --kills 60 --pause 1 Load` is the long run."""
 
 import glob
-import itertools
 import os
 import re
 import shutil
 import signal
 import socket
 import ssl
-import subprocess
 import sys
-import threading
 import time
 
 import client
 import cluster
 import harness
+import traffic
 from harness import wait_until
 
 TOKEN = "1718539201234"
@@ -31,6 +29,7 @@ listen:
   port: @tls_port@
   ssl: {certificate-file: @cert@, key-file: @key@}
 listen: {type: unix, port: @unix@}
+@more_listeners@
 num-threads: @threads@
 shutdown-timeout: 60
 breaker.token: "@token@"
@@ -40,8 +39,9 @@ hosts:
     paths:
       "/":
         breaker.static: {name: "static/{breaker}", path: @tree@}
+@more_paths@
 """
-COUNTS = {"--reloads": 30, "--upgrades": 4}
+COUNTS = {"--reloads": 30, "--upgrades": 4, "--kills": 4, "--pause": 0}
 
 
 class ReloadCase(harness.FlavourCase):
@@ -54,6 +54,7 @@ class ReloadCase(harness.FlavourCase):
         os.chmod(self.scratch("run"), 0o777)
         self.values = {"port": self.port, "tls_port": self.tls_port, "threads": 2, "token": TOKEN,
                        "cert": self.certificate.cert, "key": self.certificate.key, "extra": "",
+                       "more_listeners": "", "more_paths": "",
                        "unix": self.scratch("run", "sock"),
                        "tree": self.scratch.tree("tree", {"a.css": b"body {}\n" * 100,
                                                           "large.bin": LARGE})}
@@ -453,118 +454,129 @@ class Manager(ReloadCase):
         unix.close()
 
 
-class Traffic:
-    """Clients of each kind, without a pause. What is not the file is a failure."""
+class Late(ReloadCase):
+    """Connections that the worker has when it retires, and that begin after that."""
 
-    def __init__(self, case, url):
-        self.case, self.url = case, url
-        self.failures, self.num = [], itertools.count()
-        self.is_over = threading.Event()
-        context = client.tls_context(case.certificate.cert)
-        self.threads = [threading.Thread(target=self.run, args=args) for args in (
-            (self.keep, case.port, None), (self.keep, case.port, None),
-            (self.keep, case.tls_port, context), (self.once, case.port, None),
-            (self.once, case.values["unix"], None), (self.once, case.tls_port, context))]
-        for thread in self.threads:
-            thread.start()
+    def connect(self, port):
+        worker = self.server.workers()[-1]
+        before = len(os.listdir("/proc/%d/fd" % worker))
+        sock = client.connect(port)
+        wait_until(lambda: len(os.listdir("/proc/%d/fd" % worker)) > before, "the worker to have it")
+        return sock
 
-    def run(self, kind, address, context):
-        while not self.is_over.is_set():
-            try:
-                kind(address, context)
-            except Exception as error:
-                self.failures.append((kind.__name__, address, repr(error)))
+    def retire(self):
+        before = self.count("another worker serves;")
+        self.reload()
+        wait_until(lambda: self.count("another worker serves;") > before, "the old one to know")
 
-    def keep(self, address, context):
-        """Requests on one connection until the server says that it was the last one."""
-        with client.Http1(address, context) as connection:
-            while not self.is_over.is_set():
-                response = connection.request(self.url)
-                self.check(response)
-                if response.get("connection") == "close":
-                    return
+    def expect_two_goodbyes(self, sock, context):
+        """The first leaves a second for requests that are on their way."""
+        connection = traffic.Parting.__new__(traffic.Parting)
+        connection.goodbyes = []
+        if context is not None:
+            sock = context.wrap_socket(sock, server_hostname="localhost")
+        with connection:
+            connection.prepare(sock, context is not None)
+            while len(connection.goodbyes) < 2:
+                stream = connection.start("/static/%s/a.css" % TOKEN)
+                response = connection.wait(stream)
+                if response is None:
+                    self.assertTrue(connection.is_unseen(stream))
+                else:
+                    self.assertEqual(response.status, 200)
+            self.assertEqual(connection.goodbyes[0], 2 ** 31 - 1)
+            self.assertLessEqual(connection.goodbyes[1], stream)
 
-    def once(self, address, context):
-        self.check(client.get(address, self.url, context))
+    def test_http2_is_told_to_go(self):
+        self.start()
+        kinds = [(self.port, None)]
+        if self.flavour == "evloop":
+            kinds.append((self.tls_port, client.tls_context(self.certificate.cert, ("h2",))))
+        for port, context in kinds:
+            with self.connect(port) as sock:
+                self.retire()
+                self.expect_two_goodbyes(sock, context)
+        self.end()
 
-    def check(self, response):
-        next(self.num)
-        if response.status != 200 or len(response.body) != 800:
-            self.failures.append(response)
+    def test_http1_is_answered_and_ends(self):
+        self.start()
+        for port, context in ((self.port, None),
+                              (self.tls_port, client.tls_context(self.certificate.cert))):
+            with self.connect(port) as sock:
+                self.retire()
+                connection = client.Http1.__new__(client.Http1)
+                connection.buffer, connection.ended = b"", False
+                connection.sock = sock if context is None else context.wrap_socket(
+                    sock, server_hostname="localhost")
+                with connection:
+                    response = connection.request("/static/%s/a.css" % TOKEN)
+                    # the first one may come before all threads have heard of it
+                    while response.get("connection") != "close":
+                        self.assertEqual(response.status, 200)
+                        response = connection.request("/static/%s/a.css" % TOKEN)
+                    self.assertEqual(response.status, 200)
+        self.end()
 
-    def stop(self):
-        self.is_over.set()
-        for thread in self.threads:
-            thread.join()
 
+class LoadCase(ReloadCase):
+    """A server that is asked without an end, by clients of every kind."""
 
-class Slow:
-    """Downloads that are read slowly, one after the other, each to its end."""
+    url, content = "/static/%s/a.css" % TOKEN, b"body {}\n" * 100
+    large_url, large = "/static/%s/large.bin" % TOKEN, LARGE
 
-    def __init__(self, case):
-        self.case, self.failures, self.num = case, [], 0
-        self.is_over = threading.Event()
-        self.thread = threading.Thread(target=self.run)
-        self.thread.start()
-
-    def run(self):
-        while not self.is_over.is_set():
-            try:
-                self.load()
-            except Exception as error:
-                self.failures.append(repr(error))
+    def setUp(self):
+        super().setUp()
+        self.application = traffic.Application()
+        self.addCleanup(self.application.stop)
+        port = self.values["proxy_port"] = harness.free_port()
+        self.values["more_listeners"] = (
+            "listen: {host: 127.0.0.1, port: %d, proxy-protocol: ON}" % port)
+        self.values["more_paths"] = MORE_PATHS % self.application.port
 
     def load(self):
-        with client.Http1(self.case.port, receive_buffer=4096) as connection:
-            connection.send(client.make_request("/static/%s/large.bin" % TOKEN))
-            connection.take_until(b"\r\n\r\n")
-            num, pieces = 0, []
-            while num != len(LARGE):
-                pieces.append(connection.take(min(65536, len(LARGE) - num)))
-                num += len(pieces[-1])
-                time.sleep(0.005)
-            if b"".join(pieces) != LARGE:
-                raise AssertionError("wrong bytes")
-            self.num += 1
-
-    def stop(self):
-        self.is_over.set()
-        self.thread.join()
+        load = traffic.Traffic(self)
+        self.addCleanup(load.stop)
+        return load
 
 
-class Load(ReloadCase):
-    def load(self):
-        traffic, slow = Traffic(self, "/static/%s/a.css" % TOKEN), Slow(self)
-        self.addCleanup(traffic.stop)
-        self.addCleanup(slow.stop)
-        return traffic, slow
+MORE_PATHS = """\
+      "/application":
+        proxy.reverse.url: "http://127.0.0.1:%d/"
+        proxy.websocket: ON"""
 
+
+class Load(LoadCase):
     def expect_no_failure(self, count, number):
         server = self.start()
-        master = server.process.pid
         self.reload(number)
         if number == signal.SIGUSR2:
             wait_until(lambda: self.count("goes on as the new program"), "the new program")
         wait_until(lambda: len(server.workers()) == 1, "the old worker to end")
-        before = len(os.listdir("/proc/%d/fd" % master)), self.resident(master)
-        traffic, slow = self.load()
-        for _ in range(count):
+        before = self.descriptors(), self.resident()
+        load = self.load()
+        num = 0
+        # until every kind of client has met some
+        while num < count or min(load.num.values()) < 3:
             self.reload(number)
-        traffic.stop()
-        slow.stop()
-        self.assertEqual((traffic.failures[:3], slow.failures[:3]), ([], []))
-        self.assertGreater(slow.num, 0)
-        print("%d times, %d requests, %d slow downloads, " % (count, next(traffic.num), slow.num),
-              end="", flush=True)
-        wait_until(lambda: len(self.server.workers()) == 1, "the old workers to end", 60)
-        after = len(os.listdir("/proc/%d/fd" % master)), self.resident(master)
-        self.assertEqual(after[0], before[0])
-        self.assertLess(after[1] - before[1], 2 << 20)
+            num += 1
+        load.stop()
+        print("%d times, %s; " % (num, load.describe()), end="", flush=True)
+        self.assertEqual(load.failures[:5], [])
+        wait_until(lambda: len(server.workers()) == 1, "the old workers to end", 60)
+        wait_until(lambda: self.descriptors() <= before[0], "as few descriptors as before")
+        print("descriptors of the master %d and %d, memory %d and %d KiB: " % (
+            before[0], self.descriptors(), before[1] >> 10, self.resident() >> 10), end="",
+            flush=True)
+        self.assertLess(self.resident() - before[1], 2 << 20)
+        self.assertEqual(self.count("are cut"), 0)
         self.end()
 
-    @staticmethod
-    def resident(pid):
-        with open("/proc/%d/statm" % pid) as file:
+    def descriptors(self):
+        """Those of the master."""
+        return len(os.listdir("/proc/%d/fd" % self.server.process.pid))
+
+    def resident(self):
+        with open("/proc/%d/statm" % self.server.process.pid) as file:
             return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
     def test_no_request_fails_while_the_server_is_reloaded(self):
@@ -572,6 +584,28 @@ class Load(ReloadCase):
 
     def test_no_request_fails_while_the_program_is_replaced(self):
         self.expect_no_failure(COUNTS["--upgrades"], signal.SIGUSR2)
+
+    def test_only_what_is_in_flight_is_lost_when_workers_are_killed(self):
+        server, load, kills = self.start(), self.load(), []
+        for number in range(COUNTS["--kills"]):
+            before = sum(load.num.values())
+            # connections wait meanwhile, and then there are answers again
+            wait_until(lambda: sum(load.num.values()) > before + 100, "answers", 60)
+            time.sleep(COUNTS["--pause"])
+            pid = server.workers()[-1]
+            kills.append(time.monotonic())
+            os.kill(pid, (signal.SIGKILL, signal.SIGSEGV)[number % 2])
+            wait_until(lambda: not harness.is_alive(pid), "the worker to be dead")
+        before = sum(load.num.values())
+        wait_until(lambda: sum(load.num.values()) > before + 100, "answers", 60)
+        load.stop()
+        print("%d times, %s: " % (len(kills), load.describe()), end="", flush=True)
+        self.assertEqual([failure for failure in load.failures if failure.is_refusal], [])
+        # whatever was lost was open when a worker was killed
+        self.assertEqual([failure for failure in load.failures
+                          if not any(failure.began <= at <= failure.ended for at in kills)], [])
+        self.assertEqual(self.count("was killed by signal"), len(kills))
+        self.end()
 
 
 if __name__ == "__main__":
