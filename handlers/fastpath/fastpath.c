@@ -59,6 +59,8 @@ struct st_breaker_h2o_fastpath_t {
     /* that of the last request whose host was one: most requests have the same */
     size_t host_len;
     char host[HOST_MAX];
+    /* a short answer in one piece: on the stack it would be watched by the compiler, which costs */
+    char gathered[GATHER_MAX];
 };
 
 typedef struct st_connection_t {
@@ -296,17 +298,18 @@ static size_t collect_pieces(breaker__written_t *written, int *ret_flags)
     return num + 1;
 }
 
-static inline ssize_t send_gathered(int fd, const struct iovec *pieces, size_t num, int flags)
+static inline ssize_t send_gathered(connection_t *conn, const struct iovec *pieces, size_t num,
+                                    int flags)
 {
-    char text[GATHER_MAX];
+    char *text = conn->fastpath->gathered;
     size_t len = 0;
 
     for (size_t i = 0; i != num; ++i) {
-        assert(pieces[i].iov_len <= sizeof(text) - len);
+        assert(pieces[i].iov_len <= GATHER_MAX - len);
         memcpy(text + len, pieces[i].iov_base, pieces[i].iov_len);
         len += pieces[i].iov_len;
     }
-    return syscall(SYS_sendto, fd, text, len, flags, NULL, 0);
+    return syscall(SYS_sendto, h2o_socket_get_fd(conn->sock), text, len, flags, NULL, 0);
 }
 
 /*
@@ -315,16 +318,16 @@ static inline ssize_t send_gathered(int fd, const struct iovec *pieces, size_t n
  */
 static ssize_t try_send(connection_t *conn, breaker__written_t *written, size_t head_len)
 {
-    int fd = h2o_socket_get_fd(conn->sock), flags;
+    int flags;
     size_t num = collect_pieces(written, &flags);
     struct msghdr message = {.msg_iov = written->head, .msg_iovlen = num};
     ssize_t sent;
 
     do {
         if (head_len + written->body_len <= GATHER_MAX)
-            sent = send_gathered(fd, written->head, num, flags);
+            sent = send_gathered(conn, written->head, num, flags);
         else
-            sent = syscall(SYS_sendmsg, fd, &message, flags);
+            sent = syscall(SYS_sendmsg, h2o_socket_get_fd(conn->sock), &message, flags);
     } while (sent < 0 && errno == EINTR);
     if (sent < 0)
         return errno == EAGAIN ? 0 : -1;
