@@ -1,9 +1,18 @@
-# Installs what goes with the programs: manual pages and the systemd unit.
+# Installs what goes with the programs: manual pages, the systemd unit, a configuration to begin
+# with, the licence.
 file(GLOB breaker_pages CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/bin/*.[1-9])
 foreach(page IN LISTS breaker_pages)
   string(REGEX MATCH "[1-9]$" section ${page})
   install(FILES ${page} DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section})
 endforeach()
+
+# The flavours are one program with one page.
+file(WRITE ${PROJECT_BINARY_DIR}/h2o-breaker-uv.8 ".so man8/h2o-breaker.8\n")
+install(FILES ${PROJECT_BINARY_DIR}/h2o-breaker-uv.8 DESTINATION ${CMAKE_INSTALL_MANDIR}/man8)
+
+install(FILES ${PROJECT_SOURCE_DIR}/LICENSE ${PROJECT_SOURCE_DIR}/README.md
+              ${CMAKE_CURRENT_LIST_DIR}/conf/h2o-breaker.conf.sample
+        DESTINATION ${CMAKE_INSTALL_DOCDIR})
 
 # The unit names the server by its absolute path, which is known at installation only:
 # `cmake --install --prefix` may choose another prefix than the one configured.

@@ -16,9 +16,9 @@ PACKAGES_QUICKSTART="curl"
 PACKAGES_CLUSTER="redis-server redis-tools"
 
 # wrk and nghttp2-client: a test runs the benchmark's own checks; h2o: directives and answers are
-# compared with its; g++ builds an outside consumer;
+# compared with its; g++ builds an outside consumer; systemd checks its unit;
 # ccache: some tests build the sources once more
-PACKAGES_TEST="g++ ccache libcmocka-dev spin valgrind clang-format mandoc
+PACKAGES_TEST="g++ ccache libcmocka-dev spin valgrind clang-format mandoc systemd
     curl nghttp2-client wrk openssl redis-server redis-sentinel haproxy nginx-light varnish squid h2o faketime
     python3 python3-h2 python3-hpack python3-brotli python3-zstandard
     chromium chromium-driver

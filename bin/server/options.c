@@ -14,7 +14,7 @@
 #include "server/loop.h"
 #include "server/options.h"
 
-#define DEFAULT_CONFIG "/etc/h2o-breaker/h2o-breaker.conf"
+#define DEFAULT_CONFIG BREAKER_SYSCONFDIR "/h2o-breaker/h2o-breaker.conf"
 
 static void print_version(void)
 {
