@@ -50,6 +50,8 @@ typedef struct st_master_t {
     bool is_stopping;
     /* what a signal asked for while something was in the way */
     bool wants_reload, wants_upgrade;
+    /* the log says that it waits for one of RETIRING_MAX workers */
+    bool has_said_full;
     /* when a worker in the place of one that died is started */
     int64_t starts_ms;
     unsigned backoff_ms;
@@ -125,14 +127,26 @@ static void notify_reloading(void)
     breaker__notify(text);
 }
 
+/* whether a reload has to wait for a worker to end; the log hears of it once */
+static bool is_full(master_t *self)
+{
+    bool is_full = breaker__workers_count(&self->stock.workers, BREAKER__RETIRING) >= RETIRING_MAX;
+
+    if (is_full && !self->has_said_full)
+        fprintf(stderr,
+                "h2o-breaker: %s waits: %d workers from before are still finishing what was open\n",
+                self->wants_upgrade ? "SIGUSR2" : "SIGHUP", RETIRING_MAX);
+    self->has_said_full = is_full;
+    return is_full;
+}
+
 /* begins what signals have asked for, unless it has to wait for something */
 static void reload_if_wanted(master_t *self)
 {
     bool executes = self->wants_upgrade;
 
     if (self->is_stopping || !(self->wants_reload || self->wants_upgrade) ||
-        starting(self) != NULL ||
-        breaker__workers_count(&self->stock.workers, BREAKER__RETIRING) >= RETIRING_MAX)
+        starting(self) != NULL || is_full(self))
         return;
     self->wants_reload = self->wants_upgrade = false;
     notify_reloading();
@@ -171,6 +185,15 @@ static void warn_of_given(const master_t *self)
                     self->stock.legacy.held.entries[i].name);
 }
 
+/* the manager may know another process, a shell that has started this one */
+static void notify_ready(const char *state)
+{
+    char text[BREAKER__MESSAGE_TEXT_MAX + 32];
+
+    snprintf(text, sizeof(text), "%s\nMAINPID=%ld", state, (long)getpid());
+    breaker__notify(text);
+}
+
 static void on_ready(master_t *self, breaker__worker_t *worker, const char *state)
 {
     breaker__worker_t *before = serving(self);
@@ -195,7 +218,7 @@ static void on_ready(master_t *self, breaker__worker_t *worker, const char *stat
     if (!self->has_served)
         warn_of_given(self);
     self->has_served = true;
-    breaker__notify(state);
+    notify_ready(state);
     if (is_newer)
         breaker__spawn_successor(&self->stock);
 }

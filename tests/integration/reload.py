@@ -416,7 +416,11 @@ class Manager(ReloadCase):
         lines = server.notify.lines
         self.assertIn("RELOADING=1", lines)
         self.assertRegex("\n".join(lines), r"(?m)^MONOTONIC_USEC=\d+$")
-        self.assertLess(lines.index("RELOADING=1"), len(lines) - lines[::-1].index("READY=1"))
+        said = [line for line in lines if not line.startswith("STATUS=")]
+        self.assertEqual([line.split("=")[0] for line in said],
+                         ["READY", "MAINPID", "RELOADING", "MONOTONIC_USEC", "READY", "MAINPID"])
+        self.assertEqual([line for line in said if line.startswith("MAINPID")],
+                         ["MAINPID=%d" % server.process.pid] * 2)
         self.fail_to_reload("nonsense")
         wait_until(lambda: server.notify.receive().count("READY=1") == 3, "READY=1 all the same")
         server.signal(signal.SIGTERM)
@@ -605,6 +609,34 @@ class Load(LoadCase):
         self.assertEqual([failure for failure in load.failures
                           if not any(failure.began <= at <= failure.ended for at in kills)], [])
         self.assertEqual(self.count("was killed by signal"), len(kills))
+        self.end()
+
+
+class Many(LoadCase):
+    """As many workers as may finish what was open."""
+
+    flavours = ("evloop",)
+
+    def test_a_reload_waits_while_64_workers_have_connections(self):
+        small = self.scratch.tree("small", {"a.css": self.content})
+        server, tunnels = self.start(tree=small), []
+        while len(server.workers()) != 65:
+            tunnel = client.Http1(self.port)
+            self.addCleanup(tunnel.close)
+            tunnel.send(traffic.UPGRADE)
+            tunnel.take_until(b"\r\n\r\n")
+            tunnels.append(tunnel)
+            self.reload()
+        before = self.count("serves in the place")
+        server.signal(signal.SIGHUP)
+        wait_until(lambda: self.count("SIGHUP waits: 64 workers"), "the log to say so")
+        self.assertEqual(self.get().status, 200)
+        self.assertEqual(self.count("serves in the place"), before)
+        tunnels.pop(0).close()
+        wait_until(lambda: self.count("serves in the place") > before, "another worker")
+        self.assertEqual(self.count("SIGHUP waits"), 1)
+        for tunnel in tunnels:
+            tunnel.close()
         self.end()
 
 

@@ -14,6 +14,8 @@ import time
 import client
 
 PIECE = bytes(range(256)) * 64
+UPGRADE = (b"GET /application/ HTTP/1.1\r\nhost: localhost\r\n"
+           b"connection: upgrade\r\nupgrade: websocket\r\n\r\n")
 PROXY_HEADER = (b"\r\n\r\n\x00\r\nQUIT\n\x21\x11\x00\x0c" + socket.inet_aton("192.0.2.7")
                 + socket.inet_aton("127.0.0.1") + b"\x9c\x40\x00\x50")
 
@@ -230,8 +232,7 @@ class Traffic:
     def talk(self, kind, address, context):
         """A WebSocket, as far as a proxy knows of it."""
         with client.Http1(address, context) as connection:
-            connection.send(b"GET /application/ HTTP/1.1\r\nhost: localhost\r\n"
-                            b"connection: upgrade\r\nupgrade: websocket\r\n\r\n")
+            connection.send(UPGRADE)
             head = connection.take_until(b"\r\n\r\n")
             if not head.startswith(b"HTTP/1.1 101 "):
                 raise AssertionError("got %r" % head)
