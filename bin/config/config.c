@@ -251,7 +251,6 @@ static void define_ours(breaker__config_t *config)
 /* in the order of h2o's main program */
 static void define_theirs(h2o_globalconf_t *globalconf)
 {
-    h2o_access_log_register_configurator(globalconf);
     breaker__compress_register_configurator(globalconf);
     h2o_expires_register_configurator(globalconf);
     h2o_errordoc_register_configurator(globalconf);

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <h2o.h>
+#include <breaker/h2o.h>
 #include "server/logs.h"
 
 /*
@@ -75,8 +75,15 @@ void breaker__logs_replace(int fd, int new_fd)
     close(new_fd);
 }
 
+void breaker__logs_flush(const breaker__logs_t *logs)
+{
+    if (logs->globalconf != NULL)
+        breaker_h2o_flush_logs(logs->globalconf);
+}
+
 void breaker__logs_reopen(const breaker__logs_t *logs)
 {
+    breaker__logs_flush(logs);
     for (size_t i = 0; i != logs->num; ++i) {
         int new_fd = breaker__logs_open(logs->entries[i].path);
         if (new_fd != -1)
@@ -89,5 +96,5 @@ void breaker__logs_dispose(breaker__logs_t *logs)
     for (size_t i = 0; i != logs->num; ++i)
         free(logs->entries[i].path);
     free(logs->entries);
-    *logs = (breaker__logs_t){NULL, 0};
+    *logs = (breaker__logs_t){NULL, 0, NULL};
 }

@@ -4,10 +4,10 @@
 #include <stddef.h>
 
 /*
- * Logs that are opened anew when they were rotated. libh2o writes each access log to a descriptor
- * whose number it tells nobody, so they are found among the open descriptors: regular files for
- * appending. A log that is a pipe into a program is that program's to rotate. The main
- * thread's; threads that write meanwhile write either to the old file or to the new one.
+ * Logs that are opened anew when they were rotated. The number of an access log's descriptor is
+ * told to nobody, so they are found among the open descriptors: regular files for appending. A log
+ * that is a pipe into a program is that program's to rotate. The main thread's; threads that write
+ * meanwhile write either to the old file or to the new one.
  */
 
 typedef struct st_breaker__log_file_t {
@@ -20,6 +20,8 @@ typedef struct st_breaker__log_file_t {
 typedef struct st_breaker__logs_t {
     breaker__log_file_t *entries; /* owned */
     size_t num;
+    /** whose access logs threads gather lines for; borrowed, NULL where nobody does */
+    struct st_h2o_globalconf_t *globalconf;
 } breaker__logs_t;
 
 /** Finds the logs that this process has open, before anybody can have moved them. */
@@ -30,6 +32,9 @@ void breaker__logs_add(breaker__logs_t *logs, int fd, const char *path);
 
 /** Opens a log's file. Returns the descriptor, or -1 after a line on stderr. */
 int breaker__logs_open(const char *path);
+
+/** Writes out what threads have gathered for the files as they are now. */
+void breaker__logs_flush(const breaker__logs_t *logs);
 
 /** Puts a descriptor, which it takes over, in the place of a log's in this process. */
 void breaker__logs_replace(int fd, int new_fd);

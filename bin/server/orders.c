@@ -64,7 +64,16 @@ static breaker__order_t orphan(breaker__orders_t *orders)
     return BREAKER__ORDER_RETIRE;
 }
 
-static breaker__order_t order_of(const breaker__message_t *message)
+/* what was gathered for the file before belongs there */
+static void replace_log(const breaker__orders_t *orders, const breaker__message_t *message)
+{
+    if (message->num_fds != 1)
+        return;
+    breaker__logs_flush(orders->logs);
+    breaker__logs_replace(atoi(message->text), message->fds[0]);
+}
+
+static breaker__order_t order_of(const breaker__orders_t *orders, const breaker__message_t *message)
 {
     switch (message->say) {
     case BREAKER__SAY_STOP:
@@ -74,8 +83,7 @@ static breaker__order_t order_of(const breaker__message_t *message)
     case BREAKER__SAY_CUT:
         return BREAKER__ORDER_CUT;
     case BREAKER__SAY_REOPENED:
-        if (message->num_fds == 1)
-            breaker__logs_replace(atoi(message->text), message->fds[0]);
+        replace_log(orders, message);
         return BREAKER__ORDER_NONE;
     case BREAKER__SAY_BOUND:
     case BREAKER__SAY_USED:
@@ -103,6 +111,6 @@ breaker__order_t breaker__orders_next(breaker__orders_t *orders)
         return BREAKER__ORDER_NONE;
     while (order == BREAKER__ORDER_NONE &&
            (num = breaker__channel_receive(orders->fd, &message)) != 0)
-        order = num == 1 ? order_of(&message) : orphan(orders);
+        order = num == 1 ? order_of(orders, &message) : orphan(orders);
     return order;
 }

@@ -213,6 +213,7 @@ static void remove_files(server_t *self)
 static _Noreturn void end_at_once(server_t *self, int status)
 {
     remove_files(self);
+    breaker__logs_flush(&self->logs);
     fflush(NULL);
     _exit(status);
 }
@@ -607,6 +608,7 @@ static int start(server_t *self, breaker__legacy_t *legacy)
     }
     redirect_log(self);
     breaker__logs_find(&self->logs);
+    self->logs.globalconf = &self->config.globalconf;
     if (has_master(self))
         say_logs(self);
     if (join_cluster(self) != 0)

@@ -32,6 +32,9 @@ int breaker__rewrite_option_register(const breaker__rewrite_option_t *rewrite,
 /** Defines `breaker.encoding-cache` and `breaker.encoding-cpu`. */
 void breaker__encoding_register_configurator(h2o_globalconf_t *globalconf, breaker_node_t *node);
 
+/** Defines `access-log`, ahead of libh2o's. */
+void breaker__access_log_register_configurator(h2o_globalconf_t *globalconf);
+
 /** Defines `breaker.health`. */
 void breaker__health_register_configurator(h2o_globalconf_t *globalconf, breaker_node_t *node);
 

@@ -11,6 +11,7 @@
  * Nothing of a request is kept between two turns of the loop but its bytes: it is answered when it
  * has come whole, at once or in two pieces, or it is libh2o's, which finds the bytes where they
  * were. Answers are written in the order of their requests, each before the next is looked at.
+ * Where access logs hear of an answer, the bytes of its request stay until it has left.
  *
  * Large bodies lie in memory files (release/) and go out by sendfile, without a copy. When the
  * kernel has no room left, the next piece is written from memory through libh2o's socket, whose
@@ -27,10 +28,10 @@
 #include "answer/host.h"
 #include "fastpath/pen_http1.h"
 #include "fastpath/plain.h"
+#include "fastpath/report.h"
 #include "fastpath/routes.h"
+#include "fastpath/succession.h"
 #include "thread/timeout.h"
-/* needs h2o.h before it */
-#include <h2o/http1.h>
 
 enum {
     /* of one connection in a row, a millisecond or two: a client may pipeline requests faster than
@@ -54,8 +55,9 @@ struct st_breaker_h2o_fastpath_t {
     breaker__pen_http1_t *pen;    /* owned; NULL without routes */
     h2o_linklist_t connections;
     h2o_timeout_t *resting; /* owned */
-    /* the request that is looked at */
+    /* the request that is looked at, and what access logs hear of its answer; owned */
     breaker__plain_t plain;
+    breaker__report_t *report;
     /* that of the last request whose host was one: most requests have the same */
     size_t host_len;
     char host[HOST_MAX];
@@ -69,12 +71,17 @@ typedef struct st_connection_t {
     h2o_linklist_t link;
     h2o_timeout_entry_t timeout; /* linked while waiting or resting */
     struct timeval connected_at;
-    bool has_answered;
+    uint64_t id, num_answered;
     /* within the turns of the loop that began in this millisecond */
     unsigned num_answers;
     uint64_t counted_at_ms;
-    /* for the rest of a request, once: what comes in crumbs is libh2o's */
+    /* for the rest of a request, once: what comes in crumbs is libh2o's; when that began */
     bool has_waited;
+    struct timeval begun_at;
+    /* of an answer that is being sent, with the bytes of its request; NULL where nobody logs it.
+       The fast path's own until the answer is left to the loop, then owned */
+    breaker__report_t *report;
+    size_t taken;
     /* while writing: what the kernel has not been given yet */
     bool is_writing;
     char *head; /* owned: a copy, because the next answer reuses the texts; or NULL */
@@ -103,8 +110,21 @@ static void start_timeout(connection_t *conn)
     h2o_timeout_link(ctx->loop, &ctx->http1.req_timeout, &conn->timeout);
 }
 
+/* the request's bytes are free, and so is what the answer has kept */
+static void end_report(connection_t *conn)
+{
+    if (conn->report == NULL)
+        return;
+    breaker__report_end(conn->report);
+    if (conn->is_writing)
+        breaker__report_free(conn->report);
+    conn->report = NULL;
+    h2o_buffer_consume(&conn->sock->input, conn->taken);
+}
+
 static void end_writing(connection_t *conn)
 {
+    end_report(conn);
     free(conn->head);
     conn->head = NULL;
     conn->variant = NULL;
@@ -136,13 +156,15 @@ static void close_connection(connection_t *conn)
 static void hand_over(connection_t *conn)
 {
     h2o_accept_ctx_t *accept_ctx = conn->fastpath->accept_ctx;
-    struct timeval connected_at = conn->connected_at;
+    breaker__past_t past = {conn->id, conn->connected_at, conn->num_answered, {0, 0}};
     h2o_socket_t *sock = conn->sock;
 
     assert(!conn->is_writing);
+    if (conn->has_waited)
+        past.begun_at = conn->begun_at;
     h2o_socket_read_stop(sock);
     dispose(conn);
-    h2o_http1_accept(accept_ctx, sock, connected_at);
+    breaker__http1_succeed(accept_ctx, sock, &past);
 }
 
 static void on_timeout(h2o_timeout_entry_t *entry)
@@ -167,7 +189,8 @@ static void on_read(h2o_socket_t *sock, const char *err)
  */
 static void end_if_idle(connection_t *conn, bool spares_fresh)
 {
-    if (conn->is_writing || conn->sock->input->size != 0 || (spares_fresh && !conn->has_answered))
+    if (conn->is_writing || conn->sock->input->size != 0 ||
+        (spares_fresh && conn->num_answered == 0))
         return;
     shutdown(h2o_socket_get_fd(conn->sock), SHUT_RD);
 }
@@ -248,6 +271,18 @@ static void on_written(h2o_socket_t *sock, const char *err)
         process(conn);
 }
 
+/* what access logs hear of an answer that is left to the loop */
+static void keep_report(connection_t *conn)
+{
+    breaker_h2o_fastpath_t *fastpath = conn->fastpath;
+
+    if (conn->report == NULL)
+        return;
+    assert(conn->report == fastpath->report);
+    breaker__report_keep(conn->report);
+    fastpath->report = breaker__report_create(context_of(conn));
+}
+
 /* leaves the rest of an answer to the loop; `sent` bytes of its head are gone */
 static void write_rest(connection_t *conn, const breaker__written_t *written, size_t head_len,
                        size_t sent)
@@ -260,6 +295,7 @@ static void write_rest(connection_t *conn, const breaker__written_t *written, si
     assert(sent <= head_len);
     h2o_timeout_unlink(&conn->timeout);
     h2o_socket_read_stop(conn->sock);
+    keep_report(conn);
     conn->is_writing = true;
     if (written->kept != NULL) {
         h2o_mem_addref_shared(written->kept);
@@ -347,7 +383,7 @@ static bool send_answer(connection_t *conn, breaker__written_t *written)
         close_connection(conn);
         return false;
     }
-    conn->has_answered = true;
+    ++conn->num_answered;
     if ((size_t)sent == head_len + written->body_len) {
         start_timeout(conn);
         return true;
@@ -443,6 +479,42 @@ static bool has_host(breaker_h2o_fastpath_t *fastpath, breaker_field_t host)
     return true;
 }
 
+/* access logs hear of the answer to a request of `taken` bytes */
+static void begin_report(connection_t *conn, size_t taken)
+{
+    struct timeval now = *h2o_get_timestamp(context_of(conn), NULL, NULL);
+    breaker__asker_t asker = {conn->sock, conn->id, conn->num_answered + 1, conn->connected_at,
+                              conn->has_waited ? conn->begun_at : now};
+
+    assert(conn->report == NULL);
+    conn->report = conn->fastpath->report;
+    conn->taken = taken;
+    breaker__report_set_asker(conn->report, &asker);
+}
+
+/* at a path where somebody attends to answers; otherwise as `send_answer` */
+static bool answer_attended(connection_t *conn, size_t taken)
+{
+    breaker_h2o_fastpath_t *fastpath = conn->fastpath;
+    breaker__written_t written;
+    bool is_reported;
+
+    if (!breaker__routes_write_attended(fastpath->routes, fastpath->pen, &fastpath->plain,
+                                        fastpath->report, &written, &is_reported)) {
+        hand_over(conn);
+        return false;
+    }
+    if (is_reported)
+        begin_report(conn, taken);
+    else
+        h2o_buffer_consume(&conn->sock->input, taken);
+    conn->has_waited = false;
+    if (!send_answer(conn, &written))
+        return false;
+    end_report(conn);
+    return true;
+}
+
 /* answers what has come whole and is plain, one request after another */
 static void process(connection_t *conn)
 {
@@ -462,6 +534,7 @@ static void process(connection_t *conn)
         if (taken == BREAKER__PLAIN_INCOMPLETE && !conn->has_waited &&
             (*input)->size < H2O_MAX_REQLEN) {
             conn->has_waited = true;
+            conn->begun_at = *h2o_get_timestamp(context_of(conn), NULL, NULL);
             return;
         }
         if (taken <= 0 || taken > H2O_MAX_REQLEN || context_of(conn)->shutdown_requested ||
@@ -469,13 +542,12 @@ static void process(connection_t *conn)
             hand_over(conn);
             return;
         }
-        if (breaker__routes_answer(fastpath->routes, plain, &answer)) {
-            breaker__pen_http1_write(fastpath->pen, &answer, &written);
-        } else if (!breaker__routes_write_filtered(fastpath->routes, fastpath->pen, plain,
-                                                   &written)) {
-            hand_over(conn);
-            return;
+        if (!breaker__routes_answer(fastpath->routes, plain, &answer)) {
+            if (!answer_attended(conn, (size_t)taken))
+                return;
+            continue;
         }
+        breaker__pen_http1_write(fastpath->pen, &answer, &written);
         conn->has_waited = false;
         h2o_buffer_consume(input, (size_t)taken);
         if (!send_answer(conn, &written))
@@ -494,13 +566,16 @@ breaker_h2o_fastpath_t *breaker_h2o_fastpath_create(h2o_accept_ctx_t *accept_ctx
     fastpath->routes = NULL;
     fastpath->pen = NULL;
     fastpath->plain.parse = breaker__plain_parser();
+    fastpath->report = NULL;
     fastpath->host_len = 0;
     h2o_linklist_init_anchor(&fastpath->connections);
     fastpath->resting = breaker__timeout_create(accept_ctx->ctx->loop, REST_MS);
     if (accept_ctx->ssl_ctx == NULL && !accept_ctx->expect_proxy_line)
         fastpath->routes = breaker__routes_create(accept_ctx->ctx, accept_ctx->hosts);
-    if (fastpath->routes != NULL)
+    if (fastpath->routes != NULL) {
         fastpath->pen = breaker__pen_http1_create(accept_ctx->ctx);
+        fastpath->report = breaker__report_create(accept_ctx->ctx);
+    }
     return fastpath;
 }
 
@@ -512,6 +587,7 @@ void breaker_h2o_fastpath_free(breaker_h2o_fastpath_t *fastpath)
     breaker__timeout_free(fastpath->accept_ctx->ctx->loop, fastpath->resting);
     breaker__routes_free(fastpath->routes);
     breaker__pen_http1_free(fastpath->pen);
+    breaker__report_free(fastpath->report);
     free(fastpath);
 }
 
@@ -528,6 +604,7 @@ void breaker_h2o_fastpath_accept(breaker_h2o_fastpath_t *fastpath, h2o_socket_t 
     memset(conn, 0, sizeof(*conn));
     conn->fastpath = fastpath;
     conn->sock = sock;
+    conn->id = __sync_add_and_fetch(&h2o_connection_id, 1);
     conn->timeout.cb = on_timeout;
     conn->connected_at = *h2o_get_timestamp(fastpath->accept_ctx->ctx, NULL, NULL);
     h2o_linklist_insert(&fastpath->connections, &conn->link);

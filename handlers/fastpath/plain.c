@@ -9,12 +9,6 @@
 #include <string.h>
 #include <strings.h>
 #include "fastpath/plain.h"
-#include "picohttpparser.h"
-
-enum {
-    /* more fields than browsers send; with more a request is not plain */
-    FIELDS_MAX = 48,
-};
 
 /* the first letter tells most fields of one length apart, "Accept" from "Expect" */
 static bool is(const struct phr_header *header, const char *name)
@@ -125,8 +119,8 @@ breaker__parse_fn *breaker__plain_parser(void)
 ssize_t breaker__plain_read(const char *base, size_t len, breaker__plain_t *ret_plain)
 {
     breaker__request_t *request = &ret_plain->request;
-    struct phr_header headers[FIELDS_MAX];
-    size_t num_headers = FIELDS_MAX, method_len;
+    struct phr_header *headers = ret_plain->fields;
+    size_t num_headers = BREAKER__PLAIN_FIELDS_MAX, method_len;
     const char *method;
     int minor_version, taken;
 
@@ -137,6 +131,7 @@ ssize_t breaker__plain_read(const char *base, size_t len, breaker__plain_t *ret_
     if (taken < 0 || minor_version != 1 || !read_method(method, method_len, &request->is_head))
         return 0;
     assert((size_t)taken <= len);
+    ret_plain->num_fields = num_headers;
     ret_plain->path_len = clean_path_len(request->target, request->target_len);
     if (ret_plain->path_len == 0)
         return 0;

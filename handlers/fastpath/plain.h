@@ -4,8 +4,10 @@
 /* Plain requests: those without anything that needs libh2o. */
 #include <sys/types.h>
 #include "answer/request.h"
+#include "picohttpparser.h"
 
-struct phr_header;
+/** more fields than browsers send; with more a request is not plain */
+#define BREAKER__PLAIN_FIELDS_MAX 48
 
 /** What reads the head of a request: picohttpparser's phr_parse_request. */
 typedef int breaker__parse_fn(const char *buf, size_t len, const char **method, size_t *method_len,
@@ -23,6 +25,9 @@ typedef struct st_breaker__plain_t {
     breaker__request_t request;
     /** the target up to its query; as short and clean as libh2o's normalised path */
     size_t path_len;
+    /** all fields, in their order */
+    size_t num_fields;
+    struct phr_header fields[BREAKER__PLAIN_FIELDS_MAX];
 } breaker__plain_t;
 
 /** the request may be plain, but its end has not come */

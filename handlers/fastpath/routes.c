@@ -8,28 +8,33 @@
 #include <string.h>
 #include "answer/static.h"
 #include "fastpath/filters.h"
+#include "fastpath/report.h"
 #include "fastpath/routes.h"
 #include "peers/peers.h"
 
 typedef struct st_route_t {
     h2o_iovec_t path; /* borrowed: the configuration's */
-    /* none where filters change heads */
+    /* none where somebody attends */
     size_t num_stages;
     /* owned; borrowed from h2o's context: of the views' handlers, in their order */
     breaker__static_context_t **stages;
 } route_t;
 
-/* what is more to know of a route where filters change heads; apart, so that others stay small */
-typedef struct st_filtered_route_t {
+/* what is more to know of a route where somebody attends to answers: filters that change heads, or
+   access logs; apart, so that others stay small */
+typedef struct st_attended_route_t {
     size_t num_stages;
     h2o_pathconf_t *pathconf; /* borrowed: the configuration's */
-} filtered_route_t;
+    bool is_filtered;
+    bool is_logged;
+    breaker__reported_t reported; /* unset without logs */
+} attended_route_t;
 
 struct st_breaker__routes_t {
     h2o_context_t *ctx; /* borrowed: outlives us */
     size_t num;
     breaker__filters_t *filters; /* owned */
-    filtered_route_t *filtered;  /* owned: one for each entry */
+    attended_route_t *attended;  /* owned: one for each entry */
     route_t entries[];
 };
 
@@ -42,7 +47,7 @@ static bool is_passed_over(const h2o_handler_t *handler)
 /* what stands between the handlers of a path and its clients, if answers can be had past libh2o */
 static breaker__filtering_t filtering_of(breaker__routes_t *routes, h2o_pathconf_t *path)
 {
-    if (path->loggers.size != 0)
+    if (!breaker__are_reported(path))
         return BREAKER__FILTERING_UNKNOWN;
     return breaker__filters_of(routes->filters, path);
 }
@@ -64,23 +69,27 @@ static size_t list_stages(route_t *route, h2o_context_t *ctx, const h2o_pathconf
     return num_stages;
 }
 
-static void init_route(breaker__routes_t *routes, size_t at, h2o_pathconf_t *path)
+static void init_route(breaker__routes_t *routes, size_t at, h2o_hostconf_t *host)
 {
+    h2o_pathconf_t *path = host->paths.entries + at;
+    breaker__filtering_t filtering = filtering_of(routes, path);
     route_t *route = routes->entries + at;
-    filtered_route_t *filtered = routes->filtered + at;
+    attended_route_t *attended = routes->attended + at;
+    size_t num_stages;
 
     *route = (route_t){.path = path->path};
-    *filtered = (filtered_route_t){.pathconf = path};
-    switch (filtering_of(routes, path)) {
-    case BREAKER__FILTERING_NOTHING:
-        route->num_stages = list_stages(route, routes->ctx, path);
+    *attended = (attended_route_t){.pathconf = path};
+    if (filtering == BREAKER__FILTERING_UNKNOWN)
         return;
-    case BREAKER__FILTERING_HEADS:
-        filtered->num_stages = list_stages(route, routes->ctx, path);
-        return;
-    case BREAKER__FILTERING_UNKNOWN:
-        return;
-    }
+    num_stages = list_stages(route, routes->ctx, path);
+    attended->is_filtered = filtering == BREAKER__FILTERING_HEADS;
+    attended->is_logged = path->loggers.size != 0;
+    if (attended->is_logged)
+        breaker__reported_init(&attended->reported, host, path);
+    if (attended->is_filtered || attended->is_logged)
+        attended->num_stages = num_stages;
+    else
+        route->num_stages = num_stages;
 }
 
 breaker__routes_t *breaker__routes_create(h2o_context_t *ctx, h2o_hostconf_t *const *hosts)
@@ -95,10 +104,10 @@ breaker__routes_t *breaker__routes_create(h2o_context_t *ctx, h2o_hostconf_t *co
     routes->ctx = ctx;
     routes->filters = breaker__filters_create();
     routes->num = num;
-    routes->filtered = h2o_mem_alloc((num + 1) * sizeof(routes->filtered[0]));
+    routes->attended = h2o_mem_alloc((num + 1) * sizeof(routes->attended[0]));
     for (size_t i = 0; i != num; ++i) {
-        init_route(routes, i, hosts[0]->paths.entries + i);
-        num_stages += routes->entries[i].num_stages + routes->filtered[i].num_stages;
+        init_route(routes, i, hosts[0]);
+        num_stages += routes->entries[i].num_stages + routes->attended[i].num_stages;
     }
     if (num_stages != 0)
         return routes;
@@ -110,9 +119,11 @@ void breaker__routes_free(breaker__routes_t *routes)
 {
     if (routes == NULL)
         return;
-    for (size_t i = 0; i != routes->num; ++i)
+    for (size_t i = 0; i != routes->num; ++i) {
         free(routes->entries[i].stages);
-    free(routes->filtered);
+        breaker__reported_dispose(&routes->attended[i].reported);
+    }
+    free(routes->attended);
     breaker__filters_free(routes->filters);
     free(routes);
 }
@@ -157,20 +168,34 @@ bool breaker__routes_answer(breaker__routes_t *routes, breaker__plain_t *plain,
     return route != NULL && answer_by_stages(routes, route, route->num_stages, plain, ret_answer);
 }
 
-bool breaker__routes_write_filtered(breaker__routes_t *routes, breaker__pen_http1_t *pen,
-                                    breaker__plain_t *plain, breaker__written_t *ret_written)
+static void write_filtered(breaker__routes_t *routes, breaker__pen_http1_t *pen,
+                           h2o_pathconf_t *path, const breaker__answer_t *answer,
+                           breaker__written_t *ret_written)
+{
+    h2o_iovec_t headers = breaker__filters_run(routes->filters, path, answer);
+
+    breaker__pen_http1_write_filtered(pen, answer, headers, ret_written);
+}
+
+bool breaker__routes_write_attended(breaker__routes_t *routes, breaker__pen_http1_t *pen,
+                                    breaker__plain_t *plain, breaker__report_t *report,
+                                    breaker__written_t *ret_written, bool *ret_is_reported)
 {
     const route_t *route = find_route(routes, plain->request.target, plain->path_len);
-    const filtered_route_t *filtered;
+    const attended_route_t *attended;
     breaker__answer_t answer;
-    h2o_iovec_t headers;
 
     if (route == NULL)
         return false;
-    filtered = routes->filtered + (route - routes->entries);
-    if (!answer_by_stages(routes, route, filtered->num_stages, plain, &answer))
+    attended = routes->attended + (route - routes->entries);
+    if (!answer_by_stages(routes, route, attended->num_stages, plain, &answer))
         return false;
-    headers = breaker__filters_run(routes->filters, filtered->pathconf, &answer);
-    breaker__pen_http1_write_filtered(pen, &answer, headers, ret_written);
+    if (attended->is_filtered)
+        write_filtered(routes, pen, attended->pathconf, &answer, ret_written);
+    else
+        breaker__pen_http1_write(pen, &answer, ret_written);
+    if (attended->is_logged)
+        breaker__report_begin(report, &attended->reported, plain, &answer);
+    *ret_is_reported = attended->is_logged;
     return true;
 }

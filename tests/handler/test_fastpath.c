@@ -592,6 +592,30 @@ static void filters_that_look_at_nothing_but_heads_take_nothing_to_libh2o(void *
     }
 }
 
+static void access_logs_take_nothing_to_libh2o(void **state)
+{
+#define ROUND "200 17\n404 10\n301 0\n503 32\n"
+    fixture_t *fixture = prepare();
+    breaker_h2o_access_log_t *log;
+    char path[128], text[256] = "";
+    FILE *file;
+
+    snprintf(path, sizeof(path), "%s/log", fixture->tree.path);
+    assert_int_equal(
+        breaker_h2o_access_log_open(path, "%s %b", H2O_LOGCONF_ESCAPE_APACHE, &log, NULL), 0);
+    breaker_h2o_access_log_register(fixture->server.path, log);
+    breaker_h2o_access_log_close(log);
+    start(fixture);
+    *state = fixture;
+    plain_requests_never_reach_libh2o(state);
+    breaker_h2o_flush_logs(&fixture->server.config);
+    assert_non_null(file = fopen(path, "r"));
+    assert_int_equal(fread(text, 1, sizeof(text) - 1, file), strlen(ROUND) * 3);
+    assert_string_equal(text, ROUND ROUND ROUND);
+    fclose(file);
+    end_of(fixture);
+}
+
 static void what_is_behind_filters_loggers_and_hosts_is_libh2os(void **state)
 {
     static const spoil_t spoils[] = {add_logger, add_filter, add_vary, add_host};
@@ -654,6 +678,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(at_the_end_idle_connections_end_and_requests_are_answered,
                                         setup, teardown),
         cmocka_unit_test(filters_that_look_at_nothing_but_heads_take_nothing_to_libh2o),
+        cmocka_unit_test(access_logs_take_nothing_to_libh2o),
         cmocka_unit_test(what_is_behind_filters_loggers_and_hosts_is_libh2os),
         cmocka_unit_test(a_server_that_answers_its_peers_is_no_slower),
     };

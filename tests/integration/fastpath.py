@@ -22,7 +22,7 @@ FILES = {"a.txt": b"abcdefghijklmnopqrstuvwxyz", "empty.txt": b"", "style.css": 
          "dir/index.html": b"<p>index</p>", "dir/b.js": b"export {}\n", "with space.txt": b"space",
          "k32.bin": RANDOM.randbytes(32768), "k50.bin": RANDOM.randbytes(50000),
          "k64.bin": RANDOM.randbytes(65535), "k300.bin": RANDOM.randbytes(300000),
-         "m9.bin": RANDOM.randbytes(9 << 20)}
+         "m7.bin": RANDOM.randbytes(7 << 20), "m9.bin": RANDOM.randbytes(9 << 20)}
 
 CONFIG = """
 breaker.fast-path: @fast@
@@ -328,27 +328,6 @@ class WithAName(Twins):
             for fields in ([], ["Range: bytes=1-2"], ["If-None-Match: *"]):
                 answer = self.assert_same([request(target, *fields)])[0]
                 self.assertIn(b"\r\nServer: twin/1.0", answer)
-
-
-class WithALog(Twins):
-    """The log of each twin is named after its port."""
-
-    extra = "access-log: @pages@-@port@.log"
-
-    def log_of(self, port):
-        return "%s-%d.log" % (self.pages, port)
-
-    def test_paths_with_loggers_are_left_to_libh2o(self):
-        lines = []
-        for port in self.ports.values():
-            with open(self.log_of(port)) as file:
-                lines.append(sum(1 for _ in file))
-        self.assert_same([request(url("a.txt")), request(url("a.txt", OLDER)), request("/page.html")])
-        for port, before in zip(self.ports.values(), lines):
-            def logged(path=self.log_of(port), least=before + 3):
-                with open(path) as file:
-                    return sum(1 for _ in file) >= least
-            harness.wait_until(logged, "three more lines in the log of %d" % port)
 
 
 class Shutdown(Twins):

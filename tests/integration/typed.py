@@ -247,7 +247,7 @@ class Complaints(TypedCase):
                  "`capacity-bits` must be an integer between 0 to 15\n"),
                 ("http2-latency-optimization-max-additional-delay: x",
                  "1:50: http2-latency-optimization-max-additional-delay: got `x`; accepted: a number"),
-                ("access-log: {format: x}", "1:13: access-log: could not find mandatory key `path`\n"),
+                ("access-log: {format: x}", "1:13: access-log: the mandatory key `path` is missing\n"),
                 ("proxy.ssl.session-cache: {capacity: many, lifetime: 1}",
                  "1:37: proxy.ssl.session-cache: got `many`; accepted: a number from 0")):
             with self.subTest(line):

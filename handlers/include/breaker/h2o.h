@@ -184,8 +184,8 @@ BREAKER_EXPORT void breaker_h2o_health_drain(h2o_globalconf_t *globalconf);
 /**
  * Registers the directives `breaker.token`, `breaker.release`, `breaker.static`, `breaker.rewrite`,
  * `breaker.health`, `breaker.cluster` and `breaker.state-file` of h2o's configuration language, to
- * be applied by `h2o_configurator_apply`; call it after the configurators of libh2o. The node
- * outlives the configuration.
+ * be applied by `h2o_configurator_apply`; call it after the configurators of libh2o. `access-log`
+ * is from then on of `breaker_h2o_access_log_t`. The node outlives the configuration.
  */
 BREAKER_EXPORT void breaker_h2o_register_configurator(h2o_globalconf_t *globalconf,
                                                       breaker_node_t *node);
@@ -213,14 +213,51 @@ BREAKER_EXPORT int breaker_h2o_peers_register(h2o_globalconf_t *globalconf, brea
 /** the most blobs that a node sends to other nodes at a time */
 #define BREAKER_H2O_PEER_BLOBS_MAX 8
 
+/** An access log that is open, for the paths of one configuration. */
+typedef struct st_breaker_h2o_access_log_t breaker_h2o_access_log_t;
+
+/**
+ * Opens an access log, as `h2o_access_log_open_handle` does: `path` is a file, for appending, or
+ * "|command"; `format` is of h2o's language, NULL for the "combined" one; `escape` is
+ * H2O_LOGCONF_ESCAPE_APACHE or _JSON. Its lines are those that libh2o would write, byte for byte;
+ * but each thread gathers them, and writes many at a time: after 100 ms at most, and when its
+ * context is disposed of. What a reader does not take in time, and what cannot be written, is lost:
+ * serving never waits for it, and one line a minute on stderr says how many lines. The process
+ * ignores SIGPIPE. Returns 0, BREAKER_ERR_RANGE for a format that is none, or BREAKER_ERR_IO.
+ * Configuring thread.
+ */
+BREAKER_EXPORT int breaker_h2o_access_log_open(const char *path, const char *format, int escape,
+                                               breaker_h2o_access_log_t **ret_log,
+                                               breaker_error_t *error);
+
+/** Has a log hear of all requests at a path, in its turn among the path's loggers. Before contexts
+ * are initialised; configuring thread. */
+BREAKER_EXPORT void breaker_h2o_access_log_register(h2o_pathconf_t *pathconf,
+                                                    breaker_h2o_access_log_t *log);
+
+/**
+ * Lets go of a log; takes NULL. It is closed once the configuration is disposed of at whose paths
+ * it is registered. Configuring thread.
+ */
+BREAKER_EXPORT void breaker_h2o_access_log_close(breaker_h2o_access_log_t *log);
+
+/**
+ * Writes out what threads have gathered for access logs of a configuration: before their files are
+ * opened anew, and before a process ends without an end of its threads. Waits a second at most for
+ * each that is writing. Any thread, until `h2o_config_dispose`; contexts may begin and end
+ * meanwhile.
+ */
+BREAKER_EXPORT void breaker_h2o_flush_logs(h2o_globalconf_t *globalconf);
+
 /**
  * The fast path of one listener on one thread: HTTP/1.1 connections in cleartext whose requests for
  * assets are answered without libh2o's HTTP/1, which costs several times what an answer does. The
  * answers are the same, byte for byte. A request that is not a plain GET or HEAD of an asset (a
  * page, another method, a body, an upgrade or HTTP/2, a path with percent-encoding …) takes its
- * connection to libh2o's HTTP/1, where it stays. So does everything at paths with loggers, or with
- * filters other than those of `compress`, `header.*` and `expires`, with several hosts, with TLS or
- * with the PROXY protocol: there the fast path does nothing.
+ * connection to libh2o's HTTP/1, where it stays. So does everything at paths with loggers other
+ * than `breaker_h2o_access_log_t`, or with filters other than those of `compress`, `header.*` and
+ * `expires`, with several hosts, with TLS or with the PROXY protocol: there the fast path does
+ * nothing.
  */
 typedef struct st_breaker_h2o_fastpath_t breaker_h2o_fastpath_t;
 
