@@ -273,6 +273,14 @@ class LogCase(harness.FlavourCase):
             for _ in range(num):
                 self.assertEqual(connection.request(target or url("a.txt")).status, 200)
 
+    def ask_and_end(self, num):
+        """Once the server has ended a connection it has logged all of its requests."""
+        with client.Http1(self.port) as connection:
+            for _ in range(num - 1):
+                self.assertEqual(connection.request(url("a.txt")).status, 200)
+            connection.send(request(url("a.txt"), "Connection: close"))
+            self.assertTrue(connection.at_end().startswith(b"HTTP/1.1 200 "))
+
     def lines(self, name):
         with open(self.scratch("logs", name)) as file:
             return file.read().splitlines()
@@ -319,9 +327,11 @@ class Files(LogCase):
         log = self.scratch("logs", "log")
         server = self.start("access-log: %s" % log)
         with client.Http1(self.port) as connection:
-            for _ in range(50):
-                connection.request(url("a.txt"))
+            # half a request is waited for
+            connection.send(request(url("a.txt"))[:9])
+            self.ask_and_end(50)
             server.signal(signal.SIGTERM)
+            wait_until(lambda: b"stopping; 1 connections" in server.stderr(), "the end to begin")
             server.signal(signal.SIGTERM)
             self.assertEqual(server.wait_exit(), 0)
         self.assertEqual(len(self.lines("log")), 50)
@@ -330,7 +340,7 @@ class Files(LogCase):
         log = self.scratch("logs", "log")
         self.start("access-log: %s\nuser: %s" % (log, os.environ.get("USER", "root")))
         for turn in range(10):
-            self.ask(turn + 1)
+            self.ask_and_end(turn + 1)
             os.rename(log, log + ".%d" % turn)
             self.server.signal(signal.SIGUSR1)
             wait_until(lambda: os.path.exists(log), "the new file")
