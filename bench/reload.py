@@ -1,10 +1,11 @@
 """What a reload of an unchanged tree costs: CPU of the new worker until it serves in the place of the
 one before, and until it does nothing any more.
 
-    /usr/bin/python3 bench/reload.py [--build DIRECTORY] [--reloads TIMES] [--files NUMBER]
+    /usr/bin/python3 bench/reload.py [--build DIRECTORY] [--reloads TIMES] [--files NUMBER] [--bare]
 
 The files are those of `start.py --many`; there is an archive, and a cache of encodings, and both are
-filled before the first reload. The page cache is warm. Medians, and the range.
+filled before the first reload. The page cache is warm. Medians, and the range. With --bare no file is
+encoded.
 """
 
 import argparse
@@ -18,7 +19,7 @@ import time
 from pathlib import Path
 
 from server import free_port
-from start import cpu_s, make_many, resident
+from start import cpu_s, is_encoding, make_many, resident
 
 CONFIG = """\
 listen: {{host: 127.0.0.1, port: {port}}}
@@ -30,7 +31,7 @@ hosts:
   default:
     paths:
       "/":
-        breaker.static: {{name: "static/{{breaker}}", path: {scratch}/site}}
+        breaker.static: {{name: "static/{{breaker}}", path: {scratch}/site, encodings: {encodings}}}
 """
 
 
@@ -38,15 +39,21 @@ def workers(pid: int) -> list[int]:
     return sorted(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
 
 
+def is_busy(pid: int) -> bool:
+    """Whether a thread runs, waits for its turn or for a disk, or makes encodings."""
+    stats = Path(f"/proc/{pid}/task").glob("*/stat")
+    states = [path.read_text().rpartition(")")[2].split()[0] for path in stats]
+    return is_encoding(pid) or "R" in states or "D" in states
+
+
 def wait_idle(pid: int) -> float:
-    """Until it has used no CPU for two seconds; returns how much it has used."""
-    before, since = cpu_s(pid), time.monotonic()
+    """Until it has had nothing to do for two seconds; returns how much CPU it has used."""
+    since = time.monotonic()
     while time.monotonic() - since < 2:
-        time.sleep(0.05)
-        now = cpu_s(pid)
-        if now != before:
-            before, since = now, time.monotonic()
-    return before
+        time.sleep(0.02)
+        if is_busy(pid):
+            since = time.monotonic()
+    return cpu_s(pid)
 
 
 def count(log: Path, text: str) -> int:
@@ -74,6 +81,7 @@ def main() -> None:
     parser.add_argument("--build", type=Path, default=Path("build"))
     parser.add_argument("--reloads", type=int, default=5)
     parser.add_argument("--files", type=int, default=100_000)
+    parser.add_argument("--bare", action="store_true", help="without encodings")
     options = parser.parse_args()
     scratch = Path(tempfile.mkdtemp(prefix="breaker-bench-"))
     scratch.chmod(0o777)
@@ -84,7 +92,11 @@ def main() -> None:
             (scratch / name).mkdir()
             (scratch / name).chmod(0o777)
         config = scratch / "h2o.conf"
-        config.write_text(CONFIG.format(port=free_port(), scratch=scratch))
+        config.write_text(
+            CONFIG.format(
+                port=free_port(), scratch=scratch, encodings="OFF" if options.bare else "ON"
+            )
+        )
         with open(log, "wb") as file:
             process = subprocess.Popen(
                 [options.build / "bin/h2o-breaker", "-c", config], stdout=file, stderr=file
