@@ -31,7 +31,7 @@ listen:
 listen: {type: unix, port: @unix@}
 @more_listeners@
 num-threads: @threads@
-shutdown-timeout: 60
+shutdown-timeout: @shutdown_timeout@
 breaker.token: "@token@"
 @extra@
 hosts:
@@ -54,7 +54,7 @@ class ReloadCase(harness.FlavourCase):
         os.chmod(self.scratch("run"), 0o777)
         self.values = {"port": self.port, "tls_port": self.tls_port, "threads": 2, "token": TOKEN,
                        "cert": self.certificate.cert, "key": self.certificate.key, "extra": "",
-                       "more_listeners": "", "more_paths": "",
+                       "more_listeners": "", "more_paths": "", "shutdown_timeout": 60,
                        "unix": self.scratch("run", "sock"),
                        "tree": self.scratch.tree("tree", {"a.css": b"body {}\n" * 100,
                                                           "large.bin": LARGE})}
@@ -536,9 +536,13 @@ class LoadCase(ReloadCase):
         self.values["more_listeners"] = (
             "listen: {host: 127.0.0.1, port: %d, proxy-protocol: ON}" % port)
         self.values["more_paths"] = MORE_PATHS % self.application.port
+        # on a machine that stands still for a while nobody outlives a limit
+        self.values["extra"] = ("handshake-timeout: 10m\nhttp1-request-timeout: 10m\n"
+                                "http2-idle-timeout: 10m")
+        self.values["shutdown_timeout"] = "10m"
 
-    def load(self):
-        load = traffic.Traffic(self)
+    def load(self, on_failure=None):
+        load = traffic.Traffic(self, on_failure)
         self.addCleanup(load.stop)
         return load
 
@@ -557,7 +561,8 @@ class Load(LoadCase):
             wait_until(lambda: self.count("goes on as the new program"), "the new program")
         wait_until(lambda: len(server.workers()) == 1, "the old worker to end")
         before = self.descriptors(), self.resident()
-        load = self.load()
+        # the long run ends long after them
+        load = self.load(lambda failure: print(failure, flush=True))
         num = 0
         # until every kind of client has met some
         while num < count or min(load.num.values()) < 3:

@@ -87,8 +87,8 @@ class Failure:
 class Traffic:
     """All of them. The case has the addresses, a certificate, and says what the files are."""
 
-    def __init__(self, case):
-        self.case = case
+    def __init__(self, case, on_failure=None):
+        self.case, self.on_failure = case, on_failure
         self.failures = []
         self.num = collections.Counter()
         self.lock = threading.Lock()
@@ -130,6 +130,8 @@ class Traffic:
                 ask(kind, *args)
             except Exception as error:
                 self.failures.append(Failure(kind, began, error))
+                if self.on_failure is not None:
+                    self.on_failure(self.failures[-1])
                 # who finds a door closed need not ask a thousand times a second
                 self.pause(0.01)
 
