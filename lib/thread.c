@@ -1,13 +1,17 @@
 /*
  * How the library starts a thread, whatever it is for. The mask is set around the start, not by the
- * new thread, because a signal may come before its first instruction. pthread_create returns what
- * went wrong and leaves errno alone, so what errno says afterwards belongs to somebody else.
+ * new thread, because a signal may come before its first instruction. The name is inherited in the
+ * same way: pthread_setname_np of another thread goes by /proc, which a sandbox may shut, and what
+ * was once looked at there has the kernel search for it when the process is reaped, on a busy
+ * machine for a third of a second of its parent's time. pthread_create returns what went wrong and
+ * leaves errno alone, so what errno says afterwards belongs to somebody else.
  */
 #include <assert.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #include "thread.h"
@@ -15,20 +19,23 @@
 int breaker__thread_start(const char *name, void *(*run)(void *), void *data, pthread_t *ret_thread,
                           breaker_error_t *error)
 {
+    char name_before[BREAKER_THREAD_NAME_MAX + 1];
     sigset_t all, before;
     pthread_t thread;
     int errnum;
 
     assert(strlen(name) <= BREAKER_THREAD_NAME_MAX);
     sigfillset(&all);
+    prctl(PR_GET_NAME, name_before);
     pthread_sigmask(SIG_SETMASK, &all, &before);
+    /* a thread without its name works as well */
+    prctl(PR_SET_NAME, name);
     errnum = pthread_create(&thread, NULL, run, data);
+    prctl(PR_SET_NAME, name_before);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (errnum != 0)
         return breaker_error_set(error, BREAKER_ERR_THREAD, "cannot start the thread %s: %s", name,
                                  strerror(errnum));
-    /* a thread without its name works as well */
-    pthread_setname_np(thread, name);
     *ret_thread = thread;
     return 0;
 }

@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 #include "thread.h"
@@ -19,6 +20,8 @@ int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, v
 int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *),
                           void *data);
 
+/* how the thread is called that starts another one, which inherits it */
+static char inherited[BREAKER_THREAD_NAME_MAX + 1];
 /* what pthread_create is to return instead of starting anything; 0 starts a thread */
 static int refusal;
 
@@ -26,6 +29,7 @@ static int refusal;
 int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *),
                           void *data)
 {
+    prctl(PR_GET_NAME, inherited);
     if (refusal == 0)
         return __real_pthread_create(thread, attributes, run, data);
     errno = ENOMEM;
@@ -104,6 +108,19 @@ static void it_has_its_name(void **state)
     assert_int_equal(pthread_getname_np(thread, name, sizeof(name)), 0);
     assert_string_equal(name, "fifteen-letters");
     end(&look, thread);
+}
+
+static void it_has_its_name_from_its_first_instruction(void **state)
+{
+    char before[BREAKER_THREAD_NAME_MAX + 1], after[BREAKER_THREAD_NAME_MAX + 1];
+    look_t look;
+
+    (void)state;
+    prctl(PR_GET_NAME, before);
+    end(&look, start(&look, "looks"));
+    assert_string_equal(inherited, "looks");
+    prctl(PR_GET_NAME, after);
+    assert_string_equal(after, before);
 }
 
 static void a_refusal_says_what_pthread_create_returned(void **state)
@@ -189,6 +206,7 @@ int main(void)
         cmocka_unit_test(every_signal_is_masked_on_the_new_thread),
         cmocka_unit_test(the_starting_thread_keeps_its_mask),
         cmocka_unit_test(it_has_its_name),
+        cmocka_unit_test(it_has_its_name_from_its_first_instruction),
         cmocka_unit_test(a_refusal_says_what_pthread_create_returned),
         cmocka_unit_test(a_refusal_leaves_the_mask_as_it_was),
         cmocka_unit_test(a_thread_gives_way_and_goes_ahead_but_for_its_nice_value),
