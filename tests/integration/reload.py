@@ -458,8 +458,17 @@ class Manager(ReloadCase):
         unix.close()
 
 
+# on a machine that stands still for a while nobody outlives a limit
+PATIENT = {"extra": "handshake-timeout: 10m\nhttp1-request-timeout: 10m\nhttp2-idle-timeout: 10m",
+           "shutdown_timeout": "10m"}
+
+
 class Late(ReloadCase):
     """Connections that the worker has when it retires, and that begin after that."""
+
+    def setUp(self):
+        super().setUp()
+        self.values.update(PATIENT)
 
     def connect(self, port):
         worker = self.server.workers()[-1]
@@ -536,10 +545,7 @@ class LoadCase(ReloadCase):
         self.values["more_listeners"] = (
             "listen: {host: 127.0.0.1, port: %d, proxy-protocol: ON}" % port)
         self.values["more_paths"] = MORE_PATHS % self.application.port
-        # on a machine that stands still for a while nobody outlives a limit
-        self.values["extra"] = ("handshake-timeout: 10m\nhttp1-request-timeout: 10m\n"
-                                "http2-idle-timeout: 10m")
-        self.values["shutdown_timeout"] = "10m"
+        self.values.update(PATIENT)
 
     def load(self, on_failure=None):
         load = traffic.Traffic(self, on_failure)
