@@ -216,6 +216,15 @@ static int on_config_fast_path(h2o_configurator_command_t *cmd, h2o_configurator
     return breaker__option_switch(&option, &config_of(cmd)->fast_path);
 }
 
+static int on_config_sandbox(h2o_configurator_command_t *cmd, h2o_configurator_context_t *ctx,
+                             yoml_t *node)
+{
+    const breaker__option_t option = {.key = cmd->name, .node = node};
+    (void)ctx;
+
+    return breaker__option_switch(&option, &config_of(cmd)->sandbox);
+}
+
 static void define_ours(breaker__config_t *config)
 {
     static const struct {
@@ -239,6 +248,7 @@ static void define_ours(breaker__config_t *config)
         {"tcp-fastopen", H2O_CONFIGURATOR_FLAG_GLOBAL, on_config_tcp_fastopen},
         {"ssl-session-resumption", H2O_CONFIGURATOR_FLAG_GLOBAL, on_config_session_resumption},
         {"breaker.fast-path", H2O_CONFIGURATOR_FLAG_GLOBAL, on_config_fast_path},
+        {"sandbox", H2O_CONFIGURATOR_FLAG_GLOBAL, on_config_sandbox},
     };
     configurator_t *ours = (void *)h2o_configurator_create(&config->globalconf, sizeof(*ours));
 
@@ -277,6 +287,7 @@ void breaker__config_init(breaker__config_t *config)
     config->num_threads = breaker__process_num_cpus();
     config->shutdown_timeout_s = SHUTDOWN_TIMEOUT_S;
     config->fast_path = true;
+    config->sandbox = BREAKER_SANDBOX;
     h2o_hostinfo_max_threads = NAME_LOOKUPS;
 
     h2o_config_init(&config->globalconf);
@@ -339,6 +350,7 @@ static int apply(breaker__config_t *config, const char *path, yoml_t *root, bool
         return breaker__option_fail(
             &whole, "the key `listen` is missing, at the top level and in every host");
     complete_listeners(config);
+    breaker__paths_find(&config->paths, root);
     if (config->duration_stats)
         breaker__durations_register(globalconf);
     /* h2o's own measure: open files are kept for one turn of the loop */
@@ -377,4 +389,5 @@ void breaker__config_dispose(breaker__config_t *config)
     free(config->user_name);
     free(config->pid_file);
     free(config->error_log);
+    breaker__paths_dispose(&config->paths);
 }

@@ -7,6 +7,7 @@
 #include <h2o.h>
 #include <yoml.h>
 #include <breaker/h2o.h>
+#include "config/paths.h"
 #include "server/listener.h"
 
 /**
@@ -33,6 +34,10 @@ typedef struct st_breaker__config_t {
     breaker__resumption_t resumption;
     /** the durations of requests are measured, for h2o's `status` */
     bool duration_stats;
+    /** the process gives up what `paths` do not need */
+    bool sandbox;
+    /** what the file names for the time when it is served */
+    breaker__paths_t paths;
     /** as the file says it (server/user.h), and by the name that libh2o knows it by */
     char *user;
     char *user_name;

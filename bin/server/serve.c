@@ -32,6 +32,7 @@
 #include "server/orders.h"
 #include "server/pid_file.h"
 #include "server/process.h"
+#include "server/sandbox.h"
 #include "server/serve.h"
 #include "server/start_line.h"
 #include "server/threads.h"
@@ -599,6 +600,8 @@ static int start(server_t *self, breaker__legacy_t *legacy)
 
     if (status == EX_OK && become_user(&self->config) != 0)
         status = EX_NOPERM;
+    if (status == EX_OK)
+        breaker__sandbox_enter(&self->config, !has_master(self));
     take_minted(self, legacy->minted);
     if (status == EX_OK && load_beside_orders(self) != 0)
         status = EX_CONFIG;

@@ -105,7 +105,7 @@ class Scratch:
     """A directory that goes away with the test, readable for any user that a server becomes."""
 
     def __init__(self):
-        self.path = tempfile.mkdtemp(prefix="breaker-test-")
+        self.path = tempfile.mkdtemp(prefix="breaker-test-", dir=os.environ.get("BREAKER_SCRATCH"))
         os.chmod(self.path, 0o755)
 
     def __call__(self, *names):
