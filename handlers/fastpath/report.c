@@ -66,12 +66,18 @@ static h2o_iovec_t log_request_index(h2o_req_t *req)
 
 bool breaker__are_reported(const h2o_pathconf_t *pathconf)
 {
+    h2o_iovec_t *const *headers;
     size_t num_headers = 0;
 
     for (size_t i = 0; i != pathconf->loggers.size; ++i) {
-        if (!breaker__is_access_log(pathconf->loggers.entries[i]))
+        const h2o_logger_t *logger = pathconf->loggers.entries[i];
+        size_t num;
+        if (!breaker__is_access_log(logger))
             return false;
-        num_headers += breaker__access_log_format(pathconf->loggers.entries[i])->num_headers;
+        num = breaker__format_headers(breaker__access_log_format(logger), &headers);
+        if (num > BREAKER__FORMAT_HEADERS_MAX)
+            return false;
+        num_headers += num;
     }
     return num_headers <= HEADERS_MAX;
 }
@@ -84,19 +90,25 @@ static bool has_header(const breaker__reported_t *reported, const h2o_iovec_t *n
     return false;
 }
 
+static void add_format(breaker__reported_t *reported, const breaker__format_t *format)
+{
+    h2o_iovec_t *const *headers;
+    size_t num = breaker__format_headers(format, &headers);
+
+    reported->shows_response |= breaker__format_shows_response(format);
+    for (size_t i = 0; i != num; ++i)
+        if (!has_header(reported, headers[i]))
+            reported->headers[reported->num_headers++] = headers[i];
+    assert(reported->num_headers <= HEADERS_MAX);
+}
+
 void breaker__reported_init(breaker__reported_t *reported, h2o_hostconf_t *hostconf,
                             h2o_pathconf_t *pathconf)
 {
     *reported = (breaker__reported_t){.hostconf = hostconf, .pathconf = pathconf};
     reported->headers = h2o_mem_alloc(sizeof(reported->headers[0]) * HEADERS_MAX);
-    for (size_t i = 0; i != pathconf->loggers.size; ++i) {
-        const breaker__format_t *format = breaker__access_log_format(pathconf->loggers.entries[i]);
-        reported->shows_response |= format->shows_response;
-        for (size_t j = 0; j != format->num_headers; ++j)
-            if (!has_header(reported, format->headers[j]))
-                reported->headers[reported->num_headers++] = format->headers[j];
-    }
-    assert(reported->num_headers <= HEADERS_MAX);
+    for (size_t i = 0; i != pathconf->loggers.size; ++i)
+        add_format(reported, breaker__access_log_format(pathconf->loggers.entries[i]));
 }
 
 void breaker__reported_dispose(breaker__reported_t *reported)

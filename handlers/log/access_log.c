@@ -92,7 +92,7 @@ static void on_log(h2o_logger_t *_self, h2o_req_t *req)
 {
     breaker__batch_t *batch = h2o_context_get_logger_context(req->conn->ctx, _self);
 
-    breaker__batch_add(batch, ((logger_t *)_self)->log->format->compiled, req);
+    breaker__batch_add(batch, ((logger_t *)_self)->log->format, req);
 }
 
 /* ---- a path's ---- */

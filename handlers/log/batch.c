@@ -21,7 +21,7 @@
 
 enum {
     SIZE = 65536,
-    /* room that nearly every line fits into, whose pieces libh2o reckons generously */
+    /* room that nearly every line fits into */
     LINE_ROOM = 8192,
     FLUSH_WAIT_S = 1,
 };
@@ -140,35 +140,51 @@ static void added(breaker__batch_t *batch, size_t len)
     expect_end(batch);
 }
 
-/* one that libh2o has made elsewhere, for it might not have fit */
-static void add_copy(breaker__batch_t *batch, const char *line, size_t len)
+/* one that is longer than a batch; those before it go first */
+static void add_long(breaker__batch_t *batch, const breaker__format_t *format, h2o_req_t *req)
 {
-    if (!has_room(batch, len)) {
-        breaker__sink_lose(batch->sink, 1, batch->is_stuck ? EAGAIN : EFBIG);
-        return;
-    }
-    memcpy(batch->base + atomic_load_explicit(&batch->len, memory_order_relaxed), line, len);
-    added(batch, len);
+    size_t size = SIZE, len, written = 0;
+    char *line = NULL;
+    int errnum = EAGAIN;
+
+    do {
+        size *= 2;
+        line = h2o_mem_realloc(line, size);
+    } while ((len = breaker__format_write(format, req, line, size)) == 0);
+    if (!batch->is_stuck)
+        written = breaker__sink_write(batch->sink, line, len, &errnum);
+    if (written != len)
+        breaker__sink_lose(batch->sink, 1, errnum);
+    free(line);
 }
 
-void breaker__batch_add(breaker__batch_t *batch, h2o_logconf_t *format, h2o_req_t *req)
+/* returns whether there was room */
+static bool try_to_add(breaker__batch_t *batch, const breaker__format_t *format, h2o_req_t *req)
 {
-    char *place, *line;
-    size_t len;
+    size_t room = room_of(batch);
+    size_t len = breaker__format_write(format, req, batch->base + (SIZE - room), room);
 
+    if (len == 0)
+        return false;
+    added(batch, len);
+    return true;
+}
+
+void breaker__batch_add(breaker__batch_t *batch, const breaker__format_t *format, h2o_req_t *req)
+{
     if (!has_room(batch, LINE_ROOM)) {
         breaker__sink_lose(batch->sink, 1, EAGAIN);
         return;
     }
-    len = room_of(batch);
-    place = batch->base + (SIZE - len);
-    line = h2o_log_request(format, req, &len, place);
-    if (line == place) {
-        added(batch, len);
-    } else {
-        add_copy(batch, line, len);
-        free(line);
-    }
+    if (try_to_add(batch, format, req))
+        return;
+    write_by_owner(batch);
+    if (try_to_add(batch, format, req))
+        return;
+    if (room_of(batch) == SIZE)
+        add_long(batch, format, req);
+    else
+        breaker__sink_lose(batch->sink, 1, EAGAIN);
 }
 
 /* ---- life ---- */

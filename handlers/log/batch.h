@@ -3,6 +3,7 @@
 
 /* Lines of one log that one thread has gathered. Not installed. */
 #include <h2o.h>
+#include "log/format.h"
 #include "log/sink.h"
 
 /** Of one thread; others may only flush it. */
@@ -17,7 +18,7 @@ void breaker__batch_free(breaker__batch_t *batch);
  * Adds the line of a request. It is written when there are enough of them for one write, or after
  * a tenth of a second. No lock, no system call and no allocation but for that.
  */
-void breaker__batch_add(breaker__batch_t *batch, h2o_logconf_t *format, h2o_req_t *req);
+void breaker__batch_add(breaker__batch_t *batch, const breaker__format_t *format, h2o_req_t *req);
 
 /**
  * Writes the lines that were added so far; waits for a second at most where the thread is writing
