@@ -20,11 +20,11 @@ import cpu
 import plots
 import report
 from figures import Result, doubts
-from peers import Peer, all_peers, nodes
+from peers import Peer, all_peers, logged, nodes
 from runner import Settings, run_suites
 from server import Failure, check_known
 from site_files import FILES, copy_documentation, make_certificate, write_assets
-from suites import GROUPS, SUITES, Suite
+from suites import GROUPS, LOG_SUITE, SUITES, Suite
 from targets import targets
 from workloads import WORKLOADS, Workload
 
@@ -52,6 +52,9 @@ def read_arguments() -> argparse.Namespace:
     )
     parser.add_argument(
         "--cluster", action="store_true", help="nodes alone against nodes of a cluster"
+    )
+    parser.add_argument(
+        "--log", action="store_true", help="servers with an access log against those without"
     )
     parser.add_argument(
         "--check",
@@ -171,6 +174,21 @@ def run_cluster(arguments: argparse.Namespace) -> None:
     finish(facts, path)
 
 
+def run_log(arguments: argparse.Namespace) -> None:
+    started = time.monotonic()
+    table = named("peer", logged(arguments.build.resolve()), arguments.peer)
+    settings = prepare_settings(arguments, list(LOG_SUITE.workloads))
+    facts = describe(table, arguments)
+    introduce(facts)
+    (runner, result), *_ = run_suites([LOG_SUITE], table, settings)
+    facts["doubts"] = doubts(result, runner.stolen_s, runner.cores.shared)
+    facts["seconds_in_all"] = round(time.monotonic() - started)
+    path = settings.directory / "log.json"
+    report.write_json(path, [result], [], facts)
+    print("\n" + report.as_text(result))
+    finish(facts, path)
+
+
 def finish(facts: dict, path: Path) -> None:
     for doubt in facts["doubts"]:
         print(f"Take these figures with care: {doubt}.")
@@ -205,6 +223,8 @@ def main() -> int:
         arguments = read_arguments()
         if arguments.cluster:
             run_cluster(arguments)
+        elif arguments.log:
+            run_log(arguments)
         else:
             run(arguments)
     except Failure as failure:

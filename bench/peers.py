@@ -9,7 +9,7 @@ import os
 import re
 import resource
 import subprocess
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from server import Failure
@@ -121,6 +121,7 @@ class Peer:
             "OLDER": OLDER,
             "OLDER_THAN_CURRENT": older_than(TOKEN),
             "RELEASE": RELEASE,
+            "LOG": "",
             "USER": self.user if os.geteuid() == 0 else "",
             **self.settings,
             **self.by_protocol.get(place.protocol, {}),
@@ -335,6 +336,23 @@ def bare_loops(build: Path) -> list[Peer]:
 
 def all_peers(build: Path) -> list[Peer]:
     return [*peers(), *ours(build), *bare_loops(build)]
+
+
+def logged(build: Path) -> list[Peer]:
+    """Each flavour without an access log and with one, in h2o's default format."""
+
+    def server(peer: Peer, mode: str, log: str) -> Peer:
+        return replace(
+            peer,
+            name=f"{peer.name}, {mode}",
+            role=NODE,
+            limit="",
+            settings={"LOG": log},
+            baseline=f"{peer.name}, no log",
+        )
+
+    modes = (("no log", ""), ("log", "access-log: @DIR@/access.log"))
+    return [server(peer, mode, log) for peer in ours(build) for mode, log in modes]
 
 
 def nodes(build: Path, redis_port: int) -> list[Peer]:

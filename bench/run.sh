@@ -7,6 +7,7 @@
 #   sh bench/run.sh --only http1 one suite (http1, http2, tls, threads, connections, latency, site)
 #   sh bench/run.sh --publish    writes the README's plots into bench/plots/ as well
 #   sh bench/run.sh --cluster    nodes alone against nodes of a cluster; --quick: under two minutes
+#   sh bench/run.sh --log        servers with an access log and without
 #   sh bench/run.sh --micro      instructions, system calls, parts of lib/: bench/micro/README.md
 #   sh bench/run.sh --rollout    what visitors see of rolling deploys: bench/rollout/run.sh
 #   sh bench/run.sh --help       everything else

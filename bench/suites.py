@@ -4,7 +4,7 @@ In a suite all servers run at once, configured for its protocol and its number o
 workload visits all of them in every round.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from peers import BARE, H1, H2, TLS_H1, TLS_H2, Peer
 from workloads import SITE, WORKLOADS, Workload
@@ -122,5 +122,19 @@ SUITES = [
         with_bare=False,
     ),
 ]
+# what --log compares, each server with itself
+LOG_SUITE = Suite(
+    "log",
+    "log",
+    "HTTP/1.1, 64 connections, with an access log and without",
+    (
+        *named("200, 1 KiB"),
+        replace(
+            named("200, 1 KiB")[0],
+            name="200, 1 KiB, User-Agent",
+            header="User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
+        ),
+    ),
+    with_bare=False,
+)
 GROUPS = tuple(dict.fromkeys(suite.group for suite in SUITES))
-

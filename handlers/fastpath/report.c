@@ -1,8 +1,8 @@
 /*
  * Answers past libh2o and access logs. A logger is handed a request of libh2o's and looks at what
  * its format names; so it is handed one here, too, that nobody has sent: of it is set what a format
- * can name, so that libh2o's own code writes the line that it would have written. What formats
- * seldom name, headers, is set only where one does.
+ * can name, so that its line is the one that it would have been. What formats seldom
+ * name, headers, is set only where one does.
  *
  * libh2o logs a request when its answer has left, or broken off: the body counts as sent from the
  * moment that it was handed over, which is at once here.

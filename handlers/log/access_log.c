@@ -1,7 +1,7 @@
 /*
  * Access logs in the place of libh2o's, which write once a request and hold the thread up for it.
- * The lines are libh2o's own; a thread gathers them for each log (batch.c), however many paths it
- * is registered at.
+ * The lines are those of libh2o; a thread gathers them for each log (batch.c), however many paths
+ * it is registered at.
  *
  *   log ── sink: where the lines go
  *    │  ── batches: one a thread, in a list under a lock that only threads that begin or end take,

@@ -4,6 +4,7 @@
  * ports, strftime, TLS, HTTP/2 …) is left to its code, see format.c.
  */
 #include <assert.h>
+#include <arpa/inet.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdlib.h>
@@ -39,9 +40,9 @@ static bool put_protocol(entry_t *entry, const directive_t *directive, h2o_req_t
 static bool put_request_line(entry_t *entry, const directive_t *directive, h2o_req_t *req)
 {
     put_method(entry, directive, req);
-    breaker__entry_put(entry, " ", 1);
+    breaker__entry_put_byte(entry, ' ');
     breaker__entry_put_escaped(entry, req->input.path.base, req->input.path.len);
-    breaker__entry_put(entry, " ", 1);
+    breaker__entry_put_byte(entry, ' ');
     put_version(entry, req);
     return true;
 }
@@ -96,15 +97,27 @@ static bool put_user(entry_t *entry, const directive_t *directive, h2o_req_t *re
 
 /* ---- the connection ---- */
 
+static char *put_octet(char *at, uint8_t octet)
+{
+    if (octet >= 100)
+        *at++ = (char)('0' + octet / 100);
+    if (octet >= 10)
+        *at++ = (char)('0' + octet / 10 % 10);
+    *at++ = (char)('0' + octet % 10);
+    return at;
+}
+
 static void put_ipv4(entry_t *entry, const struct sockaddr_in *addr)
 {
-    const uint8_t *bytes = (const uint8_t *)&addr->sin_addr;
+    const uint8_t *octets = (const uint8_t *)&addr->sin_addr;
 
+    if (!breaker__entry_has_room(entry, INET_ADDRSTRLEN))
+        return;
     for (size_t i = 0; i != 4; ++i) {
-        if (i != 0)
-            breaker__entry_put(entry, ".", 1);
-        breaker__entry_put_number(entry, bytes[i]);
+        entry->at = put_octet(entry->at, octets[i]);
+        *entry->at++ = '.';
     }
+    --entry->at;
 }
 
 /* a connection without an address has what stands for nothing, in quotation marks as well */
@@ -193,9 +206,9 @@ static bool put_time(entry_t *entry, const directive_t *directive, h2o_req_t *re
     (void)directive;
     if (!has_time(req))
         return false;
-    breaker__entry_put(entry, "[", 1);
+    breaker__entry_put_byte(entry, '[');
     breaker__entry_put(entry, req->processed_at.str->log, H2O_TIMESTR_LOG_LEN);
-    breaker__entry_put(entry, "]", 1);
+    breaker__entry_put_byte(entry, ']');
     return true;
 }
 
@@ -230,7 +243,7 @@ static bool put_span(entry_t *entry, const directive_t *directive, h2o_req_t *re
         span_us = 0;
     breaker__entry_put_number(entry, (uint64_t)(span_us / 1000000));
     if (span_us % 1000000 != 0) {
-        breaker__entry_put(entry, ".", 1);
+        breaker__entry_put_byte(entry, '.');
         breaker__entry_put_padded(entry, (uint64_t)(span_us % 1000000), 6);
     }
     return true;

@@ -107,7 +107,8 @@ void breaker__entry_put_escaped(breaker__entry_t *entry, const char *base, size_
             put_bytes(entry, base, sizeof(word));
         }
     }
-    put_bytes(entry, base, len);
+    if (len != 0)
+        put_bytes(entry, base, len);
     assert(entry->at <= entry->end);
 }
 
@@ -133,5 +134,5 @@ void breaker__entry_put_null(breaker__entry_t *entry)
     if (entry->is_json)
         breaker__entry_put(entry, H2O_STRLIT("null"));
     else
-        breaker__entry_put(entry, H2O_STRLIT("-"));
+        breaker__entry_put_byte(entry, '-');
 }

@@ -24,6 +24,13 @@ static inline bool breaker__entry_has_room(breaker__entry_t *entry, size_t len)
     return !entry->is_full;
 }
 
+/** Writes one byte as it is: a call would cost more. */
+static inline void breaker__entry_put_byte(breaker__entry_t *entry, char byte)
+{
+    if (breaker__entry_has_room(entry, 1))
+        *entry->at++ = byte;
+}
+
 /** Writes a text as it is. */
 void breaker__entry_put(breaker__entry_t *entry, const char *base, size_t len);
 /** Writes a text that is somebody else's. */

@@ -257,7 +257,10 @@ size_t breaker__format_write(const breaker__format_t *format, h2o_req_t *req, ch
     for (size_t i = 0; i != format->num && !entry.is_full; ++i) {
         const piece_t *piece = format->pieces + i;
         size_t from = put_value(&entry, piece, req);
-        breaker__entry_put(&entry, piece->text + from, piece->len - from);
+        if (piece->len - from == 1)
+            breaker__entry_put_byte(&entry, piece->text[from]);
+        else
+            breaker__entry_put(&entry, piece->text + from, piece->len - from);
     }
     return entry.is_full ? 0 : (size_t)(entry.at - dst);
 }
