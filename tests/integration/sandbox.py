@@ -2,6 +2,7 @@
 
 import glob
 import os
+import re
 import shutil
 import signal
 import tempfile
@@ -129,6 +130,20 @@ class Sandbox(FlavourCase):
         status, _, stderr = harness.run_program(self.flavour, "-t", "-c", path)
         self.assertEqual(status, 78)
         self.assertRegex(stderr, r"h2o.conf:2:10: sandbox: got `maybe`; accepted: ON, OFF")
+
+
+class Table(unittest.TestCase):
+    # written before the sandbox is entered; not a directive here
+    EARLY = {"pid-file", "mruby.handler-file"}
+
+    def test_every_file_that_a_directive_names_is_known_to_the_sandbox(self):
+        found, known = set(), set()
+        for folder in ("handlers/config", "bin/config"):
+            for path in glob.glob(os.path.join(harness.ROOT, folder, "*.c")):
+                with open(path) as file:
+                    names = re.findall(r'"([a-z.-]+-file)"', file.read())
+                (known if path.endswith("/paths.c") else found).update(names)
+        self.assertEqual(found - known, self.EARLY)
 
 
 if __name__ == "__main__":
