@@ -62,10 +62,10 @@ def count(log: Path, text: str) -> int:
 
 def reload(master: int, log: Path) -> tuple[float, float, float]:
     """Returns seconds and CPU until the new worker serves, and its CPU until it is idle."""
-    before = count(log, "serves in the place")
+    before = count(log, "event=took-over")
     began = time.monotonic()
     os.kill(master, signal.SIGHUP)
-    while count(log, "serves in the place") == before:
+    while count(log, "event=took-over") == before:
         time.sleep(0.005)
     took, pid = time.monotonic() - began, workers(master)[-1]
     cpu = cpu_s(pid)

@@ -17,6 +17,7 @@
 #include "config/config.h"
 #include "config/custom_handler.h"
 #include "config/durations.h"
+#include "config/error_log_option.h"
 #include "config/listen.h"
 #include "config/resumption.h"
 #include "config/yaml.h"
@@ -93,7 +94,7 @@ static int on_config_error_log(h2o_configurator_command_t *cmd, h2o_configurator
     const breaker__option_t option = {.key = cmd->name, .node = node};
     (void)ctx;
 
-    return breaker__option_copy(&option, &config_of(cmd)->error_log);
+    return breaker__error_log_read(&option, &config_of(cmd)->error_log);
 }
 
 static int on_config_num_threads(h2o_configurator_command_t *cmd, h2o_configurator_context_t *ctx,
@@ -278,6 +279,21 @@ static void define_theirs(h2o_globalconf_t *globalconf)
 
 /* ---- the whole ---- */
 
+static void on_notice(void *data, const char *message)
+{
+    (void)data;
+    if (!breaker__error_log_has_begun())
+        fprintf(stderr, "[breaker] %s\n", message);
+    else
+        breaker__error_log_say(&(const breaker_log_event_t){
+            .level = BREAKER_LOG_WARNING,
+            .component = "node",
+            .kind = BREAKER_LOG_EVENT,
+            .name = "notice",
+            .fields = (const breaker_log_field_t[]){breaker_log_text("reason", message)},
+            .num_fields = 1});
+}
+
 void breaker__config_init(breaker__config_t *config)
 {
     breaker_node_config_t node_config;
@@ -297,6 +313,7 @@ void breaker__config_init(breaker__config_t *config)
     config->globalconf.server_name = h2o_iovec_init(H2O_STRLIT(""));
 
     breaker_h2o_node_config_init(&node_config, &config->globalconf);
+    node_config.hooks.on_notice = on_notice;
     if (breaker_node_create(&node_config, &config->node) != 0)
         h2o_fatal("no memory");
     define_ours(config);
@@ -305,13 +322,32 @@ void breaker__config_init(breaker__config_t *config)
     breaker_h2o_register_configurator(&config->globalconf, config->node);
 }
 
+/* what comes after is said as the file wants it */
+static int begin_error_log(breaker__config_t *config, yoml_t *root, bool checks_only)
+{
+    const breaker__option_t option = {.key = "error-log", .node = yoml_get(root, "error-log")};
+
+    if (option.node == NULL || checks_only)
+        return 0;
+    if (breaker__error_log_read(&option, &config->error_log) != 0)
+        return -1;
+    /* people read text, and what is wrong with a file that they have just written */
+    if (config->error_log.format != BREAKER__LOG_AS_TEXT)
+        breaker__error_log_begin(config->error_log.format, config->error_log.level);
+    return 0;
+}
+
 /* root serves as nobody unless the file says otherwise, as h2o does; other directives ask for it */
 static int assume_user(breaker__config_t *config, const char *path, yoml_t *root)
 {
+    breaker_error_t error;
+
     if (geteuid() != 0 || yoml_get(root, "user") != NULL)
         return 0;
     if (getpwnam("nobody") == NULL) {
-        fprintf(stderr, "%s: user: missing, and there is no user `nobody` to serve as\n", path);
+        breaker_error_set(&error, BREAKER_ERR_RANGE,
+                          "%s: user: missing, and there is no user `nobody` to serve as", path);
+        breaker__option_tell(false, error.message);
         return -1;
     }
     config->user = h2o_strdup(NULL, H2O_STRLIT("nobody")).base;
@@ -335,7 +371,8 @@ static int apply(breaker__config_t *config, const char *path, yoml_t *root, bool
     const breaker__option_t whole = {.node = root};
     h2o_globalconf_t *globalconf = &config->globalconf;
 
-    if (breaker__check_keys(globalconf, root) != 0)
+    if (begin_error_log(config, root, checks_only) != 0 ||
+        breaker__check_keys(globalconf, root) != 0)
         return -1;
     if (yoml_get(root, "hosts") == NULL)
         return breaker__option_missing(&whole, "hosts");
@@ -368,7 +405,7 @@ int breaker__config_load(breaker__config_t *config, const char *path, bool check
     int err;
 
     if (root == NULL) {
-        fprintf(stderr, "%s\n", error.message);
+        breaker__option_tell(false, error.message);
         return -1;
     }
     err = apply(config, path, root, checks_only);
@@ -388,6 +425,6 @@ void breaker__config_dispose(breaker__config_t *config)
     free(config->user);
     free(config->user_name);
     free(config->pid_file);
-    free(config->error_log);
+    free(config->error_log.path);
     breaker__paths_dispose(&config->paths);
 }

@@ -8,6 +8,7 @@
 #include <yoml.h>
 #include <breaker/h2o.h>
 #include "config/paths.h"
+#include "server/error_log.h"
 #include "server/listener.h"
 
 /**
@@ -42,7 +43,7 @@ typedef struct st_breaker__config_t {
     char *user;
     char *user_name;
     char *pid_file;
-    char *error_log;
+    breaker__error_log_config_t error_log;
 } breaker__config_t;
 
 /** Fills in the defaults and makes the node. Aborts when memory is short, as libh2o does. */

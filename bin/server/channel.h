@@ -34,8 +34,13 @@ typedef enum {
     /** the text is the path of the pid file, which names the master; the descriptor is open on it
      */
     BREAKER__SAY_PID_FILE = 'P',
-    /** the descriptor is the error log, which becomes the master's as well */
+    /**
+     * "FLAG FORM": from here on the master's lines are of this form (error_log.h), and go to the
+     * descriptor, if there is one; 0: it is stderr as ever
+     */
     BREAKER__SAY_ERROR_LOG = 'E',
+    /** the text is why it does not serve and ends */
+    BREAKER__SAY_FAILED = 'F',
     /** "FD PATH": a log that can be opened anew */
     BREAKER__SAY_LOG = 'L',
     /** the text is a state for the service manager, as in sd_notify(3) */

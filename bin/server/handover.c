@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#include "server/error_log.h"
 #include "server/handover.h"
 
 static const char variable[] = "H2O_BREAKER_HANDOVER";
@@ -75,8 +76,8 @@ static int read_lines(FILE *file, breaker__handover_cb cb, void *data)
         err = num++ == 0 ? -(strcmp(line, first_line) != 0) : cb(data, line);
     }
     if (err != 0)
-        fprintf(stderr, "h2o-breaker: the program before left what this one does not know: %s\n",
-                line);
+        breaker__complain(BREAKER_LOG_ERROR, "handover",
+                          "the program before left what this one does not know: %s", line);
     free(line);
     return num != 0 ? err : -1;
 }
@@ -89,7 +90,8 @@ int breaker__handover_read(breaker__handover_cb cb, void *data)
     if (fd == -1)
         return 0;
     if ((file = fdopen(fd, "r")) == NULL) {
-        fprintf(stderr, "h2o-breaker: %s names no descriptor: %s\n", variable, strerror(errno));
+        breaker__complain(BREAKER_LOG_ERROR, "handover", "%s names no descriptor: %s", variable,
+                          strerror(errno));
         return -1;
     }
     err = read_lines(file, cb, data);

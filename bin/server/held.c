@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 #include <h2o.h>
+#include "server/error_log.h"
 #include "server/held.h"
 #include "server/listener.h"
 
@@ -63,7 +64,8 @@ static int take_given(breaker__held_list_t *list, int fd)
 
     if (getsockname(fd, (struct sockaddr *)&addr, &len) != 0 ||
         getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) != 0 || type != SOCK_STREAM) {
-        fprintf(stderr, "h2o-breaker: LISTEN_FDS: descriptor %d is no socket for streams\n", fd);
+        breaker__complain(BREAKER_LOG_ERROR, "listen-fds",
+                          "LISTEN_FDS: descriptor %d is no socket for streams", fd);
         return -1;
     }
     fcntl(fd, F_SETFD, FD_CLOEXEC);

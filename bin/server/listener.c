@@ -85,8 +85,11 @@ static bool is_unix(const breaker__listener_t *listener)
 
 static int complain(const breaker__listener_t *listener, const char *what, int errnum)
 {
-    fprintf(stderr, "%s: listen: %s: %s%s%s\n", listener->where, listener->name, what,
-            errnum != 0 ? ": " : "", errnum != 0 ? strerror(errnum) : "");
+    char line[1024];
+
+    snprintf(line, sizeof(line), "%s: listen: %s: %s%s%s", listener->where, listener->name, what,
+             errnum != 0 ? ": " : "", errnum != 0 ? strerror(errnum) : "");
+    breaker__option_tell(false, line);
     return -1;
 }
 

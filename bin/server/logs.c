@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include <breaker/h2o.h>
+#include "server/error_log.h"
 #include "server/logs.h"
 
 /*
@@ -61,8 +62,9 @@ int breaker__logs_open(const char *path)
     int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
 
     if (fd == -1)
-        fprintf(stderr, "h2o-breaker: cannot open %s anew: %s; what was open is written on\n", path,
-                strerror(errno));
+        breaker__complain(BREAKER_LOG_ERROR, "log",
+                          "cannot open %s anew: %s; what was open is written on", path,
+                          strerror(errno));
     return fd;
 }
 
@@ -71,7 +73,7 @@ void breaker__logs_replace(int fd, int new_fd)
     int flags = fcntl(fd, F_GETFD);
 
     if (flags != -1 && dup3(new_fd, fd, (flags & FD_CLOEXEC) != 0 ? O_CLOEXEC : 0) == -1)
-        fprintf(stderr, "h2o-breaker: cannot replace a log: %s\n", strerror(errno));
+        breaker__complain(BREAKER_LOG_ERROR, "log", "cannot replace a log: %s", strerror(errno));
     close(new_fd);
 }
 
@@ -81,14 +83,19 @@ void breaker__logs_flush(const breaker__logs_t *logs)
         breaker_h2o_flush_logs(logs->globalconf);
 }
 
-void breaker__logs_reopen(const breaker__logs_t *logs)
+size_t breaker__logs_reopen(const breaker__logs_t *logs)
 {
+    size_t num = 0;
+
     breaker__logs_flush(logs);
     for (size_t i = 0; i != logs->num; ++i) {
         int new_fd = breaker__logs_open(logs->entries[i].path);
-        if (new_fd != -1)
-            breaker__logs_replace(logs->entries[i].fd, new_fd);
+        if (new_fd == -1)
+            continue;
+        breaker__logs_replace(logs->entries[i].fd, new_fd);
+        ++num;
     }
+    return num;
 }
 
 void breaker__logs_dispose(breaker__logs_t *logs)

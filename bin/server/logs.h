@@ -30,7 +30,7 @@ void breaker__logs_find(breaker__logs_t *logs);
 /** Adds one that another process has open. */
 void breaker__logs_add(breaker__logs_t *logs, int fd, const char *path);
 
-/** Opens a log's file. Returns the descriptor, or -1 after a line on stderr. */
+/** Opens a log's file. Returns the descriptor, or -1 after a line. */
 int breaker__logs_open(const char *path);
 
 /** Writes out what threads have gathered for the files as they are now. */
@@ -39,8 +39,8 @@ void breaker__logs_flush(const breaker__logs_t *logs);
 /** Puts a descriptor, which it takes over, in the place of a log's in this process. */
 void breaker__logs_replace(int fd, int new_fd);
 
-/** Opens every log anew, in a process that may. */
-void breaker__logs_reopen(const breaker__logs_t *logs);
+/** Opens every log anew, in a process that may. Returns how many were opened. */
+size_t breaker__logs_reopen(const breaker__logs_t *logs);
 
 void breaker__logs_dispose(breaker__logs_t *logs);
 

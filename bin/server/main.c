@@ -8,7 +8,7 @@
 
 static int serve_alone(const breaker__options_t *options)
 {
-    breaker__legacy_t legacy = {.channel = -1};
+    breaker__legacy_t legacy = {.channel = -1, .stderr_fd = -1};
 
     if (breaker__held_take_given(&legacy.held) != 0)
         return EX_USAGE;

@@ -13,6 +13,7 @@
  */
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -25,6 +26,7 @@
 #include <unistd.h>
 #include <h2o.h>
 #include "server/channel.h"
+#include "server/error_log.h"
 #include "server/held.h"
 #include "server/logs.h"
 #include "server/master.h"
@@ -60,9 +62,10 @@ typedef struct st_master_t {
 } master_t;
 
 /* reachable to the end, for workers that are forked keep what they have no use for */
-static master_t master = {.stock = {.legacy = {.channel = -1}, .pid_file = {.fd = -1}},
-                          .signal_fd = -1,
-                          .starts_ms = NEVER};
+static master_t master = {
+    .stock = {.legacy = {.channel = -1, .stderr_fd = -1}, .pid_file = {.fd = -1}},
+    .signal_fd = -1,
+    .starts_ms = NEVER};
 
 static int64_t now_ms(void)
 {
@@ -86,17 +89,26 @@ static void tell(const breaker__worker_t *worker, breaker__say_t say)
 {
     if (worker->channel != -1 && breaker__channel_send(worker->channel, say, "", NULL, 0) != 0 &&
         errno != EPIPE && errno != ECONNRESET)
-        fprintf(stderr, "h2o-breaker: worker %ld cannot be told anything: %s\n", (long)worker->pid,
-                strerror(errno));
+        breaker__complain(BREAKER_LOG_ERROR, "channel", "worker %ld cannot be told anything: %s",
+                          (long)worker->pid, strerror(errno));
+}
+
+static breaker_log_field_t worker_field(const breaker__worker_t *worker)
+{
+    return breaker_log_number("worker", (uint64_t)worker->pid);
 }
 
 /* ---- starting a worker ---- */
 
-static int start_worker(master_t *self, bool of_file)
+static int start_worker(master_t *self, bool of_file, const char *why)
 {
     assert(starting(self) == NULL);
     self->starts_ms = NEVER;
-    return breaker__spawn_worker(&self->stock, of_file, now_ms());
+    if (breaker__spawn_worker(&self->stock, of_file, now_ms()) != 0)
+        return -1;
+    breaker__say(BREAKER_LOG_INFO, BREAKER_LOG_EVENT, "starting", worker_field(starting(self)),
+                 breaker_log_word("why", why));
+    return 0;
 }
 
 /* at once, and then later each time, until a worker has lasted */
@@ -110,7 +122,7 @@ static void start_later(master_t *self)
 
 static void start_again(master_t *self)
 {
-    if (start_worker(self, false) != 0)
+    if (start_worker(self, false, "death") != 0)
         start_later(self);
 }
 
@@ -133,9 +145,9 @@ static bool is_full(master_t *self)
     bool is_full = breaker__workers_count(&self->stock.workers, BREAKER__RETIRING) >= RETIRING_MAX;
 
     if (is_full && !self->has_said_full)
-        fprintf(stderr,
-                "h2o-breaker: %s waits: %d workers from before are still finishing what was open\n",
-                self->wants_upgrade ? "SIGUSR2" : "SIGHUP", RETIRING_MAX);
+        breaker__say(BREAKER_LOG_WARNING, BREAKER_LOG_EVENT, "reload-waits",
+                     breaker_log_word("why", self->wants_upgrade ? "SIGUSR2" : "SIGHUP"),
+                     breaker_log_number("retiring", RETIRING_MAX));
     self->has_said_full = is_full;
     return is_full;
 }
@@ -150,9 +162,7 @@ static void reload_if_wanted(master_t *self)
         return;
     self->wants_reload = self->wants_upgrade = false;
     notify_reloading();
-    fprintf(stderr, "h2o-breaker: %s: another worker is starting\n",
-            executes ? "SIGUSR2" : "SIGHUP");
-    if (start_worker(self, executes) != 0)
+    if (start_worker(self, executes, executes ? "SIGUSR2" : "SIGHUP") != 0)
         breaker__notify("READY=1");
 }
 
@@ -181,8 +191,8 @@ static void warn_of_given(const master_t *self)
 {
     for (size_t i = 0; i != self->stock.legacy.held.num; ++i)
         if (self->stock.legacy.held.entries[i].num_used == 0)
-            fprintf(stderr, "h2o-breaker: LISTEN_FDS: no `listen` names %s\n",
-                    self->stock.legacy.held.entries[i].name);
+            breaker__complain(BREAKER_LOG_WARNING, "listen-fds", "LISTEN_FDS: no `listen` names %s",
+                              self->stock.legacy.held.entries[i].name);
 }
 
 /* the manager may know another process, a shell that has started this one */
@@ -210,8 +220,8 @@ static void on_ready(master_t *self, breaker__worker_t *worker, const char *stat
     self->stock.legacy.minted = worker->minted;
     worker->minted = NULL;
     if (before != NULL) {
-        fprintf(stderr, "h2o-breaker: worker %ld serves in the place of worker %ld\n",
-                (long)worker->pid, (long)before->pid);
+        breaker__say(BREAKER_LOG_INFO, BREAKER_LOG_EVENT, "took-over", worker_field(worker),
+                     breaker_log_number("before", (uint64_t)before->pid));
         before->role = BREAKER__RETIRING;
         tell(before, BREAKER__SAY_RETIRE);
     }
@@ -223,13 +233,18 @@ static void on_ready(master_t *self, breaker__worker_t *worker, const char *stat
         breaker__spawn_successor(&self->stock);
 }
 
-static void take_error_log(master_t *self, int fd)
+static void take_error_log(master_t *self, const breaker__message_t *message)
 {
-    if (dup2(fd, STDOUT_FILENO) == -1 || dup2(fd, STDERR_FILENO) == -1)
-        fprintf(stderr, "h2o-breaker: the master cannot write to the error log: %s\n",
-                strerror(errno));
+    int flag, end = 0;
+
+    if (sscanf(message->text, "%d %n", &flag, &end) != 1 || end == 0)
+        return;
+    if (message->num_fds == 1 && breaker__error_log_redirect(message->fds[0]) != 0)
+        breaker__complain(BREAKER_LOG_ERROR, "log", "the master cannot write to the error log: %s",
+                          strerror(errno));
     else
-        self->stock.has_error_log = true;
+        self->stock.legacy.has_error_log = flag != 0;
+    breaker__error_log_begin_as(message->text + end);
 }
 
 static void take_log(breaker__worker_t *worker, const char *text)
@@ -262,8 +277,11 @@ static void on_message(master_t *self, breaker__worker_t *worker, breaker__messa
         message->num_fds = 0;
         break;
     case BREAKER__SAY_ERROR_LOG:
-        if (message->num_fds == 1)
-            take_error_log(self, message->fds[0]);
+        take_error_log(self, message);
+        break;
+    case BREAKER__SAY_FAILED:
+        free(worker->failure);
+        worker->failure = h2o_strdup(NULL, message->text, SIZE_MAX).base;
         break;
     case BREAKER__SAY_LOG:
         take_log(worker, message->text);
@@ -327,6 +345,12 @@ static int exit_status(int status)
     return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
+/* by its own word, or by how it ended */
+static breaker_log_field_t reason_field(const breaker__worker_t *worker, const char *how)
+{
+    return breaker_log_text("reason", worker->failure != NULL ? worker->failure : how);
+}
+
 static void on_start_failed(master_t *self, breaker__worker_t *worker, int status)
 {
     char how[96];
@@ -336,16 +360,16 @@ static void on_start_failed(master_t *self, breaker__worker_t *worker, int statu
     breaker__held_give_up(&self->stock.legacy.held);
     describe_end(status, how, sizeof(how));
     if (now != NULL) {
-        fprintf(stderr, "h2o-breaker: the new worker %ld %s; worker %ld serves on as before\n",
-                (long)worker->pid, how, (long)now->pid);
+        breaker__say(BREAKER_LOG_ERROR, BREAKER_LOG_TROUBLE, "reload-refused", worker_field(worker),
+                     breaker_log_number("serving", (uint64_t)now->pid), reason_field(worker, how));
         breaker__notify("READY=1");
     } else if (self->is_stopping || !self->has_served) {
         /* as the only process would have ended */
         self->is_stopping = true;
         self->status = exit_status(status);
     } else {
-        fprintf(stderr, "h2o-breaker: the new worker %ld %s; the next one starts in %g s\n",
-                (long)worker->pid, how, self->backoff_ms / 1000.0);
+        breaker__say(BREAKER_LOG_ERROR, BREAKER_LOG_TROUBLE, "start-failed", worker_field(worker),
+                     breaker_log_span("next-in", self->backoff_ms), reason_field(worker, how));
         start_later(self);
     }
 }
@@ -355,18 +379,30 @@ static void on_serving_died(master_t *self, const breaker__worker_t *worker, int
     char how[96];
 
     describe_end(status, how, sizeof(how));
-    fprintf(stderr, "h2o-breaker: worker %ld %s; another one takes its place\n", (long)worker->pid,
-            how);
+    breaker__say(BREAKER_LOG_ERROR, BREAKER_LOG_TROUBLE, "died", worker_field(worker),
+                 breaker_log_text("reason", how));
     if (now_ms() - worker->served_ms >= LASTING_MS)
         self->backoff_ms = 0;
     if (starting(self) == NULL)
         start_later(self);
 }
 
-static void on_end(master_t *self, breaker__worker_t *worker, int status)
+static void say_ended(const breaker__worker_t *worker, int status)
 {
     char how[96];
 
+    describe_end(status, how, sizeof(how));
+    if (status == 0)
+        breaker__say(BREAKER_LOG_INFO, BREAKER_LOG_EVENT,
+                     worker->role == BREAKER__RETIRING ? "retired" : "stopped",
+                     worker_field(worker));
+    else
+        breaker__say(BREAKER_LOG_ERROR, BREAKER_LOG_TROUBLE, "died", worker_field(worker),
+                     breaker_log_text("reason", how));
+}
+
+static void on_end(master_t *self, breaker__worker_t *worker, int status)
+{
     switch (worker->role) {
     case BREAKER__STARTING:
         on_start_failed(self, worker, status);
@@ -381,9 +417,8 @@ static void on_end(master_t *self, breaker__worker_t *worker, int status)
     case BREAKER__RETIRING:
         break;
     }
-    describe_end(status, how, sizeof(how));
-    if (status != 0 && (worker->role == BREAKER__RETIRING || worker->role == BREAKER__STOPPING))
-        fprintf(stderr, "h2o-breaker: worker %ld %s\n", (long)worker->pid, how);
+    if (worker->role == BREAKER__RETIRING || worker->role == BREAKER__STOPPING)
+        say_ended(worker, status);
     breaker__workers_remove(&self->stock.workers, worker);
 }
 
@@ -403,29 +438,35 @@ static void reap(master_t *self)
 
 /* ---- signals ---- */
 
-static void reopen_log(master_t *self, const breaker__worker_t *worker,
-                       const breaker__log_file_t *log)
+/* returns how many were opened */
+static size_t reopen_log(master_t *self, const breaker__worker_t *worker,
+                         const breaker__log_file_t *log)
 {
     int fd = breaker__logs_open(log->path);
     char number[16];
 
     if (fd == -1)
-        return;
+        return 0;
     snprintf(number, sizeof(number), "%d", log->fd);
     breaker__channel_send(worker->channel, BREAKER__SAY_REOPENED, number, &fd, 1);
-    if (worker->role == BREAKER__SERVING && log->fd <= STDERR_FILENO && self->stock.has_error_log)
+    if (worker->role == BREAKER__SERVING && log->fd <= STDERR_FILENO &&
+        self->stock.legacy.has_error_log)
         breaker__logs_replace(log->fd, fd);
     else
         close(fd);
+    return 1;
 }
 
 static void reopen_logs(master_t *self)
 {
+    size_t num = 0;
+
     for (size_t i = 0; i != self->stock.workers.num; ++i) {
         const breaker__worker_t *worker = self->stock.workers.entries + i;
         for (size_t j = 0; j != worker->logs.num && worker->channel != -1; ++j)
-            reopen_log(self, worker, worker->logs.entries + j);
+            num += reopen_log(self, worker, worker->logs.entries + j);
     }
+    breaker__say(BREAKER_LOG_INFO, BREAKER_LOG_EVENT, "reopened", breaker_log_number("files", num));
 }
 
 static void stop(master_t *self)
@@ -532,7 +573,8 @@ static int go_on(master_t *self)
         breaker__pid_file_write(&self->stock.pid_file, before.path, getpid());
         breaker__pid_file_let_go(&before);
     }
-    fprintf(stderr, "h2o-breaker: the master goes on as the new program\n");
+    breaker__say(BREAKER_LOG_INFO, BREAKER_LOG_EVENT, "upgraded",
+                 breaker_log_word("version", BREAKER_BIN_VERSION));
     /* who has ended meanwhile has sent its signal to the program before */
     reap(self);
     return run(self);
@@ -542,7 +584,7 @@ static int begin(master_t *self)
 {
     if (breaker__held_take_given(&self->stock.legacy.held) != 0)
         return EX_USAGE;
-    if (start_worker(self, false) != 0)
+    if (start_worker(self, false, "start") != 0)
         return EX_OSERR;
     return run(self);
 }
@@ -560,8 +602,11 @@ int breaker__master_run(const breaker__options_t *options)
         return breaker__serve(options->config_file, &self->stock.legacy);
     if ((self->stock.program = breaker__process_program(options->argv[0])) == NULL ||
         (self->signal_fd = breaker__process_catch_signals()) == -1) {
-        fprintf(stderr, "h2o-breaker: cannot start: %s\n", strerror(errno));
+        breaker__complain(BREAKER_LOG_ERROR, "start", "cannot start: %s", strerror(errno));
         return EX_OSERR;
     }
-    return num == 1 ? go_on(self) : begin(self);
+    if (num == 1)
+        return go_on(self);
+    self->stock.legacy.stderr_fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    return begin(self);
 }

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
+#include "server/error_log.h"
 #include "server/notify.h"
 
 static int send_state(const char *name, const char *state)
@@ -45,5 +46,6 @@ void breaker__notify(const char *state)
     if (name == NULL || name[0] == '\0')
         return;
     if (send_state(name, state) != 0)
-        fprintf(stderr, "h2o-breaker: NOTIFY_SOCKET %s: %s\n", name, strerror(errno));
+        breaker__complain(BREAKER_LOG_WARNING, "notify", "NOTIFY_SOCKET %s: %s", name,
+                          strerror(errno));
 }

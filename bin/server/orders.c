@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 #include "server/channel.h"
+#include "server/error_log.h"
 #include "server/orders.h"
 #include "server/process.h"
 
@@ -20,19 +21,26 @@ int breaker__orders_open(breaker__orders_t *orders, int channel, const breaker__
     return orders->fd != -1 ? 0 : -1;
 }
 
+static void complain_of(const char *signal)
+{
+    breaker__complain(BREAKER_LOG_WARNING, "signal",
+                      "%s: there is no master that could start another worker; the server goes on "
+                      "with what it has",
+                      signal);
+}
+
 static breaker__order_t order_of_signal(breaker__orders_t *orders, int number)
 {
     switch (number) {
     case SIGHUP:
-        fprintf(stderr, "h2o-breaker: SIGHUP: there is no master that could start another worker; "
-                        "the server goes on with what it has\n");
+        complain_of("SIGHUP");
         return BREAKER__ORDER_NONE;
     case SIGUSR2:
-        fprintf(stderr, "h2o-breaker: SIGUSR2: there is no master that could start another worker; "
-                        "the server goes on with what it has\n");
+        complain_of("SIGUSR2");
         return BREAKER__ORDER_NONE;
     case SIGUSR1:
-        breaker__logs_reopen(orders->logs);
+        breaker__say(BREAKER_LOG_INFO, BREAKER_LOG_EVENT, "reopened",
+                     breaker_log_number("files", breaker__logs_reopen(orders->logs)));
         return BREAKER__ORDER_NONE;
     case SIGCHLD:
         return BREAKER__ORDER_NONE;
@@ -60,7 +68,7 @@ static breaker__order_t orphan(breaker__orders_t *orders)
     /* it would be readable for ever */
     close(orders->fd);
     orders->fd = -1;
-    fprintf(stderr, "h2o-breaker: the master is gone, and with it this worker\n");
+    breaker__complain(BREAKER_LOG_ERROR, "orphaned", "the master is gone, and with it this worker");
     return BREAKER__ORDER_RETIRE;
 }
 
@@ -89,6 +97,7 @@ static breaker__order_t order_of(const breaker__orders_t *orders, const breaker_
     case BREAKER__SAY_USED:
     case BREAKER__SAY_PID_FILE:
     case BREAKER__SAY_ERROR_LOG:
+    case BREAKER__SAY_FAILED:
     case BREAKER__SAY_LOG:
     case BREAKER__SAY_NOTIFY:
     case BREAKER__SAY_MINTED:

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 #include <h2o.h>
+#include "server/error_log.h"
 #include "server/pid_file.h"
 
 breaker__pid_file_t breaker__pid_file_of(const char *path, int fd)
@@ -26,7 +27,7 @@ int breaker__pid_file_write(breaker__pid_file_t *file, const char *path, pid_t p
         *file = breaker__pid_file_of(path, fd);
         return 0;
     }
-    fprintf(stderr, "h2o-breaker: pid-file %s: %s\n", path, strerror(errno));
+    breaker__complain(BREAKER_LOG_ERROR, "pid-file", "pid-file %s: %s", path, strerror(errno));
     if (fd != -1)
         close(fd);
     return -1;
@@ -42,8 +43,8 @@ bool breaker__pid_file_is_same(const breaker__pid_file_t *a, const breaker__pid_
 void breaker__pid_file_remove(breaker__pid_file_t *file)
 {
     if (file->path != NULL && unlink(file->path) != 0 && ftruncate(file->fd, 0) != 0)
-        fprintf(stderr, "h2o-breaker: cannot remove pid-file %s: %s\n", file->path,
-                strerror(errno));
+        breaker__complain(BREAKER_LOG_WARNING, "pid-file", "cannot remove pid-file %s: %s",
+                          file->path, strerror(errno));
     breaker__pid_file_let_go(file);
 }
 

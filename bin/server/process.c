@@ -18,6 +18,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "server/error_log.h"
 #include "server/process.h"
 #include "server/user.h"
 
@@ -117,12 +118,13 @@ int breaker__process_become(const char *name)
     breaker__user_t user;
 
     if (breaker__user_find(name, &user) != 0) {
-        fprintf(stderr, "h2o-breaker: user `%s`: there is no such user\n", name);
+        breaker__complain(BREAKER_LOG_ERROR, "user", "user `%s`: there is no such user", name);
         return -1;
     }
     if (breaker__user_is_self(&user) || breaker__user_become(&user) == 0)
         return 0;
-    fprintf(stderr, "h2o-breaker: cannot become user `%s`: %s\n", name, strerror(errno));
+    breaker__complain(BREAKER_LOG_ERROR, "user", "cannot become user `%s`: %s", name,
+                      strerror(errno));
     return -1;
 }
 

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "server/error_log.h"
 #include "server/proxied.h"
 
 /* seconds between two complaints of a thread about one address */
@@ -50,8 +51,10 @@ static void complain(breaker__proxied_t *proxied, h2o_socket_t *sock, const char
         return;
     if (len != 0 && peer.ss_family != AF_UNIX)
         h2o_socket_getnumerichost((struct sockaddr *)&peer, len, from);
-    fprintf(stderr, "h2o-breaker: %s: refused %zu connections, the last one from %s: %s\n",
-            proxied->name, proxied->num_refused, from, why);
+    breaker__say(BREAKER_LOG_WARNING, BREAKER_LOG_TROUBLE, "refused",
+                 breaker_log_word("listener", proxied->name),
+                 breaker_log_number("connections", proxied->num_refused),
+                 breaker_log_word("from", from), breaker_log_text("reason", why));
     proxied->complained_at = now;
     proxied->num_refused = 0;
 }

@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include "server/error_log.h"
 #include "server/landlock.h"
 #include "server/logs.h"
 #include "server/sandbox.h"
@@ -186,9 +187,10 @@ void breaker__sandbox_enter(const breaker__config_t *config, bool is_alone)
         if (breaker__landlock_enter(set) == 0)
             return;
     }
-    fprintf(stderr,
-            "h2o-breaker: sandbox: %s; every file that the user may read or write is open to the "
-            "server\n",
-            errno == ENOSYS || errno == EOPNOTSUPP ? "the kernel has no landlock of version 2"
-                                                   : strerror(errno));
+    breaker__complain(BREAKER_LOG_WARNING, "sandbox",
+                      "sandbox: %s; every file that the user may read or write is open to the "
+                      "server",
+                      errno == ENOSYS || errno == EOPNOTSUPP
+                          ? "the kernel has no landlock of version 2"
+                          : strerror(errno));
 }

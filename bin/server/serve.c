@@ -27,6 +27,7 @@
 #include <breaker/h2o.h>
 #include "config/config.h"
 #include "server/channel.h"
+#include "server/error_log.h"
 #include "server/logs.h"
 #include "server/notify.h"
 #include "server/orders.h"
@@ -55,13 +56,15 @@ typedef struct st_server_t {
     /* readable when the first snapshot is published; -1 on a single node, whose load publishes */
     int serves_fd;
     breaker__orders_t orders;
+    breaker__legacy_t *legacy; /* borrowed */
     /* another worker serves, or has served, on the same sockets */
     bool takes_over;
     breaker__logs_t logs;
     breaker__pid_file_t pid_file;
     int error_log_fd;
     size_t max_connections;
-    int64_t begun_ms;
+    /* of CLOCK_MONOTONIC; and how long the release took */
+    int64_t begun_ms, load_ms;
 } server_t;
 
 /* reachable to the end, because the threads that serve never end */
@@ -155,34 +158,48 @@ static void say_minted(server_t *self)
 
 /* ---- before serving ---- */
 
-static void on_log(void *data, const breaker_log_event_t *event)
+static breaker_log_field_t worker_field(void)
 {
-    char line[BREAKER_LOG_LINE_SIZE];
-    (void)data;
+    return breaker_log_number("worker", (uint64_t)getpid());
+}
 
-    breaker_log_print_text(event, line);
-    fprintf(stderr, "%s\n", line);
+static void say_stopped(const char *reason)
+{
+    breaker__say(BREAKER_LOG_INFO, BREAKER_LOG_EVENT, "stopped", worker_field(),
+                 breaker_log_text("reason", reason));
 }
 
 static void listen_to_holding(breaker_node_t *node)
 {
     breaker_holding_config_t config = *breaker_node_holding(node);
 
-    config.on_log = on_log;
+    config.on_log = breaker__error_log_on_event;
     if (breaker_node_set_holding(node, &config, NULL) != 0)
         h2o_fatal("no memory");
 }
 
+static int64_t now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 static int load_release(server_t *self)
 {
+    int64_t begun_ms = now_ms();
     breaker_error_t error = {0};
     char user[64];
 
     listen_to_holding(self->config.node);
-    if (breaker_node_load(self->config.node, &error) == 0)
+    if (breaker_node_load(self->config.node, &error) == 0) {
+        self->load_ms = now_ms() - begun_ms;
         return 0;
+    }
     breaker__process_user(user, sizeof(user));
-    fprintf(stderr, "h2o-breaker: cannot load the release as user %s: %s\n", user, error.message);
+    breaker__complain(BREAKER_LOG_ERROR, "load", "cannot load the release as user %s: %s", user,
+                      error.message);
     return -1;
 }
 
@@ -210,21 +227,23 @@ static void remove_files(server_t *self)
     breaker__pid_file_remove(&self->pid_file);
 }
 
+/* the master's line about it says why */
+static void tell_failure(const breaker__legacy_t *legacy)
+{
+    if (legacy->channel != -1 && breaker__error_log_last()[0] != '\0')
+        breaker__channel_send(legacy->channel, BREAKER__SAY_FAILED, breaker__error_log_last(), NULL,
+                              0);
+}
+
 /* ends the process without waiting for anyone; threads may be anywhere */
 static _Noreturn void end_at_once(server_t *self, int status)
 {
+    if (status != EX_OK)
+        tell_failure(self->legacy);
     remove_files(self);
     breaker__logs_flush(&self->logs);
     fflush(NULL);
     _exit(status);
-}
-
-static int64_t now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 /* for poll(2); -1 without an end */
@@ -271,16 +290,18 @@ static int load_beside_orders(server_t *self)
     int err;
 
     if (loading.done_fd == -1) {
-        fprintf(stderr, "h2o-breaker: cannot make an eventfd: %s\n", strerror(errno));
+        breaker__complain(BREAKER_LOG_ERROR, "start", "cannot make an eventfd: %s",
+                          strerror(errno));
         return -1;
     }
     if ((err = pthread_create(&thread, NULL, run_loading, &loading)) != 0) {
-        fprintf(stderr, "h2o-breaker: cannot start the thread that loads: %s\n", strerror(err));
+        breaker__complain(BREAKER_LOG_ERROR, "start", "cannot start the thread that loads: %s",
+                          strerror(err));
         close(loading.done_fd);
         return -1;
     }
     if (wait_or_order(self, loading.done_fd, NEVER, &timed_out) != BREAKER__ORDER_NONE) {
-        fprintf(stderr, "h2o-breaker: stopped while the release was loaded\n");
+        say_stopped("stopped while the release was loaded");
         end_at_once(self, EX_OK);
     }
     pthread_join(thread, NULL);
@@ -297,10 +318,10 @@ static size_t choose_max_connections(const breaker__config_t *config, size_t num
     if (config->max_connections == 0)
         return fitting < MAX_CONNECTIONS ? fitting : MAX_CONNECTIONS;
     if (config->max_connections > num_files)
-        fprintf(stderr,
-                "h2o-breaker: max-connections %zu is more than the %zu descriptors that "
-                "RLIMIT_NOFILE allows\n",
-                config->max_connections, num_files);
+        breaker__complain(
+            BREAKER_LOG_WARNING, "max-connections",
+            "max-connections %zu is more than the %zu descriptors that RLIMIT_NOFILE allows",
+            config->max_connections, num_files);
     return config->max_connections;
 }
 
@@ -316,8 +337,8 @@ static int bind_all(server_t *self, breaker__held_list_t *held)
 
     for (size_t i = 0; i != held->num && !has_master(self); ++i)
         if (held->entries[i].num_fds != 0)
-            fprintf(stderr, "h2o-breaker: LISTEN_FDS: no `listen` names %s\n",
-                    held->entries[i].name);
+            breaker__complain(BREAKER_LOG_WARNING, "listen-fds", "LISTEN_FDS: no `listen` names %s",
+                              held->entries[i].name);
     breaker__held_let_go(held);
     if (err == 0 && has_master(self))
         say_all_bound(self);
@@ -347,8 +368,9 @@ static int acquire(server_t *self, breaker__held_list_t *held)
     breaker__config_t *config = &self->config;
 
     self->max_connections = choose_max_connections(config, breaker__process_raise_files());
-    if (config->error_log != NULL &&
-        (self->error_log_fd = h2o_access_log_open_log(config->error_log)) == -1)
+    if (config->error_log.path != NULL &&
+        (self->error_log_fd =
+             breaker__error_log_open(config->error_log.path, self->legacy->stderr_fd)) == -1)
         return EX_CANTCREAT;
     if (bind_all(self, held) != 0)
         return EX_UNAVAILABLE;
@@ -362,16 +384,27 @@ static int become_user(const breaker__config_t *config)
     return config->user != NULL ? breaker__process_become(config->user) : 0;
 }
 
-/* from here on stdout and stderr are the log */
+/* where lines go from here on, or -1: where they go already */
+static int error_log_fd(const server_t *self)
+{
+    if (self->config.error_log.path != NULL)
+        return self->error_log_fd;
+    return self->legacy->has_error_log ? self->legacy->stderr_fd : -1;
+}
+
+/* from here on stdout and stderr are the log, and the master's lines are like ours */
 static void redirect_log(server_t *self)
 {
-    if (self->error_log_fd == -1)
-        return;
-    if (dup2(self->error_log_fd, STDOUT_FILENO) == -1 ||
-        dup2(self->error_log_fd, STDERR_FILENO) == -1)
+    int fd = error_log_fd(self);
+    char text[64];
+
+    if (fd != -1 && breaker__error_log_redirect(fd) != 0)
         h2o_fatal("dup2");
-    say(self, BREAKER__SAY_ERROR_LOG, "", &self->error_log_fd, 1);
-    close(self->error_log_fd);
+    snprintf(text, sizeof(text), "%d %s", self->config.error_log.path != NULL,
+             breaker__error_log_form());
+    say(self, BREAKER__SAY_ERROR_LOG, text, &fd, fd != -1 ? 1 : 0);
+    if (self->error_log_fd != -1)
+        close(self->error_log_fd);
     self->error_log_fd = -1;
 }
 
@@ -429,17 +462,18 @@ static int join_cluster(server_t *self)
     if (said == NULL)
         return 0;
     if ((self->serves_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) == -1) {
-        fprintf(stderr, "h2o-breaker: cannot make an eventfd: %s\n", strerror(errno));
+        breaker__complain(BREAKER_LOG_ERROR, "start", "cannot make an eventfd: %s",
+                          strerror(errno));
         return -1;
     }
     config = *said;
     config.data = &self->serves_fd;
-    config.on_log = on_log;
+    config.on_log = breaker__error_log_on_event;
     config.on_ready = on_cluster_ready;
     set_port(&self->config.listeners, &config);
     if (breaker_cluster_start(self->config.node, &config, &self->cluster, &error) == 0)
         return 0;
-    fprintf(stderr, "h2o-breaker: breaker.cluster: %s\n", error.message);
+    breaker__complain(BREAKER_LOG_ERROR, "cluster", "breaker.cluster: %s", error.message);
     return -1;
 }
 
@@ -467,8 +501,9 @@ static breaker__order_t wait_for_token(server_t *self)
     order = wait_or_order(self, self->serves_fd, now_ms() + TOKEN_PATIENCE_MS, &timed_out);
     if (order != BREAKER__ORDER_NONE || !timed_out)
         return order;
-    fprintf(stderr, "h2o-breaker: waiting for the cluster's token; connections are "
-                    "refused until then\n");
+    breaker__say(BREAKER_LOG_INFO, BREAKER_LOG_EVENT, "waiting",
+                 breaker_log_text("reason", "waiting for the cluster's token; connections are "
+                                            "refused until then"));
     notify(self, "STATUS=waiting for the cluster's token");
     return wait_or_order(self, self->serves_fd, NEVER, &timed_out);
 }
@@ -503,15 +538,18 @@ static void announce_end(server_t *self)
     breaker_h2o_health_drain(&self->config.globalconf);
     if (delay_ms == 0)
         return;
-    fprintf(stderr, "h2o-breaker: not ready any more; the listeners stay open for %g seconds\n",
-            delay_ms / 1000.0);
+    breaker__say(BREAKER_LOG_INFO, BREAKER_LOG_EVENT, "unready", worker_field(),
+                 breaker_log_span("delay", delay_ms));
     notify(self, "STOPPING=1\nSTATUS=waiting for balancers to send no more requests");
     wait_or_order(self, -1, now_ms() + delay_ms, &timed_out);
 }
 
 /* connections are cut; the other nodes still hear that this one is gone */
-static _Noreturn void cut(server_t *self)
+static _Noreturn void cut(server_t *self, const breaker__threads_t *threads, const char *why)
 {
+    breaker__say(BREAKER_LOG_WARNING, BREAKER_LOG_EVENT, "cut", worker_field(),
+                 breaker_log_word("why", why),
+                 breaker_log_number("connections", breaker__threads_num_connections(threads)));
     leave_cluster(self);
     end_at_once(self, EX_OK);
 }
@@ -521,25 +559,19 @@ static void drain(server_t *self, breaker__threads_t *threads, bool is_retired)
     unsigned timeout_s = self->config.shutdown_timeout_s;
     bool timed_out;
 
-    fprintf(stderr, "h2o-breaker: %s; %zu connections are open\n",
-            is_retired ? "another worker serves" : "stopping",
-            breaker__threads_num_connections(threads));
+    breaker__say(BREAKER_LOG_INFO, BREAKER_LOG_EVENT, "draining", worker_field(),
+                 breaker_log_word("why", is_retired ? "retired" : "stopping"),
+                 breaker_log_number("connections", breaker__threads_num_connections(threads)));
     if (!is_retired) {
         notify(self, "STOPPING=1\nSTATUS=finishing the requests in flight");
         say(self, BREAKER__SAY_CLOSING, "", NULL, 0);
     }
     breaker__threads_drain(threads, is_retired);
     if (wait_or_order(self, breaker__threads_ended_fd(threads),
-                      now_ms() + (int64_t)timeout_s * 1000, &timed_out) != BREAKER__ORDER_NONE) {
-        fprintf(stderr, "h2o-breaker: told again to stop; %zu connections are cut\n",
-                breaker__threads_num_connections(threads));
-        cut(self);
-    }
-    if (timed_out) {
-        fprintf(stderr, "h2o-breaker: %zu connections are cut after %u seconds\n",
-                breaker__threads_num_connections(threads), timeout_s);
-        cut(self);
-    }
+                      now_ms() + (int64_t)timeout_s * 1000, &timed_out) != BREAKER__ORDER_NONE)
+        cut(self, threads, "told-again");
+    if (timed_out)
+        cut(self, threads, "shutdown-timeout");
     /* as long as it answered it was one of them */
     leave_cluster(self);
 }
@@ -563,7 +595,7 @@ static breaker__threads_t *open_doors(server_t *self)
 
 static void stop_waiting(server_t *self)
 {
-    fprintf(stderr, "h2o-breaker: stopping before the cluster had a token\n");
+    say_stopped("stopping before the cluster had a token");
     notify(self, "STOPPING=1");
 }
 
@@ -577,7 +609,7 @@ static int serve(server_t *self)
         threads = open_doors(self);
         breaker__order_t order = wait_or_order(self, -1, NEVER, &timed_out);
         if (order == BREAKER__ORDER_CUT)
-            cut(self);
+            cut(self, threads, "told-again");
         if (order == BREAKER__ORDER_STOP)
             announce_end(self);
         drain(self, threads, order == BREAKER__ORDER_RETIRE);
@@ -610,6 +642,7 @@ static int start(server_t *self, breaker__legacy_t *legacy)
         return status;
     }
     redirect_log(self);
+    breaker__start_line_log_release(self->config.node, self->load_ms);
     breaker__logs_find(&self->logs);
     self->logs.globalconf = &self->config.globalconf;
     if (has_master(self))
@@ -646,15 +679,26 @@ int breaker__check(const char *config_file)
     return EX_OK;
 }
 
-int breaker__serve(const char *config_file, breaker__legacy_t *legacy)
+static int run(const char *config_file, breaker__legacy_t *legacy)
 {
     server_t *self = &server;
 
+    self->legacy = legacy;
     if (read_config(self, config_file, false) != 0)
         return EX_CONFIG;
+    breaker__error_log_begin(self->config.error_log.format, self->config.error_log.level);
     if (breaker__orders_open(&self->orders, legacy->channel, &self->logs) != 0) {
-        fprintf(stderr, "h2o-breaker: cannot catch signals: %s\n", strerror(errno));
+        breaker__complain(BREAKER_LOG_ERROR, "start", "cannot catch signals: %s", strerror(errno));
         return EX_OSERR;
     }
     return start(self, legacy);
+}
+
+int breaker__serve(const char *config_file, breaker__legacy_t *legacy)
+{
+    int status = run(config_file, legacy);
+
+    if (status != EX_OK)
+        tell_failure(legacy);
+    return status;
 }

@@ -1,6 +1,7 @@
 #ifndef BREAKER_BIN_SERVE_H
 #define BREAKER_BIN_SERVE_H
 
+#include <stdbool.h>
 #include "server/held.h"
 
 /**
@@ -16,6 +17,9 @@ typedef struct st_breaker__legacy_t {
     breaker__held_list_t held;
     /** what the worker before had minted, as of BREAKER__SAY_MINTED; owned, NULL: nothing */
     char *minted;
+    /** stderr as the first process had it, -1: it had none; and whether it is another log now */
+    int stderr_fd;
+    bool has_error_log;
 } breaker__legacy_t;
 
 /**

@@ -12,27 +12,39 @@
 #include <unistd.h>
 #include <h2o.h>
 #include "server/channel.h"
+#include "server/error_log.h"
 #include "server/handover.h"
 #include "server/process.h"
 #include "server/spawn.h"
 
 /* ---- writing ---- */
 
+static void set_stderr_inherited(const breaker__stock_t *stock, bool is_inherited)
+{
+    if (stock->legacy.stderr_fd != -1)
+        fcntl(stock->legacy.stderr_fd, F_SETFD, is_inherited ? 0 : FD_CLOEXEC);
+}
+
 /* the descriptors that the next program needs, and those that it must not have */
 static void set_inherited(const breaker__stock_t *stock, bool is_inherited)
 {
     breaker__held_set_inherited(&stock->legacy.held, is_inherited);
     breaker__workers_set_inherited(&stock->workers, is_inherited);
+    set_stderr_inherited(stock, is_inherited);
 }
 
 static void execute(const breaker__stock_t *stock)
 {
     execv(stock->program, stock->options->argv);
-    fprintf(stderr, "h2o-breaker: cannot execute %s: %s\n", stock->program, strerror(errno));
+    breaker__complain(BREAKER_LOG_ERROR, "execute", "cannot execute %s: %s", stock->program,
+                      strerror(errno));
 }
 
 static void write_legacy(const breaker__stock_t *stock, FILE *file)
 {
+    fprintf(file, "stderr %d %d\n", stock->legacy.stderr_fd, stock->legacy.has_error_log);
+    if (breaker__error_log_has_begun())
+        fprintf(file, "error-log %s\n", breaker__error_log_form());
     if (stock->legacy.minted != NULL)
         fprintf(file, "minted %s\n", stock->legacy.minted);
     breaker__held_write(&stock->legacy.held, file);
@@ -51,6 +63,7 @@ static _Noreturn void execute_worker(breaker__stock_t *stock, int channel)
         _exit(EX_OSERR);
     fcntl(channel, F_SETFD, 0);
     breaker__held_set_inherited(&stock->legacy.held, true);
+    set_stderr_inherited(stock, true);
     execute(stock);
     _exit(EX_NOINPUT);
 }
@@ -61,10 +74,11 @@ void breaker__spawn_successor(breaker__stock_t *stock)
     sigset_t all, unblocked;
 
     if (file == NULL) {
-        fprintf(stderr, "h2o-breaker: the master stays of the old program: %s\n", strerror(errno));
+        breaker__complain(BREAKER_LOG_ERROR, "execute", "the master stays of the old program: %s",
+                          strerror(errno));
         return;
     }
-    fprintf(file, "role master %d\n", stock->has_error_log);
+    fprintf(file, "role master\n");
     if (stock->pid_file.path != NULL)
         fprintf(file, "pid-file %s\n", stock->pid_file.path);
     write_legacy(stock, file);
@@ -118,13 +132,13 @@ int breaker__spawn_worker(breaker__stock_t *stock, bool of_file, int64_t now_ms)
     pid_t pid;
 
     if (breaker__channel_open(&master_end, &worker_end) != 0) {
-        fprintf(stderr, "h2o-breaker: cannot start a worker: %s\n", strerror(errno));
+        breaker__complain(BREAKER_LOG_ERROR, "start", "cannot start a worker: %s", strerror(errno));
         return -1;
     }
     pid = fork_worker(stock, master_end, worker_end, of_file);
     close(worker_end);
     if (pid == -1) {
-        fprintf(stderr, "h2o-breaker: cannot start a worker: %s\n", strerror(errno));
+        breaker__complain(BREAKER_LOG_ERROR, "start", "cannot start a worker: %s", strerror(errno));
         close(master_end);
         return -1;
     }
@@ -145,8 +159,14 @@ static int take_line(void *data, const char *line)
         stock->legacy.minted = h2o_strdup(NULL, line + 7, SIZE_MAX).base;
         return 0;
     }
-    if (sscanf(line, "role master %d", &flag) == 1) {
-        stock->has_error_log = flag != 0;
+    if (strcmp(line, "role master") == 0)
+        return 0;
+    if (sscanf(line, "stderr %d %d", &stock->legacy.stderr_fd, &flag) == 2) {
+        stock->legacy.has_error_log = flag != 0;
+        return 0;
+    }
+    if (strncmp(line, "error-log ", 10) == 0) {
+        breaker__error_log_begin_as(line + 10);
         return 0;
     }
     if (strncmp(line, "pid-file ", 9) == 0) {

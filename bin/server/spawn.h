@@ -19,8 +19,6 @@ typedef struct st_breaker__stock_t {
     breaker__workers_t workers;
     /** that is written; names the master */
     breaker__pid_file_t pid_file;
-    /** stdout and stderr are the error log */
-    bool has_error_log;
 } breaker__stock_t;
 
 /**

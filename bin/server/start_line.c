@@ -1,12 +1,13 @@
 /*
- * The line of the log that says what is served: where, under which tokens, which release, and after
- * how long. People and scripts find the port of `listen: 0` in it. It is one line however much
- * there is to say, and ends where its room ends.
+ * The event that says what is served: where, under which tokens, which release, and after how long.
+ * People and scripts find the port of `listen: 0` in it. Lists end where their room ends.
  */
-#include <inttypes.h>
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <unistd.h>
 #include <breaker/h2o.h>
+#include "server/error_log.h"
 #include "server/loop.h"
 #include "server/start_line.h"
 
@@ -32,7 +33,7 @@ __attribute__((format(printf, 2, 3))) static void add(line_t *line, const char *
 static void add_listeners(line_t *line, const breaker__listeners_t *listeners)
 {
     for (size_t i = 0; i != listeners->size; ++i)
-        add(line, "%s%s%s", i == 0 ? " on " : ", ", listeners->entries[i]->name,
+        add(line, "%s%s%s", i == 0 ? "" : ", ", listeners->entries[i]->name,
             listeners->entries[i]->certificates != NULL ? " (TLS)" : "");
 }
 
@@ -44,41 +45,74 @@ static void add_tokens(line_t *line, const breaker_snapshot_t *snapshot)
     for (size_t i = 0; i != snapshot->num_views; ++i) {
         const breaker_token_t *token = &snapshot->views[i].token;
         if (last == NULL || !breaker_token_equal(last, token))
-            add(line, "%s%s", last == NULL ? "; token " : ", ", token->text);
+            add(line, "%s%s", last == NULL ? "" : ", ", token->text);
         last = token;
     }
 }
 
-static void add_release(line_t *line, const breaker_release_t *release, size_t num_views)
+static size_t count_files(const breaker_release_t *release, size_t num_views)
 {
-    breaker_release_id_t shown = breaker_release_id_shorten(breaker_release_id(release));
     size_t num_files = 0;
 
     for (size_t i = 0; i != num_views; ++i)
         num_files += breaker_store_size(breaker_release_store(release, i));
-    add(line, "; release %s of %zu files", shown.text, num_files);
+    return num_files;
 }
 
-static void add_snapshot(line_t *line, breaker_node_t *node)
+/* with a release where there is one; what is not there has no field */
+static void say(const breaker__config_t *config, const breaker_snapshot_t *snapshot,
+                int64_t taken_ms)
 {
-    breaker_snapshot_t *current = NULL;
+    line_t listeners = {0}, tokens = {0};
+    breaker_release_id_t shown = {.len = 0};
+    breaker_log_field_t fields[8];
+    size_t num = 0;
 
-    breaker_publisher_refresh(breaker_node_publisher(node), &current);
-    if (current != NULL && current->num_views != 0) {
-        add_tokens(line, current);
-        add_release(line, current->release, current->num_views);
+    add_listeners(&listeners, &config->listeners);
+    fields[num++] = breaker_log_number("worker", (uint64_t)getpid());
+    fields[num++] = breaker_log_word("version", BREAKER_BIN_VERSION);
+    fields[num++] = breaker_log_word("flavour", breaker__loop_flavour());
+    fields[num++] = breaker_log_number("threads", config->num_threads);
+    fields[num++] = breaker_log_text("listeners", listeners.text);
+    if (snapshot != NULL && snapshot->num_views != 0) {
+        add_tokens(&tokens, snapshot);
+        shown = breaker_release_id_shorten(breaker_release_id(snapshot->release));
+        fields[num++] = breaker_log_word("token", tokens.text);
+        fields[num++] = breaker_log_word("release", shown.text);
     }
-    breaker_snapshot_unref(current);
+    fields[num++] = breaker_log_span("ready-after", (uint64_t)taken_ms);
+    assert(num <= sizeof(fields) / sizeof(fields[0]));
+    breaker__error_log_say(&(const breaker_log_event_t){.level = BREAKER_LOG_INFO,
+                                                        .kind = BREAKER_LOG_EVENT,
+                                                        .name = "serving",
+                                                        .fields = fields,
+                                                        .num_fields = num});
 }
 
 void breaker__start_line_log(const breaker__config_t *config, int64_t taken_ms)
 {
-    line_t line = {0};
+    breaker_snapshot_t *current = NULL;
 
-    add(&line, "h2o-breaker %s (%s), %zu threads", BREAKER_BIN_VERSION, breaker__loop_flavour(),
-        config->num_threads);
-    add_listeners(&line, &config->listeners);
-    add_snapshot(&line, config->node);
-    add(&line, "; ready in %" PRId64 " ms", taken_ms);
-    fprintf(stderr, "%s\n", line.text);
+    breaker_publisher_refresh(breaker_node_publisher(config->node), &current);
+    say(config, current, taken_ms);
+    breaker_snapshot_unref(current);
+}
+
+void breaker__start_line_log_release(breaker_node_t *node, int64_t taken_ms)
+{
+    breaker_release_t *release = breaker_node_release(node);
+    breaker_release_id_t shown = breaker_release_id_shorten(breaker_release_id(release));
+
+    breaker__error_log_say(&(const breaker_log_event_t){
+        .level = BREAKER_LOG_INFO,
+        .component = "node",
+        .kind = BREAKER_LOG_EVENT,
+        .name = "loaded",
+        .fields =
+            (const breaker_log_field_t[]){
+                breaker_log_word("release", shown.text),
+                breaker_log_number("files", count_files(release, breaker_node_num_views(node))),
+                breaker_log_span("took", (uint64_t)taken_ms)},
+        .num_fields = 3});
+    breaker_release_unref(release);
 }

@@ -32,6 +32,7 @@
 #include <breaker/h2o.h>
 #include "http/calls.h"
 #include "http/goodbye.h"
+#include "server/error_log.h"
 #include "server/loop.h"
 #include "server/proxied.h"
 #include "server/threads.h"
@@ -149,7 +150,8 @@ static void complain(thread_t *thread, int errnum)
     if (thread->complained_at != 0 && now - thread->complained_at < COMPLAINT_INTERVAL_S)
         return;
     thread->complained_at = now;
-    fprintf(stderr, "h2o-breaker: cannot accept connections for now: %s\n", strerror(errnum));
+    breaker__complain(BREAKER_LOG_WARNING, "accept", "cannot accept connections for now: %s",
+                      strerror(errnum));
 }
 
 /* accept(2): errors of the connection are passed by, errors of the system make the thread rest */
@@ -460,8 +462,8 @@ breaker__threads_t *breaker__threads_start(breaker__config_t *config, size_t max
         thread->index = i;
         sem_init(&thread->turn, 0, 0);
         if ((err = pthread_create(&id, NULL, run, thread)) != 0) {
-            fprintf(stderr, "h2o-breaker: cannot start thread %zu of %zu: %s\n", i + 1,
-                    threads->num, strerror(err));
+            breaker__complain(BREAKER_LOG_ERROR, "threads", "cannot start thread %zu of %zu: %s",
+                              i + 1, threads->num, strerror(err));
             return NULL;
         }
         pthread_detach(id);

@@ -39,6 +39,8 @@ typedef struct st_breaker__worker_t {
     breaker__pid_file_t pid_file;
     /** what it has minted, as of BREAKER__SAY_MINTED; owned, NULL: nothing */
     char *minted;
+    /** why it ended before it served, as of BREAKER__SAY_FAILED; owned, NULL: it did not say */
+    char *failure;
 } breaker__worker_t;
 
 /** Zeroed at first. Pointers into it hold until one is added or removed. */

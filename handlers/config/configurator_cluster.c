@@ -289,13 +289,15 @@ static int join(cluster_configurator_t *self)
 /* a check of the file only must not write */
 static int remember(cluster_configurator_t *self, bool is_dry)
 {
+    breaker_error_t error;
     int err;
 
     if (self->state_path == NULL || is_dry)
         return 0;
     if ((err = breaker_node_set_state_path(self->node, self->state_path)) == 0)
         return 0;
-    fprintf(stderr, "breaker.state-file: %s\n", breaker_err_message(err));
+    breaker_error_set(&error, err, "breaker.state-file: %s", breaker_err_message(err));
+    breaker__option_tell(false, error.message);
     return -1;
 }
 

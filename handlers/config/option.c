@@ -21,18 +21,25 @@
 
 /* ---- complaints ---- */
 
+__attribute__((weak)) void breaker__option_tell(bool is_warning, const char *line)
+{
+    (void)is_warning;
+    fprintf(stderr, "%s\n", line);
+}
+
 /* values come from the file: the error's line has no control bytes, and one line stays one */
-static void say(const breaker__option_t *option, const yoml_t *at, const char *kind,
+static void say(const breaker__option_t *option, const yoml_t *at, bool is_warning,
                 const char *what)
 {
     breaker_error_t line;
 
     breaker_error_set(&line, BREAKER_ERR_RANGE, "%s:%zu:%zu: %s%s%s%s%s%s",
-                      at->filename != NULL ? at->filename : "-", at->line + 1, at->column + 1, kind,
+                      at->filename != NULL ? at->filename : "-", at->line + 1, at->column + 1,
+                      is_warning ? "warning: " : "",
                       option->directive != NULL ? option->directive : "",
                       option->directive != NULL ? ": " : "", option->key != NULL ? option->key : "",
                       option->key != NULL ? ": " : "", what);
-    fprintf(stderr, "%s\n", line.message);
+    breaker__option_tell(is_warning, line.message);
 }
 
 int breaker__option_fail(const breaker__option_t *option, const char *format, ...)
@@ -43,7 +50,7 @@ int breaker__option_fail(const breaker__option_t *option, const char *format, ..
     va_start(args, format);
     vsnprintf(what, sizeof(what), format, args);
     va_end(args);
-    say(option, option->node, "", what);
+    say(option, option->node, false, what);
     return -1;
 }
 
@@ -55,7 +62,7 @@ void breaker__option_warn(const breaker__option_t *option, const char *format, .
     va_start(args, format);
     vsnprintf(what, sizeof(what), format, args);
     va_end(args);
-    say(option, option->node, "warning: ", what);
+    say(option, option->node, true, what);
 }
 
 int breaker__option_refuse(const breaker__option_t *option, const char *accepted)

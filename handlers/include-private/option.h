@@ -27,6 +27,12 @@ typedef struct st_breaker__option_t {
     const yoml_t *key_node;
 } breaker__option_t;
 
+/**
+ * Where complaints go: a line without a line end to stderr. Weak, so that a program that is linked
+ * with these objects may have a function of its own in its place.
+ */
+void breaker__option_tell(bool is_warning, const char *line);
+
 /** Says what is wrong, in a format of printf(3), and returns -1. Control bytes become `?`. */
 int breaker__option_fail(const breaker__option_t *option, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

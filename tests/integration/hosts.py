@@ -294,7 +294,7 @@ class OneName(harness.ServedCase):
 
     def test_a_view_that_hosts_share_is_loaded_once(self):
         # a's two files once for four hosts, b's one for each of two, and the two again
-        self.assertRegex(self.server.stderr(), rb"release \S+ of 6 files")
+        self.assertRegex(self.server.stderr(), rb"release=\S+ files=6 ")
 
     def test_messages_say_whose_view_it_is(self):
         tree = self.scratch.tree("odd", {"a\nb": b"x", "c": b"y"})
@@ -305,7 +305,7 @@ class OneName(harness.ServedCase):
                              ("two.example", harness.quoted(self.scratch("b"))))),
             port=harness.free_port()))
         self.addCleanup(server.kill)
-        self.assertIn(b'view "s/{breaker}" of one.example: ', server.stderr())
+        self.assertIn(b'view \\"s/{breaker}\\" of one.example: ', server.stderr())
         server.stop()
 
 

@@ -43,7 +43,7 @@ class LinkedCase(harness.ServedCase):
             self.assertEqual(self.get(path)[0], 404, path)
 
     def said(self):
-        return self.server.stderr().decode()
+        return self.server.stderr().decode().replace('\\"', '"')
 
 
 class Deployed(LinkedCase):

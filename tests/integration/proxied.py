@@ -275,8 +275,8 @@ class Refused(ProxiedCase):
         # not one line a connection
         self.assertEqual(len(self.complaints()), 2)
         for port, line in zip((self.port, self.tls_port), self.complaints()):
-            self.assertRegex(line, r"127.0.0.1:%d: refused 1 connections, the last one from "
-                             r"127.0.0.1: it did not begin with a header" % port)
+            self.assertRegex(line, r"trouble=refused listener=127.0.0.1:%d connections=1 "
+                             r'from=127.0.0.1 reason="it did not begin with a header' % port)
 
 
 HAPROXY = """

@@ -82,10 +82,10 @@ class ReloadCase(harness.FlavourCase):
     def reload(self, number=signal.SIGHUP, **values):
         """Until another worker serves."""
         self.write(self.text(**values))
-        before = self.count("serves in the place")
+        before = self.count("event=took-over")
         self.server.signal(number)
         try:
-            wait_until(lambda: self.count("serves in the place") > before, "another worker", 60)
+            wait_until(lambda: self.count("event=took-over") > before, "another worker", 60)
         except AssertionError as error:
             raise AssertionError("%s: %s" % (error, "\n".join(self.lines()[-20:]))) from None
 
@@ -94,10 +94,11 @@ class ReloadCase(harness.FlavourCase):
         self.write(text)
         num_lines, workers = len(self.lines()), self.server.workers()
         self.server.signal(number)
-        wait_until(lambda: any("serves on as before" in line for line in self.lines()[num_lines:]),
+        wait_until(lambda: any("trouble=reload-refused" in line for line in self.lines()[num_lines:]),
                    "the old worker to be left")
         self.assertEqual(self.server.workers()[-1], workers[-1])
-        lines = self.lines()[num_lines:]
+        # those before may be on their way out still
+        lines = [line for line in self.lines()[num_lines:] if "event=retired" not in line]
         self.assertEqual(len(lines), 3, lines)
         return lines[1]
 
@@ -149,7 +150,7 @@ class Anew(ReloadCase):
         text = self.text(extra="listen: {host: 127.0.0.1, port: %d}" % further)
         self.write(text.replace("listen: {type: unix, port: %s}\n" % path, ""))
         self.server.signal(signal.SIGHUP)
-        wait_until(lambda: self.count("serves in the place") == 1, "another worker")
+        wait_until(lambda: self.count("event=took-over") == 1, "another worker")
         self.assertEqual(self.get(port=further).status, 200)
         self.assertEqual(self.get().status, 200)
         self.assertFalse(os.path.exists(path))
@@ -178,9 +179,9 @@ class Anew(ReloadCase):
         self.addCleanup(self.server.kill)
         location = self.get("/static/1/a.css").leads_to
         for number in (signal.SIGHUP, signal.SIGUSR2):
-            before = self.count("serves in the place")
+            before = self.count("event=took-over")
             self.server.signal(number)
-            wait_until(lambda: self.count("serves in the place") > before, "another worker")
+            wait_until(lambda: self.count("event=took-over") > before, "another worker")
             self.assertEqual(self.get("/static/1/a.css").leads_to, location)
             self.assertEqual(self.get(location).status, 200)
         self.end()
@@ -223,9 +224,9 @@ class OfACluster(ReloadCase):
             content = b"body { order: %d }\n" % number
             if number:
                 self.scratch.tree("tree", {"a.css": content})
-                before = self.count("serves in the place")
+                before = self.count("event=took-over")
                 self.server.signal(signal.SIGHUP)
-                wait_until(lambda: self.count("serves in the place") > before, "another worker", 60)
+                wait_until(lambda: self.count("event=took-over") > before, "another worker", 60)
             else:
                 content = b"body {}\n" * 100
             handed[self.get("/static/0/a.css").leads_to] = content
@@ -236,9 +237,9 @@ class OfACluster(ReloadCase):
                 response = self.get(path)
                 self.assertEqual((response.status, response.body), (200, content), path)
         # files that are the same again are the same release
-        before, tokens = self.count("serves in the place"), redis.tokens()
+        before, tokens = self.count("event=took-over"), redis.tokens()
         self.server.signal(signal.SIGHUP)
-        wait_until(lambda: self.count("serves in the place") > before, "another worker", 60)
+        wait_until(lambda: self.count("event=took-over") > before, "another worker", 60)
         self.assertEqual(self.get("/static/0/a.css").leads_to, list(handed)[-1])
         self.assertEqual(redis.tokens(), tokens)
         self.end()
@@ -298,7 +299,7 @@ class Refused(ReloadCase):
             os.chmod(program + ".new", 0o755)
             os.replace(program + ".new", program)
             self.server.signal(signal.SIGUSR2)
-            wait_until(lambda: self.count("serves on as before") == 1 + (content[0] == b"#"[0]),
+            wait_until(lambda: self.count("trouble=reload-refused") == 1 + (content[0] == b"#"[0]),
                        "the old worker to be left")
             self.assertEqual(self.get().status, 200)
         # the program that runs can still be started
@@ -352,7 +353,7 @@ class Signals(ReloadCase):
                 head = slow.take_until(b"\r\n\r\n")
                 self.assertIn(b" 200 ", head)
                 server.signal(number)
-                wait_until(lambda: self.count("stopping;"), "the server to stop")
+                wait_until(lambda: self.count("event=draining"), "the server to stop")
                 self.assertEqual(slow.take(len(LARGE)), LARGE)
             self.assertEqual(server.wait_exit(), 0)
 
@@ -362,7 +363,7 @@ class Signals(ReloadCase):
             slow.send(client.make_request("/static/%s/large.bin" % TOKEN))
             slow.take_until(b"\r\n\r\n")
             server.signal(signal.SIGTERM)
-            wait_until(lambda: self.count("stopping;"), "the server to stop")
+            wait_until(lambda: self.count("event=draining"), "the server to stop")
             server.signal(signal.SIGTERM)
             self.assertEqual(server.wait_exit(), 0)
 
@@ -478,9 +479,9 @@ class Late(ReloadCase):
         return sock
 
     def retire(self):
-        before = self.count("another worker serves;")
+        before = self.count("event=draining")
         self.reload()
-        wait_until(lambda: self.count("another worker serves;") > before, "the old one to know")
+        wait_until(lambda: self.count("event=draining") > before, "the old one to know")
 
     def expect_two_goodbyes(self, sock, context):
         """The first leaves a second for requests that are on their way."""
@@ -564,7 +565,7 @@ class Load(LoadCase):
         server = self.start()
         self.reload(number)
         if number == signal.SIGUSR2:
-            wait_until(lambda: self.count("goes on as the new program"), "the new program")
+            wait_until(lambda: self.count("event=upgraded"), "the new program")
         wait_until(lambda: len(server.workers()) == 1, "the old worker to end")
         before = self.descriptors(), self.resident()
         # the long run ends long after them
@@ -583,7 +584,7 @@ class Load(LoadCase):
             before[0], self.descriptors(), before[1] >> 10, self.resident() >> 10), end="",
             flush=True)
         self.assertLess(self.resident() - before[1], 2 << 20)
-        self.assertEqual(self.count("are cut"), 0)
+        self.assertEqual(self.count("event=cut"), 0)
         self.end()
 
     def descriptors(self):
@@ -638,14 +639,14 @@ class Many(LoadCase):
             tunnel.take_until(b"\r\n\r\n")
             tunnels.append(tunnel)
             self.reload()
-        before = self.count("serves in the place")
+        before = self.count("event=took-over")
         server.signal(signal.SIGHUP)
-        wait_until(lambda: self.count("SIGHUP waits: 64 workers"), "the log to say so")
+        wait_until(lambda: self.count("event=reload-waits why=SIGHUP retiring=64"), "the log to say so")
         self.assertEqual(self.get().status, 200)
-        self.assertEqual(self.count("serves in the place"), before)
+        self.assertEqual(self.count("event=took-over"), before)
         tunnels.pop(0).close()
-        wait_until(lambda: self.count("serves in the place") > before, "another worker")
-        self.assertEqual(self.count("SIGHUP waits"), 1)
+        wait_until(lambda: self.count("event=took-over") > before, "another worker")
+        self.assertEqual(self.count("event=reload-waits"), 1)
         for tunnel in tunnels:
             tunnel.close()
         self.end()

@@ -133,7 +133,7 @@ class Troubles(RewritingCase):
 
     def said(self, words, path):
         return [line for line in self.server.stderr().decode().splitlines()
-                if words in line and line.endswith(" for " + path)]
+                if words in line and line.endswith(' for %s"' % path)]
 
     def assert_said(self, words, path, num=1):
         self.assertEqual([words in line and ": 1, this" in line for line in self.said(words, path)],
