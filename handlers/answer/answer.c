@@ -151,6 +151,12 @@ static bool has_no_body(const breaker__answer_t *answer)
     return answer->body_len == 0 && !answer->is_in_parts;
 }
 
+/* how many bytes of body go out, if the client takes all of them */
+static inline uint64_t body_bytes(const breaker__answer_t *answer)
+{
+    return answer->is_in_parts ? answer->length : answer->body_len;
+}
+
 /* A body of which the beginning is here is sent while the rest comes in. */
 static bool take_spool(breaker__answer_t *answer, const context_t *ctx,
                        const breaker_asset_t *asset)
@@ -356,6 +362,6 @@ bool breaker__answer(context_t *ctx, const breaker_verdict_t *verdict,
         return false;
     if (answer->head->has_origins)
         add_origin(answer, answer->head->allow_origin, request);
-    breaker__counters_add(ctx->counters, view, answer->status);
+    breaker__counters_add(ctx->counters, view, answer->status, body_bytes(answer));
     return true;
 }

@@ -211,6 +211,7 @@ static void on_context_init(h2o_handler_t *_self, h2o_context_t *h2o_ctx)
     if (ctx->may_wait) {
         breaker__lot_init(&ctx->lot, self->node, h2o_ctx->loop);
         ctx->lot.data = ctx;
+        ctx->lot.counters = ctx->counters;
         ctx->lot.answer = answer_parked;
         ctx->lot.settle = settle_parked;
     }

@@ -55,10 +55,13 @@ void breaker__counters_free(breaker__count_t *count, breaker__counters_t *counte
     pthread_mutex_lock(&count->lock);
     for (size_t i = 0; i != BREAKER_VIEWS_MAX; ++i) {
         for (size_t j = 0; j != BREAKER__NUM_STATUSES; ++j)
-            move(&count->gone.answers[i][j], &counters->answers[i][j]);
+            move(count->gone.views[i].answers + j, counters->views[i].answers + j);
+        move(&count->gone.views[i].bytes, &counters->views[i].bytes);
         move(&count->gone.parked[i], &counters->parked[i]);
         move(&count->gone.fetched[i], &counters->fetched[i]);
     }
+    breaker__waits_move(&count->gone.news_waits, &counters->news_waits);
+    breaker__waits_move(&count->gone.bytes_waits, &counters->bytes_waits);
     h2o_linklist_unlink(&counters->link);
     pthread_mutex_unlock(&count->lock);
     free(counters);
@@ -99,7 +102,8 @@ static uint64_t *sum_of(breaker_h2o_counters_t *sum, breaker__status_t status)
 static void add(const breaker__counters_t *counters, size_t view, breaker_h2o_counters_t *sum)
 {
     for (breaker__status_t i = 0; i != BREAKER__NUM_STATUSES; ++i)
-        *sum_of(sum, i) += get(&counters->answers[view][i]);
+        *sum_of(sum, i) += get(counters->views[view].answers + i);
+    sum->bytes += get(&counters->views[view].bytes);
     sum->parked += get(&counters->parked[view]);
     sum->fetched += get(&counters->fetched[view]);
 }
@@ -111,5 +115,20 @@ void breaker__count_read(breaker__count_t *count, size_t view, breaker_h2o_count
     add(&count->gone, view, sum);
     for (h2o_linklist_t *link = count->threads.next; link != &count->threads; link = link->next)
         add(H2O_STRUCT_FROM_MEMBER(breaker__counters_t, link, link), view, sum);
+    pthread_mutex_unlock(&count->lock);
+}
+
+void breaker__count_read_waits(breaker__count_t *count, breaker__waits_sum_t *news,
+                               breaker__waits_sum_t *bytes)
+{
+    pthread_mutex_lock(&count->lock);
+    breaker__waits_read(&count->gone.news_waits, news);
+    breaker__waits_read(&count->gone.bytes_waits, bytes);
+    for (h2o_linklist_t *link = count->threads.next; link != &count->threads; link = link->next) {
+        const breaker__counters_t *counters =
+            H2O_STRUCT_FROM_MEMBER(breaker__counters_t, link, link);
+        breaker__waits_read(&counters->news_waits, news);
+        breaker__waits_read(&counters->bytes_waits, bytes);
+    }
     pthread_mutex_unlock(&count->lock);
 }

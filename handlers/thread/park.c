@@ -23,11 +23,23 @@ static uint64_t now_ms(void)
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
+/* also of one whose client has gone */
+static void count(const parked_t *parked)
+{
+    breaker__counters_t *counters = parked->lot->counters;
+    breaker__waits_t *waits =
+        parked->wait == BREAKER__WAIT_NEWS ? &counters->news_waits : &counters->bytes_waits;
+
+    assert(parked->wait != BREAKER__WAIT_NONE);
+    breaker__waits_add(waits, now_ms() - parked->since_ms);
+}
+
 void breaker__lot_leave(parked_t *parked)
 {
     if (!h2o_linklist_is_linked(&parked->link))
         return;
     h2o_linklist_unlink(&parked->link);
+    count(parked);
     breaker_node_return_place(parked->lot->node);
     if (h2o_linklist_is_empty(&parked->lot->waiting) && h2o_timeout_is_linked(&parked->lot->look))
         h2o_timeout_unlink(&parked->lot->look);

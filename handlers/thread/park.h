@@ -3,6 +3,7 @@
 
 /* Requests that wait: for news of the cluster, for bytes of a release. */
 #include <breaker/h2o.h>
+#include "thread/counters.h"
 
 /** What a request waits for. */
 typedef enum en_breaker__wait_t {
@@ -37,17 +38,20 @@ typedef struct st_breaker__lot_t {
     breaker__wait_t (*answer)(void *data, breaker__parked_t *parked, bool refreshed);
     /** Answers it for good: its time is over. */
     void (*settle)(void *data, breaker__parked_t *parked, bool refreshed);
-    breaker_node_t *node;     /* borrowed */
-    h2o_loop_t *loop;         /* borrowed: the context's */
-    h2o_timeout_t *timeout;   /* owned */
-    h2o_timeout_entry_t look; /* linked while any request waits */
+    breaker__counters_t *counters; /* borrowed: of the handler on this thread */
+    breaker_node_t *node;          /* borrowed */
+    h2o_loop_t *loop;              /* borrowed: the context's */
+    h2o_timeout_t *timeout;        /* owned */
+    h2o_timeout_entry_t look;      /* linked while any request waits */
     h2o_linklist_t waiting;
 } breaker__lot_t;
 
 /** Tells whether any request of a node may ever wait. From the node's load on the same. */
 bool breaker__may_wait(const breaker_node_t *node);
 
-/** For a node whose requests may wait. `data` and the callbacks are set by the caller. */
+/** For a node whose requests may wait. `data`, the callbacks and the counters are set by the
+ * caller.
+ */
 void breaker__lot_init(breaker__lot_t *lot, breaker_node_t *node, h2o_loop_t *loop);
 /** Every connection of the thread is gone before. */
 void breaker__lot_dispose(breaker__lot_t *lot);

@@ -84,6 +84,9 @@ typedef struct st_breaker_h2o_counters_t {
     /** waited for bytes, or the list of files, of a release that the node holds or was about to;
      * what they got then is counted above */
     uint64_t fetched;
+    /** bytes of the bodies of all of them, as far as clients took them; encoded ones as they are
+     * sent, heads and framing left out */
+    uint64_t bytes;
 } breaker_h2o_counters_t;
 
 /**
