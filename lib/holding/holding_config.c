@@ -42,13 +42,13 @@ static int refuse(breaker_error_t *error, const char *name, uint64_t min, uint64
 
 static int check_networks(const breaker_holding_config_t *config, breaker_error_t *error)
 {
-    breaker__cidr_t cidr;
+    breaker_network_t cidr;
 
     if (config->num_networks > BREAKER_PEER_NETWORKS_MAX)
         return refuse(error, "the number of networks", 0, BREAKER_PEER_NETWORKS_MAX);
     for (size_t i = 0; i != config->num_networks; ++i) {
         const char *network = config->networks[i];
-        if (breaker__cidr_parse(network, strlen(network), &cidr) != 0)
+        if (breaker_network_parse(network, strlen(network), &cidr) != 0)
             return breaker_error_set(error, BREAKER_ERR_RANGE,
                                      "network %s: accepted: 10.0.0.0/8, fd00::/8, an address",
                                      network);

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
+#include <breaker/network.h>
 #include <breaker/peer.h>
 
 /** the most ranges of addresses of one configuration */
@@ -13,25 +14,13 @@
 /** the longest URL of a peer, its NUL left out: "https://" and what it advertises */
 #define BREAKER__PEER_URL_MAX (BREAKER_ADVERTISE_MAX + 8)
 
-/** A range of addresses: those whose first `bits` bits are these. IPv4 is ::ffff:a.b.c.d. */
-typedef struct st_breaker__cidr_t {
-    uint8_t address[16];
-    unsigned bits; /* 0 to 128; of IPv4 96 to 128 */
-} breaker__cidr_t;
-
 /** Which addresses may be asked. Plain value; zeroed, all but those that never are. */
 typedef struct st_breaker__reach_t {
     size_t num_cidrs; /* 0: no bounds */
-    breaker__cidr_t cidrs[BREAKER__CIDRS_MAX];
+    breaker_network_t cidrs[BREAKER__CIDRS_MAX];
     /** this node's own address is on loopback: then its peers may be there, too */
     bool allows_loopback;
 } breaker__reach_t;
-
-/**
- * Reads "10.0.0.0/8", "fd00::/8" or a single address. Bits after the prefix must be 0, so that a
- * slip of the pen is seen. Fails with BREAKER_ERR_RANGE. Any thread.
- */
-int breaker__cidr_parse(const char *text, size_t len, breaker__cidr_t *ret_cidr);
 
 /**
  * Tells whether a connection to an address may be made. Refused are: what is outside the ranges,

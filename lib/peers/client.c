@@ -21,7 +21,7 @@ static int read_cidrs(const breaker__peers_config_t *config, breaker__reach_t *r
                                  BREAKER__CIDRS_MAX);
     for (size_t i = 0; i != config->num_cidrs; ++i) {
         const char *text = config->cidrs[i];
-        if (breaker__cidr_parse(text, strlen(text), reach->cidrs + i) != 0)
+        if (breaker_network_parse(text, strlen(text), reach->cidrs + i) != 0)
             return breaker_error_set(error, BREAKER_ERR_RANGE,
                                      "peers: \"%s\" is no range of addresses; accepted: "
                                      "10.0.0.0/8, fd00::/8, a single address",

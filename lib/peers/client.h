@@ -67,7 +67,7 @@ typedef struct st_breaker__peers_config_t {
     uint32_t timeout_ms;
     /** the longest manifest in bytes; 0: as long as the reader of manifests takes it */
     uint64_t manifest_max;
-    /** "10.0.0.0/8", as `breaker__cidr_parse` reads them; none: no bounds */
+    /** "10.0.0.0/8", as `breaker_network_parse` reads them; none: no bounds */
     const char *const *cidrs;
     size_t num_cidrs;
     /** certificates (PEM) that https peers must be signed by, or NULL: the system's */

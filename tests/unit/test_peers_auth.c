@@ -160,11 +160,11 @@ static void a_clock_that_is_beyond_all_time_is_time_0(void **state)
 
 /* ---- addresses ---- */
 
-static breaker__cidr_t cidr_of(const char *text)
+static breaker_network_t cidr_of(const char *text)
 {
-    breaker__cidr_t cidr;
+    breaker_network_t cidr;
 
-    assert_int_equal(breaker__cidr_parse(text, strlen(text), &cidr), 0);
+    assert_int_equal(breaker_network_parse(text, strlen(text), &cidr), 0);
     return cidr;
 }
 
@@ -187,14 +187,14 @@ static void ranges_have_one_form(void **state)
         "",         "10.0.0.0/",   "10.0.0.0/33", "10.0.0.1/8",   "10.0.0.0/08",
         "10.0.0/8", "fd00::/129",  "fd00::1/8",   "/8",           "10.0.0.0/-1",
         "a/8",      " 10.0.0.0/8", "10.0.0.0/8 ", "10.0.0.0/8/8", "[fd00::]/8"};
-    breaker__cidr_t cidr;
+    breaker_network_t cidr;
     (void)state;
 
     for (size_t i = 0; i != sizeof(good) / sizeof(good[0]); ++i)
-        assert_int_equal(breaker__cidr_parse(good[i], strlen(good[i]), &cidr), 0);
+        assert_int_equal(breaker_network_parse(good[i], strlen(good[i]), &cidr), 0);
     for (size_t i = 0; i != sizeof(bad) / sizeof(bad[0]); ++i)
-        assert_int_equal(breaker__cidr_parse(bad[i], strlen(bad[i]), &cidr), BREAKER_ERR_RANGE);
-    assert_int_equal(breaker__cidr_parse(STRLIT("10.0.0.0\0/8"), &cidr), BREAKER_ERR_RANGE);
+        assert_int_equal(breaker_network_parse(bad[i], strlen(bad[i]), &cidr), BREAKER_ERR_RANGE);
+    assert_int_equal(breaker_network_parse(STRLIT("10.0.0.0\0/8"), &cidr), BREAKER_ERR_RANGE);
 }
 
 static void without_ranges_all_but_special_addresses_are_allowed(void **state)

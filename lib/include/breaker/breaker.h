@@ -12,6 +12,7 @@
 #include <breaker/http/substitute.h>
 #include <breaker/ledger.h>
 #include <breaker/log.h>
+#include <breaker/network.h>
 #include <breaker/node.h>
 #include <breaker/peer.h>
 #include <breaker/peer_answer.h>
