@@ -23,6 +23,7 @@
 #include "cluster/said.h"
 #include "cluster/saver.h"
 #include "cluster/script.h"
+#include "node/node.h"
 #include "thread.h"
 
 enum {
@@ -117,6 +118,22 @@ static void publish(breaker_cluster_t *cluster)
            breaker__publication_is_ready(&cluster->publication));
 }
 
+static breaker_standing_t standing_of(breaker__agreement_state_t state)
+{
+    switch (state) {
+    case BREAKER__AGREEMENT_START:
+        return BREAKER_STANDING_START;
+    case BREAKER__AGREEMENT_LOCAL:
+        return BREAKER_STANDING_LOCAL;
+    case BREAKER__AGREEMENT_SYNCED:
+        return BREAKER_STANDING_SYNCED;
+    case BREAKER__AGREEMENT_STALE:
+        return BREAKER_STANDING_STALE;
+    }
+    assert(!"a state outside its enum");
+    return BREAKER_STANDING_UNKNOWN;
+}
+
 static void update_freshness(breaker_cluster_t *cluster)
 {
     breaker__agreement_state_t state = breaker__agreement_state(cluster->agreement);
@@ -126,6 +143,8 @@ static void update_freshness(breaker_cluster_t *cluster)
     };
 
     breaker_node_set_freshness(cluster->node, freshness);
+    breaker__node_set_standing(cluster->node, standing_of(state), cluster->answer.ledger.fleet,
+                               (uint32_t)cluster->alive.num);
 }
 
 /* ---- actions ---- */

@@ -38,8 +38,9 @@ static void on_manifest(void *data, uint64_t ask, const breaker_release_id_t *id
 {
     breaker__holding_t *holding = data;
     breaker__tracked_t *known = take_manifest_ask(holding, ask);
-    (void)text, (void)len;
+    (void)text;
 
+    breaker__tally_ok(&holding->tally.peer_manifests, len);
     /* meanwhile it may have become the own one, or be kept no longer */
     if (known != NULL && known->release == NULL && known->stays &&
         breaker_release_id_equal(&known->about.id, id) && breaker__manifest_is_of(manifest, id) &&
@@ -117,6 +118,7 @@ static void on_nobody(void *data, uint64_t ask, breaker__peers_nobody_t why, uin
     if (breaker__source_on_nobody(holding, ask, why) || breaker__spooling_on_nobody(holding, ask) ||
         (known = take_manifest_ask(holding, ask)) == NULL)
         return;
+    breaker__tally_nothing(&holding->tally.peer_manifests, has_it_nobody);
     if (known->release == NULL) {
         breaker__held_fail(holding, known, reason_of(why));
         breaker__asking_want_peers(holding);
@@ -354,6 +356,7 @@ void breaker__asking_ask_manifest(breaker__holding_t *holding, breaker__tracked_
     if (breaker__peers_ask_manifest(holding->client, &known->about.id, priority, &known->ask) !=
         0) {
         known->ask = 0;
+        breaker__tally_add(&holding->tally.peer_manifests.refused, 1);
         breaker__held_fail(holding, known, "too much is asked for already");
     }
 }

@@ -92,6 +92,30 @@ static bool is_lacking(const breaker__holding_t *holding)
     return holding->source.num_asks != 0;
 }
 
+/* what whoever watches is told; the totals are counted where they come up */
+static void count(breaker__holding_t *holding)
+{
+    breaker__tally_t *tally = &holding->tally;
+    uint64_t complete = 0, partial = 0, awaited = 0, lacking = 0;
+
+    for (size_t i = 0; i != holding->catalog.num; ++i) {
+        const breaker__tracked_t *known = holding->catalog.list[i];
+        if (known->is_own || !known->stays)
+            continue;
+        complete += known->is_complete;
+        awaited += known->release == NULL;
+        partial += known->release != NULL && !known->is_complete;
+        lacking += known->release != NULL && !known->is_complete ? known->missing.num : 0;
+    }
+    breaker__tally_set(&tally->complete, complete);
+    breaker__tally_set(&tally->partial, partial);
+    breaker__tally_set(&tally->awaited, awaited);
+    breaker__tally_set(&tally->blobs_lacking, lacking);
+    breaker__tally_set(&tally->memory, holding->source.memory);
+    breaker__tally_set(&tally->files, holding->source.num_files);
+    breaker__tally_set(&tally->peers, holding->num_peers);
+}
+
 static void look_around(breaker__holding_t *holding)
 {
     /* first, and often: a request waits */
@@ -104,6 +128,7 @@ static void look_around(breaker__holding_t *holding)
     if (breaker__held_lacks_manifest(holding))
         breaker__asking_want_peers(holding);
     breaker__held_tell_ready(holding);
+    count(holding);
 }
 
 static void on_work(uv_idle_t *work)
@@ -119,6 +144,7 @@ static void on_work(uv_idle_t *work)
     /* what is kept for later comes after what is lacking now */
     is_more = is_more || breaker__archiving_step(holding);
     breaker__held_tell_ready(holding);
+    count(holding);
     if (!is_more)
         uv_idle_stop(work);
 }
@@ -339,4 +365,10 @@ bool breaker__holding_keys(breaker__holding_t *holding, uint64_t *generation,
                            breaker__peer_keys_t *ret_keys)
 {
     return breaker__inbox_keys(&holding->inbox, generation, ret_keys);
+}
+
+void breaker__holding_figures(const breaker__holding_t *holding,
+                              breaker_holding_figures_t *ret_figures)
+{
+    breaker__tally_read(&holding->tally, ret_figures);
 }

@@ -4,6 +4,7 @@
 /* What a node asks of its holding. Not installed. */
 #include <stdbool.h>
 #include <stdint.h>
+#include <breaker/figures.h>
 #include <breaker/holding.h>
 #include "peers/auth.h"
 
@@ -48,5 +49,9 @@ bool breaker__holding_take_wants_peers(breaker__holding_t *holding);
 void breaker__holding_want(breaker__holding_t *holding, const breaker_release_id_t *release);
 bool breaker__holding_keys(breaker__holding_t *holding, uint64_t *generation,
                            breaker__peer_keys_t *ret_keys);
+
+/** What it tells of itself, but for what is here for now. Any thread. */
+void breaker__holding_figures(const breaker__holding_t *holding,
+                              breaker_holding_figures_t *ret_figures);
 
 #endif

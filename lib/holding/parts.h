@@ -15,6 +15,7 @@
 #include "holding/holding.h"
 #include "holding/inbox.h"
 #include "holding/pauses.h"
+#include "holding/tally.h"
 #include "holding/tracked.h"
 #include "node/published.h"
 #include "peers/client.h"
@@ -124,6 +125,7 @@ struct st_breaker__holding_t {
     breaker__spooling_t spooling;
     breaker__archiving_t archiving;
     breaker__reading_t reading;
+    breaker__tally_t tally;
 
     /* what was published last of what is held, to publish only what is news */
     breaker__held_set_t said;
@@ -207,6 +209,9 @@ int breaker__source_fill(breaker__holding_t *holding, breaker__blob_t *blob, con
 breaker__found_t breaker__source_take_file(breaker__holding_t *holding, breaker__blob_t *blob,
                                            int *fd, const breaker__stamp_t *checked,
                                            bool is_urgent);
+/** Counts what came of looking for a blob in the archive, if anything did. */
+void breaker__source_count_archive(breaker__holding_t *holding, const breaker__blob_t *blob,
+                                   breaker__found_t found);
 /** What an error of the archive's says of a blob. */
 breaker__found_t breaker__found_by(int err);
 /** What the client answers. */

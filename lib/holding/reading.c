@@ -68,6 +68,7 @@ static void on_back(void *data)
         return;
     }
     reading->found = take(holding, &reading->errand);
+    breaker__source_count_archive(holding, reading->blob, reading->found);
     reading->found_ms = breaker__holding_now().mono_ms;
     breaker__errand_clear(&reading->errand);
     breaker__holding_go_on(holding);

@@ -140,18 +140,40 @@ static breaker__found_t bring_for_now(breaker__holding_t *holding, breaker__blob
     return read_into_memory(holding, blob, false);
 }
 
+/* one that stays there for now, or is looked for still, was not fetched */
+void breaker__source_count_archive(breaker__holding_t *holding, const breaker__blob_t *blob,
+                                   breaker__found_t found)
+{
+    breaker__fetch_tally_t *tally = &holding->tally.archive_files;
+
+    if (found == BREAKER__FOUND_FILLED)
+        breaker__tally_ok(tally, breaker__blob_len(blob));
+    else if (found == BREAKER__FOUND_NOWHERE || found == BREAKER__FOUND_TROUBLE)
+        breaker__tally_nothing(tally, found == BREAKER__FOUND_NOWHERE);
+}
+
+/* what is not so large that it goes on an errand */
+static breaker__found_t look_here(breaker__holding_t *holding, breaker__blob_t *blob,
+                                  bool is_urgent)
+{
+    if (breaker__room_keeps(holding, blob) &&
+        breaker__blob_len(blob) <= holding->config->fetch_file_limit)
+        return read_into_memory(holding, blob, true);
+    return is_urgent ? bring_for_now(holding, blob) : open_file(holding, blob, false);
+}
+
 static breaker__found_t look_in_archive(breaker__holding_t *holding, breaker__blob_t *blob,
                                         bool is_urgent)
 {
-    uint64_t len = breaker__blob_len(blob);
+    breaker__found_t found;
 
     if (holding->archive == NULL)
         return BREAKER__FOUND_NOWHERE;
     if (breaker__reading_is_for(blob))
         return breaker__reading_look(holding, blob, is_urgent);
-    if (breaker__room_keeps(holding, blob) && len <= holding->config->fetch_file_limit)
-        return read_into_memory(holding, blob, true);
-    return is_urgent ? bring_for_now(holding, blob) : open_file(holding, blob, false);
+    found = look_here(holding, blob, is_urgent);
+    breaker__source_count_archive(holding, blob, found);
+    return found;
 }
 
 /* ---- asks ---- */
@@ -210,8 +232,10 @@ static bool ask_peers(breaker__holding_t *holding, breaker__blob_t *blob,
 
     if (source->num_asks == BREAKER__ASKS_MAX ||
         breaker__peers_ask_blob(holding->client, breaker__blob_digest(blob),
-                                breaker__blob_len(blob), id, priority, &ask) != 0)
+                                breaker__blob_len(blob), id, priority, &ask) != 0) {
+        breaker__tally_add(&holding->tally.peer_files.refused, 1);
         return false;
+    }
     source->asks[source->num_asks++] =
         (breaker__blob_ask_t){.ask = ask, .blob = breaker__blob_ref(blob), .known = known};
     if (known != NULL)
@@ -439,6 +463,7 @@ void breaker__source_on_blob(breaker__holding_t *holding, uint64_t ask, const ch
         return;
     taken = take_ask(&holding->source, found);
     assert(len == breaker__blob_len(taken.blob));
+    breaker__tally_ok(&holding->tally.peer_files, len);
     if (take_bytes(holding, &taken, base) == 0 && taken.known != NULL)
         count_fetched(taken.known, len);
     breaker__blob_unref(taken.blob);
@@ -452,6 +477,7 @@ bool breaker__source_on_nobody(breaker__holding_t *holding, uint64_t ask,
     if (found == NULL)
         return false;
     taken = take_ask(&holding->source, found);
+    breaker__tally_nothing(&holding->tally.peer_files, why == BREAKER__NOBODY_HAS_IT);
     if (why == BREAKER__NOBODY_HAS_IT)
         lose(holding, taken.blob);
     breaker__blob_unref(taken.blob);

@@ -209,6 +209,7 @@ void breaker__spooling_on_spool(breaker__holding_t *holding, uint64_t ask)
     if (spooled == NULL)
         return;
     spooled->ask = 0;
+    breaker__tally_ok(&holding->tally.peer_files, breaker__blob_len(spooled->blob));
     breaker__pauses_forget(&holding->spooling.pauses, breaker__blob_digest(spooled->blob));
     breaker__holding_say(holding, BREAKER_LOG_INFO, BREAKER_LOG_EVENT, "streamed",
                          breaker_log_number("bytes", breaker__blob_len(spooled->blob)));
@@ -231,6 +232,7 @@ bool breaker__spooling_on_nobody(breaker__holding_t *holding, uint64_t ask)
         breaker_log_number("bytes", breaker__blob_len(spooled->blob)),
         breaker_log_number("come", breaker_spool_len(spooled->spool)),
         breaker_log_text("reason", "no peer gave the rest, or the hash of all was another"));
+    breaker__tally_nothing(&holding->tally.peer_files, false);
     pause_for(holding, spooled->blob);
     let_go(holding, spooled);
     return true;

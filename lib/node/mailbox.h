@@ -15,6 +15,9 @@ typedef struct st_breaker__mailbox_t {
     /** by the cluster's thread, for the server's threads */
     _Atomic uint64_t answered_ms;
     atomic_bool reachable;
+    /** by it as well, for whoever watches: a `breaker_standing_t` */
+    _Atomic unsigned standing;
+    _Atomic uint32_t fleet, live_releases;
     /** by the server's threads; on a line of its own, because they all write to it */
     _Alignas(64) atomic_bool wanted;
     atomic_size_t num_parked;

@@ -4,6 +4,7 @@
 /* What the files of this room share. Not installed. */
 #include <pthread.h>
 #include <breaker/node.h>
+#include <breaker/figures.h>
 #include <breaker/holding.h>
 #include "holding/holding.h"
 #include "node/alone.h"
@@ -79,6 +80,11 @@ breaker__blobs_t *breaker__node_blobs(const breaker_node_t *node);
  */
 bool breaker__node_peer_keys(breaker_node_t *node, uint64_t *generation,
                              breaker__peer_keys_t *ret_keys);
+
+/** How the node stands with its cluster, for whoever watches; as in `breaker_figures_t`. The
+ * cluster's thread. */
+void breaker__node_set_standing(breaker_node_t *node, breaker_standing_t standing, uint32_t fleet,
+                                uint32_t live_releases);
 
 /** How many of the BREAKER_PARKED_MAX places are taken. Any thread. */
 size_t breaker__node_num_parked(const breaker_node_t *node);

@@ -539,6 +539,12 @@ bool breaker_view_is_for(const breaker_view_t *view, const char *host)
     return breaker__hosts_have(&view->hosts, host != NULL ? host : BREAKER__HOST_DEFAULT);
 }
 
+const char *breaker_view_host(const breaker_view_t *view)
+{
+    assert(view->hosts.num != 0);
+    return view->hosts.names[0];
+}
+
 const breaker_view_config_t *breaker_view_config(const breaker_view_t *view)
 {
     return &view->config;

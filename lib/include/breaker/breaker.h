@@ -4,6 +4,7 @@
 /** Everything of libbreaker: tokens, views, releases, classification. No HTTP server in it. */
 #include <breaker/classify.h>
 #include <breaker/error.h>
+#include <breaker/figures.h>
 #include <breaker/holding.h>
 #include <breaker/http/conditional.h>
 #include <breaker/http/encoding.h>

@@ -190,6 +190,11 @@ BREAKER_EXPORT const char *breaker_view_name(const breaker_view_t *view);
  * is "default". Not while views are added.
  */
 BREAKER_EXPORT bool breaker_view_is_for(const breaker_view_t *view, const char *host);
+/**
+ * The first of the hosts that the view is for, in the order of their bytes, NUL-ended; with it, a
+ * name tells a view from all others of its node. Any thread, once the node is loaded.
+ */
+BREAKER_EXPORT const char *breaker_view_host(const breaker_view_t *view);
 
 /** the longest prefix: a slash, a name with its placeholder replaced, a slash */
 #define BREAKER_VIEW_PREFIX_MAX (1 + BREAKER_VIEW_NAME_MAX + 64 + 1)
