@@ -392,6 +392,7 @@ static int apply(breaker__config_t *config, const char *path, yoml_t *root, bool
         breaker__durations_register(globalconf);
     /* h2o's own measure: open files are kept for one turn of the loop */
     globalconf->filecache.capacity = globalconf->http2.max_concurrent_requests_per_connection * 2;
+    breaker__status_tell(globalconf);
     if (breaker_h2o_cluster_config(globalconf) != NULL &&
         breaker_h2o_peers_register(globalconf, config->node) != 0)
         return breaker__option_fail(&whole, "%s", breaker_err_message(BREAKER_ERR_NO_MEMORY));

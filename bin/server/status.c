@@ -9,6 +9,7 @@
 #include <time.h>
 #include <openssl/crypto.h>
 #include <h2o.h>
+#include <breaker/h2o.h>
 #include "config/config.h"
 #include "server/status.h"
 #include "server/threads.h"
@@ -49,6 +50,23 @@ static h2o_iovec_t on_status(void *data, h2o_globalconf_t *globalconf, h2o_req_t
                                 config->num_threads, breaker__threads_num_sessions(threads));
     assert(part.len < STATUS_SIZE);
     return part;
+}
+
+static void read_process(void *data, h2o_context_t *ctx, breaker_h2o_process_t *ret_process)
+{
+    const breaker__threads_t *threads = breaker__threads_of(ctx);
+    (void)data;
+
+    *ret_process = (breaker_h2o_process_t){
+        .connections = breaker__threads_num_connections(threads),
+        .max_connections = breaker__threads_max_connections(threads),
+        .accepted = breaker__threads_num_sessions(threads),
+    };
+}
+
+void breaker__status_tell(h2o_globalconf_t *globalconf)
+{
+    breaker_h2o_status_set_process(globalconf, read_process, NULL);
 }
 
 void breaker__status_register(h2o_globalconf_t *globalconf)

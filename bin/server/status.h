@@ -10,4 +10,7 @@
  */
 void breaker__status_register(h2o_globalconf_t *globalconf);
 
+/** Has `breaker.status` tell of connections. After the configuration was read; the same one. */
+void breaker__status_tell(h2o_globalconf_t *globalconf);
+
 #endif

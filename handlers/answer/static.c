@@ -371,3 +371,21 @@ void breaker_h2o_counters(const h2o_globalconf_t *globalconf, const breaker_view
         for (size_t i = 0; i != (*host)->paths.size; ++i)
             read_path((*host)->paths.entries + i, view, ret_counters);
 }
+
+static void read_waits(const h2o_pathconf_t *path, const breaker_node_t *node,
+                       breaker__waits_sum_t *news, breaker__waits_sum_t *bytes)
+{
+    for (size_t i = 0; i != path->handlers.size; ++i) {
+        static_handler_t *self = (void *)path->handlers.entries[i];
+        if (breaker__is_static(&self->super) && self->node == node)
+            breaker__count_read_waits(&self->count, news, bytes);
+    }
+}
+
+void breaker__static_read_waits(const h2o_globalconf_t *globalconf, const breaker_node_t *node,
+                                breaker__waits_sum_t *news, breaker__waits_sum_t *bytes)
+{
+    for (h2o_hostconf_t **host = globalconf->hosts; *host != NULL; ++host)
+        for (size_t i = 0; i != (*host)->paths.size; ++i)
+            read_waits((*host)->paths.entries + i, node, news, bytes);
+}

@@ -73,4 +73,9 @@ uint64_t breaker__views_of_host(const h2o_globalconf_t *globalconf, const h2o_ha
 /** Tells whether a normalised path is in a view of one of the path's static handlers. */
 bool breaker__is_in_views(const h2o_pathconf_t *pathconf, h2o_iovec_t path);
 
+/** Adds how long requests for views of a node waited so far, over all its handlers and threads. Any
+ * thread. */
+void breaker__static_read_waits(const h2o_globalconf_t *globalconf, const breaker_node_t *node,
+                                breaker__waits_sum_t *news, breaker__waits_sum_t *bytes);
+
 #endif

@@ -157,6 +157,7 @@ void breaker_h2o_register_configurator(h2o_globalconf_t *globalconf, breaker_nod
     breaker__access_log_register_configurator(globalconf);
     breaker__encoding_register_configurator(globalconf, node);
     breaker__health_register_configurator(globalconf, node);
+    breaker__status_register_configurator(globalconf, node);
     breaker__holding_register_configurator(globalconf, node);
     breaker__cluster_register_configurator(globalconf, node);
 }

@@ -38,6 +38,9 @@ void breaker__access_log_register_configurator(h2o_globalconf_t *globalconf);
 /** Defines `breaker.health`. */
 void breaker__health_register_configurator(h2o_globalconf_t *globalconf, breaker_node_t *node);
 
+/** Defines `breaker.status`. */
+void breaker__status_register_configurator(h2o_globalconf_t *globalconf, breaker_node_t *node);
+
 /** Defines `breaker.archive`, `breaker.keep`, `breaker.fetch` and `breaker.ready-timeout`. */
 void breaker__holding_register_configurator(h2o_globalconf_t *globalconf, breaker_node_t *node);
 

@@ -16,49 +16,40 @@
 #include "answer/pen_h2o.h"
 #include "answer/request.h"
 #include "health/health.h"
+#include "status/status.h"
 
 /* bytes of a path, its NUL included */
 #define PATH_SIZE 256
 
-/* what is answered; all but the first are reasons not to be ready */
-typedef enum en_state_t {
-    STATE_OK,
-    STATE_DRAINING,
-    STATE_NO_TOKEN,
-    STATE_FETCHING,
-    NUM_STATES,
-} state_t;
-
-typedef struct st_health_t {
+typedef struct st_health_handler_t {
     h2o_handler_t super;
-    breaker_node_t *node; /* borrowed: outlives the configuration */
+    breaker__health_t health;
     /* asked whether it is ready; else whether it lives */
     bool is_readiness;
-    /* changed by any thread, never back */
-    atomic_bool is_draining;
-    breaker__fixed_t fixed;             /* refusals */
-    breaker__head_t *heads[NUM_STATES]; /* owned */
-} health_t;
+} health_handler_t;
 
 /* ---- the state ---- */
 
-static state_t state_of(const health_t *self)
+bool breaker__health_is_draining(const breaker__health_t *health)
 {
-    if (!self->is_readiness)
-        return STATE_OK;
-    if (atomic_load(&self->is_draining))
-        return STATE_DRAINING;
-    switch (breaker_node_readiness(self->node)) {
+    return atomic_load(&health->is_draining);
+}
+
+static breaker__health_state_t readiness_of(const breaker__health_t *health)
+{
+    if (breaker__health_is_draining(health))
+        return BREAKER__HEALTH_DRAINING;
+    switch (breaker_node_readiness(health->node)) {
     case BREAKER_READY:
-        return STATE_OK;
+        return BREAKER__HEALTH_OK;
     case BREAKER_NOT_READY_NO_TOKEN:
-        return STATE_NO_TOKEN;
+        return BREAKER__HEALTH_NO_TOKEN;
     case BREAKER_NOT_READY_FETCHING:
     case BREAKER_NOT_READY_UNSHARED:
-        return STATE_FETCHING;
+        return BREAKER__HEALTH_FETCHING;
     }
     assert(!"a readiness outside its enum");
-    return STATE_NO_TOKEN;
+    return BREAKER__HEALTH_NO_TOKEN;
 }
 
 /* ---- answers ---- */
@@ -80,19 +71,20 @@ static breaker__head_t *create_head(const h2o_globalconf_t *globalconf, const ch
     return breaker__head_create(&draft, globalconf);
 }
 
-static int refuse(const health_t *self, h2o_req_t *req, breaker__status_t status)
+int breaker__health_refuse(const breaker__health_t *health, h2o_req_t *req,
+                           breaker__status_t status)
 {
     breaker__answer_t answer;
 
-    breaker__answer_fixed(&answer, &self->fixed, status, breaker__is_head(req));
+    breaker__answer_fixed(&answer, &health->fixed, status, breaker__is_head(req));
     return breaker__pen_h2o_write(req, &answer);
 }
 
-static int tell(const health_t *self, h2o_req_t *req, state_t state)
+static int tell(const breaker__health_t *health, h2o_req_t *req, breaker__health_state_t state)
 {
-    const breaker__head_t *head = self->heads[state];
+    const breaker__head_t *head = health->heads[state];
     const breaker__answer_t answer = {
-        .status = state == STATE_OK ? BREAKER__STATUS_200 : BREAKER__STATUS_503,
+        .status = state == BREAKER__HEALTH_OK ? BREAKER__STATUS_200 : BREAKER__STATUS_503,
         .head = head,
         .length = head->body_len,
         .body_len = breaker__is_head(req) ? 0 : head->body.len,
@@ -101,52 +93,74 @@ static int tell(const health_t *self, h2o_req_t *req, state_t state)
     return breaker__pen_h2o_write(req, &answer);
 }
 
-static int on_req(h2o_handler_t *_self, h2o_req_t *req)
+int breaker__health_tell_live(const breaker__health_t *health, h2o_req_t *req)
 {
-    const health_t *self = (const void *)_self;
+    return tell(health, req, BREAKER__HEALTH_OK);
+}
 
-    /* below the path there is nothing */
-    if (req->path_normalized.len != req->pathconf->path.len)
-        return refuse(self, req, BREAKER__STATUS_404);
-    if (!breaker__is_head(req) && !h2o_memis(req->method.base, req->method.len, H2O_STRLIT("GET")))
-        return refuse(self, req, BREAKER__STATUS_405);
-    return tell(self, req, state_of(self));
+int breaker__health_tell_ready(const breaker__health_t *health, h2o_req_t *req)
+{
+    return tell(health, req, readiness_of(health));
 }
 
 /* ---- the handler ---- */
 
-static void on_dispose(h2o_handler_t *_self)
+static int on_req(h2o_handler_t *_self, h2o_req_t *req)
 {
-    health_t *self = (void *)_self;
+    const health_handler_t *self = (const void *)_self;
 
-    breaker__fixed_dispose(&self->fixed);
-    for (size_t i = 0; i != NUM_STATES; ++i)
-        breaker__head_free(self->heads[i]);
+    /* below the path there is nothing */
+    if (req->path_normalized.len != req->pathconf->path.len)
+        return breaker__health_refuse(&self->health, req, BREAKER__STATUS_404);
+    if (!breaker__is_head(req) && !h2o_memis(req->method.base, req->method.len, H2O_STRLIT("GET")))
+        return breaker__health_refuse(&self->health, req, BREAKER__STATUS_405);
+    return self->is_readiness ? breaker__health_tell_ready(&self->health, req)
+                              : breaker__health_tell_live(&self->health, req);
+}
+
+void breaker__health_init(breaker__health_t *health, const h2o_globalconf_t *globalconf,
+                          breaker_node_t *node)
+{
+    static const char *const bodies[BREAKER__HEALTH_STATES] = {
+        [BREAKER__HEALTH_OK] = "ok\n",
+        [BREAKER__HEALTH_DRAINING] = "draining\n",
+        [BREAKER__HEALTH_NO_TOKEN] = "no-token\n",
+        [BREAKER__HEALTH_FETCHING] = "fetching\n",
+    };
+
+    health->node = node;
+    atomic_init(&health->is_draining, false);
+    breaker__fixed_init_default(&health->fixed, globalconf);
+    for (size_t i = 0; i != BREAKER__HEALTH_STATES; ++i)
+        health->heads[i] = create_head(globalconf, bodies[i]);
+}
+
+void breaker__health_dispose(breaker__health_t *health)
+{
+    breaker__fixed_dispose(&health->fixed);
+    for (size_t i = 0; i != BREAKER__HEALTH_STATES; ++i)
+        breaker__head_free(health->heads[i]);
+}
+
+static void on_dispose(h2o_handler_t *self)
+{
+    breaker__health_dispose(&((health_handler_t *)(void *)self)->health);
 }
 
 static void add(h2o_hostconf_t *hostconf, const char *path, const char *question,
                 breaker_node_t *node, bool is_readiness)
 {
-    static const char *const bodies[NUM_STATES] = {
-        [STATE_OK] = "ok\n",
-        [STATE_DRAINING] = "draining\n",
-        [STATE_NO_TOKEN] = "no-token\n",
-        [STATE_FETCHING] = "fetching\n",
-    };
     char whole[PATH_SIZE + sizeof("/readyz")];
     h2o_pathconf_t *pathconf;
-    health_t *self;
+    health_handler_t *self;
 
     snprintf(whole, sizeof(whole), "%s/%s", path, question);
     pathconf = h2o_config_register_path(hostconf, whole, 0);
     self = (void *)h2o_create_handler(pathconf, sizeof(*self));
     self->super.on_req = on_req;
     self->super.dispose = on_dispose;
-    self->node = node;
     self->is_readiness = is_readiness;
-    breaker__fixed_init_default(&self->fixed, hostconf->global);
-    for (size_t i = 0; i != NUM_STATES; ++i)
-        self->heads[i] = create_head(hostconf->global, bodies[i]);
+    breaker__health_init(&self->health, hostconf->global, node);
 }
 
 bool breaker__health_is_path(const char *path)
@@ -173,12 +187,18 @@ int breaker_h2o_health_register(h2o_hostconf_t *hostconf, const char *path, brea
 
 /* ---- stopping ---- */
 
+static breaker__health_t *health_of(h2o_handler_t *handler)
+{
+    return handler->on_req == on_req ? &((health_handler_t *)(void *)handler)->health
+                                     : breaker__status_health(handler);
+}
+
 static void drain_path(const h2o_pathconf_t *path)
 {
     for (size_t i = 0; i != path->handlers.size; ++i) {
-        h2o_handler_t *handler = path->handlers.entries[i];
-        if (handler->on_req == on_req)
-            atomic_store(&((health_t *)(void *)handler)->is_draining, true);
+        breaker__health_t *health = health_of(path->handlers.entries[i]);
+        if (health != NULL)
+            atomic_store(&health->is_draining, true);
     }
 }
 

@@ -184,11 +184,68 @@ BREAKER_EXPORT int breaker_h2o_health_register(h2o_hostconf_t *hostconf, const c
  */
 BREAKER_EXPORT void breaker_h2o_health_drain(h2o_globalconf_t *globalconf);
 
+/** the most addresses and networks that may look at the status */
+#define BREAKER_H2O_STATUS_NETWORKS_MAX 64
+
+/** Who may look at the status. Start from `breaker_h2o_status_config_init`. Plain value. */
+typedef struct st_breaker_h2o_status_config_t {
+    /**
+     * Addresses that may look: "10.0.0.0/8", "::1", "unix" for sockets in the file system, "all".
+     * None: loopback and such sockets, but not what a proxy there forwards (Forwarded, Via,
+     * X-Forwarded-For, X-Real-IP); with a file of users, all. At most
+     * BREAKER_H2O_STATUS_NETWORKS_MAX.
+     */
+    const char *const *allow;
+    size_t num_allow;
+    /**
+     * The path of a file with lines NAME:HASH, as htpasswd(1) writes it, one of which has to be
+     * said (RFC 7617), from whatever address; or NULL. Hashes are those of crypt(5): bcrypt of a
+     * cost of 10 at most, SHA-256 and SHA-512 of 100,000 rounds at most. Read once.
+     */
+    const char *user_file;
+} breaker_h2o_status_config_t;
+
+/** Sets the defaults. */
+BREAKER_EXPORT void breaker_h2o_status_config_init(breaker_h2o_status_config_t *config);
+
+/**
+ * Registers what operators and their programs ask, below a path of h2o, "/breaker" say: `/metrics`
+ * in Prometheus' text format or in OpenMetrics, by Accept, `/json` (handlers/status/README.md has
+ * its schema), `/livez` and `/readyz` as `breaker_h2o_health_register` answers them; 404 else.
+ * Whoever may not look gets 403 from the wrong address, 401 without the right password, whatever
+ * the path. It puts itself after the views and in front of every other handler of the path. The
+ * views that it tells of are those of `node` at any path of the configuration. The node outlives
+ * the configuration, and is loaded before contexts are initialised. Fails with BREAKER_ERR_RANGE,
+ * _TOO_MANY and _IO for a configuration that cannot be used, with a story in `error`. Configuring
+ * thread.
+ */
+BREAKER_EXPORT int breaker_h2o_status_register(h2o_pathconf_t *pathconf, breaker_node_t *node,
+                                               const breaker_h2o_status_config_t *config,
+                                               breaker_error_t *error);
+
+/** What only the program around the handlers knows. Plain value. */
+typedef struct st_breaker_h2o_process_t {
+    /** connections that are open, that may be at once, and that were accepted since the start */
+    uint64_t connections, max_connections, accepted;
+} breaker_h2o_process_t;
+
+/** Fills it in, within a request of a thread whose context is `ctx`; waits for nobody. */
+typedef void (*breaker_h2o_process_cb)(void *data, h2o_context_t *ctx,
+                                       breaker_h2o_process_t *ret_process);
+
+/**
+ * Has the status tell of the process as well, wherever it is registered by now. `data` outlives the
+ * configuration. Configuring thread, before contexts are initialised.
+ */
+BREAKER_EXPORT void breaker_h2o_status_set_process(h2o_globalconf_t *globalconf,
+                                                   breaker_h2o_process_cb read, void *data);
+
 /**
  * Registers the directives `breaker.token`, `breaker.release`, `breaker.static`, `breaker.rewrite`,
- * `breaker.health`, `breaker.cluster` and `breaker.state-file` of h2o's configuration language, to
- * be applied by `h2o_configurator_apply`; call it after the configurators of libh2o. `access-log`
- * is from then on of `breaker_h2o_access_log_t`. The node outlives the configuration.
+ * `breaker.health`, `breaker.status`, `breaker.cluster` and `breaker.state-file` of h2o's
+ * configuration language, to be applied by `h2o_configurator_apply`; call it after the
+ * configurators of libh2o. `access-log` is from then on of `breaker_h2o_access_log_t`. The node
+ * outlives the configuration.
  */
 BREAKER_EXPORT void breaker_h2o_register_configurator(h2o_globalconf_t *globalconf,
                                                       breaker_node_t *node);
