@@ -497,6 +497,7 @@ static void leave(breaker_cluster_t *cluster)
     breaker__saver_hasten(&cluster->saver);
     save(cluster);
     breaker_node_set_freshness(cluster->node, (breaker_freshness_t){.reachable = false});
+    breaker__node_set_standing(cluster->node, BREAKER_STANDING_UNKNOWN, 0, 0);
     forget_members(cluster);
     tell_members(cluster);
     breaker__said_leave(&cluster->said, moment(), breaker_redis_peer(cluster->exchange.redis),

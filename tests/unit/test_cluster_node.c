@@ -19,6 +19,7 @@
 #include <unistd.h>
 #include <breaker/classify.h>
 #include <breaker/cluster.h>
+#include <breaker/figures.h>
 #include "cluster/state.h"
 #include "token/token.h"
 #include "tree.h"
@@ -442,6 +443,15 @@ static void nothing_is_published_before_there_is_a_token(void **state)
     breaker_cluster_stop(NULL);
 }
 
+static breaker_standing_t standing(world_t *world)
+{
+    breaker_figures_t figures;
+
+    breaker_node_figures(world->node, &figures);
+    assert_int_equal(figures.is_in_touch, figures.standing == BREAKER_STANDING_SYNCED);
+    return figures.standing;
+}
+
 static void a_node_alone_serves_under_its_own_proposal_in_the_end(void **state)
 {
     world_t *world = *state;
@@ -455,6 +465,7 @@ static void a_node_alone_serves_under_its_own_proposal_in_the_end(void **state)
     assert_true(held->has_ledger);
     assert_int_equal(breaker_ledger_size(&held->ledger), 1);
     assert_false(breaker_node_freshness(world->node).reachable);
+    assert_int_equal(standing(world), BREAKER_STANDING_LOCAL);
     breaker_cluster_stop(cluster);
     assert_int_equal(atomic_load(&world->num_ready), 1);
 
@@ -495,10 +506,12 @@ static void an_entry_of_the_release_becomes_the_token_of_all_views(void **state)
     assert_true(sees_older(world));
     WAIT_UNTIL(breaker_node_freshness(world->node).reachable);
     assert_true(breaker_node_freshness(world->node).answered_ms != 0);
+    WAIT_UNTIL(standing(world) == BREAKER_STANDING_SYNCED);
     assert_int_equal(breaker__state_load(world->state_path, &saved, NULL), 0);
     assert_int_equal(breaker_ledger_size(&saved), 2);
     breaker_cluster_stop(cluster);
     assert_false(breaker_node_freshness(world->node).reachable);
+    assert_int_equal(standing(world), BREAKER_STANDING_UNKNOWN);
     /* what was published stays, and asking is harmless */
     assert_true(has_token(world, "v1"));
     breaker_node_want_refresh(world->node);

@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 #include <breaker/classify.h>
+#include <breaker/figures.h>
 #include <breaker/holding.h>
 #include <breaker/node.h>
 #include "archive/archive.h"
@@ -295,6 +296,33 @@ static void other_files_leave_old_urls_their_bytes_over_a_start(void **state)
     assert_int_equal(num_held(world), 1);
 }
 
+static void what_is_held_and_fetched_is_told(void **state)
+{
+    world_t *world = *state;
+    breaker_figures_t figures;
+    breaker_release_id_t id;
+
+    load(world, "a");
+    breaker_node_figures(world->node, &figures);
+    assert_true(figures.holding.is_on);
+    assert_int_equal(figures.holding.archive_files.ok, 0);
+    assert_int_equal(figures.standing, BREAKER_STANDING_ALONE);
+    assert_true(figures.ledger_age_ms == UINT64_MAX);
+    id = own_id(world);
+    WAIT_UNTIL(is_archived(world, &id));
+    load(world, "b");
+    do {
+        breaker_node_figures(world->node, &figures);
+    } while (figures.holding.complete != 1);
+    assert_int_equal(figures.holding.partial + figures.holding.awaited, 0);
+    assert_int_equal(figures.holding.blobs_lacking, 0);
+    assert_true(figures.holding.archive_files.ok >= 1);
+    assert_true(figures.holding.archive_files.bytes >= 1);
+    assert_int_equal(figures.holding.archive_files.failed, 0);
+    assert_true(figures.holding.memory >= 1);
+    assert_true(figures.blobs >= 2);
+}
+
 static void a_release_that_a_disk_refuses_for_a_moment_is_read_again(void **state)
 {
     world_t *world = *state;
@@ -415,6 +443,7 @@ static void what_was_held_is_served_again_and_not_held(void **state)
 static void a_node_that_does_not_hold_holds_nothing(void **state)
 {
     world_t *world = *state;
+    breaker_figures_t figures;
     breaker_release_id_t id;
 
     make(world, "a");
@@ -422,6 +451,8 @@ static void a_node_that_does_not_hold_holds_nothing(void **state)
     assert_int_equal(breaker_node_load(world->node, NULL), 0);
     load_next(world, "b");
     assert_int_equal(num_held(world), 0);
+    breaker_node_figures(world->node, &figures);
+    assert_false(figures.holding.is_on);
     assert_int_equal(breaker_node_fetch_timeout_ms(world->node), 0);
     assert_int_equal(breaker_node_readiness(world->node), BREAKER_READY);
     id = own_id(world);
@@ -753,6 +784,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(other_files_leave_old_urls_their_bytes_over_a_start),
+        TEST(what_is_held_and_fetched_is_told),
         TEST(a_release_that_a_disk_refuses_for_a_moment_is_read_again),
         TEST(the_same_files_have_their_token_again),
         TEST(what_nobody_keeps_is_not_waited_for),

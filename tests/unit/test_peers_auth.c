@@ -197,6 +197,26 @@ static void ranges_have_one_form(void **state)
     assert_int_equal(breaker_network_parse(STRLIT("10.0.0.0\0/8"), &cidr), BREAKER_ERR_RANGE);
 }
 
+static void an_address_is_in_a_range_in_whatever_form_it_comes(void **state)
+{
+    const breaker_network_t networks[] = {cidr_of("10.0.0.0/8"), cidr_of("fd00::1")};
+    struct sockaddr_in in = {.sin_family = AF_INET};
+    struct sockaddr_in6 in6 = {.sin6_family = AF_INET6};
+    const struct sockaddr unix_address = {.sa_family = AF_UNIX};
+    (void)state;
+
+    assert_int_equal(inet_pton(AF_INET, "10.255.1.2", &in.sin_addr), 1);
+    assert_true(breaker_networks_have(networks, 2, (struct sockaddr *)&in));
+    assert_int_equal(inet_pton(AF_INET6, "::ffff:10.255.1.2", &in6.sin6_addr), 1);
+    assert_true(breaker_networks_have(networks, 2, (struct sockaddr *)&in6));
+    assert_int_equal(inet_pton(AF_INET6, "fd00::1", &in6.sin6_addr), 1);
+    assert_true(breaker_networks_have(networks, 2, (struct sockaddr *)&in6));
+    assert_int_equal(inet_pton(AF_INET6, "fd00::2", &in6.sin6_addr), 1);
+    assert_false(breaker_networks_have(networks, 2, (struct sockaddr *)&in6));
+    assert_false(breaker_networks_have(networks, 0, (struct sockaddr *)&in));
+    assert_false(breaker_networks_have(networks, 2, &unix_address));
+}
+
 static void without_ranges_all_but_special_addresses_are_allowed(void **state)
 {
     static const char *const good[] = {"10.0.0.7",       "192.168.1.1", "8.8.8.8",
@@ -367,6 +387,7 @@ int main(void)
         cmocka_unit_test(what_has_another_form_is_no_signature),
         cmocka_unit_test(a_clock_that_is_beyond_all_time_is_time_0),
         cmocka_unit_test(ranges_have_one_form),
+        cmocka_unit_test(an_address_is_in_a_range_in_whatever_form_it_comes),
         cmocka_unit_test(without_ranges_all_but_special_addresses_are_allowed),
         cmocka_unit_test(ranges_bound_what_is_allowed),
         cmocka_unit_test(loopback_is_allowed_where_it_is_named),

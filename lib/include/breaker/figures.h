@@ -22,7 +22,7 @@ extern "C" {
 typedef enum en_breaker_standing_t {
     /** the node is by itself */
     BREAKER_STANDING_ALONE,
-    /** the coordinator is not cluster.h's, or has not begun */
+    /** the coordinator is not cluster.h's, has not begun, or has ended */
     BREAKER_STANDING_UNKNOWN,
     /** no token yet */
     BREAKER_STANDING_START,
