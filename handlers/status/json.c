@@ -134,7 +134,7 @@ static void add_cluster(cJSON *root, const breaker__facts_t *facts)
         add_number(object, "nodes", node->fleet);
     else
         cJSON_AddNullToObject(object, "nodes");
-    add_number(object, "live_releases", node->live_releases);
+    add_number(object, "other_releases", node->other_releases);
 }
 
 static void add_fetches(cJSON *list, const char *name, const breaker_fetches_t *fetches)

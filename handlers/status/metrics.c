@@ -303,8 +303,8 @@ static void write_cluster(const writer_t *writer)
     if (node->fleet != 0)
         put_one(writer, "cluster_nodes", "gauge", "Nodes that poll, as Redis told last.",
                 node->fleet);
-    put_one(writer, "cluster_live_releases", "gauge",
-            "Releases with live nodes, as Redis told last.", node->live_releases);
+    put_one(writer, "cluster_other_releases", "gauge",
+            "Other releases with live nodes, as Redis told last.", node->other_releases);
 }
 
 /* ---- what is held ---- */

@@ -1,7 +1,7 @@
 /*
  * Texts of a length that is known only once they are written. They lie in the pool of the request
- * that they answer and go with it; each time that one grows it doubles, so that all of it takes
- * less than three times its length.
+ * that they answer and go with it; each time that one grows it doubles, so that all that it ever
+ * was takes four times its length at most.
  */
 #include <assert.h>
 #include <stdarg.h>
@@ -36,23 +36,29 @@ static bool grow(breaker__text_t *text, size_t more)
     return true;
 }
 
+/* what the format comes to, as much of it as there is room for; the end stays where it is */
+__attribute__((format(printf, 2, 0))) static size_t try_put(breaker__text_t *text,
+                                                            const char *format, va_list args)
+{
+    int len = vsnprintf(text->base + text->len, text->size - text->len, format, args);
+
+    assert(len >= 0);
+    return (size_t)len;
+}
+
 void breaker__text_put(breaker__text_t *text, const char *format, ...)
 {
     va_list args, again;
-    int len;
+    size_t len;
 
-    assert(text->len < text->size);
     va_start(args, format);
     va_copy(again, args);
-    len = vsnprintf(text->base + text->len, text->size - text->len, format, args);
-    va_end(args);
-    assert(len >= 0);
-    if ((size_t)len >= text->size - text->len) {
-        if (!grow(text, (size_t)len))
-            len = 0;
-        else
-            vsnprintf(text->base + text->len, text->size - text->len, format, again);
-    }
+    len = try_put(text, format, args);
+    if (len >= text->size - text->len && grow(text, len))
+        len = try_put(text, format, again);
     va_end(again);
-    text->len += (size_t)len;
+    va_end(args);
+    if (len < text->size - text->len)
+        text->len += len;
+    text->base[text->len] = '\0';
 }

@@ -34,7 +34,7 @@ static void read_standing(const breaker_node_t *node, breaker_figures_t *figures
                                ? freshness.reachable
                                : figures->standing == BREAKER_STANDING_SYNCED;
     figures->fleet = atomic_load_explicit(&mailbox->fleet, memory_order_relaxed);
-    figures->live_releases = atomic_load_explicit(&mailbox->live_releases, memory_order_relaxed);
+    figures->other_releases = atomic_load_explicit(&mailbox->other_releases, memory_order_relaxed);
 }
 
 void breaker_node_figures(const breaker_node_t *node, breaker_figures_t *ret_figures)

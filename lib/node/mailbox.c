@@ -20,7 +20,7 @@ void breaker__mailbox_init(breaker__mailbox_t *mailbox)
     atomic_init(&mailbox->reachable, false);
     atomic_init(&mailbox->standing, BREAKER_STANDING_UNKNOWN);
     atomic_init(&mailbox->fleet, 0);
-    atomic_init(&mailbox->live_releases, 0);
+    atomic_init(&mailbox->other_releases, 0);
     atomic_init(&mailbox->wanted, false);
     atomic_init(&mailbox->num_parked, 0);
 }
@@ -80,14 +80,14 @@ breaker_freshness_t breaker_node_freshness(const breaker_node_t *node)
 }
 
 void breaker__node_set_standing(breaker_node_t *node, breaker_standing_t standing, uint32_t fleet,
-                                uint32_t live_releases)
+                                uint32_t other_releases)
 {
     breaker__mailbox_t *mailbox = &node->mailbox;
 
     assert(standing < BREAKER_STANDINGS);
     atomic_store_explicit(&mailbox->standing, standing, memory_order_relaxed);
     atomic_store_explicit(&mailbox->fleet, fleet, memory_order_relaxed);
-    atomic_store_explicit(&mailbox->live_releases, live_releases, memory_order_relaxed);
+    atomic_store_explicit(&mailbox->other_releases, other_releases, memory_order_relaxed);
 }
 
 /* ---- what is wanted ---- */

@@ -17,7 +17,7 @@ typedef struct st_breaker__mailbox_t {
     atomic_bool reachable;
     /** by it as well, for whoever watches: a `breaker_standing_t` */
     _Atomic unsigned standing;
-    _Atomic uint32_t fleet, live_releases;
+    _Atomic uint32_t fleet, other_releases;
     /** by the server's threads; on a line of its own, because they all write to it */
     _Alignas(64) atomic_bool wanted;
     atomic_size_t num_parked;

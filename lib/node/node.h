@@ -84,7 +84,7 @@ bool breaker__node_peer_keys(breaker_node_t *node, uint64_t *generation,
 /** How the node stands with its cluster, for whoever watches; as in `breaker_figures_t`. The
  * cluster's thread. */
 void breaker__node_set_standing(breaker_node_t *node, breaker_standing_t standing, uint32_t fleet,
-                                uint32_t live_releases);
+                                uint32_t other_releases);
 
 /** How many of the BREAKER_PARKED_MAX places are taken. Any thread. */
 size_t breaker__node_num_parked(const breaker_node_t *node);

@@ -15,6 +15,7 @@
 #include <cjson/cJSON.h>
 #include <breaker/h2o.h>
 #include "loopback.h"
+#include "status/text.h"
 #include "status/users.h"
 #include "tree.h"
 
@@ -205,6 +206,33 @@ static void every_family_says_what_it_is_before_its_samples(void **state)
     }
     assert_null(rest != NULL && rest[0] != '\0' ? rest : NULL);
     free(text);
+}
+
+static void a_text_grows_and_ends_where_it_would_be_too_long(void **state)
+{
+    h2o_mem_pool_t pool;
+    breaker__text_t text;
+    size_t len;
+    (void)state;
+
+    h2o_mem_init_pool(&pool);
+    breaker__text_init(&text, &pool);
+    for (int i = 0; i != 10000; ++i)
+        breaker__text_put(&text, "%04d;", i);
+    assert_int_equal(text.len, 50000);
+    assert_memory_equal(text.base, "0000;0001;", 10);
+    assert_string_equal(text.base + 49990, "9998;9999;");
+    while (text.len < BREAKER__TEXT_MAX - 4096) {
+        len = text.len;
+        breaker__text_put(&text, "%4095s\n", "");
+        assert_int_equal(text.len, len + 4096);
+    }
+    len = text.len;
+    breaker__text_put(&text, "%5000s", "");
+    assert_int_equal(text.len, len);
+    breaker__text_put(&text, "the end");
+    assert_string_equal(text.base + len, "the end");
+    h2o_mem_clear_pool(&pool);
 }
 
 static void openmetrics_is_for_those_who_take_it(void **state)
@@ -457,6 +485,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(requests_and_bytes_are_counted_exactly, setup, teardown),
         cmocka_unit_test_setup_teardown(every_family_says_what_it_is_before_its_samples, setup,
                                         teardown),
+        cmocka_unit_test(a_text_grows_and_ends_where_it_would_be_too_long),
         cmocka_unit_test_setup_teardown(openmetrics_is_for_those_who_take_it, setup, teardown),
         cmocka_unit_test_setup_teardown(json_says_the_same, setup, teardown),
         cmocka_unit_test_setup_teardown(no_answer_may_be_kept_and_head_has_no_body, setup,

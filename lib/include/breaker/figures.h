@@ -76,7 +76,7 @@ typedef struct st_breaker_figures_t {
     uint64_t ledger_age_ms;
     /** how many nodes poll, and how many other releases have live nodes, as Redis told last; 0: not
      * known */
-    uint32_t fleet, live_releases;
+    uint32_t fleet, other_releases;
     /** requests that wait, of BREAKER_PARKED_MAX */
     size_t parked;
     /** contents of files that are known, of all releases, and bytes that they take in memory */
