@@ -133,8 +133,8 @@ class Sandbox(FlavourCase):
 
 
 class Table(unittest.TestCase):
-    # written before the sandbox is entered; not a directive here
-    EARLY = {"pid-file", "mruby.handler-file"}
+    # written, or read, before the sandbox is entered; not a directive here
+    EARLY = {"pid-file", "user-file", "mruby.handler-file"}
 
     def test_every_file_that_a_directive_names_is_known_to_the_sandbox(self):
         found, known = set(), set()
