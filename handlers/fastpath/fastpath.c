@@ -492,15 +492,14 @@ static void begin_report(connection_t *conn, size_t taken)
     breaker__report_set_asker(conn->report, &asker);
 }
 
-/* at a path where somebody attends to answers; otherwise as `send_answer` */
-static bool answer_attended(connection_t *conn, size_t taken)
+/* at a path where somebody attends to answers; returns false when the request is libh2o's */
+static bool write_attended(connection_t *conn, size_t taken, breaker__written_t *ret_written)
 {
     breaker_h2o_fastpath_t *fastpath = conn->fastpath;
-    breaker__written_t written;
     bool is_reported;
 
     if (!breaker__routes_write_attended(fastpath->routes, fastpath->pen, &fastpath->plain,
-                                        fastpath->report, &written, &is_reported)) {
+                                        fastpath->report, ret_written, &is_reported)) {
         hand_over(conn);
         return false;
     }
@@ -508,10 +507,6 @@ static bool answer_attended(connection_t *conn, size_t taken)
         begin_report(conn, taken);
     else
         h2o_buffer_consume(&conn->sock->input, taken);
-    conn->has_waited = false;
-    if (!send_answer(conn, &written))
-        return false;
-    end_report(conn);
     return true;
 }
 
@@ -542,16 +537,17 @@ static void process(connection_t *conn)
             hand_over(conn);
             return;
         }
-        if (!breaker__routes_answer(fastpath->routes, plain, &answer)) {
-            if (!answer_attended(conn, (size_t)taken))
-                return;
-            continue;
+        if (breaker__routes_answer(fastpath->routes, plain, &answer)) {
+            breaker__pen_http1_write(fastpath->pen, &answer, &written);
+            h2o_buffer_consume(input, (size_t)taken);
+        } else if (!write_attended(conn, (size_t)taken, &written)) {
+            return;
         }
-        breaker__pen_http1_write(fastpath->pen, &answer, &written);
         conn->has_waited = false;
-        h2o_buffer_consume(input, (size_t)taken);
         if (!send_answer(conn, &written))
             return;
+        if (conn->report != NULL)
+            end_report(conn);
     }
 }
 
