@@ -102,7 +102,7 @@ def main() -> None:
                 [options.build / "bin/h2o-breaker", "-c", config], stdout=file, stderr=file
             )
         try:
-            while "ready in" not in log.read_text():
+            while "event=serving" not in log.read_text():
                 time.sleep(0.05)
             print(f"{options.files} files, {total / 1e6:.0f} MB")
             first = workers(process.pid)[-1]
