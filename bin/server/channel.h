@@ -23,6 +23,8 @@ typedef enum {
     BREAKER__SAY_RETIRE = 'R',
     /** end now, whatever is open */
     BREAKER__SAY_CUT = 'C',
+    /** the worker that was to be followed is no more: nobody serves until this one does */
+    BREAKER__SAY_ALONE = 'A',
     /** a log was opened anew: the descriptor takes the place of the one that the text names */
     BREAKER__SAY_REOPENED = 'O',
 

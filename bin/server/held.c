@@ -131,14 +131,6 @@ static void drop_unused(breaker__held_list_t *list)
     list->num = num_kept;
 }
 
-bool breaker__held_is_used(const breaker__held_list_t *list)
-{
-    for (size_t i = 0; i != list->num; ++i)
-        if (list->entries[i].num_used != 0)
-            return true;
-    return false;
-}
-
 void breaker__held_take_over(breaker__held_list_t *list)
 {
     for (size_t i = 0; i != list->num; ++i) {

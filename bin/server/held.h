@@ -43,8 +43,6 @@ breaker__held_t *breaker__held_add(breaker__held_list_t *list, const char *name,
  */
 int breaker__held_take_given(breaker__held_list_t *list);
 
-/** Whether there is a worker that accepts, or accepted, from any of them. */
-bool breaker__held_is_used(const breaker__held_list_t *list);
 /** The worker that is starting serves now: what it wanted is used, and nothing else. */
 void breaker__held_take_over(breaker__held_list_t *list);
 /** It has ended before: what it has bound is dropped. */

@@ -104,6 +104,7 @@ static int start_worker(master_t *self, bool of_file, const char *why)
 {
     assert(starting(self) == NULL);
     self->starts_ms = NEVER;
+    self->stock.legacy.has_predecessor = serving(self) != NULL;
     if (breaker__spawn_worker(&self->stock, of_file, now_ms()) != 0)
         return -1;
     breaker__say(BREAKER_LOG_INFO, BREAKER_LOG_EVENT, "starting", worker_field(starting(self)),
@@ -306,6 +307,7 @@ static void on_message(master_t *self, breaker__worker_t *worker, breaker__messa
     case BREAKER__SAY_STOP:
     case BREAKER__SAY_RETIRE:
     case BREAKER__SAY_CUT:
+    case BREAKER__SAY_ALONE:
     case BREAKER__SAY_REOPENED:
         break;
     }
@@ -385,6 +387,8 @@ static void on_serving_died(master_t *self, const breaker__worker_t *worker, int
         self->backoff_ms = 0;
     if (starting(self) == NULL)
         start_later(self);
+    else
+        tell(starting(self), BREAKER__SAY_ALONE);
 }
 
 static void say_ended(const breaker__worker_t *worker, int status)

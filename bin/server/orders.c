@@ -81,7 +81,7 @@ static void replace_log(const breaker__orders_t *orders, const breaker__message_
     breaker__logs_replace(atoi(message->text), message->fds[0]);
 }
 
-static breaker__order_t order_of(const breaker__orders_t *orders, const breaker__message_t *message)
+static breaker__order_t order_of(breaker__orders_t *orders, const breaker__message_t *message)
 {
     switch (message->say) {
     case BREAKER__SAY_STOP:
@@ -90,6 +90,9 @@ static breaker__order_t order_of(const breaker__orders_t *orders, const breaker_
         return BREAKER__ORDER_RETIRE;
     case BREAKER__SAY_CUT:
         return BREAKER__ORDER_CUT;
+    case BREAKER__SAY_ALONE:
+        orders->is_alone = true;
+        return BREAKER__ORDER_NONE;
     case BREAKER__SAY_REOPENED:
         replace_log(orders, message);
         return BREAKER__ORDER_NONE;

@@ -25,6 +25,8 @@ typedef struct st_breaker__orders_t {
     /** from a master */
     bool has_master;
     bool has_stopped;
+    /** the worker that was to be followed is no more */
+    bool is_alone;
     /** those that signals open anew; borrowed */
     const breaker__logs_t *logs;
 } breaker__orders_t;

@@ -57,7 +57,7 @@ typedef struct st_server_t {
     int serves_fd;
     breaker__orders_t orders;
     breaker__legacy_t *legacy; /* borrowed */
-    /* another worker serves, or has served, on the same sockets */
+    /* another worker serves on the same sockets until this one is ready */
     bool takes_over;
     breaker__logs_t logs;
     breaker__pid_file_t pid_file;
@@ -509,17 +509,35 @@ static breaker__order_t wait_for_token(server_t *self)
 }
 
 /*
+ * That others have its own release a worker can wait for only where the one before finds it in the
+ * archive: nobody reaches this one yet.
+ */
+static bool is_to_wait(const server_t *self)
+{
+    switch (breaker_node_readiness(self->config.node)) {
+    case BREAKER_NOT_READY_FETCHING:
+        return true;
+    case BREAKER_NOT_READY_UNSHARED:
+        return breaker_node_holding(self->config.node)->archive != NULL;
+    case BREAKER_READY:
+    case BREAKER_NOT_READY_NO_TOKEN:
+        break;
+    }
+    return false;
+}
+
+/*
  * Whoever takes another worker's place waits until it has what live nodes serve, that worker's
- * release too, for as long as `breaker.ready-timeout` says: visitors are not to miss anything. That
- * others have its own release it cannot wait for, since nobody reaches it yet.
+ * release too, and they have its own, for as long as `breaker.ready-timeout` says: visitors are not
+ * to miss anything.
  */
 static breaker__order_t wait_to_take_over(server_t *self)
 {
     breaker__order_t order = BREAKER__ORDER_NONE;
     bool timed_out;
 
-    while (self->takes_over && order == BREAKER__ORDER_NONE &&
-           breaker_node_readiness(self->config.node) == BREAKER_NOT_READY_FETCHING)
+    while (self->takes_over && !self->orders.is_alone && order == BREAKER__ORDER_NONE &&
+           is_to_wait(self))
         order = wait_or_order(self, -1, now_ms() + TAKE_OVER_POLL_MS, &timed_out);
     return order;
 }
@@ -584,6 +602,9 @@ static breaker__threads_t *open_doors(server_t *self)
         end_at_once(self, EX_UNAVAILABLE);
     if ((threads = breaker__threads_start(&self->config, self->max_connections)) == NULL)
         end_at_once(self, EX_OSERR);
+    if (self->takes_over && !self->orders.is_alone)
+        breaker_node_set_ready(self->config.node);
+    breaker_node_set_predecessor(self->config.node, false);
     breaker__start_line_log(&self->config, now_ms() - self->begun_ms);
     say_minted(self);
     if (has_master(self))
@@ -627,7 +648,8 @@ static int start(server_t *self, breaker__legacy_t *legacy)
 {
     int status;
 
-    self->takes_over = breaker__held_is_used(&legacy->held);
+    self->takes_over = legacy->has_predecessor;
+    breaker_node_set_predecessor(self->config.node, self->takes_over);
     status = acquire(self, &legacy->held);
 
     if (status == EX_OK && become_user(&self->config) != 0)

@@ -15,6 +15,8 @@ typedef struct st_breaker__legacy_t {
     int channel;
     /** sockets, which are taken over */
     breaker__held_list_t held;
+    /** a worker serves, and does so until this one is ready */
+    bool has_predecessor;
     /** what the worker before had minted, as of BREAKER__SAY_MINTED; owned, NULL: nothing */
     char *minted;
     /** stderr as the first process had it, -1: it had none; and whether it is another log now */

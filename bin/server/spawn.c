@@ -45,6 +45,7 @@ static void write_legacy(const breaker__stock_t *stock, FILE *file)
     fprintf(file, "stderr %d %d\n", stock->legacy.stderr_fd, stock->legacy.has_error_log);
     if (breaker__error_log_has_begun())
         fprintf(file, "error-log %s\n", breaker__error_log_form());
+    fprintf(file, "predecessor %d\n", stock->legacy.has_predecessor);
     if (stock->legacy.minted != NULL)
         fprintf(file, "minted %s\n", stock->legacy.minted);
     breaker__held_write(&stock->legacy.held, file);
@@ -155,6 +156,10 @@ static int take_line(void *data, const char *line)
 
     if (sscanf(line, "role worker %d", &stock->legacy.channel) == 1)
         return 0;
+    if (sscanf(line, "predecessor %d", &flag) == 1) {
+        stock->legacy.has_predecessor = flag != 0;
+        return 0;
+    }
     if (strncmp(line, "minted ", 7) == 0) {
         stock->legacy.minted = h2o_strdup(NULL, line + 7, SIZE_MAX).base;
         return 0;

@@ -172,6 +172,10 @@ int breaker__archive_note(breaker__archive_t *archive, const breaker__archived_t
 int breaker__archive_list(breaker__archive_t *archive, breaker__archived_t **ret_list,
                           size_t *ret_num);
 
+/** Finds one release; BREAKER_ERR_NOT_FOUND where it is not there. */
+int breaker__archive_describe(breaker__archive_t *archive, const breaker_release_id_t *id,
+                              breaker__archived_t *ret_archived);
+
 /**
  * Reads the manifest of a release and checks that it is one, and this release's. The caller frees
  * the text, which is not NUL-ended, with free(3). Fails with BREAKER_ERR_NOT_FOUND when there is

@@ -16,10 +16,6 @@ int breaker__archive_read_manifest(breaker__archive_t *archive, const breaker_re
                                    char **ret_text, size_t *ret_len,
                                    breaker__manifest_t **ret_manifest);
 
-/** The entry of a release; BREAKER_ERR_NOT_FOUND where it is not there. */
-int breaker__archive_describe(breaker__archive_t *archive, const breaker_release_id_t *id,
-                              breaker__archived_t *ret_archived);
-
 /**
  * Removes what killed processes left among the releases: files on their way, and directories
  * without a manifest that did not change since `before_s`, seconds since the epoch. The archive is

@@ -59,6 +59,16 @@ static void list(breaker__holding_t *holding)
     free(archived);
 }
 
+void breaker__archiving_look(breaker__holding_t *holding, const breaker__tracked_t *known)
+{
+    breaker__archived_t archived;
+
+    assert(!known->is_archived);
+    if (holding->archive != NULL &&
+        breaker__archive_describe(holding->archive, &known->about.id, &archived) == 0)
+        take_in(holding, &archived);
+}
+
 void breaker__archiving_open(breaker__holding_t *holding)
 {
     const breaker__archive_config_t config = {

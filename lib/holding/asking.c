@@ -170,14 +170,16 @@ static void create_client(breaker__holding_t *holding)
                              breaker_log_text("reason", error.message));
 }
 
-static void set_peers(breaker__holding_t *holding, const breaker_peers_t *told)
+static void set_peers(breaker__holding_t *holding)
 {
+    const breaker_peers_t *told = &holding->told;
     breaker__peer_keys_t keys;
 
     assert(holding->client != NULL);
     if (breaker__inbox_keys(&holding->inbox, &holding->keys_generation, &keys))
         breaker__peers_set_keys(holding->client, &keys);
-    breaker__peers_set(holding->client, told->address, told->peers, told->num_peers);
+    breaker__peers_set(holding->client, told->address, holding->has_predecessor, told->peers,
+                       told->num_peers);
 }
 
 /* ---- what the coordinator told ---- */
@@ -257,19 +259,23 @@ static void try_again(breaker__holding_t *holding, const breaker_peers_t *told)
     }
 }
 
-static void take_told(breaker__holding_t *holding, const breaker_peers_t *told)
+static void take_told(breaker__holding_t *holding)
 {
+    const breaker_peers_t *told = &holding->told;
+    bool has_predecessor = holding->has_predecessor && told->address[0] != '\0';
+    size_t num_peers = told->num_peers + has_predecessor;
+
     holding->is_current = told->is_current;
     holding->num_nodes = told->num_nodes;
     /* what the first ones hold is asked, however often they go and come */
     if (holding->num_peers == 0)
         holding->was_offered = false;
-    holding->num_peers = told->num_peers;
+    holding->num_peers = num_peers;
     note_alive(holding, told);
-    if (holding->client == NULL && told->num_peers != 0)
+    if (holding->client == NULL && num_peers != 0)
         create_client(holding);
     if (holding->client != NULL)
-        set_peers(holding, told);
+        set_peers(holding);
     try_again(holding, told);
 }
 
@@ -319,15 +325,21 @@ bool breaker__asking_is_known(const breaker__holding_t *holding)
 
 void breaker__asking_update(breaker__holding_t *holding)
 {
+    bool has_predecessor = breaker__node_has_predecessor(holding->node), is_news;
     breaker_peers_t told;
 
     if (!breaker__asking_has_peers(holding))
         return;
+    is_news = holding->num_told != 0 && has_predecessor != holding->has_predecessor;
+    holding->has_predecessor = has_predecessor;
     if (breaker__inbox_take_peers(&holding->inbox, &told)) {
+        breaker__peers_told_dispose(&holding->told);
+        holding->told = told;
         ++holding->num_told;
-        take_told(holding, &told);
-        breaker__peers_told_dispose(&told);
+        is_news = true;
     }
+    if (is_news)
+        take_told(holding);
     if (holding->num_told == 0)
         breaker__asking_want_peers(holding);
     if (holding->client != NULL)

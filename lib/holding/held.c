@@ -20,6 +20,8 @@ enum {
     RETRY_DOUBLINGS = 10,
     /* one that a request waits for is not asked for more often than that */
     WANTED_EVERY_MS = 50,
+    /* nor is it looked for in the archive more often where there is nobody to ask */
+    LOOK_EVERY_MS = 200,
     /* what has just been heard of may be in no peer's word yet: asked for again after so long,
      * twice that, … and in vain at last after the longest time that the coordinator may be silent
      */
@@ -498,10 +500,12 @@ static bool is_due(const breaker__holding_t *holding, const breaker__tracked_t *
         return false;
     if (known->is_archived && !known->is_barred)
         return known->failed_ms == 0 || since_ms(mono_ms, known->failed_ms) >= RETRY_MIN_MS;
+    if (holding->client == NULL)
+        return holding->archive != NULL && known->due_ms <= mono_ms;
     /* a request asks again and again */
     if (known->is_wanted && since_ms(mono_ms, known->failed_ms) >= WANTED_EVERY_MS)
-        return holding->client != NULL;
-    return holding->client != NULL && known->due_ms <= mono_ms;
+        return true;
+    return known->due_ms <= mono_ms;
 }
 
 static bool comes_before(const breaker__tracked_t *a, const breaker__tracked_t *b)
@@ -540,10 +544,14 @@ bool breaker__held_step(breaker__holding_t *holding)
     }
     if (next == NULL)
         return false;
+    if (!next->is_archived && !next->is_barred)
+        breaker__archiving_look(holding, next);
     if (next->is_archived && !next->is_barred)
         take_archived(holding, next);
-    else
+    else if (holding->client != NULL)
         breaker__asking_ask_manifest(holding, next);
+    else
+        next->due_ms = mono_ms + LOOK_EVERY_MS;
     return true;
 }
 
@@ -594,5 +602,5 @@ void breaker__held_tell_ready(const breaker__holding_t *holding)
         return;
     breaker__node_set_complete(holding->node);
     if (breaker__asking_is_known(holding))
-        breaker__node_set_ready(holding->node);
+        breaker_node_set_ready(holding->node);
 }

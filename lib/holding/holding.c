@@ -312,6 +312,7 @@ void breaker__holding_free(breaker__holding_t *holding)
     breaker__source_dispose(&holding->source);
     breaker__archiving_close(holding);
     breaker__catalog_dispose(&holding->catalog);
+    breaker__peers_told_dispose(&holding->told);
     breaker__inbox_dispose(&holding->inbox);
     pthread_mutex_destroy(&holding->wake_lock);
     free(holding);

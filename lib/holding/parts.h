@@ -133,8 +133,11 @@ struct st_breaker__holding_t {
     /* releases have come or gone since the memory was counted */
     bool is_uncounted;
 
-    /* what the coordinator told last */
+    /* what the coordinator told last; owned */
+    breaker_peers_t told;
     uint64_t num_told;
+    /* the worker that this one follows is one of the peers */
+    bool has_predecessor;
     bool is_current;
     /* of who the peers are and what they serve */
     uint64_t roster;
@@ -283,6 +286,11 @@ void breaker__spooling_end(breaker__holding_t *holding);
 
 /* ---- archiving.c: what is kept for the next start ---- */
 
+/**
+ * Looks whether another process, the worker before or after this one for instance, has put a
+ * release there since the archive was opened.
+ */
+void breaker__archiving_look(breaker__holding_t *holding, const breaker__tracked_t *known);
 /** Opens the archive and takes in what it lists. Trouble is told; then there is none. */
 void breaker__archiving_open(breaker__holding_t *holding);
 void breaker__archiving_close(breaker__holding_t *holding);

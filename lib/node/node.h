@@ -47,6 +47,8 @@ struct st_breaker_node_t {
     _Atomic uint64_t ready_by_ms;
     /* it has what live nodes serve; and they have what it serves */
     atomic_bool is_complete, is_ready;
+    /* another process answers at its address */
+    atomic_bool has_predecessor;
 
     pthread_mutex_t lock;       /* of what follows */
     breaker_release_t *release; /* owned reference: what is served; NULL until loaded */
@@ -58,14 +60,15 @@ struct st_breaker_node_t {
 void breaker__node_lock(breaker_node_t *node);
 void breaker__node_unlock(breaker_node_t *node);
 
+/** Whether another process answers at the node's address. */
+bool breaker__node_has_predecessor(const breaker_node_t *node);
+
 /** Whether releases of others are held, by what was configured. */
 bool breaker__node_holds(const breaker_node_t *node);
 /** The first snapshot was published: from now on the node may be ready. */
 void breaker__node_note_published(breaker_node_t *node);
 /** What live nodes serve is here. The holding's thread. */
 void breaker__node_set_complete(breaker_node_t *node);
-/** The same, and what this node serves is known to them. The holding's thread. */
-void breaker__node_set_ready(breaker_node_t *node);
 
 /** The token that the view at an index was configured with; what is served is in the snapshot. */
 const breaker_token_t *breaker__node_token(const breaker_node_t *node, size_t index);

@@ -42,6 +42,20 @@ bool breaker_node_wants_peers(breaker_node_t *node)
     return node->holding != NULL && breaker__holding_take_wants_peers(node->holding);
 }
 
+/* ---- the process before ---- */
+
+void breaker_node_set_predecessor(breaker_node_t *node, bool has_one)
+{
+    atomic_store_explicit(&node->has_predecessor, has_one, memory_order_relaxed);
+    if (node->holding != NULL)
+        breaker__holding_on_published(node->holding);
+}
+
+bool breaker__node_has_predecessor(const breaker_node_t *node)
+{
+    return atomic_load_explicit(&node->has_predecessor, memory_order_relaxed);
+}
+
 /* ---- threads that serve ---- */
 
 void breaker_node_want_release(breaker_node_t *node, const breaker_release_id_t *release)
@@ -69,7 +83,7 @@ void breaker__node_note_published(breaker_node_t *node)
     if (atomic_load_explicit(&node->ready_by_ms, memory_order_relaxed) != 0)
         return;
     if (node->holding == NULL)
-        breaker__node_set_ready(node);
+        breaker_node_set_ready(node);
     atomic_store_explicit(&node->ready_by_ms, now_ms() + node->holding_config.ready_timeout_ms,
                           memory_order_release);
 }
@@ -79,7 +93,7 @@ void breaker__node_set_complete(breaker_node_t *node)
     atomic_store_explicit(&node->is_complete, true, memory_order_relaxed);
 }
 
-void breaker__node_set_ready(breaker_node_t *node)
+void breaker_node_set_ready(breaker_node_t *node)
 {
     atomic_store_explicit(&node->is_ready, true, memory_order_relaxed);
 }

@@ -191,11 +191,11 @@ static void drop_departed(breaker__peers_t *peers)
     }
 }
 
-void breaker__peers_set(breaker__peers_t *peers, const char *own_address,
+void breaker__peers_set(breaker__peers_t *peers, const char *own_address, bool has_predecessor,
                         const breaker_peer_t *list, size_t num)
 {
     assert(!peers->is_closed);
-    if (breaker__roster_set(&peers->roster, own_address, list, num) != 0)
+    if (breaker__roster_set(&peers->roster, own_address, has_predecessor, list, num) != 0)
         return;
     peers->reach.allows_loopback = breaker__address_is_loopback(own_address);
     drop_departed(peers);

@@ -143,11 +143,11 @@ void breaker__peers_free(breaker__peers_t *peers, void (*on_gone)(void *data), v
 /**
  * Says who may be asked from now on, instead of those before; what is known of an address stays
  * known. Copied. `own_address` is what this node advertises, or NULL or "" where that is not known:
- * it is never asked, and where it is on loopback, peers may be there as well. Addresses that are
- * none are left out. Who is no longer there
- * is not asked any more, even where something is under way from it.
+ * it is never asked, unless another process answers there still (`has_predecessor`), and where it
+ * is on loopback, peers may be there as well. Addresses that are none are left out. Who is no
+ * longer there is not asked any more, even where something is under way from it.
  */
-void breaker__peers_set(breaker__peers_t *peers, const char *own_address,
+void breaker__peers_set(breaker__peers_t *peers, const char *own_address, bool has_predecessor,
                         const breaker_peer_t *list, size_t num);
 
 /** The keys that requests are signed with from now on; copied. */

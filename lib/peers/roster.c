@@ -6,6 +6,7 @@
  * a transfer that outlives its peer finds nobody.
  */
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <breaker/error.h>
@@ -62,11 +63,21 @@ static void add(breaker__roster_t *roster, breaker__known_t *peers, size_t *num,
     peer->told = *told;
 }
 
-int breaker__roster_set(breaker__roster_t *roster, const char *own_address,
+/* whatever it serves, nobody has told */
+static void add_predecessor(breaker__roster_t *roster, breaker__known_t *peers, size_t *num,
+                            const char *address, const char *url)
+{
+    breaker_peer_t told = {.address = ""};
+
+    snprintf(told.address, sizeof(told.address), "%s", address);
+    add(roster, peers, num, &told, url);
+}
+
+int breaker__roster_set(breaker__roster_t *roster, const char *own_address, bool has_predecessor,
                         const breaker_peer_t *list, size_t num)
 {
     size_t max = num < BREAKER_PEERS_MAX ? num : BREAKER_PEERS_MAX, num_kept = 0;
-    breaker__known_t *peers = malloc(sizeof(*peers) * (max != 0 ? max : 1));
+    breaker__known_t *peers = malloc(sizeof(*peers) * (max + 1));
     char own[BREAKER__PEER_URL_MAX + 1], url[BREAKER__PEER_URL_MAX + 1];
 
     if (peers == NULL)
@@ -77,6 +88,8 @@ int breaker__roster_set(breaker__roster_t *roster, const char *own_address,
         if (url[0] != '\0' && strcmp(url, own) != 0 && find_url(peers, num_kept, url) == NULL)
             add(roster, peers, &num_kept, list + i, url);
     }
+    if (has_predecessor && own[0] != '\0')
+        add_predecessor(roster, peers, &num_kept, own_address, own);
     breaker__roster_dispose(roster);
     roster->peers = peers;
     roster->num = num_kept;

@@ -85,10 +85,11 @@ void breaker__roster_dispose(breaker__roster_t *roster);
 /**
  * Replaces the list; what is known of an address stays, unless it serves another release than
  * before: then it is another process, of which nothing is known. Left out are `own_address`, which
- * may be NULL, addresses that are none, and second mentions. Fails with BREAKER_ERR_NO_MEMORY, and
- * the list is as before.
+ * may be NULL, addresses that are none, and second mentions. `has_predecessor`: at the own address
+ * another process answers still, which is a peer of which nothing is known. Fails with
+ * BREAKER_ERR_NO_MEMORY, and the list is as before.
  */
-int breaker__roster_set(breaker__roster_t *roster, const char *own_address,
+int breaker__roster_set(breaker__roster_t *roster, const char *own_address, bool has_predecessor,
                         const breaker_peer_t *list, size_t num);
 
 /** The peer of a number, or NULL when it is in the list no more. Good until the list is set. */

@@ -190,7 +190,7 @@ class Server:
     """A server process. It is ready when the constructor returns, unless `ready` is false."""
 
     def __init__(self, flavour, config, args=(), env=None, ready=True, wrap=(), pass_fds=(),
-                 directory=BIN, master=False):
+                 directory=BIN, master=False, program=None):
         self.flavour = flavour
         self.scratch = Scratch()
         self.config_path = self.scratch.write("h2o.conf", config)
@@ -200,7 +200,8 @@ class Server:
         environment.update(env or {})
         # most tests are about the process that serves; reload.py is about the two together
         self.args = args = args if master else ("--no-master", *args)
-        command = [*wrap, os.path.join(directory, PROGRAMS[flavour]), "-c", self.config_path, *args]
+        program = program or os.path.join(directory, PROGRAMS[flavour])
+        command = [*wrap, program, "-c", self.config_path, *args]
         try:
             with open(self.stderr_path, "wb") as stderr:
                 self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=stderr,

@@ -4,7 +4,6 @@ leaves everything as it was, with one line that says why.
 
 `reload.py --reloads 1000 --upgrades 50 --kills 60 --pause 1 Load` is the long run."""
 
-import glob
 import os
 import re
 import shutil
@@ -191,7 +190,9 @@ CLUSTER = """
 listen: {host: 127.0.0.1, port: @port@}
 num-threads: 2
 breaker.health: /breaker
-breaker.archive: @archive@
+breaker.ready-timeout: 60m
+breaker.fetch: {timeout: 30s}
+@archive@
 breaker.cluster:
   app: shop
   redis: "redis://127.0.0.1:@redis@"
@@ -207,45 +208,106 @@ hosts:
 
 
 class OfACluster(ReloadCase):
+    """Nobody waits for more than an hour of ready-timeout: whatever is waited for in vain is seen."""
     flavours = ("evloop",)
 
-    def test_its_releases_follow_each_other_and_stay(self):
-        redis = cluster.Redis()
-        self.addCleanup(redis.kill)
-        redis.start()
+    def setUp(self):
+        super().setUp()
+        self.redis = cluster.Redis()
+        self.addCleanup(self.redis.kill)
+        self.redis.start()
         os.makedirs(self.scratch("archive"))
         os.chmod(self.scratch("archive"), 0o777)
-        self.server = harness.Server(self.flavour, harness.expand(
-            CLUSTER, port=self.port, redis=redis.port, archive=self.scratch("archive"),
-            tree=self.values["tree"]), master=True)
-        self.addCleanup(self.server.kill)
-        handed = {}
-        for number in range(4):
-            content = b"body { order: %d }\n" % number
-            if number:
-                self.scratch.tree("tree", {"a.css": content})
-                before = self.count("event=took-over")
-                self.server.signal(signal.SIGHUP)
-                wait_until(lambda: self.count("event=took-over") > before, "another worker", 60)
-            else:
-                content = b"body {}\n" * 100
-            handed[self.get("/static/0/a.css").leads_to] = content
-            self.assertEqual(len(handed), number + 1)
-            # what a node has served for a while is in its archive
-            wait_until(lambda: self.num_archived() > number, "the release to be archived")
-            for path, content in handed.items():
-                response = self.get(path)
-                self.assertEqual((response.status, response.body), (200, content), path)
-        # files that are the same again are the same release
-        before, tokens = self.count("event=took-over"), redis.tokens()
-        self.server.signal(signal.SIGHUP)
-        wait_until(lambda: self.count("event=took-over") > before, "another worker", 60)
-        self.assertEqual(self.get("/static/0/a.css").leads_to, list(handed)[-1])
-        self.assertEqual(redis.tokens(), tokens)
-        self.end()
 
-    def num_archived(self):
-        return len(glob.glob(self.scratch("archive", "releases", "*")))
+    def node(self, tree, archive=""):
+        port = harness.free_port()
+        server = harness.Server(self.flavour, harness.expand(
+            CLUSTER, port=port, redis=self.redis.port, archive=archive, tree=tree), master=True)
+        server.port = port
+        self.addCleanup(server.kill)
+        return server
+
+    def change(self, server):
+        lines = len(server.stderr().splitlines())
+
+        def has_taken_over():
+            server.notify.receive()
+            return b"event=took-over" in b"".join(server.stderr().splitlines()[lines:])
+        server.signal(signal.SIGHUP)
+        wait_until(has_taken_over, "another worker", 60)
+
+    def location(self, server, before=()):
+        """The file under the token that is handed out: zeros are older than everything. The worker
+        that has just been told to retire may answer with the one before."""
+        found = []
+
+        def is_new():
+            found.append(self.get("/static/0/a.css", port=server.port).leads_to)
+            return found[-1] not in before
+        wait_until(is_new, "another token")
+        return found[-1]
+
+    def ready(self, server):
+        return self.get("/breaker/readyz", port=server.port).status == 200
+
+    def expect_all(self, server, handed):
+        for path, content in handed.items():
+            response = self.get(path, port=server.port)
+            self.assertEqual((response.status, response.body), (200, content), path)
+
+    def expect_releases_to_follow_and_stay(self, archive):
+        tree = self.values["tree"]
+        server = self.node(tree, archive)
+        handed = {self.location(server): b"body {}\n" * 100}
+        for number in range(1, 4):
+            content = b"body { order: %d }\n" % number
+            self.scratch.tree("tree", {"a.css": content})
+            self.change(server)
+            self.assertTrue(self.ready(server))
+            handed[self.location(server, handed)] = content
+            self.expect_all(server, handed)
+        # files that are the same again are the same release
+        tokens = self.redis.tokens()
+        self.change(server)
+        self.assertEqual(self.location(server), list(handed)[-1])
+        self.assertEqual(self.redis.tokens(), tokens)
+        server.stop()
+
+    def test_its_releases_follow_each_other_and_stay(self):
+        self.expect_releases_to_follow_and_stay("breaker.archive: " + self.scratch("archive"))
+
+    def test_without_an_archive_they_come_from_the_worker_before(self):
+        self.expect_releases_to_follow_and_stay("")
+
+    def test_with_an_archive_others_have_a_release_before_its_worker_serves(self):
+        other = self.node(self.scratch.tree("other", {"a.css": b"other\n"}))
+        server = self.node(self.values["tree"], "breaker.archive: " + self.scratch("archive"))
+        handed = [self.location(server)]
+        for number in range(3):
+            content = b"body { order: %d }\n" % number
+            self.scratch.tree("tree", {"a.css": content})
+            self.change(server)
+            handed.append(path := self.location(server, handed))
+            # without asking the node whose release it is
+            server.signal(signal.SIGSTOP)
+            self.expect_all(other, {path: content})
+            server.signal(signal.SIGCONT)
+        other.stop()
+        server.stop()
+
+    def test_a_worker_that_dies_is_replaced_without_waiting_for_what_others_serve(self):
+        other = self.node(self.scratch.tree("other", {"a.css": b"other\n"}))
+        server = self.node(self.values["tree"])
+        path = self.location(server)
+        # it lives, as far as anybody knows, and gives nothing
+        other.signal(signal.SIGSTOP)
+        os.kill(server.workers()[-1], signal.SIGKILL)
+        self.assertEqual(self.get(path, port=server.port).status, 200)
+        self.assertFalse(self.ready(server))
+        other.signal(signal.SIGCONT)
+        wait_until(lambda: self.ready(server), "what the other one serves")
+        other.stop()
+        server.stop()
 
 
 class Refused(ReloadCase):

@@ -270,7 +270,7 @@ static void set_peers(probe_t *probe, char **words, size_t num)
         snprintf(list[num_peers].address, sizeof(list->address), "%s", words[i]);
         list[num_peers++].release = release_of(words[i + 1]);
     }
-    breaker__peers_set(probe->peers, words[1], list, num_peers);
+    breaker__peers_set(probe->peers, words[1], false, list, num_peers);
     free(list);
 }
 

@@ -35,7 +35,7 @@ static void set_one(breaker__roster_t *roster, const char *release)
 {
     breaker_peer_t peer = peer_of("10.0.0.7:80", release);
 
-    assert_int_equal(breaker__roster_set(roster, NULL, &peer, 1), 0);
+    assert_int_equal(breaker__roster_set(roster, NULL, false, &peer, 1), 0);
 }
 
 static answer_t choose(breaker__roster_t *roster, const char *release, uint64_t now_ms)
@@ -56,11 +56,35 @@ static void who_serves_is_asked_before_who_holds(void **state)
     breaker__roster_t roster = {.num = 0};
     (void)state;
 
-    assert_int_equal(breaker__roster_set(&roster, NULL, list, 3), 0);
+    assert_int_equal(breaker__roster_set(&roster, NULL, false, list, 3), 0);
     breaker__known_holds(roster.peers, &held, 1, NOW);
     assert_ptr_equal(choose(&roster, "z", NOW).peer, roster.peers + 2);
     breaker__known_aside(roster.peers + 2, 1000, NOW);
     assert_ptr_equal(choose(&roster, "z", NOW).peer, roster.peers);
+    breaker__roster_dispose(&roster);
+}
+
+static void at_the_own_address_nobody_is_asked_but_who_answers_there_still(void **state)
+{
+    breaker_peer_t list[2] = {peer_of("a:1", "x"), peer_of("b:1", "y")};
+    breaker__peers_held_t held = {release_of("z"), .is_complete = true};
+    breaker__roster_t roster = {.num = 0};
+    (void)state;
+
+    assert_int_equal(breaker__roster_set(&roster, "b:1", false, list, 2), 0);
+    assert_int_equal(roster.num, 1);
+    assert_int_equal(breaker__roster_set(&roster, "b:1", true, list, 2), 0);
+    assert_int_equal(roster.num, 2);
+    /* what it serves is not known before it says so */
+    assert_int_equal(choose(&roster, "y", NOW).choice, BREAKER__CHOICE_ASK_HELD);
+    breaker__known_holds(roster.peers + 1, &held, 1, NOW);
+    assert_ptr_equal(choose(&roster, "z", NOW).peer, roster.peers + 1);
+    assert_int_equal(breaker__roster_set(&roster, "b:1", true, list, 2), 0);
+    assert_ptr_equal(choose(&roster, "z", NOW).peer, roster.peers + 1);
+    assert_int_equal(breaker__roster_set(&roster, "b:1", false, list, 2), 0);
+    assert_int_equal(roster.num, 1);
+    assert_int_equal(breaker__roster_set(&roster, "", true, list, 2), 0);
+    assert_int_equal(roster.num, 2);
     breaker__roster_dispose(&roster);
 }
 
@@ -146,7 +170,7 @@ static void a_release_is_told_to_each_peer_until_it_has_it(void **state)
     uint64_t due_ms = 0;
     (void)state;
 
-    assert_int_equal(breaker__roster_set(&roster, NULL, list, 2), 0);
+    assert_int_equal(breaker__roster_set(&roster, NULL, false, list, 2), 0);
     peer = roster.peers + 1;
     /* who serves it is not asked */
     assert_ptr_equal(breaker__roster_to_tell(&roster, &id, NOW, &due_ms), peer);
@@ -196,6 +220,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(who_serves_is_asked_before_who_holds),
+        cmocka_unit_test(at_the_own_address_nobody_is_asked_but_who_answers_there_still),
         cmocka_unit_test(what_a_peer_lacks_is_believed_for_a_second_only),
         cmocka_unit_test(what_a_peer_holds_is_believed_for_longer),
         cmocka_unit_test(an_address_with_another_release_is_another_peer),

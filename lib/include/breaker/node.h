@@ -394,6 +394,15 @@ BREAKER_EXPORT bool breaker_node_wants_peers(breaker_node_t *node);
 BREAKER_EXPORT void breaker_node_want_release(breaker_node_t *node,
                                               const breaker_release_id_t *release);
 
+/**
+ * Says that another process answers at the address that the node advertises, whose place it will
+ * take: it is asked for what it serves and holds, as other nodes are, and hears of what this node
+ * serves; where both have the same archive it finds the release there, so that others may have it
+ * before this node answers. True before the load, and false once this node answers there itself, or
+ * nobody does. Any thread.
+ */
+BREAKER_EXPORT void breaker_node_set_predecessor(breaker_node_t *node, bool has_one);
+
 /** How long a request waits at most for bytes or for a release, in ms; 0: the node holds nothing,
  * and no request waits for such. From the load on the same. Any thread. */
 BREAKER_EXPORT uint64_t breaker_node_fetch_timeout_ms(const breaker_node_t *node);
@@ -408,6 +417,12 @@ typedef enum en_breaker_readiness_t {
     /** what this node serves is not yet with those that can be asked; ends with it as well */
     BREAKER_NOT_READY_UNSHARED,
 } breaker_readiness_t;
+
+/**
+ * Says that balancers may send requests whatever the node lacks: it takes the place of a process to
+ * which they do. Any thread; no lock.
+ */
+BREAKER_EXPORT void breaker_node_set_ready(breaker_node_t *node);
 
 /** Tells it; once it was ready a node stays so, until its server drains. No lock. Any thread. */
 BREAKER_EXPORT breaker_readiness_t breaker_node_readiness(const breaker_node_t *node);
