@@ -619,9 +619,10 @@ static bool is_to_go_on(const breaker__holding_t *holding, const breaker__tracke
 {
     if (known->release == NULL || (!known->is_hurt && (known->is_own || known->is_complete)))
         return false;
-    /* between two rounds, and while the archive alone was looked at */
+    /* between two rounds: peers may have it by now, or the worker after this one has put it into
+     * the archive */
     if (known->missing.at == 0 && known->is_searched)
-        return (holding->client != NULL || known->is_hurt) &&
+        return (breaker__asking_has_peers(holding) || known->is_hurt) &&
                known->due_ms <= breaker__holding_now().mono_ms;
     return true;
 }
