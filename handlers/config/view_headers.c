@@ -68,7 +68,7 @@ static int add_matched(const breaker__option_t *option, reading_t *reading, cons
 {
     const breaker__option_t one = option_within(option, node);
     breaker_matched_header_t *matched = reading->headers->matched + reading->num_matched;
-    const char *header;
+    const char *header = NULL;
 
     if (read_header(&one, reading, &header) != 0)
         return -1;
@@ -98,7 +98,7 @@ static int read_entry(const breaker__option_t *option, reading_t *reading)
 
 static int read_element(const breaker__option_t *option, reading_t *reading)
 {
-    const char *header;
+    const char *header = NULL;
 
     if (option->node->type == YOML_TYPE_MAPPING)
         return read_entry(option, reading);
