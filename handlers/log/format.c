@@ -10,6 +10,7 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include "log/directive.h"
 #include "log/format.h"
 
@@ -18,6 +19,8 @@ enum {
     REASON_MAX = 256,
     /* what libh2o is given for a value at first */
     VALUE_MAX = 2048,
+    /* of a time that strftime(3) writes, with its NUL */
+    TIME_MAX = 1024,
 };
 
 static const char combined[] = "%h %l %u %t \"%r\" %s %b \"%{Referer}i\" \"%{User-agent}i\"";
@@ -144,17 +147,51 @@ static void read_pieces(breaker__format_t *format, const char *at)
     }
 }
 
+/* the next directive, after its percent sign and what may follow that, or NULL */
+static const char *find_directive(const char *at)
+{
+    while ((at = strchr(at, '%')) != NULL && at[1] == '%')
+        at += 2;
+    return at != NULL ? at + 1 + strspn(at + 1, "<>") : NULL;
+}
+
 /* libh2o copies what follows an open brace to where its reasons go */
 static bool is_bounded(const char *at)
 {
-    while ((at = strchr(at, '%')) != NULL) {
-        if (*++at == '%') {
-            ++at;
-            continue;
-        }
-        at += strspn(at, "<>");
+    while ((at = find_directive(at)) != NULL)
         if (*at == '{' && (at = strchr(at, '}')) == NULL)
             return false;
+    return true;
+}
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+
+/* whether strftime(3), which takes what a log's format names as it is, makes something of it */
+static bool shows_time(const char *name, size_t len)
+{
+    const time_t second = 1;
+    struct tm parts;
+    char *format = h2o_strdup(NULL, name, len).base, memory[TIME_MAX];
+    bool is_shown =
+        localtime_r(&second, &parts) != NULL && strftime(memory, TIME_MAX, format, &parts) != 0;
+
+    free(format);
+    return is_shown;
+}
+
+#pragma GCC diagnostic pop
+
+/* libh2o takes a time of no bytes for one that has no room, and gives it more, for ever */
+static bool show_times(const char *at)
+{
+    while ((at = find_directive(at)) != NULL) {
+        const char *end = *at == '{' ? strchr(at, '}') : NULL;
+        if (end == NULL)
+            continue;
+        if (end[1] == 't' && !shows_time(at + 1, (size_t)(end - at) - 1))
+            return false;
+        at = end;
     }
     return true;
 }
@@ -166,6 +203,9 @@ static int check(const char *text, int escape, breaker_error_t *error)
 
     if (!is_bounded(text))
         return breaker_error_set(error, BREAKER_ERR_RANGE, "a brace is not closed");
+    if (!show_times(text))
+        return breaker_error_set(error, BREAKER_ERR_RANGE,
+                                 "a time, %%{...}t, is written in 1 to %d bytes", TIME_MAX - 1);
     if ((compiled = h2o_logconf_compile(text, escape, reason)) == NULL)
         return breaker_error_set(error, BREAKER_ERR_RANGE, "%s", reason);
     h2o_logconf_dispose(compiled);

@@ -431,8 +431,9 @@ static void formats_name_what_they_look_at(void **state)
 
 static void what_is_no_format_is_refused_with_the_reason(void **state)
 {
-    static const char *const wrong[] = {"%",     "%z", "%{x}", "%{x}z",  "%{x",
-                                        "%{x}p", "%<", "%<{x", "%s %{y", "%{}"};
+    static const char *const wrong[] = {
+        "%",      "%z",  "%{x}", "%{x}z",          "%{x",        "%{x}p", "%<", "%<{x",
+        "%s %{y", "%{}", "%{}t", "%s%%{%%}i%<{}t", "%{%02000Y}t"};
     char text[1000] = "%{";
     (void)state;
 

@@ -410,6 +410,7 @@ class Refusals(LogCase):
                 ("{path: /dev/null, format: '%{x}'}", "header name is not followed"),
                 ("{path: /dev/null, format: '%{x}z'}", "header name is not followed"),
                 ("{path: /dev/null, format: '%'}", "unknown escape sequence"),
+                ("{path: /dev/null, format: '%{}t'}", "a time, %{...}t, is written in"),
                 ("{path: /dev/null, escape: xml}", "accepted: apache, json"),
                 ("{path: /dev/null, place: x}", "path, format, escape")):
             config = self.scratch.write("h2o.conf", harness.expand(
