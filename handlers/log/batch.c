@@ -51,14 +51,13 @@ static uint64_t count_lines(const char *base, size_t len)
 
 /* ---- writing, with the lock ---- */
 
+/* without lines as well: of the last one before, a part may be with the sink yet */
 static int write_out(breaker__batch_t *batch)
 {
     size_t len = atomic_load_explicit(&batch->len, memory_order_acquire);
     int errnum = 0;
 
     assert(batch->begin <= len);
-    if (batch->begin == len)
-        return 0;
     batch->begin +=
         breaker__sink_write(batch->sink, batch->base + batch->begin, len - batch->begin, &errnum);
     if (errnum == 0 || errnum == EAGAIN)

@@ -79,17 +79,6 @@ breaker__sink_t *breaker__sink_open(const char *path, breaker_error_t *error)
     return sink;
 }
 
-void breaker__sink_close(breaker__sink_t *sink)
-{
-    if (sink == NULL)
-        return;
-    close(sink->fd);
-    pthread_mutex_destroy(&sink->lock);
-    free(sink->rest);
-    free(sink->path);
-    free(sink);
-}
-
 /* ---- writing ---- */
 
 /* how much is written at a time: whole lines, or a piece of one that is too long for that */
@@ -162,6 +151,20 @@ size_t breaker__sink_write(breaker__sink_t *sink, const char *lines, size_t len,
     pthread_mutex_unlock(&sink->lock);
     assert(written <= len);
     return written;
+}
+
+/* ---- the end ---- */
+
+void breaker__sink_close(breaker__sink_t *sink)
+{
+    if (sink == NULL)
+        return;
+    write_rest(sink);
+    close(sink->fd);
+    pthread_mutex_destroy(&sink->lock);
+    free(sink->rest);
+    free(sink->path);
+    free(sink);
 }
 
 /* ---- what is lost ---- */

@@ -1,8 +1,10 @@
 /*
  * Lines of access logs. Random formats, of every directive, over random requests: what is written
  * here is what libh2o writes, byte for byte. The formats follow from their seeds, so a failure
- * repeats. And what becomes of lines that do not fit.
+ * repeats. And what becomes of lines that do not fit, here or into a pipe.
  */
+#include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,9 +14,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 #include <cmocka.h>
 #include <breaker/h2o.h>
+#include "log/batch.h"
 #include "log/format.h"
+#include "log/sink.h"
+#include "loopback.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -448,6 +454,76 @@ static void what_is_no_format_is_refused_with_the_reason(void **state)
     }
 }
 
+/* ---- a reader that is slow ---- */
+
+enum { PAGE = 4096, LONG = 6000 };
+
+/* a pipe that has room for one page, and whose reader does not wait */
+static breaker__sink_t *open_narrow_sink(int *ret_reader)
+{
+    int fds[2];
+    char path[64];
+    breaker__sink_t *sink;
+
+    assert_int_equal(pipe2(fds, O_CLOEXEC | O_NONBLOCK), 0);
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", fds[1]);
+    sink = breaker__sink_open(path, NULL);
+    assert_non_null(sink);
+    assert_int_equal(fcntl(fds[1], F_SETPIPE_SZ, PAGE), PAGE);
+    close(fds[1]);
+    *ret_reader = fds[0];
+    return sink;
+}
+
+static void expect_rest(int reader, const char *line)
+{
+    char got[LONG];
+
+    assert_int_equal(read(reader, got, sizeof(got)), LONG - PAGE);
+    assert_memory_equal(got, line + PAGE, LONG - PAGE);
+}
+
+static void what_was_begun_of_a_line_is_ended_before_the_log_is_closed(void **state)
+{
+    char line[LONG], got[PAGE];
+    int reader, errnum;
+    breaker__sink_t *sink = open_narrow_sink(&reader);
+    (void)state;
+
+    memset(line, 'x', LONG - 1);
+    line[LONG - 1] = '\n';
+    assert_int_equal(breaker__sink_write(sink, line, LONG, &errnum), LONG);
+    assert_int_equal(errnum, EAGAIN);
+    assert_int_equal(read(reader, got, sizeof(got)), PAGE);
+    breaker__sink_close(sink);
+    expect_rest(reader, line);
+    close(reader);
+}
+
+static void what_was_begun_of_a_line_is_ended_though_no_line_follows(void **state)
+{
+    loopback_server_t server;
+    char line[LONG], got[PAGE];
+    int reader, errnum;
+    breaker__sink_t *sink = open_narrow_sink(&reader);
+    breaker__batch_t *batch;
+    (void)state;
+
+    loopback_server_init(&server);
+    loopback_server_start(&server);
+    batch = breaker__batch_create(&server.ctx, sink);
+    memset(line, 'x', LONG - 1);
+    line[LONG - 1] = '\n';
+    assert_int_equal(breaker__sink_write(sink, line, LONG, &errnum), LONG);
+    assert_int_equal(read(reader, got, sizeof(got)), PAGE);
+    breaker__batch_flush(batch);
+    expect_rest(reader, line);
+    breaker__batch_free(batch);
+    breaker__sink_close(sink);
+    close(reader);
+    loopback_server_dispose(&server);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -459,6 +535,8 @@ int main(void)
             a_line_that_does_not_fit_is_none_and_nothing_is_written_beyond, setup, teardown),
         cmocka_unit_test(formats_name_what_they_look_at),
         cmocka_unit_test(what_is_no_format_is_refused_with_the_reason),
+        cmocka_unit_test(what_was_begun_of_a_line_is_ended_before_the_log_is_closed),
+        cmocka_unit_test(what_was_begun_of_a_line_is_ended_though_no_line_follows),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
