@@ -25,7 +25,14 @@
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 enum {
+#ifdef __SANITIZE_ADDRESS__
+    /* with allocations traced the slow way, see CMakeLists.txt */
+    NUM_SEEDS = 2000,
+    NUM_REQUESTS = 20,
+#else
     NUM_SEEDS = 40000,
+    NUM_REQUESTS = 200,
+#endif
     FORMAT_MAX = 1024,
     LINE_MAX_LEN = 65536,
     HEADERS_MAX = 6,
@@ -373,7 +380,7 @@ static void every_directive_by_itself_is_written_as_libh2o_writes_it(void **stat
     world_t *world = *state;
     char text[FORMAT_MAX];
 
-    for (unsigned i = 0; i != 200; ++i) {
+    for (unsigned i = 0; i != NUM_REQUESTS; ++i) {
         seed = i * 7919;
         make_request(world);
         for (size_t j = 0; j != COUNT(directives) * COUNT(marks); ++j) {
