@@ -40,6 +40,8 @@ static struct {
     bool is_journal;
     /* lines that could not be written */
     atomic_size_t num_lost;
+    /* the last line was written in part only */
+    atomic_bool is_torn;
     char last[REASON_SIZE];
     /* of what others print: the end of it that is no line yet; under the lock of their stream */
     char begun_line[BREAKER_LOG_LINE_SIZE];
@@ -75,13 +77,26 @@ static char digit_of(breaker_log_level_t level)
     return '3';
 }
 
+/* what a disk had room for of a line stands by itself, so that the next one can be read */
+static void end_torn_line(void)
+{
+    if (atomic_exchange(&error_log.is_torn, false) && write(STDERR_FILENO, "\n", 1) != 1)
+        atomic_store(&error_log.is_torn, true);
+}
+
 static bool put(const char *line, size_t len)
 {
     struct pollfd polled = {STDERR_FILENO, POLLOUT, 0};
+    ssize_t written;
 
     /* a pipe that is said to take something takes as much as a line */
-    return poll(&polled, 1, 0) == 1 && (polled.revents & POLLOUT) != 0 &&
-           write(STDERR_FILENO, line, len) == (ssize_t)len;
+    if (poll(&polled, 1, 0) != 1 || (polled.revents & POLLOUT) == 0)
+        return false;
+    end_torn_line();
+    written = write(STDERR_FILENO, line, len);
+    if (written > 0 && written != (ssize_t)len)
+        atomic_store(&error_log.is_torn, true);
+    return written == (ssize_t)len;
 }
 
 static bool put_event(const breaker_log_event_t *event)

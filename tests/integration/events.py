@@ -187,6 +187,29 @@ class OfAServer(EventsCase):
             self.assertRegex(line, r"\A\S+ error breaker: server trouble=")
         server.stop()
 
+    def test_a_disk_that_is_full_spoils_one_line_at_most(self):
+        """A file that may not grow beyond a size stands for the disk."""
+        room, most = 4000, 64 << 20
+        with open(self.path, "wb") as log:
+            log.truncate(most - room)
+        self.start("error-log: {path: %s, format: json}" % self.path,
+                   wrap=("env", "--ignore-signal=XFSZ", "prlimit", "--fsize=%d" % most))
+        while os.path.getsize(self.path) != most:
+            self.ask("/app/full")
+        with open(self.path, "r+b") as log:
+            log.seek(most - room)
+            last = log.read()
+            log.seek(0)
+            log.write(last)
+            log.truncate()
+        self.ask("/app/after")
+        wait_until(lambda: '"path":"/after"' in "".join(self.lines()), "the line after it")
+        torn = [line for line in self.lines() if not line.endswith("}")]
+        whole = [json.loads(line) for line in self.lines() if line not in torn]
+        self.assertLessEqual(len(torn), 1)
+        self.assertGreaterEqual(sum(event["event"] == "log-lost" for event in whole), len(torn))
+        self.server.stop()
+
     def test_a_reload_leads_back_to_stderr(self):
         server = self.start("error-log: %s" % self.path)
         self.assertEqual(server.stderr(), b"")
