@@ -184,7 +184,7 @@ static bool decode(h2o_iovec_t authorization, char credentials[BREAKER__CREDENTI
 {
     static const char scheme[] = "Basic ";
     uint8_t decoded[BREAKER__CREDENTIALS_MAX + 3];
-    const char *base = authorization.base;
+    const char *base = authorization.base, *password;
     size_t len = authorization.len, scheme_len = sizeof(scheme) - 1;
     int got;
 
@@ -202,7 +202,9 @@ static bool decode(h2o_iovec_t authorization, char credentials[BREAKER__CREDENTI
     memcpy(credentials, decoded, (size_t)got);
     credentials[got] = '\0';
     OPENSSL_cleanse(decoded, sizeof(decoded));
-    return strlen(credentials) == (size_t)got && strchr(credentials, ':') != NULL;
+    if (strlen(credentials) != (size_t)got || (password = strchr(credentials, ':')) == NULL)
+        return false;
+    return strlen(password + 1) <= BREAKER__PASSWORD_MAX;
 }
 
 static user_t *find(breaker__users_t *users, const char *name, size_t len)

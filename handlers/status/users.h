@@ -9,6 +9,8 @@
 #define BREAKER__USERS_MAX 64
 #define BREAKER__USERS_FILE_MAX 65536
 #define BREAKER__CREDENTIALS_MAX 512
+/** bytes of a password, as many as bcrypt looks at: what SHA takes grows with them */
+#define BREAKER__PASSWORD_MAX 72
 
 /** The users of a file, as htpasswd(1) writes it. Shared by all threads. */
 typedef struct st_breaker__users_t breaker__users_t;
@@ -33,10 +35,10 @@ int breaker__users_read(const char *path, breaker__users_t **ret_users, breaker_
 void breaker__users_free(breaker__users_t *users);
 
 /**
- * Judges the value of an Authorization header (RFC 7617); no base: there is none. The first time
- * that right ones come they are hashed, which takes as long as a hash does, a tenth of a second at
- * most; then they are remembered. After wrong ones no others are hashed for 19 times as long. Any
- * thread.
+ * Judges the value of an Authorization header (RFC 7617); no base: there is none. A password longer
+ * than BREAKER__PASSWORD_MAX is wrong, whatever the file says. The first time that right ones come
+ * they are hashed, which takes as long as a hash does, about a tenth of a second at most; then they
+ * are remembered. After wrong ones no others are hashed for 19 times as long. Any thread.
  */
 breaker__users_verdict_t breaker__users_judge(breaker__users_t *users, h2o_iovec_t authorization);
 

@@ -433,6 +433,29 @@ static void what_is_right_is_known_while_others_are_wrong(void **state)
     unlink(fixture.users);
 }
 
+/* what SHA takes grows with the password */
+static void a_password_longer_than_bcrypt_takes_is_not_hashed(void **state)
+{
+    static const char of_72[] =
+        "Basic YW5uOnh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4"
+        "eHh4eHh4eHh4eHh4eHh4eA==";
+    static const char of_73[] =
+        "Basic Ym9iOnh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4"
+        "eHh4eHh4eHh4eHh4eHh4eHg=";
+    fixture_t fixture = {.node = NULL};
+    (void)state;
+
+    write_users(&fixture, "ann:$6$rounds=1000$salt$Woyii14oJB.vJa.tAxBhUdTt3djb1SImc4CwGL."
+                          "l76ClqeUbvBpB9tYuDLH7uUzubG5fLRPU9os5h8gk1mKp81\n"
+                          "bob:$6$rounds=1000$salt$IGS4h0HEXmfik6wN9jLSBnvHYdvM4bQyRyxk/"
+                          "YNaMk7ZL0BjCToIBVrxbl2gOyzuv4Vjs0tv3ffyrQ1/pNZNt0\n");
+    prepare(&fixture, NULL, 0, true);
+    assert_int_equal(judge(&fixture, of_73), 401);
+    assert_int_equal(judge(&fixture, of_72), 200);
+    unlink(fixture.users);
+    dispose(&fixture);
+}
+
 static void an_address_and_a_password_both_have_to_be_right(void **state)
 {
     static const char *const allow[] = {"127.0.0.0/8"};
@@ -499,6 +522,7 @@ int main(void)
         cmocka_unit_test(a_list_of_addresses_takes_the_place_of_loopback),
         cmocka_unit_test(a_name_and_its_password_open_from_anywhere),
         cmocka_unit_test(what_is_right_is_known_while_others_are_wrong),
+        cmocka_unit_test(a_password_longer_than_bcrypt_takes_is_not_hashed),
         cmocka_unit_test(an_address_and_a_password_both_have_to_be_right),
         cmocka_unit_test(a_file_of_users_that_cannot_be_trusted_is_refused),
     };

@@ -200,7 +200,8 @@ typedef struct st_breaker_h2o_status_config_t {
     /**
      * The path of a file with lines NAME:HASH, as htpasswd(1) writes it, one of which has to be
      * said (RFC 7617), from whatever address; or NULL. Hashes are those of crypt(5): bcrypt of a
-     * cost of 10 at most, SHA-256 and SHA-512 of 100,000 rounds at most. Read once.
+     * cost of 10 at most, SHA-256 and SHA-512 of 100,000 rounds at most; passwords have 72 bytes
+     * at most. Read once.
      */
     const char *user_file;
 } breaker_h2o_status_config_t;
