@@ -86,12 +86,12 @@ static void allow_file(int set, const char *path)
     allow_beside_ends_of_links(set, path);
 }
 
-/* beneath a directory, or where it is going to be made */
+/* beneath a directory; made now, as it would be later, it needs nothing of what lies beside it */
 static void allow_keeping(int set, const char *path)
 {
     struct stat st;
 
-    if (stat(path, &st) == 0)
+    if (mkdir(path, 0755) == 0 || stat(path, &st) == 0)
         breaker__landlock_allow(set, path, true);
     else
         allow_beside(set, path, true);

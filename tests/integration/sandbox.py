@@ -101,6 +101,20 @@ class Sandbox(FlavourCase):
             wait_until(lambda name=pattern: glob.glob(os.path.join(self.site, name)), pattern)
         server.stop()
 
+    @unittest.skipUnless(os.access("/", os.W_OK), "directories right below the root cannot be made")
+    def test_what_is_kept_is_made_right_below_a_directory_of_the_root(self):
+        above = tempfile.mkdtemp(prefix="breaker-test-", dir="/")
+        self.addCleanup(shutil.rmtree, above, ignore_errors=True)
+        os.chmod(above, 0o777)
+        os.symlink(above, os.path.join(self.site, "above"))
+        config = CONFIG.replace("@site@/kept", "@site@/above")
+        server = Server(self.flavour, harness.expand(config, switch="ON", site=self.site,
+                                                     port=self.port))
+        self.addCleanup(server.kill)
+        for pattern in ("encodings/*", "archive/releases/*"):
+            wait_until(lambda name=pattern: glob.glob(os.path.join(above, name)), pattern)
+        server.stop()
+
     def test_a_release_is_switched_by_its_link_and_a_file_is_replaced(self):
         server = self.start()
         self.assertEqual(self.get("/index.html").body, b"releases/1")
