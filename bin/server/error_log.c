@@ -368,12 +368,14 @@ static int open_command(const char *command, int stderr_fd)
 
 int breaker__error_log_open(const char *path, int stderr_fd)
 {
-    int fd = path[0] == '|' ? open_command(path + 1, stderr_fd)
-                            : open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    /* a pipe by name that nobody reads would have us wait for who does */
+    int fd = path[0] == '|'
+                 ? open_command(path + 1, stderr_fd)
+                 : open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK, 0644);
 
     if (fd == -1)
         breaker__complain(BREAKER_LOG_ERROR, "log", "cannot open the error log %s: %s", path,
-                          strerror(errno));
+                          errno == ENXIO ? "nobody reads it" : strerror(errno));
     return fd;
 }
 

@@ -46,15 +46,28 @@ static void prepare_reader(int fd)
     fcntl(fd, F_SETPIPE_SZ, PIPE_SIZE);
 }
 
-/* of commands libh2o itself tells what is wrong */
-static int open_path(const char *path, breaker_error_t *error)
+/* a pipe by name that nobody reads would have us wait for who does */
+static int open_named(const char *path, breaker_error_t *error)
 {
-    int fd = path[0] == '|' ? h2o_access_log_open_log(path)
-                            : open(path, O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0644);
+    int fd = open(path, O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC | O_NONBLOCK, 0644);
 
     if (fd == -1)
         breaker_error_set(error, BREAKER_ERR_IO, "cannot open %s: %s", path,
-                          path[0] == '|' ? "no pipe into it can be had" : strerror(errno));
+                          errno == ENXIO ? "nobody reads it" : strerror(errno));
+    return fd;
+}
+
+/* of commands libh2o itself tells what is wrong */
+static int open_path(const char *path, breaker_error_t *error)
+{
+    int fd;
+
+    if (path[0] != '|')
+        return open_named(path, error);
+    fd = h2o_access_log_open_log(path);
+    if (fd == -1)
+        breaker_error_set(error, BREAKER_ERR_IO, "cannot open %s: no pipe into it can be had",
+                          path);
     return fd;
 }
 

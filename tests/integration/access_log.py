@@ -429,6 +429,17 @@ class Refusals(LogCase):
         self.assertEqual(status, 78)
         self.assertRegex(stderr, r"^\S+:\d+:\d+: access-log: cannot open /none/log: No such file")
 
+    def test_a_named_pipe_that_nobody_reads_is_refused(self):
+        fifo = self.scratch("logs", "fifo")
+        os.mkfifo(fifo)
+        for log in ("access-log: ", "error-log: "):
+            config = self.scratch.write("h2o.conf", harness.expand(
+                CONFIG.replace("@extra@", log + fifo).replace("@sub@", ""),
+                port=self.port, token=TOKEN, tree=self.tree))
+            status, _, stderr = harness.run_program(self.flavour, "-c", config, "--no-master")
+            self.assertNotEqual(status, 0)
+            self.assertRegex(stderr, "cannot open .*fifo: nobody reads it")
+
 
 if __name__ == "__main__":
     harness.trace_allocations()
