@@ -39,6 +39,8 @@
 /* how long it takes until another one is tried, at first and at most */
 #define BACKOFF_MIN_MS 100
 #define BACKOFF_MAX_MS 10000
+/* the same of one that has served: something outside may have killed it */
+#define SERVED_MAX_MS 1000
 /* so many may be retiring before a reload waits for one of them to end */
 #define RETIRING_MAX 64
 /* a moment that does not come */
@@ -113,9 +115,9 @@ static int start_worker(master_t *self, bool of_file, const char *why)
 }
 
 /* at once, and then later each time, until a worker has lasted */
-static void start_later(master_t *self)
+static void start_later(master_t *self, unsigned at_most_ms)
 {
-    self->starts_ms = now_ms() + self->backoff_ms;
+    self->starts_ms = now_ms() + (self->backoff_ms < at_most_ms ? self->backoff_ms : at_most_ms);
     self->backoff_ms = self->backoff_ms == 0 ? BACKOFF_MIN_MS : self->backoff_ms * 2;
     if (self->backoff_ms > BACKOFF_MAX_MS)
         self->backoff_ms = BACKOFF_MAX_MS;
@@ -124,7 +126,7 @@ static void start_later(master_t *self)
 static void start_again(master_t *self)
 {
     if (start_worker(self, false, "death") != 0)
-        start_later(self);
+        start_later(self, BACKOFF_MAX_MS);
 }
 
 /* ---- reloading ---- */
@@ -205,6 +207,32 @@ static void notify_ready(const char *state)
     breaker__notify(text);
 }
 
+/* what has been asked for and not been done yet is asked of the next program */
+static void pass_on_signals(master_t *self)
+{
+    int number;
+
+    while ((number = breaker__process_next_signal(self->signal_fd)) != 0)
+        raise(number);
+    if (self->wants_reload)
+        raise(SIGHUP);
+    if (self->wants_upgrade)
+        raise(SIGUSR2);
+    self->wants_reload = self->wants_upgrade = false;
+}
+
+/* signals wait, over execve(2) or until this process catches them again */
+static void become_successor(master_t *self)
+{
+    sigset_t all, unblocked;
+
+    sigfillset(&all);
+    sigprocmask(SIG_BLOCK, &all, &unblocked);
+    pass_on_signals(self);
+    breaker__spawn_successor(&self->stock);
+    sigprocmask(SIG_SETMASK, &unblocked, NULL);
+}
+
 static void on_ready(master_t *self, breaker__worker_t *worker, const char *state)
 {
     breaker__worker_t *before = serving(self);
@@ -231,7 +259,7 @@ static void on_ready(master_t *self, breaker__worker_t *worker, const char *stat
     self->has_served = true;
     notify_ready(state);
     if (is_newer)
-        breaker__spawn_successor(&self->stock);
+        become_successor(self);
 }
 
 static void take_error_log(master_t *self, const breaker__message_t *message)
@@ -372,7 +400,7 @@ static void on_start_failed(master_t *self, breaker__worker_t *worker, int statu
     } else {
         breaker__say(BREAKER_LOG_ERROR, BREAKER_LOG_TROUBLE, "start-failed", worker_field(worker),
                      breaker_log_span("next-in", self->backoff_ms), reason_field(worker, how));
-        start_later(self);
+        start_later(self, BACKOFF_MAX_MS);
     }
 }
 
@@ -386,7 +414,7 @@ static void on_serving_died(master_t *self, const breaker__worker_t *worker, int
     if (now_ms() - worker->served_ms >= LASTING_MS)
         self->backoff_ms = 0;
     if (starting(self) == NULL)
-        start_later(self);
+        start_later(self, SERVED_MAX_MS);
     else
         tell(starting(self), BREAKER__SAY_ALONE);
 }

@@ -72,7 +72,6 @@ static _Noreturn void execute_worker(breaker__stock_t *stock, int channel)
 void breaker__spawn_successor(breaker__stock_t *stock)
 {
     FILE *file = breaker__handover_begin();
-    sigset_t all, unblocked;
 
     if (file == NULL) {
         breaker__complain(BREAKER_LOG_ERROR, "execute", "the master stays of the old program: %s",
@@ -85,13 +84,9 @@ void breaker__spawn_successor(breaker__stock_t *stock)
     write_legacy(stock, file);
     breaker__workers_write(&stock->workers, file);
     if (breaker__handover_end(file) == 0) {
-        /* until the next program catches them, which unblocks them */
-        sigfillset(&all);
-        sigprocmask(SIG_BLOCK, &all, &unblocked);
         set_inherited(stock, true);
         execute(stock);
         set_inherited(stock, false);
-        sigprocmask(SIG_SETMASK, &unblocked, NULL);
         breaker__handover_cancel();
     }
 }

@@ -29,8 +29,8 @@ int breaker__spawn_worker(breaker__stock_t *stock, bool of_file, int64_t now_ms)
 
 /**
  * Becomes the program file as it is now, with the workers that there are, and leaves it this
- * process id. Signals are blocked until it says otherwise. Returns only if that is not possible,
- * after a line on stderr; everything is then as before.
+ * process id. Signals are blocked before, and are until that program catches them. Returns only if
+ * that is not possible, after a line of the log; everything is then as before.
  */
 void breaker__spawn_successor(breaker__stock_t *stock);
 
