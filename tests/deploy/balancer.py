@@ -1,5 +1,6 @@
 """The programs that deploy/ has recipes for, in front of nodes on loopback."""
 
+import csv
 import os
 import shutil
 import socket
@@ -81,8 +82,9 @@ class Balancer:
     # Each: the recipe, what says where it listens, how it names a node, and the command.
 
     def haproxy(self):
+        self.write("stats", "global\n    stats socket %s\n" % self.path("socket"))
         return ("haproxy/h2o-breaker.cfg", [("bind :80", "bind 127.0.0.1:%d")], "%s:%d",
-                [self.program("haproxy"), "-db", "-f", self.path("recipe")])
+                [self.program("haproxy"), "-db", "-f", self.path("recipe"), "-f", self.path("stats")])
 
     def nginx(self):
         self.write("nginx.conf", harness.expand(
@@ -108,6 +110,15 @@ class Balancer:
             raise AssertionError("the balancer ended: " + self.log.read())
         with socket.socket() as sock:
             return sock.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def failed_checks(self):
+        """How many checks of each node have failed so far: HAProxy's own count."""
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.connect(self.path("socket"))
+            sock.sendall(b"show stat\n")
+            rows = list(csv.DictReader(sock.makefile()))
+        return {row["svname"]: int(row["chkfail"]) for row in rows
+                if row["# pxname"] == "nodes" and row["svname"] != "BACKEND"}
 
     def stop(self):
         self.process.terminate()
