@@ -109,8 +109,10 @@ static char *put_header(char *dst, const breaker__draft_header_t *draft, h2o_hea
         h2o_strtolower(dst, draft->own_name.len);
         token = h2o_lookup_token(dst, draft->own_name.len);
         name = token != NULL ? (h2o_iovec_t *)(uintptr_t)&token->buf : name_storage;
+        dst += draft->own_name.len;
+    } else {
+        dst = breaker__http1_put(dst, name->base, name->len);
     }
-    dst = breaker__http1_put(dst, name->base, name->len);
     dst = breaker__http1_put(dst, H2O_STRLIT(": "));
     *ret_header = (h2o_header_t){.name = name, .value = h2o_iovec_init(dst, draft->value.len)};
     dst = breaker__http1_put(dst, draft->value.base, draft->value.len);
