@@ -107,6 +107,7 @@ for sanitizer in asan tsan; do
     begin "$sanitizer: build"
     build $sanitizer build-$sanitizer
     begin "$sanitizer: tests"
+    export TSAN_OPTIONS="suppressions=$root/tests/tsan.supp"
     # fuzz tests have one thread, and nothing to show to the thread sanitizer
     [ "$sanitizer" = tsan ] && kinds='unit|handler' || kinds='unit|handler|fuzz'
     ctest --test-dir build-$sanitizer --output-on-failure -j"$jobs" --no-tests=error \
