@@ -1,20 +1,20 @@
 /*
- * Carries asks to peers: chooses one, begins the transfer, checks what it brought, and goes on to
- * the next peer until one has it or nobody is left.
+ * Carries asks to peers: chooses one, begins the transfer, and goes on to the next peer until one
+ * has it or nobody is left. What a transfer brought is arrive.c's.
  *
  * Invariants: an ask ends in exactly one callback, which is the last thing that is done for it, and
- * never inside a call of the owner's; nothing unchecked is handed on; a slot carries one transfer
- * or none; a spool goes on with the next peer where the last one stopped. What goes on is found out
- * anew each time (pump), so a callback may ask for more and replace the peers.
+ * never inside a call of the owner's; a slot carries one transfer or none; a spool goes on with the
+ * next peer where the last one stopped. What goes on is found out anew each time (pump), so a
+ * callback may ask for more and replace the peers.
  */
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "peers/carry.h"
+#include "peers/arrive.h"
+#include "peers/judge.h"
 #include "peers/silence.h"
 #include "peers/tell.h"
-#include "release/manifest.h"
 
 enum {
     /* how often silence is looked for */
@@ -29,41 +29,14 @@ enum {
     SPOOL_PATIENCE = 3,
 };
 
-/* ---- what is told ---- */
-
-static void notice(breaker__peers_t *peers, const breaker__known_t *peer, uint32_t for_ms,
-                   const char *reason)
-{
-    breaker_error_t line;
-
-    if (peers->callbacks.on_notice == NULL || for_ms == 0)
-        return;
-    /* a reason may have words of the peer's in it: this takes out what is not text */
-    breaker_error_set(&line, BREAKER_ERR_UNREACHABLE, "peer %s is not asked for %u ms: %.200s",
-                      peer->told.address, (unsigned)for_ms, reason);
-    peers->callbacks.on_notice(peers->callbacks.data, line.message);
-}
-
 static void tell_heard(breaker__peers_t *peers)
 {
     if (peers->callbacks.on_heard != NULL)
         peers->callbacks.on_heard(peers->callbacks.data);
 }
 
-static void set_aside_for(breaker__peers_t *peers, breaker__known_t *peer, uint32_t at_least_ms,
-                          const char *reason)
-{
-    if (peer != NULL)
-        notice(peers, peer, breaker__known_aside(peer, at_least_ms, uv_now(peers->loop)), reason);
-}
-
-static void set_aside(breaker__peers_t *peers, breaker__known_t *peer, const char *reason)
-{
-    set_aside_for(peers, peer, BREAKER__PEERS_ASIDE_MIN_MS, reason);
-}
-
-static void finish_nobody(breaker__peers_t *peers, breaker__ask_t *ask, breaker__peers_nobody_t why,
-                          uint64_t retry_in_ms)
+void breaker__carry_end(breaker__peers_t *peers, breaker__ask_t *ask, breaker__peers_nobody_t why,
+                        uint64_t retry_in_ms)
 {
     uint64_t number = ask->number;
 
@@ -80,40 +53,6 @@ static void finish_held(breaker__peers_t *peers, breaker__ask_t *ask)
 
     breaker__asks_remove(&peers->asks, ask);
     peers->callbacks.on_held(peers->callbacks.data, number, list, num);
-}
-
-/* ---- spools ---- */
-
-static void praise(breaker__peers_t *peers, breaker__known_t *peer)
-{
-    if (peer != NULL)
-        breaker__known_answered(peer, uv_now(peers->loop));
-}
-
-/* who sent the wrong part is not known */
-static void blame(breaker__peers_t *peers, const breaker__tried_t *givers)
-{
-    for (size_t i = 0; i != givers->num; ++i)
-        set_aside(
-            peers, breaker__roster_find(&peers->roster, givers->numbers[i]),
-            givers->num == 1
-                ? "it sends other bytes than those of the hash it was asked for"
-                : "one of several sent other bytes than those of the hash they were asked for");
-}
-
-/* everything has come; `last` is who sent the end, or NULL */
-static void end_spool(breaker__peers_t *peers, breaker__ask_t *ask, breaker__known_t *last)
-{
-    uint64_t number = ask->number;
-
-    if (breaker__spool_end(ask->spool) != 0) {
-        blame(peers, &ask->givers);
-        finish_nobody(peers, ask, BREAKER__NOBODY_ANSWERS, 0);
-        return;
-    }
-    praise(peers, last);
-    breaker__asks_remove(&peers->asks, ask);
-    peers->callbacks.on_spool(peers->callbacks.data, number);
 }
 
 /* how a transfer ended does not matter where everything has come */
@@ -274,7 +213,7 @@ static void begin_ask(breaker__peers_t *peers, breaker__ask_t *ask, breaker__kno
     ++ask->num_attempts;
     make_path(ask, path);
     if (begin(peers, slot, peer, path, wanted) != 0) {
-        finish_nobody(peers, ask, BREAKER__NOBODY_ANSWERS, BREAKER__PEERS_ASIDE_MIN_MS);
+        breaker__carry_end(peers, ask, BREAKER__NOBODY_ANSWERS, BREAKER__PEERS_ASIDE_MIN_MS);
         return;
     }
     slot->cargo = BREAKER__CARGO_ASK;
@@ -367,9 +306,9 @@ static void advance_unknown(breaker__peers_t *peers, breaker__ask_t *ask)
         return;
     /* in a large cluster this is as far as one ask goes */
     if (ask->num_held_asked == BREAKER__PEERS_HELD_ASKS_MAX)
-        finish_nobody(peers, ask, BREAKER__NOBODY_HAS_IT, 0);
+        breaker__carry_end(peers, ask, BREAKER__NOBODY_HAS_IT, 0);
     else
-        finish_nobody(peers, ask, BREAKER__NOBODY_ANSWERS, BREAKER__PEERS_ASIDE_MIN_MS);
+        breaker__carry_end(peers, ask, BREAKER__NOBODY_ANSWERS, BREAKER__PEERS_ASIDE_MIN_MS);
 }
 
 /* whether it is worth waiting until then for a peer to be asked again */
@@ -387,11 +326,11 @@ static void advance(breaker__peers_t *peers, breaker__ask_t *ask)
 
     /* who sent the last byte fell silent before it ended: there is nothing more to be asked for */
     if (is_whole(ask)) {
-        end_spool(peers, ask, NULL);
+        breaker__arrive_spool(peers, ask, NULL);
         return;
     }
     if (peers->keys.num == 0 || ask->num_attempts == BREAKER__PEERS_ATTEMPTS_MAX) {
-        finish_nobody(peers, ask, BREAKER__NOBODY_ANSWERS, BREAKER__PEERS_ASIDE_MIN_MS);
+        breaker__carry_end(peers, ask, BREAKER__NOBODY_ANSWERS, BREAKER__PEERS_ASIDE_MIN_MS);
         return;
     }
     if (ask->kind == BREAKER__ASK_HELD) {
@@ -410,16 +349,16 @@ static void advance(breaker__peers_t *peers, breaker__ask_t *ask)
         ask->not_before_ms = at_ms;
         return;
     case BREAKER__CHOICE_NONE:
-        finish_nobody(peers, ask,
-                      ask->is_of_later_version ? BREAKER__NOBODY_IS_AS_OLD : BREAKER__NOBODY_HAS_IT,
-                      0);
+        breaker__carry_end(
+            peers, ask,
+            ask->is_of_later_version ? BREAKER__NOBODY_IS_AS_OLD : BREAKER__NOBODY_HAS_IT, 0);
         return;
     case BREAKER__CHOICE_ASIDE:
         if (may_go_on(peers, ask, at_ms)) {
             ask->not_before_ms = at_ms;
             return;
         }
-        finish_nobody(peers, ask, BREAKER__NOBODY_ANSWERS, at_ms != 0 ? at_ms - now_ms : 0);
+        breaker__carry_end(peers, ask, BREAKER__NOBODY_ANSWERS, at_ms != 0 ? at_ms - now_ms : 0);
         return;
     }
     assert(!"a choice outside its enum");
@@ -506,168 +445,23 @@ void breaker__carry_soon(breaker__peers_t *peers)
     set_timer(peers, 0);
 }
 
-/* ---- what comes of a transfer ---- */
-
-/* what a slot brought, taken out of it so that it is free again before anybody is told */
-typedef struct st_load_t {
-    breaker__cargo_t cargo;
-    breaker__ask_t *ask;    /* borrowed; NULL but for BREAKER__CARGO_ASK */
-    breaker__known_t *peer; /* borrowed; NULL when it is in the list no more */
-    char *body;             /* owned */
-    size_t len;
-} load_t;
-
-static void deliver_blob(breaker__peers_t *peers, const load_t *load)
-{
-    uint8_t digest[BREAKER_DIGEST_LEN];
-    breaker__ask_t *ask = load->ask;
-    uint64_t number = ask->number;
-
-    if (breaker__hash(&peers->hasher, load->body, load->len, digest) != 0 ||
-        memcmp(digest, ask->digest, sizeof(digest)) != 0) {
-        set_aside(peers, load->peer,
-                  "it sends other bytes than those of the hash it was asked for");
-        return;
-    }
-    assert(load->len == ask->len);
-    praise(peers, load->peer);
-    breaker__asks_remove(&peers->asks, ask);
-    peers->callbacks.on_blob(peers->callbacks.data, number, digest, load->body, load->len);
-}
-
-static void take_absence(breaker__peers_t *peers, const load_t *load)
-{
-    if (load->peer == NULL)
-        return;
-    praise(peers, load->peer);
-    if (load->cargo == BREAKER__CARGO_ASK)
-        breaker__tried_add(&load->ask->tried, load->peer);
-    else if (load->cargo == BREAKER__CARGO_WORD)
-        load->peer->heard = BREAKER__HEARD_WHOLLY;
-    else
-        set_aside(peers, load->peer, "it has no list of what it holds");
-}
-
-static void deliver_manifest(breaker__peers_t *peers, const load_t *load)
-{
-    breaker_release_id_t id = load->ask->release;
-    uint64_t number = load->ask->number;
-    breaker__manifest_t *manifest;
-    breaker_error_t error;
-
-    /* no fault of the peer's, which is newer than we are */
-    if (breaker__manifest_is_of_later_version(load->body, load->len)) {
-        load->ask->is_of_later_version = true;
-        take_absence(peers, load);
-        return;
-    }
-    if (breaker__manifest_read(load->body, load->len, &manifest, &error) != 0) {
-        set_aside(peers, load->peer, error.message);
-        return;
-    }
-    if (!breaker__manifest_is_of(manifest, &id)) {
-        breaker__manifest_free(manifest);
-        set_aside(peers, load->peer, "it sends the manifest of another release");
-        return;
-    }
-    praise(peers, load->peer);
-    breaker__asks_remove(&peers->asks, load->ask);
-    peers->callbacks.on_manifest(peers->callbacks.data, number, &id, load->body, load->len,
-                                 manifest);
-}
-
-/* a list of what the peer holds, asked for by itself or about the release that is made known */
-static void take_list(breaker__peers_t *peers, const load_t *load)
-{
-    breaker__peers_held_t list[BREAKER__PEERS_HELD_MAX];
-    size_t num;
-
-    if (load->peer == NULL)
-        return;
-    if (breaker__held_parse(load->body, load->len, list, &num) != 0) {
-        set_aside(peers, load->peer, "it sends no list of what it holds");
-        return;
-    }
-    praise(peers, load->peer);
-    if (load->cargo == BREAKER__CARGO_WORD)
-        breaker__known_heard(load->peer, &peers->word, list, num);
-    else
-        breaker__known_holds(load->peer, list, num, uv_now(peers->loop));
-}
-
-static void take_body(breaker__peers_t *peers, const load_t *load)
-{
-    if (load->cargo == BREAKER__CARGO_WORD || load->cargo == BREAKER__CARGO_HELD)
-        take_list(peers, load);
-    else if (load->ask->kind == BREAKER__ASK_BLOB)
-        deliver_blob(peers, load);
-    else if (load->ask->kind == BREAKER__ASK_SPOOL)
-        end_spool(peers, load->ask, load->peer);
-    else
-        deliver_manifest(peers, load);
-}
-
-/* A node has two keys for a while, and may have heard of the newest only here. */
-static void take_stranger(breaker__peers_t *peers, breaker__known_t *peer)
-{
-    if (peer != NULL && peers->keys.num > 1 && !peer->has_tried_keys) {
-        peer->key_at = peer->key_at == 0 ? 1 : 0;
-        peer->has_tried_keys = true;
-        return;
-    }
-    set_aside(peers, peer,
-              "it does not know us: another cluster's node, or its keys or clock differ");
-    if (peer != NULL)
-        peer->is_stranger = true;
-}
-
-static void take_result(breaker__peers_t *peers, const load_t *load,
-                        breaker__transfer_result_t result, const char *reason)
-{
-    switch (result) {
-    case BREAKER__TRANSFER_BODY:
-        take_body(peers, load);
-        return;
-    case BREAKER__TRANSFER_NOT_HERE:
-        take_absence(peers, load);
-        return;
-    case BREAKER__TRANSFER_BUSY:
-        if (load->peer != NULL)
-            breaker__known_busy(load->peer, uv_now(peers->loop));
-        return;
-    case BREAKER__TRANSFER_NOT_A_MEMBER:
-        take_stranger(peers, load->peer);
-        return;
-    case BREAKER__TRANSFER_UNREACHED:
-        set_aside_for(peers, load->peer, BREAKER__PEERS_UNREACHED_MIN_MS, reason);
-        return;
-    case BREAKER__TRANSFER_BROKEN:
-        set_aside(peers, load->peer, reason);
-        return;
-    case BREAKER__TRANSFER_NO_ROOM:
-        finish_nobody(peers, load->ask, BREAKER__NOBODY_ANSWERS, 0);
-        return;
-    }
-    assert(!"a result outside its enum");
-}
-
 void breaker__carry_done(void *data, CURL *easy, CURLcode code)
 {
     breaker__peers_t *peers = data;
     breaker__transfer_t *transfer = breaker__transfer_of(easy);
     breaker__slot_t *slot = transfer->data;
     breaker__transfer_result_t result = breaker__transfer_end(transfer, code);
-    load_t load = {.cargo = slot->cargo,
-                   .peer = breaker__roster_find(&peers->roster, slot->peer_number),
-                   .body = transfer->body,
-                   .len = (size_t)transfer->len};
+    breaker__load_t load = {.cargo = slot->cargo,
+                            .peer = breaker__roster_find(&peers->roster, slot->peer_number),
+                            .body = transfer->body,
+                            .len = (size_t)transfer->len};
 
     transfer->body = NULL;
     load.ask = breaker__carry_vacate(peers, slot);
     if (load.ask == NULL || load.ask->kind != BREAKER__ASK_SPOOL)
         peers->budget -= (int64_t)load.len;
-    take_result(peers, &load, is_whole(load.ask) ? BREAKER__TRANSFER_BODY : result,
-                transfer->reason);
+    breaker__arrive(peers, &load, is_whole(load.ask) ? BREAKER__TRANSFER_BODY : result,
+                    transfer->reason);
     free(load.body);
     if (load.cargo == BREAKER__CARGO_WORD)
         tell_heard(peers);
@@ -688,7 +482,7 @@ static void look_for_silence(breaker__peers_t *peers)
         is_word = slot->cargo == BREAKER__CARGO_WORD;
         breaker__transfer_abort(&slot->transfer);
         breaker__carry_vacate(peers, slot);
-        set_aside(peers, breaker__roster_find(&peers->roster, slot->peer_number), fault);
+        breaker__judge_aside(peers, breaker__roster_find(&peers->roster, slot->peer_number), fault);
         if (is_word)
             tell_heard(peers);
     }

@@ -66,6 +66,9 @@ struct st_breaker__peers_t {
 void breaker__carry_soon(breaker__peers_t *peers);
 /** A transfer ended: `on_done` of the multi handle; `data` is the client. */
 void breaker__carry_done(void *data, CURL *easy, CURLcode code);
+/** Ends an ask that nobody could answer. */
+void breaker__carry_end(breaker__peers_t *peers, breaker__ask_t *ask, breaker__peers_nobody_t why,
+                        uint64_t retry_in_ms);
 /**
  * Makes a slot idle whose transfer has ended or was broken off. The ask, if it has one, is in the
  * queue again; it is returned, or NULL.
