@@ -441,3 +441,29 @@ void breaker__listeners_dispose(breaker__listeners_t *listeners)
     free(listeners->entries);
     *listeners = (breaker__listeners_t){NULL};
 }
+
+/* ---- where peers reach it ---- */
+
+static bool is_loopback(const struct sockaddr_storage *addr)
+{
+    if (addr->ss_family == AF_INET6)
+        return IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)(const void *)addr)->sin6_addr);
+    return addr->ss_family == AF_INET &&
+           ntohl(((const struct sockaddr_in *)(const void *)addr)->sin_addr.s_addr) >> 24 == 127;
+}
+
+breaker__listener_t *breaker__listeners_find_public(const breaker__listeners_t *listeners)
+{
+    breaker__listener_t *local = NULL;
+
+    for (size_t i = 0; i != listeners->size; ++i) {
+        breaker__listener_t *listener = listeners->entries[i];
+        if (listener->addr.ss_family == AF_UNIX || listener->proxy_protocol)
+            continue;
+        if (!is_loopback(&listener->addr))
+            return listener;
+        if (local == NULL)
+            local = listener;
+    }
+    return local;
+}

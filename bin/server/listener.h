@@ -49,6 +49,12 @@ breaker__listener_t *breaker__listeners_find(const breaker__listeners_t *listene
                                              const struct sockaddr *addr);
 
 /**
+ * The first one that speaks HTTP to anybody; one to this machine only, where there is no other, or
+ * NULL.
+ */
+breaker__listener_t *breaker__listeners_find_public(const breaker__listeners_t *listeners);
+
+/**
  * Adds the listener of an address that has none yet, in cleartext, for all hosts and with the owner
  * and permission that a file gets by itself. `where` is copied. Nothing is bound. Never NULL.
  */

@@ -12,8 +12,6 @@
  * ask, and its wait has an end: it listens first, and connections wait in the queue meanwhile.
  */
 #include <errno.h>
-#include <inttypes.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -29,10 +27,10 @@
 #include "server/channel.h"
 #include "server/error_log.h"
 #include "server/logs.h"
-#include "server/notify.h"
 #include "server/orders.h"
 #include "server/pid_file.h"
 #include "server/process.h"
+#include "server/report.h"
 #include "server/sandbox.h"
 #include "server/serve.h"
 #include "server/start_line.h"
@@ -71,89 +69,9 @@ typedef struct st_server_t {
 static server_t server = {
     .serves_fd = -1, .orders = {.fd = -1}, .pid_file = {.fd = -1}, .error_log_fd = -1};
 
-/* ---- the master ---- */
-
 static bool has_master(const server_t *self)
 {
     return self->orders.has_master;
-}
-
-/* one that is gone hears nothing, and is noticed where orders are waited for */
-static void say(server_t *self, breaker__say_t about, const char *text, const int *fds,
-                size_t num_fds)
-{
-    if (self->orders.fd != -1)
-        breaker__channel_send(self->orders.fd, about, text, fds, num_fds);
-}
-
-/* a state as of sd_notify(3); service managers listen to the process that they started */
-static void notify(server_t *self, const char *state)
-{
-    if (has_master(self))
-        say(self, BREAKER__SAY_NOTIFY, state, NULL, 0);
-    else
-        breaker__notify(state);
-}
-
-static void say_bound(server_t *self, const breaker__listener_t *listener)
-{
-    size_t num = breaker__listener_num_sockets(listener);
-
-    if (listener->num_held != 0)
-        say(self, BREAKER__SAY_USED, listener->name, NULL, 0);
-    for (size_t i = listener->num_held; i < num; i += BREAKER__MESSAGE_FDS_MAX) {
-        size_t rest = num - i;
-        say(self, BREAKER__SAY_BOUND, listener->name, listener->fds + i,
-            rest < BREAKER__MESSAGE_FDS_MAX ? rest : BREAKER__MESSAGE_FDS_MAX);
-    }
-}
-
-/* from here on the files of sockets are the master's to remove */
-static void say_all_bound(server_t *self)
-{
-    breaker__listeners_t *listeners = &self->config.listeners;
-
-    for (size_t i = 0; i != listeners->size; ++i) {
-        say_bound(self, listeners->entries[i]);
-        listeners->entries[i]->has_file = false;
-    }
-}
-
-static void say_logs(server_t *self)
-{
-    char text[BREAKER__MESSAGE_TEXT_MAX];
-
-    for (size_t i = 0; i != self->logs.num; ++i) {
-        snprintf(text, sizeof(text), "%d %s", self->logs.entries[i].fd, self->logs.entries[i].path);
-        say(self, BREAKER__SAY_LOG, text, NULL, 0);
-    }
-}
-
-/* from the worker before; what makes no sense is nothing */
-static void take_minted(server_t *self, const char *text)
-{
-    breaker_ledger_entry_t entry = {0};
-    int token = 0, token_end = 0, release = 0;
-
-    if (text == NULL ||
-        sscanf(text, "%" SCNu64 " %n%*s%n %n", &entry.order, &token, &token_end, &release) != 1 ||
-        release == 0 ||
-        breaker_token_parse(text + token, (size_t)(token_end - token), &entry.token) != 0 ||
-        breaker_release_id_parse(text + release, strlen(text + release), &entry.release) != 0)
-        return;
-    breaker_node_set_minted(self->config.node, &entry);
-}
-
-static void say_minted(server_t *self)
-{
-    breaker_ledger_entry_t entry;
-    char text[BREAKER__MESSAGE_TEXT_MAX];
-
-    if (breaker_node_minted(self->config.node, &entry) != 0)
-        return;
-    snprintf(text, sizeof(text), "%" PRIu64 " %s %s", entry.order, entry.token.text,
-             entry.release.text);
-    say(self, BREAKER__SAY_MINTED, text, NULL, 0);
 }
 
 /* ---- before serving ---- */
@@ -227,19 +145,11 @@ static void remove_files(server_t *self)
     breaker__pid_file_remove(&self->pid_file);
 }
 
-/* the master's line about it says why */
-static void tell_failure(const breaker__legacy_t *legacy)
-{
-    if (legacy->channel != -1 && breaker__error_log_last()[0] != '\0')
-        breaker__channel_send(legacy->channel, BREAKER__SAY_FAILED, breaker__error_log_last(), NULL,
-                              0);
-}
-
 /* ends the process without waiting for anyone; threads may be anywhere */
 static _Noreturn void end_at_once(server_t *self, int status)
 {
     if (status != EX_OK)
-        tell_failure(self->legacy);
+        breaker__report_failure(self->legacy);
     remove_files(self);
     breaker__logs_flush(&self->logs);
     fflush(NULL);
@@ -341,7 +251,7 @@ static int bind_all(server_t *self, breaker__held_list_t *held)
                               held->entries[i].name);
     breaker__held_let_go(held);
     if (err == 0 && has_master(self))
-        say_all_bound(self);
+        breaker__report_bound(&self->orders, &self->config.listeners);
     return err;
 }
 
@@ -356,7 +266,7 @@ static int write_pid(server_t *self)
         return -1;
     /* what names the master is the master's */
     if (has_master(self)) {
-        say(self, BREAKER__SAY_PID_FILE, path, &self->pid_file.fd, 1);
+        breaker__report(&self->orders, BREAKER__SAY_PID_FILE, path, &self->pid_file.fd, 1);
         breaker__pid_file_let_go(&self->pid_file);
     }
     return 0;
@@ -402,7 +312,7 @@ static void redirect_log(server_t *self)
         h2o_fatal("dup2");
     snprintf(text, sizeof(text), "%d %s", self->config.error_log.path != NULL,
              breaker__error_log_form());
-    say(self, BREAKER__SAY_ERROR_LOG, text, &fd, fd != -1 ? 1 : 0);
+    breaker__report(&self->orders, BREAKER__SAY_ERROR_LOG, text, &fd, fd != -1 ? 1 : 0);
     if (self->error_log_fd != -1)
         close(self->error_log_fd);
     self->error_log_fd = -1;
@@ -416,35 +326,10 @@ static void on_cluster_ready(void *data)
         h2o_fatal("an eventfd does not count");
 }
 
-static bool is_loopback(const struct sockaddr_storage *addr)
-{
-    if (addr->ss_family == AF_INET6)
-        return IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)(const void *)addr)->sin6_addr);
-    return addr->ss_family == AF_INET &&
-           ntohl(((const struct sockaddr_in *)(const void *)addr)->sin_addr.s_addr) >> 24 == 127;
-}
-
-/* the first one that speaks HTTP to anybody; to this machine only, where there is no other */
-static breaker__listener_t *find_public(const breaker__listeners_t *listeners)
-{
-    breaker__listener_t *local = NULL;
-
-    for (size_t i = 0; i != listeners->size; ++i) {
-        breaker__listener_t *listener = listeners->entries[i];
-        if (listener->addr.ss_family == AF_UNIX || listener->proxy_protocol)
-            continue;
-        if (!is_loopback(&listener->addr))
-            return listener;
-        if (local == NULL)
-            local = listener;
-    }
-    return local;
-}
-
 /* where peers reach a node that says so by itself */
 static void set_port(const breaker__listeners_t *listeners, breaker_cluster_config_t *config)
 {
-    breaker__listener_t *listener = find_public(listeners);
+    breaker__listener_t *listener = breaker__listeners_find_public(listeners);
 
     if (listener == NULL)
         return;
@@ -504,7 +389,7 @@ static breaker__order_t wait_for_token(server_t *self)
     breaker__say(BREAKER_LOG_INFO, BREAKER_LOG_EVENT, "waiting",
                  breaker_log_text("reason", "waiting for the cluster's token; connections are "
                                             "refused until then"));
-    notify(self, "STATUS=waiting for the cluster's token");
+    breaker__report_state(&self->orders, "STATUS=waiting for the cluster's token");
     return wait_or_order(self, self->serves_fd, NEVER, &timed_out);
 }
 
@@ -558,7 +443,8 @@ static void announce_end(server_t *self)
         return;
     breaker__say(BREAKER_LOG_INFO, BREAKER_LOG_EVENT, "unready", worker_field(),
                  breaker_log_span("delay", delay_ms));
-    notify(self, "STOPPING=1\nSTATUS=waiting for balancers to send no more requests");
+    breaker__report_state(&self->orders,
+                          "STOPPING=1\nSTATUS=waiting for balancers to send no more requests");
     wait_or_order(self, -1, now_ms() + delay_ms, &timed_out);
 }
 
@@ -581,8 +467,8 @@ static void drain(server_t *self, breaker__threads_t *threads, bool is_retired)
                  breaker_log_word("why", is_retired ? "retired" : "stopping"),
                  breaker_log_number("connections", breaker__threads_num_connections(threads)));
     if (!is_retired) {
-        notify(self, "STOPPING=1\nSTATUS=finishing the requests in flight");
-        say(self, BREAKER__SAY_CLOSING, "", NULL, 0);
+        breaker__report_state(&self->orders, "STOPPING=1\nSTATUS=finishing the requests in flight");
+        breaker__report(&self->orders, BREAKER__SAY_CLOSING, "", NULL, 0);
     }
     breaker__threads_drain(threads, is_retired);
     if (wait_or_order(self, breaker__threads_ended_fd(threads),
@@ -606,18 +492,15 @@ static breaker__threads_t *open_doors(server_t *self)
         breaker_node_set_ready(self->config.node);
     breaker_node_set_predecessor(self->config.node, false);
     breaker__start_line_log(&self->config, now_ms() - self->begun_ms);
-    say_minted(self);
-    if (has_master(self))
-        say(self, BREAKER__SAY_READY, "READY=1\nSTATUS=serving", NULL, 0);
-    else
-        breaker__notify("READY=1\nSTATUS=serving");
+    breaker__report_minted(&self->orders, self->config.node);
+    breaker__report_ready(&self->orders, "READY=1\nSTATUS=serving");
     return threads;
 }
 
 static void stop_waiting(server_t *self)
 {
     say_stopped("stopping before the cluster had a token");
-    notify(self, "STOPPING=1");
+    breaker__report_state(&self->orders, "STOPPING=1");
 }
 
 static int serve(server_t *self)
@@ -656,7 +539,7 @@ static int start(server_t *self, breaker__legacy_t *legacy)
         status = EX_NOPERM;
     if (status == EX_OK)
         breaker__sandbox_enter(&self->config, !has_master(self));
-    take_minted(self, legacy->minted);
+    breaker__take_minted(self->config.node, legacy->minted);
     if (status == EX_OK && load_beside_orders(self) != 0)
         status = EX_CONFIG;
     if (status != EX_OK) {
@@ -668,7 +551,7 @@ static int start(server_t *self, breaker__legacy_t *legacy)
     breaker__logs_find(&self->logs);
     self->logs.globalconf = &self->config.globalconf;
     if (has_master(self))
-        say_logs(self);
+        breaker__report_logs(&self->orders, &self->logs);
     if (join_cluster(self) != 0)
         end_at_once(self, EX_CONFIG);
     return serve(self);
@@ -721,6 +604,6 @@ int breaker__serve(const char *config_file, breaker__legacy_t *legacy)
     int status = run(config_file, legacy);
 
     if (status != EX_OK)
-        tell_failure(legacy);
+        breaker__report_failure(legacy);
     return status;
 }
