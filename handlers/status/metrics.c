@@ -137,10 +137,20 @@ static void label_view(char *labels, const breaker_view_t *view)
     add_label(labels, "host", breaker_view_host(view));
 }
 
+/* a number of a view that has a label more */
+static void put_of_view(const writer_t *writer, const breaker_view_t *view, const char *name,
+                        const char *label, const char *labelled, uint64_t value)
+{
+    char labels[LABELS_SIZE];
+
+    label_view(labels, view);
+    add_label(labels, label, labelled);
+    put(writer, name, labels, value);
+}
+
 static void write_release(const writer_t *writer)
 {
     const breaker__facts_t *facts = writer->facts;
-    char labels[LABELS_SIZE];
 
     if (facts->snapshot == NULL)
         return;
@@ -148,21 +158,9 @@ static void write_release(const writer_t *writer)
     put_labelled(writer, "release_info", "release",
                  breaker_release_id(facts->snapshot->release)->text, 1);
     begin(writer, "view", "info", "The token that this node hands out for a view.");
-    for (size_t i = 0; i != facts->num_views; ++i) {
-        label_view(labels, facts->views[i].view);
-        add_label(labels, "token", breaker__facts_token(facts, i));
-        put(writer, "view_info", labels, 1);
-    }
-}
-
-static void put_verdict(const writer_t *writer, const breaker_view_t *view, const char *verdict,
-                        uint64_t value)
-{
-    char labels[LABELS_SIZE];
-
-    label_view(labels, view);
-    add_label(labels, "verdict", verdict);
-    put(writer, "requests_total", labels, value);
+    for (size_t i = 0; i != facts->num_views; ++i)
+        put_of_view(writer, facts->views[i].view, "view_info", "token",
+                    breaker__facts_token(facts, i), 1);
 }
 
 static void write_requests(const writer_t *writer)
@@ -175,7 +173,8 @@ static void write_requests(const writer_t *writer)
           "204, refused any other.");
     for (size_t i = 0; i != facts->num_views; ++i) {
         const breaker__view_facts_t *of_view = facts->views + i;
-#define PUT(name) put_verdict(writer, of_view->view, #name, of_view->counters.name);
+#define PUT(name)                                                                                  \
+    put_of_view(writer, of_view->view, "requests_total", "verdict", #name, of_view->counters.name);
         BREAKER__VERDICTS(PUT)
 #undef PUT
     }
@@ -195,16 +194,6 @@ static void write_bytes(const writer_t *writer)
     }
 }
 
-static void put_waited(const writer_t *writer, const breaker_view_t *view, const char *on,
-                       uint64_t value)
-{
-    char labels[LABELS_SIZE];
-
-    label_view(labels, view);
-    add_label(labels, "on", on);
-    put(writer, "requests_waited_total", labels, value);
-}
-
 static void write_waited(const writer_t *writer)
 {
     const breaker__facts_t *facts = writer->facts;
@@ -213,8 +202,11 @@ static void write_waited(const writer_t *writer)
           "Requests for a view that began to wait, on news of the cluster or on bytes of a held "
           "release. One that waited on both is in both.");
     for (size_t i = 0; i != facts->num_views; ++i) {
-        put_waited(writer, facts->views[i].view, "news", facts->views[i].counters.parked);
-        put_waited(writer, facts->views[i].view, "bytes", facts->views[i].counters.fetched);
+        const breaker__view_facts_t *of_view = facts->views + i;
+        put_of_view(writer, of_view->view, "requests_waited_total", "on", "news",
+                    of_view->counters.parked);
+        put_of_view(writer, of_view->view, "requests_waited_total", "on", "bytes",
+                    of_view->counters.fetched);
     }
 }
 

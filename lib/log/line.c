@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
-#include <breaker/log.h>
 #include "log/line.h"
 
 /* a quote, a bracket and the NUL */
@@ -31,6 +30,32 @@ void breaker__line_put(breaker__line_t *line, const char *base, size_t len)
 void breaker__line_put_text(breaker__line_t *line, const char *text)
 {
     breaker__line_put(line, text, strlen(text));
+}
+
+/* what is cut of anything but a text would be something else */
+void breaker__line_put_field(breaker__line_t *line, const char *before, const char *after,
+                             void (*put_value)(breaker__line_t *line,
+                                               const breaker_log_field_t *field),
+                             const breaker_log_field_t *field)
+{
+    bool is_text = field->type == BREAKER_LOG_WORD || field->type == BREAKER_LOG_TEXT;
+    size_t begin = line->len;
+
+    if (line->is_full)
+        return;
+    breaker__line_put_text(line, before);
+    breaker__line_put_text(line, field->key);
+    breaker__line_put_text(line, after);
+    /* the quote is to see whether there is room for one */
+    breaker__line_put(line, "\"", is_text ? 1 : 0);
+    if (line->is_full) {
+        breaker__line_cut(line, begin);
+        return;
+    }
+    line->len -= is_text;
+    put_value(line, field);
+    if (line->is_full && !is_text)
+        breaker__line_cut(line, begin);
 }
 
 void breaker__line_end(breaker__line_t *line, const char *text)

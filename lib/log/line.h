@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <breaker/log.h>
 
 /** "2026-11-26T13:24:43.123Z", with a year of up to six digits */
 #define BREAKER__TIME_SIZE 32
@@ -28,6 +29,15 @@ breaker__line_t breaker__line_begin(char *dst);
 void breaker__line_put(breaker__line_t *line, const char *base, size_t len);
 /** Puts a NUL-ended text. */
 void breaker__line_put_text(breaker__line_t *line, const char *text);
+/**
+ * Puts a field: `before` the key, `after` it, and then the value by `put_value`, with room for its
+ * quotes. A text may be cut; where any other value, or the beginning of a text, has no room,
+ * nothing of the field is put.
+ */
+void breaker__line_put_field(breaker__line_t *line, const char *before, const char *after,
+                             void (*put_value)(breaker__line_t *line,
+                                               const breaker_log_field_t *field),
+                             const breaker_log_field_t *field);
 /** Puts what ends something that has been begun, at most three bytes of a line, always. */
 void breaker__line_end(breaker__line_t *line, const char *text);
 /** Takes back what was put after the first `len` bytes, and ends it there. */

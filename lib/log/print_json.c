@@ -86,26 +86,9 @@ static void put_value(breaker__line_t *line, const breaker_log_field_t *field)
     }
 }
 
-/* a text may be cut; what is cut of anything else would be something else */
-static void put_field(breaker__line_t *line, const breaker_log_field_t *field)
+static void put_member(breaker__line_t *line, const breaker_log_field_t *field)
 {
-    bool is_text = field->type == BREAKER_LOG_WORD || field->type == BREAKER_LOG_TEXT;
-    size_t begin = line->len;
-
-    if (line->is_full)
-        return;
-    breaker__line_put(line, ",\"", 2);
-    breaker__line_put_text(line, field->key);
-    breaker__line_put(line, "\":\"", is_text ? 3 : 2);
-    if (line->is_full) {
-        breaker__line_cut(line, begin);
-        return;
-    }
-    /* the quote was to see whether there is room for one */
-    line->len -= is_text;
-    put_value(line, field);
-    if (line->is_full && !is_text)
-        breaker__line_cut(line, begin);
+    breaker__line_put_field(line, ",\"", "\":", put_value, field);
 }
 
 size_t breaker_log_print_json(const breaker_log_event_t *event, char *dst)
@@ -123,10 +106,10 @@ size_t breaker_log_print_json(const breaker_log_event_t *event, char *dst)
     put_time(&line, event->time_ms);
     for (size_t i = 0; i != sizeof(head) / sizeof(head[0]); ++i)
         if (head[i].type != BREAKER_LOG_NONE)
-            put_field(&line, head + i);
+            put_member(&line, head + i);
     assert(!line.is_full);
     for (size_t i = 0; i != event->num_fields; ++i)
-        put_field(&line, event->fields + i);
+        put_member(&line, event->fields + i);
     breaker__line_end(&line, "}");
     return line.len;
 }

@@ -83,28 +83,6 @@ static void put_value(breaker__line_t *line, const breaker_log_field_t *field)
     }
 }
 
-/* a text may be cut; what is cut of anything else would be something else */
-static void put_field(breaker__line_t *line, const breaker_log_field_t *field)
-{
-    bool is_text = field->type == BREAKER_LOG_WORD || field->type == BREAKER_LOG_TEXT;
-    size_t begin = line->len;
-
-    if (line->is_full)
-        return;
-    breaker__line_put(line, " ", 1);
-    breaker__line_put_text(line, field->key);
-    breaker__line_put(line, "=\"", is_text ? 2 : 1);
-    if (line->is_full) {
-        breaker__line_cut(line, begin);
-        return;
-    }
-    /* the quote was to see whether there is room for one */
-    line->len -= is_text;
-    put_value(line, field);
-    if (line->is_full && !is_text)
-        breaker__line_cut(line, begin);
-}
-
 static const char *key_of(breaker_log_kind_t kind)
 {
     switch (kind) {
@@ -148,7 +126,7 @@ size_t breaker_log_print_text(const breaker_log_event_t *event, char *dst)
     put_head(&line, event);
     assert(!line.is_full);
     for (size_t i = 0; i != event->num_fields; ++i)
-        put_field(&line, event->fields + i);
+        breaker__line_put_field(&line, " ", "=", put_value, event->fields + i);
     breaker__line_end(&line, "");
     return line.len;
 }
