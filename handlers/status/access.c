@@ -27,10 +27,11 @@ static int add(breaker__access_t *access, const char *allowed, breaker_error_t *
                                  BREAKER_H2O_STATUS_NETWORKS_MAX);
     if (breaker_network_parse(allowed, strlen(allowed), access->networks + access->num_networks) !=
         0)
-        return breaker_error_set(error, BREAKER_ERR_RANGE,
-                                 "got `%s`; accepted: addresses and networks as 10.0.0.0/8 or "
-                                 "fd00::/8, the bits after the prefix 0, `unix` and `all`",
-                                 allowed);
+        return breaker_error_set(
+            error, BREAKER_ERR_RANGE,
+            "allow: got `%s`; accepted: addresses and networks as 10.0.0.0/8 or "
+            "fd00::/8, the bits after the prefix 0, `unix` and `all`",
+            allowed);
     ++access->num_networks;
     return 0;
 }

@@ -240,7 +240,7 @@ class Access(StatusCase):
         for status, expected in (
                 ("maybe", "got `maybe`; accepted: ON, OFF, a mapping with allow, user-file"),
                 ("{allow: []}", "nobody could look"),
-                ("{allow: 10.0.0.1/8}", "got `10.0.0.1/8`; accepted: addresses and networks"),
+                ("{allow: 10.0.0.1/8}", "allow: got `10.0.0.1/8`; accepted: addresses and networks"),
                 ("{allowed: all}", "unknown key `allowed`; accepted: allow, user-file"),
                 ("{user-file: /nowhere/users}", "/nowhere/users: No such file"),
                 ("{user-file: %s}" % users, "users:1: accepted: NAME:HASH")):
