@@ -21,6 +21,7 @@ import plots
 import report
 from figures import Result, doubts
 from peers import Peer, all_peers, logged, nodes
+from proxies import proxies
 from runner import Settings, run_suites
 from server import Failure, check_known
 from site_files import FILES, copy_documentation, make_certificate, write_assets
@@ -100,7 +101,7 @@ def chosen_suites(arguments: argparse.Namespace) -> list[Suite]:
 
 
 def chosen_peers(arguments: argparse.Namespace, build: Path) -> list[Peer]:
-    table = all_peers(build)
+    table = [*all_peers(build), *proxies(build)]
     if arguments.peer:
         return named("peer", table, arguments.peer)
     if arguments.check:

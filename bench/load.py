@@ -18,6 +18,8 @@ from server import Failure, Loss
 HERE = Path(__file__).resolve().parent
 PATIENCE_S = 60
 WARM_UP_AT_RATE_S = 0.25
+# how much longer an answer may be in many chunks than in few
+MOST_FRAMING = 1.02
 # the same for all, whatever a server would choose
 TLS_SUITE = "TLS_AES_128_GCM_SHA256"
 
@@ -138,9 +140,20 @@ def _unexpected(request: Request, summary: dict[str, int], load: Load) -> str:
         return _unexpected_on_the_way(summary)
     if request.workload.mixed:
         return _unexpected_of_site(request, summary, load)
+    if request.workload.in_chunks:
+        return _unexpected_of_chunks(request, summary, load)
     surplus = summary["bytes"] - summary["requests"] * request.answer_size
     if not 0 <= surplus <= load.connections * request.answer_size:
         return f"answers of another length than {request.answer_size} bytes"
+    return ""
+
+
+def _unexpected_of_chunks(request: Request, summary: dict[str, int], load: Load) -> str:
+    """No answer is shorter than its body, nor longer than checked by more than its framing may be."""
+    least = summary["requests"] * request.body_size
+    most = (summary["requests"] + load.connections) * request.answer_size * MOST_FRAMING
+    if not least <= summary["bytes"] <= most:
+        return f"{summary['bytes']} bytes, not {least} to {most:.0f}"
     return ""
 
 

@@ -41,6 +41,9 @@ class Place:
     key: Path
     # a server behind it, for those that need one; or 0
     backend_port: int = 0
+    # an application behind it, by the size of its pages; or 0
+    small_port: int = 0
+    large_port: int = 0
     # the mixed site, whose encodings are not made: they are not asked for
     without_encodings: bool = False
 
@@ -72,6 +75,8 @@ class Peer:
     limit: str = ""
     # a server that has to stand behind it
     backend: "Peer | None" = None
+    # it has an application behind it, and is measured so only (proxies.py)
+    proxies: bool = False
     # --quick measures it
     quick: bool = False
     # of a node: the peer that it is compared with
@@ -109,6 +114,8 @@ class Peer:
             "SITE": str(place.site),
             "PORT": str(place.port),
             "BACKEND_PORT": str(place.backend_port),
+            "SMALL_PORT": str(place.small_port),
+            "LARGE_PORT": str(place.large_port),
             "THREADS": str(place.threads),
             # of servers that fork: 0 is one process that serves by itself
             "WORKERS": str(place.threads if place.threads > 1 else 0),

@@ -4,7 +4,7 @@
 #
 #   sh bench/run.sh              everything, with a table of targets; about two hours
 #   sh bench/run.sh --quick      the core of it, under three minutes, with a wider spread
-#   sh bench/run.sh --only http1 one suite (http1, http2, tls, threads, connections, latency, site)
+#   sh bench/run.sh --only http1 one suite (http1, http2, tls, threads, connections, latency, site, pages)
 #   sh bench/run.sh --publish    writes the README's plots into bench/plots/ as well
 #   sh bench/run.sh --cluster    nodes alone against nodes of a cluster; --quick: under two minutes
 #   sh bench/run.sh --log        servers with an access log and without

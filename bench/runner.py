@@ -8,10 +8,11 @@ from pathlib import Path
 
 import bare
 import cpu
+import pages
 from ask import Request, ask_each, prepare, prepare_mixed
 from figures import Result, Sample
 from load import Load, run_load
-from peers import BARE, OURS, PEER, Peer, Place
+from peers import BARE, OURS, PEER, Peer, Place, bare_loops
 from server import Failure, Loss, Server, free_port
 from site_files import files_below
 from suites import Suite
@@ -102,6 +103,7 @@ class Runner:
         self.peers = [peer for peer in peers if suite.has(peer)]
         self.cores = cpu.choose_cores(suite.threads)
         self.stolen_s = 0.0
+        self._directory = settings.directory / "servers" / suite.name
         self._mixed = any(workload.mixed for workload in suite.workloads)
         self._site = settings.documentation if self._mixed else settings.assets
         self._load = Load(
@@ -135,11 +137,11 @@ class Runner:
         return result
 
     def _start(self, stack: contextlib.ExitStack) -> list[Target]:
-        backend_port = self._start_backend(stack)
+        behind = self._start_behind(stack)
         servers = []
         for peer in self.peers:
             if peer.role != BARE:
-                place = self._place(peer.directory_name, backend_port)
+                place = replace(self._place(peer.directory_name), **behind)
                 servers.append((peer, start(peer, place, self.cores.servers)))
                 stack.callback(servers[-1][1].end)
         for _, server in servers:
@@ -150,27 +152,35 @@ class Runner:
         targets = [Target(peer, server, self._prepare(peer, server)) for peer, server in servers]
         return targets + self._start_bare(stack, targets)
 
-    def _place(self, name: str, backend_port: int = 0) -> Place:
+    def _place(self, name: str) -> Place:
         settings = self.settings
         return Place(
-            directory=settings.directory / "servers" / self.suite.name / name,
+            directory=self._directory / name,
             site=self._site,
             port=free_port(),
             protocol=self.suite.protocol,
             threads=self.suite.threads,
             certificate=settings.certificate,
             key=settings.key,
-            backend_port=backend_port,
             without_encodings=self._mixed,
         )
 
-    def _start_backend(self, stack: contextlib.ExitStack) -> int:
-        """What stands behind a cache: the first of nginx's settings, on the load's core."""
+    def _start_behind(self, stack: contextlib.ExitStack) -> dict[str, int]:
+        """What stands behind the servers, on the load's core: the ports of a place."""
+        if self.suite.of_proxies:
+            small, large = pages.start_application(
+                bare_loops(self.settings.build)[0], self._directory / "application", self.cores.load
+            )
+            stack.callback(small.end)
+            small.wait_until_listening()
+            return {"small_port": small.port, "large_port": large.port}
         backends = [peer.backend for peer in self.peers if peer.backend is not None]
-        if not backends:
-            return 0
+        return {"backend_port": self._start_backend(backends[0], stack)} if backends else {}
+
+    def _start_backend(self, backend: Peer, stack: contextlib.ExitStack) -> int:
+        """Behind a cache: the first of nginx's settings."""
         place = replace(self._place("backend"), protocol="HTTP/1.1", threads=1)
-        server = start(backends[0], place, [self.cores.load])
+        server = start(backend, place, [self.cores.load])
         stack.callback(server.end)
         server.wait_until_listening()
         return place.port
@@ -184,8 +194,7 @@ class Runner:
         started = []
         for peer in loops:
             answers = list(models[0].requests.values())
-            directory = self.settings.directory / "servers" / self.suite.name
-            servers = bare.start(peer, answers, directory, self.cores.servers)
+            servers = bare.start(peer, answers, self._directory, self.cores.servers)
             stack.callback(servers[0].end)
             for server in servers:
                 server.wait_until_listening()

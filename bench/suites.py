@@ -6,6 +6,7 @@ workload visits all of them in every round.
 
 from dataclasses import dataclass, replace
 
+import pages
 from peers import BARE, H1, H2, TLS_H1, TLS_H2, Peer
 from workloads import SITE, WORKLOADS, Workload
 
@@ -31,8 +32,12 @@ class Suite:
     # --check measures it, with these workloads only
     check: tuple[str, ...] = ()
     with_bare: bool = True
+    # an application stands behind the servers, which are proxies
+    of_proxies: bool = False
 
     def has(self, peer: Peer) -> bool:
+        if peer.proxies != self.of_proxies:
+            return False
         return self.protocol not in peer.mute and (self.with_bare or peer.role != BARE)
 
 
@@ -120,6 +125,15 @@ SUITES = [
         (SITE,),
         quick=(SITE.name,),
         with_bare=False,
+    ),
+    Suite(
+        "pages",
+        "pages",
+        "HTTP/1.1, 64 connections, pages of an application",
+        tuple(pages.WORKLOADS),
+        check=("page, 1 KiB",),
+        with_bare=False,
+        of_proxies=True,
     ),
 ]
 # what --log compares, each server with itself

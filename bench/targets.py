@@ -60,6 +60,7 @@ def targets(results: list[Result]) -> list[Target]:
         ("latency", _latency),
         ("site", _memory),
         ("connections-1000", _no_loss),
+        ("pages", _pages),
     ):
         if name in by_name:
             found.extend(make(by_name[name]))
@@ -140,6 +141,21 @@ def _memory(result: Result) -> list[Target]:
             measured = f"{ratio:.2f} ({kept / 2**20:.1f} MiB kept)"
             reached = "yes" if ratio < MEMORY else "no"
             found.append(Target("memory", text, peer.name, "", measured, reached))
+    return found
+
+
+def _pages(result: Result) -> list[Target]:
+    """Level with the best peer, and never below libh2o's own way to an application."""
+    found = []
+    for workload in result.workloads:
+        others = {"the best peer": result.best_peer(workload.name), "the packaged h2o": "h2o"}
+        for peer in _ours(result):
+            for story, other in others.items():
+                ratio = result.ratio(peer.name, other, workload.name)
+                if ratio:
+                    text = f"level with {story}, {workload.name}"
+                    reached = at_least(LEVEL, ratio)
+                    found.append(Target("pages", text, peer.name, other, _text(ratio), reached))
     return found
 
 

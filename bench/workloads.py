@@ -53,6 +53,9 @@ class Workload:
     large: bool = False
     # --quick measures it
     quick: bool = False
+    # the length is not told beforehand, and in how many chunks it comes is a matter of when the bytes
+    # do
+    in_chunks: bool = False
     # the mixed site: which files are asked for, in which order
     mixed: bool = False
 

@@ -31,7 +31,7 @@ PACKAGES_NPM="nodejs npm"
 # nginx takes brotli siblings with a module, lighttpd a 503 of one's own from its Lua
 PACKAGES_BENCH="nginx-light libnginx-mod-http-brotli-static
     lighttpd lighttpd-mod-deflate lighttpd-mod-openssl lighttpd-modules-lua
-    caddy varnish h2o nghttp2-client wrk redis-server openssl valgrind strace
+    caddy varnish haproxy h2o nghttp2-client wrk redis-server openssl valgrind strace
     python3 python3-brotli python3-h2 python3-doc gnuplot-nox fonts-dejavu-core"
 
 # bench/rollout/run.sh and deploy/rollout.sh

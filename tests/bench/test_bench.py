@@ -26,9 +26,11 @@ import bare
 import bench
 import cpu
 import load
+import pages
 from ask import Request, prepare
 from figures import Figure, Result, Sample
 from peers import BARE, H1, OURS, PEER, PROTOCOLS, Peer, Place, all_peers, nodes, older_than
+from proxies import proxies
 from server import Failure
 from site_files import asset, zipf_order
 from suites import SUITES
@@ -58,7 +60,7 @@ class Run(unittest.TestCase):
                                "--check"], capture_output=True, text=True, timeout=250)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         suites = {suite["name"]: suite for suite in json.loads(result.read_text())["suites"]}
-        self.assertEqual(set(suites), {"http1", "http2", "tls-http2", "latency"})
+        self.assertEqual(set(suites), {"http1", "http2", "tls-http2", "latency", "pages"})
         for name, suite in suites.items():
             measured = {sample["peer"] for sample in suite["samples"]}
             loops = {"bare epoll"} if name in ("http1", "latency") else set()
@@ -124,6 +126,14 @@ class Wrong(unittest.TestCase):
             with self.subTest(story=story), self.assertRaisesRegex(Failure, story):
                 load.run_load(self.request(self.serve(raw)), at_rate)
 
+    def test_answers_in_chunks_may_only_differ_in_their_framing(self):
+        request = replace(self.request(self.serve(RIGHT)), body_size=1024,
+                          workload=replace(ONE_K, in_chunks=True))
+        load.run_load(request, self.load)
+        for wrong in ({"body_size": len(RIGHT) + 1}, {"answer_size": 1024}):
+            with self.subTest(wrong), self.assertRaisesRegex(Failure, "bytes, not"):
+                load.run_load(replace(request, **wrong), self.load)
+
     def test_h2load_is_read_to_the_letter(self):
         said = ("requests: 10 total, 10 started, 10 done, {good} succeeded, 0 failed, 0 errored, "
                 "0 timeout\nstatus codes: {ok} 2xx, {moved} 3xx, 0 4xx, 0 5xx\n"
@@ -144,7 +154,7 @@ class Wrong(unittest.TestCase):
 class Tables(unittest.TestCase):
     def test_every_peer_is_configured_for_what_it_speaks(self):
         with tempfile.TemporaryDirectory() as name:
-            for peer in [*all_peers(BUILD), *nodes(BUILD, 1)]:
+            for peer in [*all_peers(BUILD), *proxies(BUILD), *nodes(BUILD, 1)]:
                 for protocol in PROTOCOLS:
                     if peer.role == BARE or protocol in peer.mute:
                         continue
@@ -156,9 +166,10 @@ class Tables(unittest.TestCase):
                     self.assertIn("8080", text)
 
     def test_what_a_peer_cannot_do_and_its_limit_are_in_the_tables(self):
-        table = all_peers(BUILD)
+        table = [*all_peers(BUILD), *proxies(BUILD)]
         for peer in table:
-            self.assertLessEqual(set(peer.cannot), set(BY_NAME))
+            able = pages.WORKLOADS if peer.proxies else WORKLOADS
+            self.assertLessEqual(set(peer.cannot), {workload.name for workload in able})
             if peer.limit:
                 self.assertIn(peer.limit, [other.name for other in table])
 
@@ -239,6 +250,13 @@ class Figures(unittest.TestCase):
         self.assertEqual([(t.subject, t.other, t.reached) for t in found],
                          [("per CPU", "fast", "yes"), ("bare loop", "loop", "yes")])
         self.assertEqual(summary(found)[0], "per CPU: 1 of 1 reached")
+
+    def test_pages_are_held_against_the_best_proxy_and_against_h2o(self):
+        self.result.name = "pages"
+        self.result.peers += [peer("h2o", PEER)]
+        self.result.samples += [sample("h2o", turn, 80) for turn in range(3)]
+        self.assertEqual([(t.subject, t.other, t.reached) for t in targets([self.result])],
+                         [("pages", "fast", "yes"), ("pages", "h2o", "yes")])
 
     def _judged(self, ours, loops):
         """The first target when the peers do 100, and ours and the bare loop so much."""
