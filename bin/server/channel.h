@@ -56,6 +56,8 @@ typedef enum {
     BREAKER__SAY_READY = 'Y',
     /** it is about to close its listeners for good, after BREAKER__SAY_STOP */
     BREAKER__SAY_CLOSING = 'D',
+    /** it has closed its last listener: whoever connects from here on meets another worker */
+    BREAKER__SAY_CLOSED = 'X',
 } breaker__say_t;
 
 typedef struct st_breaker__message_t {

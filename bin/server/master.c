@@ -2,7 +2,8 @@
  * The master: keeps its process id and the listening sockets, and sees to it that one worker
  * serves. It reads no configuration and speaks to no client, so that nothing that a worker may die
  * of can happen to it. A worker that starts binds what is not held yet, as root, and hands it over;
- * the one that serves is told to retire when the new one says that it serves, and not before.
+ * the one that serves is told to retire when the new one says that it serves, and not before. The
+ * new one has taken over when the one before accepts no more connections (succession.h).
  *
  *   SIGHUP:  fork ─▶ a worker of the program as it runs
  *   SIGUSR2: fork, exec ─▶ a worker of the program file; once that serves, the master executes the
@@ -33,6 +34,7 @@
 #include "server/notify.h"
 #include "server/process.h"
 #include "server/spawn.h"
+#include "server/succession.h"
 
 /* a worker that has served for so long is replaced at once when it dies */
 #define LASTING_MS 10000
@@ -56,6 +58,8 @@ typedef struct st_master_t {
     bool wants_reload, wants_upgrade;
     /* the log says that it waits for one of RETIRING_MAX workers */
     bool has_said_full;
+    /* of the worker that serves, as long as the one before may accept connections as well */
+    breaker__succession_t succession;
     /* when a worker in the place of one that died is started */
     int64_t starts_ms;
     unsigned backoff_ms;
@@ -161,7 +165,7 @@ static void reload_if_wanted(master_t *self)
     bool executes = self->wants_upgrade;
 
     if (self->is_stopping || !(self->wants_reload || self->wants_upgrade) ||
-        starting(self) != NULL || is_full(self))
+        starting(self) != NULL || self->succession.worker != 0 || is_full(self))
         return;
     self->wants_reload = self->wants_upgrade = false;
     notify_reloading();
@@ -236,29 +240,47 @@ static void become_successor(master_t *self)
 static void on_ready(master_t *self, breaker__worker_t *worker, const char *state)
 {
     breaker__worker_t *before = serving(self);
-    bool is_newer = worker->is_newer;
 
     if (worker->role != BREAKER__STARTING)
         return;
     breaker__held_take_over(&self->stock.legacy.held);
     worker->role = BREAKER__SERVING;
-    worker->is_newer = false;
     worker->served_ms = now_ms();
     take_pid_file(self, worker);
     free(self->stock.legacy.minted);
     self->stock.legacy.minted = worker->minted;
     worker->minted = NULL;
     if (before != NULL) {
-        breaker__say(BREAKER_LOG_INFO, BREAKER_LOG_EVENT, "took-over", worker_field(worker),
-                     breaker_log_number("before", (uint64_t)before->pid));
         before->role = BREAKER__RETIRING;
         tell(before, BREAKER__SAY_RETIRE);
     }
     if (!self->has_served)
         warn_of_given(self);
     self->has_served = true;
-    notify_ready(state);
-    if (is_newer)
+    breaker__succession_begin(&self->succession, worker, before, state, now_ms());
+}
+
+/* whoever connects from here on meets the worker that serves */
+static void take_over_if_alone(master_t *self)
+{
+    breaker__succession_t *succession = &self->succession;
+    breaker__worker_t *worker;
+    bool is_newer;
+
+    if (!breaker__succession_is_over(succession, &self->stock.workers, now_ms()))
+        return;
+    worker = breaker__workers_find_pid(&self->stock.workers, succession->worker);
+    is_newer = worker != NULL && worker->is_newer;
+    if (worker != NULL)
+        worker->is_newer = false;
+    if (succession->before != 0)
+        breaker__say(BREAKER_LOG_INFO, BREAKER_LOG_EVENT, "took-over",
+                     breaker_log_number("worker", (uint64_t)succession->worker),
+                     breaker_log_number("before", (uint64_t)succession->before));
+    if (!self->is_stopping)
+        notify_ready(succession->state);
+    breaker__succession_end(succession);
+    if (is_newer && !self->is_stopping)
         become_successor(self);
 }
 
@@ -331,6 +353,9 @@ static void on_message(master_t *self, breaker__worker_t *worker, breaker__messa
         /* connections would wait in queues that nobody accepts from any more */
         if (worker->role == BREAKER__STOPPING)
             breaker__held_close(&self->stock.legacy.held);
+        break;
+    case BREAKER__SAY_CLOSED:
+        worker->has_closed = true;
         break;
     case BREAKER__SAY_STOP:
     case BREAKER__SAY_RETIRE:
@@ -544,9 +569,11 @@ static void on_signal(master_t *self, int number)
 
 static int wait_ms(const master_t *self)
 {
-    int64_t left_ms = self->starts_ms - now_ms();
+    int64_t ends_ms = breaker__succession_ends_ms(&self->succession);
+    int64_t next_ms = self->starts_ms < ends_ms ? self->starts_ms : ends_ms;
+    int64_t left_ms = next_ms - now_ms();
 
-    if (self->starts_ms == NEVER)
+    if (next_ms == NEVER)
         return -1;
     return left_ms > 0 ? (int)left_ms : 0;
 }
@@ -580,6 +607,7 @@ static int run(master_t *self)
         wait_for_something(self);
         while ((number = breaker__process_next_signal(self->signal_fd)) != 0)
             on_signal(self, number);
+        take_over_if_alone(self);
         if (now_ms() >= self->starts_ms)
             start_again(self);
         reload_if_wanted(self);

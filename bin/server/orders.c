@@ -106,6 +106,7 @@ static breaker__order_t order_of(breaker__orders_t *orders, const breaker__messa
     case BREAKER__SAY_MINTED:
     case BREAKER__SAY_READY:
     case BREAKER__SAY_CLOSING:
+    case BREAKER__SAY_CLOSED:
         return BREAKER__ORDER_NONE;
     }
     return BREAKER__ORDER_NONE;

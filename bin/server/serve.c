@@ -458,10 +458,19 @@ static _Noreturn void cut(server_t *self, const breaker__threads_t *threads, con
     end_at_once(self, EX_OK);
 }
 
+static void wait_or_cut(server_t *self, const breaker__threads_t *threads, int fd, int64_t ends_ms)
+{
+    bool timed_out;
+
+    if (wait_or_order(self, fd, ends_ms, &timed_out) != BREAKER__ORDER_NONE)
+        cut(self, threads, "told-again");
+    if (timed_out)
+        cut(self, threads, "shutdown-timeout");
+}
+
 static void drain(server_t *self, breaker__threads_t *threads, bool is_retired)
 {
-    unsigned timeout_s = self->config.shutdown_timeout_s;
-    bool timed_out;
+    int64_t ends_ms = now_ms() + (int64_t)self->config.shutdown_timeout_s * 1000;
 
     breaker__say(BREAKER_LOG_INFO, BREAKER_LOG_EVENT, "draining", worker_field(),
                  breaker_log_word("why", is_retired ? "retired" : "stopping"),
@@ -471,11 +480,9 @@ static void drain(server_t *self, breaker__threads_t *threads, bool is_retired)
         breaker__report(&self->orders, BREAKER__SAY_CLOSING, "", NULL, 0);
     }
     breaker__threads_drain(threads, is_retired);
-    if (wait_or_order(self, breaker__threads_ended_fd(threads),
-                      now_ms() + (int64_t)timeout_s * 1000, &timed_out) != BREAKER__ORDER_NONE)
-        cut(self, threads, "told-again");
-    if (timed_out)
-        cut(self, threads, "shutdown-timeout");
+    wait_or_cut(self, threads, breaker__threads_closed_fd(threads), ends_ms);
+    breaker__report(&self->orders, BREAKER__SAY_CLOSED, "", NULL, 0);
+    wait_or_cut(self, threads, breaker__threads_ended_fd(threads), ends_ms);
     /* as long as it answered it was one of them */
     leave_cluster(self);
 }

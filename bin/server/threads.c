@@ -90,7 +90,10 @@ struct st_breaker__threads_t {
     bool spares_idle;
     sem_t begun;
     pthread_barrier_t drained;
-    int ended_fd; /* owned */
+    /* threads that still have listeners */
+    atomic_size_t num_open;
+    int closed_fd; /* owned */
+    int ended_fd;  /* owned */
     thread_t threads[];
 };
 
@@ -300,9 +303,19 @@ static void close_doors(thread_t *thread)
     }
 }
 
+static void signal_fd(int fd)
+{
+    const uint64_t one = 1;
+
+    if (write(fd, &one, sizeof(one)) != sizeof(one))
+        h2o_fatal("an eventfd does not count");
+}
+
 static void drain(thread_t *thread)
 {
     close_doors(thread);
+    if (atomic_fetch_sub(&thread->threads->num_open, 1) == 1)
+        signal_fd(thread->threads->closed_fd);
     breaker__goodbye_begin(&thread->goodbye, &thread->ctx);
     if (!thread->threads->spares_idle) {
         end_idle(thread, true);
@@ -400,15 +413,14 @@ static void dispose(thread_t *thread)
 static void dispose_in_turn(thread_t *thread)
 {
     breaker__threads_t *threads = thread->threads;
-    const uint64_t one = 1;
 
     if (thread->index + 1 != threads->num)
         wait_for(&thread->turn);
     dispose(thread);
     if (thread->index != 0)
         sem_post(&threads->threads[thread->index - 1].turn);
-    else if (write(threads->ended_fd, &one, sizeof(one)) != sizeof(one))
-        h2o_fatal("an eventfd does not count");
+    else
+        signal_fd(threads->ended_fd);
 }
 
 static void *run(void *data)
@@ -446,6 +458,8 @@ static breaker__threads_t *create(breaker__config_t *config, size_t max_connecti
     threads->max_connections = max_connections;
     sem_init(&threads->begun, 0, 0);
     pthread_barrier_init(&threads->drained, NULL, (unsigned)threads->num);
+    atomic_store(&threads->num_open, threads->num);
+    threads->closed_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     threads->ended_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     return threads;
 }
@@ -479,6 +493,11 @@ void breaker__threads_drain(breaker__threads_t *threads, bool spares_idle)
     atomic_store(&threads->is_draining, true);
     for (size_t i = 0; i != threads->num; ++i)
         wake(&threads->threads[i]);
+}
+
+int breaker__threads_closed_fd(const breaker__threads_t *threads)
+{
+    return threads->closed_fd;
 }
 
 int breaker__threads_ended_fd(const breaker__threads_t *threads)
@@ -516,6 +535,7 @@ void breaker__threads_free(breaker__threads_t *threads)
         return;
     for (size_t i = 0; i != threads->num; ++i)
         breaker__loop_free(threads->threads[i].loop);
+    close(threads->closed_fd);
     close(threads->ended_fd);
     /* the parked threads have their records to the end of the process */
 }

@@ -26,6 +26,9 @@ breaker__threads_t *breaker__threads_start(breaker__config_t *config, size_t max
  */
 void breaker__threads_drain(breaker__threads_t *threads, bool spares_idle);
 
+/** Becomes readable when the last listener is closed, which is soon after they are to drain. */
+int breaker__threads_closed_fd(const breaker__threads_t *threads);
+
 /** Becomes readable when every thread has drained and let go of libh2o's configuration. */
 int breaker__threads_ended_fd(const breaker__threads_t *threads);
 

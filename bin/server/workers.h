@@ -34,6 +34,8 @@ typedef struct st_breaker__worker_t {
     int64_t begun_ms, served_ms;
     /** of a program file that is newer than the master */
     bool is_newer;
+    /** it accepts no connections any more */
+    bool has_closed;
     breaker__logs_t logs;
     /** what its configuration says, with the master's id in it */
     breaker__pid_file_t pid_file;
