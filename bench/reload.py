@@ -10,6 +10,7 @@ encoded.
 
 import argparse
 import os
+import re
 import shutil
 import signal
 import statistics
@@ -67,7 +68,9 @@ def reload(master: int, log: Path) -> tuple[float, float, float]:
     os.kill(master, signal.SIGHUP)
     while count(log, "event=took-over") == before:
         time.sleep(0.005)
-    took, pid = time.monotonic() - began, workers(master)[-1]
+    took = time.monotonic() - began
+    # process ids start anew at some time: the last one need not be the highest
+    pid = int(re.findall(r"event=took-over worker=(\d+)", log.read_text())[-1])
     cpu = cpu_s(pid)
     return took, cpu, wait_idle(pid)
 

@@ -52,6 +52,11 @@ typedef enum {
      * has the same token
      */
     BREAKER__SAY_MINTED = 'M',
+    /**
+     * what it has loaded, for the next worker: descriptors that no process can write to, or none;
+     * once, before anything came from the network
+     */
+    BREAKER__SAY_INVENTORY = 'I',
     /** it serves, and whoever served before it may retire; the text as of BREAKER__SAY_NOTIFY */
     BREAKER__SAY_READY = 'Y',
     /** it is about to close its listeners for good, after BREAKER__SAY_STOP */

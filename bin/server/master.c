@@ -250,6 +250,7 @@ static void on_ready(master_t *self, breaker__worker_t *worker, const char *stat
     free(self->stock.legacy.minted);
     self->stock.legacy.minted = worker->minted;
     worker->minted = NULL;
+    breaker__inventory_fds_move(&self->stock.legacy.inventory, &worker->inventory);
     if (before != NULL) {
         before->role = BREAKER__RETIRING;
         tell(before, BREAKER__SAY_RETIRE);
@@ -346,6 +347,11 @@ static void on_message(master_t *self, breaker__worker_t *worker, breaker__messa
         free(worker->minted);
         worker->minted = h2o_strdup(NULL, message->text, SIZE_MAX).base;
         break;
+    case BREAKER__SAY_INVENTORY:
+        /* one that serves may be led by others */
+        if (worker->role == BREAKER__STARTING)
+            breaker__inventory_fds_take(&worker->inventory, message);
+        break;
     case BREAKER__SAY_READY:
         on_ready(self, worker, message->text);
         break;
@@ -412,6 +418,9 @@ static void on_start_failed(master_t *self, breaker__worker_t *worker, int statu
     breaker__worker_t *now = serving(self);
 
     drop_pid_file(self, worker);
+    /* whatever it died of, the next one is to begin with less */
+    if (WIFSIGNALED(status))
+        breaker__inventory_fds_close(&self->stock.legacy.inventory);
     breaker__held_give_up(&self->stock.legacy.held);
     describe_end(status, how, sizeof(how));
     if (now != NULL) {

@@ -104,6 +104,7 @@ static breaker__order_t order_of(breaker__orders_t *orders, const breaker__messa
     case BREAKER__SAY_LOG:
     case BREAKER__SAY_NOTIFY:
     case BREAKER__SAY_MINTED:
+    case BREAKER__SAY_INVENTORY:
     case BREAKER__SAY_READY:
     case BREAKER__SAY_CLOSING:
     case BREAKER__SAY_CLOSED:

@@ -93,6 +93,24 @@ void breaker__take_minted(breaker_node_t *node, const char *text)
     breaker_node_set_minted(node, &entry);
 }
 
+void breaker__report_inventory(const breaker__orders_t *orders, breaker_node_t *node)
+{
+    breaker__inventory_fds_t inventory = {.num = 0};
+
+    inventory.num = breaker_node_take_inventory(node, inventory.fds);
+    breaker__report(orders, BREAKER__SAY_INVENTORY, "", inventory.fds, inventory.num);
+    breaker__inventory_fds_close(&inventory);
+}
+
+/* without a master there is no next worker */
+void breaker__take_inventory(const breaker__orders_t *orders, breaker_node_t *node,
+                             breaker__inventory_fds_t *inventory)
+{
+    if (orders->has_master && breaker_node_set_inventory(node, inventory->fds, inventory->num) == 0)
+        inventory->num = 0;
+    breaker__inventory_fds_close(inventory);
+}
+
 void breaker__report_failure(const breaker__legacy_t *legacy)
 {
     if (legacy->channel != -1 && breaker__error_log_last()[0] != '\0')

@@ -32,6 +32,15 @@ void breaker__report_minted(const breaker__orders_t *orders, const breaker_node_
  * load. */
 void breaker__take_minted(breaker_node_t *node, const char *text);
 
+/**
+ * What was loaded, for the next worker: before anything comes from the network, since it counts
+ * only as long as nobody could have led this one.
+ */
+void breaker__report_inventory(const breaker__orders_t *orders, breaker_node_t *node);
+/** Takes that from the worker before, and closes what it does not take. Before the load. */
+void breaker__take_inventory(const breaker__orders_t *orders, breaker_node_t *node,
+                             breaker__inventory_fds_t *inventory);
+
 /** Why the process ends before it serves: the master's line about it says so. */
 void breaker__report_failure(const breaker__legacy_t *legacy);
 

@@ -547,12 +547,14 @@ static int start(server_t *self, breaker__legacy_t *legacy)
     if (status == EX_OK)
         breaker__sandbox_enter(&self->config, !has_master(self));
     breaker__take_minted(self->config.node, legacy->minted);
+    breaker__take_inventory(&self->orders, self->config.node, &legacy->inventory);
     if (status == EX_OK && load_beside_orders(self) != 0)
         status = EX_CONFIG;
     if (status != EX_OK) {
         remove_files(self);
         return status;
     }
+    breaker__report_inventory(&self->orders, self->config.node);
     redirect_log(self);
     breaker__start_line_log_release(self->config.node, self->load_ms);
     breaker__logs_find(&self->logs);

@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include "server/held.h"
+#include "server/inventory.h"
 
 /**
  * Reads a configuration, loads the release, and prints that it is well. Returns the exit status.
@@ -19,6 +20,8 @@ typedef struct st_breaker__legacy_t {
     bool has_predecessor;
     /** what the worker before had minted, as of BREAKER__SAY_MINTED; owned, NULL: nothing */
     char *minted;
+    /** what the worker before had loaded */
+    breaker__inventory_fds_t inventory;
     /** stderr as the first process had it, -1: it had none; and whether it is another log now */
     int stderr_fd;
     bool has_error_log;

@@ -64,6 +64,7 @@ static void dispose(breaker__worker_t *worker)
     breaker__logs_dispose(&worker->logs);
     breaker__pid_file_let_go(&worker->pid_file);
     free(worker->minted);
+    breaker__inventory_fds_close(&worker->inventory);
     free(worker->failure);
 }
 

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/types.h>
+#include "server/inventory.h"
 #include "server/logs.h"
 #include "server/pid_file.h"
 
@@ -41,6 +42,8 @@ typedef struct st_breaker__worker_t {
     breaker__pid_file_t pid_file;
     /** what it has minted, as of BREAKER__SAY_MINTED; owned, NULL: nothing */
     char *minted;
+    /** what it has loaded, until it serves */
+    breaker__inventory_fds_t inventory;
     /** why it ended before it served, as of BREAKER__SAY_FAILED; owned, NULL: it did not say */
     char *failure;
 } breaker__worker_t;

@@ -135,7 +135,7 @@ static int load(breaker__next_t *next, const atomic_bool *stop, breaker_release_
         .hooks = node->hooks,
         .blobs = node->blobs,
     };
-    const breaker__load_t how = {breaker__loader_suspects(node->loader), stop};
+    const breaker__load_t how = {.suspects = breaker__loader_suspects(node->loader), .stop = stop};
     int err;
 
     assert(next->release == NULL);

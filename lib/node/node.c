@@ -9,9 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 #include "cluster/ledger.h"
 #include "encoding/encodings.h"
 #include "node/node.h"
+#include "release/inventory.h"
 #include "release/release.h"
 #include "serving/publisher.h"
 #include "view/view.h"
@@ -105,6 +107,13 @@ void breaker_node_stop(breaker_node_t *node)
         breaker__loader_stop(node->loader);
 }
 
+static void drop_inventory(breaker_node_t *node)
+{
+    for (size_t i = 0; i != node->num_inventory_fds; ++i)
+        close(node->inventory_fds[i]);
+    node->num_inventory_fds = 0;
+}
+
 void breaker_node_free(breaker_node_t *node)
 {
     if (node == NULL)
@@ -117,6 +126,8 @@ void breaker_node_free(breaker_node_t *node)
     breaker__publisher_free(node->publisher);
     breaker__published_dispose(&node->published);
     breaker_release_unref(node->release);
+    breaker__inventory_free(node->inventory);
+    drop_inventory(node);
     breaker__blobs_unref(node->blobs);
     for (size_t i = 0; i != node->num_views; ++i)
         breaker__view_free(node->views[i]);
@@ -187,6 +198,27 @@ const breaker_encoding_config_t *breaker_node_encoding(const breaker_node_t *nod
 {
     assert(node->encoding.cpu_percent <= 100);
     return &node->encoding;
+}
+
+int breaker_node_set_inventory(breaker_node_t *node, const int *fds, size_t num_fds)
+{
+    if (is_loaded(node))
+        return BREAKER_ERR_STATE;
+    if (num_fds > BREAKER_INVENTORY_MAX)
+        return BREAKER_ERR_RANGE;
+    breaker__inventory_free(node->inventory);
+    node->inventory = num_fds != 0 ? breaker__inventory_open(fds, num_fds) : NULL;
+    node->keeps_inventory = true;
+    return 0;
+}
+
+size_t breaker_node_take_inventory(breaker_node_t *node, int *ret_fds)
+{
+    size_t num = node->num_inventory_fds;
+
+    memcpy(ret_fds, node->inventory_fds, num * sizeof(*ret_fds));
+    node->num_inventory_fds = 0;
+    return num;
 }
 
 /* the view that the new one is, or NULL; BREAKER_ERR_VIEW_TAKEN where its host has another one */
@@ -285,7 +317,7 @@ breaker_publisher_t *breaker_node_publisher(breaker_node_t *node)
 
 /* ---- loading ---- */
 
-static int load_release(const breaker_node_t *node, breaker_release_t **ret_release,
+static int load_release(breaker_node_t *node, breaker_release_t **ret_release,
                         breaker_error_t *error)
 {
     breaker__release_config_t config = {
@@ -295,11 +327,25 @@ static int load_release(const breaker_node_t *node, breaker_release_t **ret_rele
         .hooks = node->hooks,
         .blobs = node->blobs,
     };
-    const breaker__load_t load = {.suspects = breaker__loader_suspects(node->loader)};
+    breaker__loaded_t loaded = {.records = NULL};
+    const breaker__load_t load = {
+        .suspects = breaker__loader_suspects(node->loader),
+        .inventory = node->inventory,
+        .loaded = node->keeps_inventory ? &loaded : NULL,
+    };
     int err;
 
     assert(!node->is_loaded);
-    if ((err = breaker__release_load(&config, &load, ret_release, error)) == 0)
+    drop_inventory(node);
+    if (node->keeps_inventory)
+        breaker__loaded_begin(&loaded);
+    err = breaker__release_load(&config, &load, ret_release, error);
+    breaker__inventory_free(node->inventory);
+    node->inventory = NULL;
+    if (err == 0 && node->keeps_inventory)
+        node->num_inventory_fds = breaker__loaded_write(&loaded, node->inventory_fds);
+    breaker__loaded_dispose(&loaded);
+    if (err == 0)
         breaker__release_expect_encodings(*ret_release, &node->encoding, NULL);
     return err;
 }

@@ -14,6 +14,7 @@
 #include "node/published.h"
 #include "peers/auth.h"
 #include "release/blobs.h"
+#include "release/inventory.h"
 
 struct st_breaker_node_t {
     /* between the cluster's thread and the server's */
@@ -33,6 +34,12 @@ struct st_breaker_node_t {
     /* of the process before; `token.len` 0: none */
     breaker_ledger_entry_t before;
     bool is_loaded;
+    /* owned: what the process before had loaded, until this one has; or NULL */
+    breaker__inventory_t *inventory;
+    /* owned descriptors: what this one has loaded, where that was asked for */
+    bool keeps_inventory;
+    int inventory_fds[BREAKER_INVENTORY_MAX];
+    size_t num_inventory_fds;
 
     /* of a node by itself, from the load the loader's alone */
     breaker__alone_t alone;

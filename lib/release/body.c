@@ -46,13 +46,14 @@ void breaker__body_free(breaker__body_t *body)
 char *breaker__body_begin(breaker__body_t *body, breaker__sealed_t *sealed, uint64_t room)
 {
     breaker_variant_t *bytes = &body->bytes;
+    bool is_large = bytes->len >= BREAKER_SENDFILE_MIN;
     char *dst;
 
     assert(bytes->base == NULL);
     assert(bytes->fd < 0);
     assert(bytes->len != 0);
     assert(bytes->len <= room);
-    if (bytes->len >= BREAKER_SENDFILE_MIN && breaker__sealed_span(bytes->len) <= room &&
+    if ((is_large ? breaker__sealed_span(bytes->len) <= room : sealed->packs) &&
         (dst = breaker__sealed_begin(sealed, bytes->len, bytes)) != NULL)
         return dst;
     if ((dst = malloc(bytes->len)) == NULL)
@@ -66,7 +67,7 @@ void breaker__body_keep(breaker__body_t *body, breaker__sealed_t *sealed)
 {
     assert(body->bytes.base != NULL);
     assert(body->file == NULL);
-    if (body->bytes.memory_fd >= 0)
+    if (body->bytes.len != 0 && !body->owns_base)
         body->file = breaker__sealed_keep(sealed, body->bytes.len);
 }
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include "release/disk.h"
 #include "release/file.h"
+#include "release/inventory.h"
 #include "release/stamp.h"
 
 int breaker__reader_init(breaker__reader_t *reader, const atomic_bool *stop)
@@ -19,6 +20,9 @@ int breaker__reader_init(breaker__reader_t *reader, const atomic_bool *stop)
 
     reader->stop = stop;
     reader->looks_first = false;
+    reader->asks_mounts = false;
+    reader->inventory = NULL;
+    reader->folder.tree = NULL;
     if ((err = breaker__hasher_init(&reader->hasher)) != 0)
         return err;
     if ((reader->piece = malloc(BREAKER_FILE_PIECE)) != NULL)
@@ -35,6 +39,7 @@ bool breaker__reader_is_stopped(const breaker__reader_t *reader)
 void breaker__reader_dispose(breaker__reader_t *reader)
 {
     breaker__hasher_dispose(&reader->hasher);
+    breaker__folder_close(&reader->folder);
     free(reader->piece);
     reader->piece = NULL;
 }
@@ -173,14 +178,31 @@ static int take_to_memory(breaker__reader_t *reader, int fd, uint64_t len, break
     return read_to_memory(reader, fd, store, content);
 }
 
+/** Has the content be what a record says that it is. */
+static void take_record(const breaker__record_t *record, breaker__content_t *content)
+{
+    memcpy(content->digest, record->digest, sizeof(content->digest));
+    content->utf8 = (breaker__utf8_t){.is_other = record->is_text == 0};
+}
+
+/** What the process before knew of a file that stays on disk; NULL: nothing. */
+static const breaker__record_t *find_record(const breaker__reader_t *reader,
+                                            const breaker__stamp_t *stamp)
+{
+    return reader->inventory != NULL ? breaker__inventory_find(reader->inventory, stamp) : NULL;
+}
+
 /** Hashes an open file, which stays open as the body. Returns like `read_to_memory`. */
 static int take_file(breaker__reader_t *reader, const breaker__tree_t *tree, const char *path,
                      int fd, const breaker__stamp_t *stamp, breaker__content_t *content)
 {
     uint64_t len = (uint64_t)stamp->size;
+    const breaker__record_t *record;
     int failure;
 
-    if ((failure = read_on_disk(reader, fd, len, content)) != 0)
+    if ((record = find_record(reader, stamp)) != NULL)
+        take_record(record, content);
+    else if ((failure = read_on_disk(reader, fd, len, content)) != 0)
         return failure;
     if ((content->body = breaker__body_create(BREAKER_ENCODING_IDENTITY, len)) == NULL)
         return ENOMEM;
@@ -203,6 +225,9 @@ static int try_read(breaker__reader_t *reader, const breaker__tree_t *tree, brea
 
     if ((err = breaker__tree_open_file(tree, path, &fd, &stamp, error)) != 0)
         return err;
+    if (reader->asks_mounts)
+        stamp.mount = breaker__tree_mount_of(fd);
+    content.stamp = stamp;
     content.modified_s = stamp.mtime.tv_sec;
     failure = belongs_in_memory(store, (uint64_t)stamp.size)
                   ? take_to_memory(reader, fd, (uint64_t)stamp.size, store, &content)
@@ -219,10 +244,37 @@ static int try_read(breaker__reader_t *reader, const breaker__tree_t *tree, brea
     return 0;
 }
 
+/**
+ * Has the content of a file without opening it, where nothing happened to it since the process
+ * before had it, and its bytes are in memory. `*ret_content` is filled where that is so.
+ */
+static bool take_known(breaker__reader_t *reader, const breaker__tree_t *tree,
+                       const breaker_store_t *store, const char *path,
+                       breaker__content_t *ret_content)
+{
+    breaker__content_t content = {.known = NULL};
+    const breaker__record_t *record;
+
+    if (!breaker__tree_look(tree, &reader->folder, path, &content.stamp) ||
+        !belongs_in_memory(store, (uint64_t)content.stamp.size) ||
+        (record = breaker__inventory_find(reader->inventory, &content.stamp)) == NULL)
+        return false;
+    content.known = breaker__store_find_blob(store, record->digest, record->size);
+    if (content.known == NULL &&
+        (content.body = breaker__inventory_adopt(reader->inventory, record)) == NULL)
+        return false;
+    take_record(record, &content);
+    content.modified_s = content.stamp.mtime.tv_sec;
+    *ret_content = content;
+    return true;
+}
+
 int breaker__read_file(breaker__reader_t *reader, const breaker__tree_t *tree,
                        breaker_store_t *store, const char *path, breaker__content_t *ret_content,
                        breaker_error_t *error)
 {
+    if (reader->inventory != NULL && take_known(reader, tree, store, path, ret_content))
+        return 0;
     /* a file may be on the point of being replaced; only the second failure is told */
     if (try_read(reader, tree, store, path, ret_content, NULL) == 0)
         return 0;

@@ -20,6 +20,11 @@ typedef struct st_breaker__reader_t {
     const atomic_bool *stop;  /* borrowed: outlives us, or NULL */
     /** large contents may be here already: they are hashed before memory is made for them */
     bool looks_first;
+    /** the stamps of contents are to have their mounts */
+    bool asks_mounts;
+    /** what the process before had loaded; borrowed, or NULL */
+    struct st_breaker__inventory_t *inventory;
+    breaker__folder_t folder; /* owned: where it is asked about */
 } breaker__reader_t;
 
 /**
@@ -40,6 +45,8 @@ typedef struct st_breaker__content_t {
     /** else owned, until somebody takes it: begun in memory and not kept yet, or the open file */
     breaker__body_t *body;
     uint8_t digest[BREAKER_DIGEST_LEN];
+    /** what the file was before and after it was read */
+    breaker__stamp_t stamp;
     int64_t modified_s;
     /** whether it is a text, of all of its bytes */
     breaker__utf8_t utf8;

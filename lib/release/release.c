@@ -29,6 +29,7 @@ typedef struct st_loader_t {
     const breaker__release_config_t *config; /* borrowed */
     breaker_release_t *release;              /* borrowed: in the making */
     breaker__reader_t reader;                /* owned */
+    breaker__loaded_t *loaded;               /* borrowed, or NULL */
     int64_t now_s;
     breaker_error_t *error;
 } loader_t;
@@ -135,6 +136,9 @@ static int load_from(loader_t *loader, const breaker__tree_t *tree, breaker__not
         return err;
     if ((asset = make_asset(loader, &making)) == NULL)
         return fail_memory(loader, store->view);
+    if (loader->loaded != NULL)
+        breaker__loaded_add(loader->loaded, &content.stamp, breaker__asset_blob(asset),
+                            breaker__utf8_is_text(&content.utf8));
     breaker__store_set(store, at, asset);
     return 0;
 }
@@ -204,11 +208,18 @@ static int load_trees(loader_t *loader, const breaker__trees_t *trees, breaker_s
         fail(loader, err, trees->view);
     breaker__listing_dispose(&listing);
     breaker__arena_dispose(&arena);
+    if (err == 0)
+        store->sealed.packs = loader->loaded != NULL;
     if (err == 0 && (err = fill_store(loader, trees, &notices, store)) != 0)
         breaker__store_free(store);
     breaker__notices_finish(&notices);
-    if (err == 0)
+    if (err == 0) {
+        /* what is made later is this process's own */
+        if (loader->loaded != NULL)
+            breaker__sealed_finish(&store->sealed);
+        store->sealed.packs = false;
         *ret_store = store;
+    }
     return err;
 }
 
@@ -226,6 +237,7 @@ static int load_view(loader_t *loader, const breaker_view_t *view, breaker_store
                                    loader->error)) != 0)
         return err;
     err = load_trees(loader, &trees, ret_store);
+    breaker__folder_close(&loader->reader.folder);
     breaker__trees_close(&trees);
     return err;
 }
@@ -300,6 +312,11 @@ int breaker__release_load(const breaker__release_config_t *config, const breaker
         return breaker_error_set(error, BREAKER_ERR_NO_MEMORY, "%s",
                                  breaker_err_message(BREAKER_ERR_NO_MEMORY));
     }
+    loader.loaded = load->loaded;
+    if (loader.loaded != NULL)
+        loader.loaded->num_views = config->num_views;
+    loader.reader.inventory = load->inventory;
+    loader.reader.asks_mounts = load->inventory != NULL || load->loaded != NULL;
     loader.reader.looks_first = breaker__blobs_num(loader.release->blobs) != 0;
     err = load_views(&loader, config);
     breaker__reader_dispose(&loader.reader);

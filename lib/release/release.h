@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <breaker/release.h>
 #include "release/blobs.h"
+#include "release/inventory.h"
 #include "release/suspects.h"
 
 struct st_breaker_release_t {
@@ -64,6 +65,13 @@ typedef struct st_breaker__load_t {
     breaker__suspects_t *suspects;
     /** raised when the load is to be given up, or NULL */
     const atomic_bool *stop;
+    /** what the process before had loaded, or NULL */
+    breaker__inventory_t *inventory;
+    /**
+     * what is loaded, for the process after this one, begun, or NULL; its blobs are the release's.
+     * Small bodies lie in memory files as well then.
+     */
+    breaker__loaded_t *loaded;
 } breaker__load_t;
 
 /**

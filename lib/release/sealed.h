@@ -26,6 +26,9 @@ typedef struct st_breaker__sealed_file_t {
     const char *base; /* owned: `size` bytes mapped for reading; never moves */
     char *window;     /* owned: the same, for writing; NULL once nothing is written any more */
     uint64_t size;
+    /** bodies begin at multiples of it: a page, or less where small ones are packed */
+    uint64_t unit;
+    uint64_t allocated; /* the writer's or adopter's: bytes that have their pages */
     /** what was kept, and of it what lives; whole pages */
     _Atomic uint64_t used, live;
 } breaker__sealed_file_t;
@@ -35,11 +38,17 @@ typedef struct st_breaker__sealed_file_t {
  * zeroed at first. One thread at a time; the bytes of bodies that were kept are read by any.
  */
 typedef struct st_breaker__sealed_t {
-    breaker__sealed_file_t *file; /* owned reference, or NULL */
+    breaker__sealed_file_t *file;   /* owned reference, or NULL */
+    breaker__sealed_file_t *packed; /* the same, of small bodies */
     /** the length of a file, or 0 for BREAKER_SEALED_FILE; whole pages */
     uint64_t file_size;
     /** the system would not make a file: bodies have allocations of their own from then on */
     bool refused;
+    /**
+     * bodies below BREAKER_SENDFILE_MIN lie in memory files as well, close together and without a
+     * descriptor to send them from: for a load whose memory another process is to take over
+     */
+    bool packs;
 } breaker__sealed_t;
 
 /** What a body of this length takes of memory: whole pages. */
@@ -58,6 +67,18 @@ char *breaker__sealed_begin(breaker__sealed_t *sealed, uint64_t len, breaker_var
  * that this body is not used any more.
  */
 breaker__sealed_file_t *breaker__sealed_keep(breaker__sealed_t *sealed, uint64_t len);
+/**
+ * Takes over a file that another process wrote bodies to, each at a multiple of `unit`, and that
+ * nobody can write to any more. Returns it with one reference, the caller's, which
+ * `breaker__sealed_unref` drops; NULL, and `fd` is closed, where it is no such file.
+ */
+breaker__sealed_file_t *breaker__sealed_adopt(int fd, uint64_t unit);
+/** Keeps a body of `len` bytes at an offset of such a file, where all of them are. */
+void breaker__sealed_keep_adopted(breaker__sealed_file_t *file, uint64_t offset, uint64_t len,
+                                  breaker_variant_t *variant);
+/** Says that nothing more of it is kept: what is not counts as dead from now on. */
+void breaker__sealed_settle_adopted(breaker__sealed_file_t *file);
+void breaker__sealed_unref(breaker__sealed_file_t *file);
 /** Gives up a body of `len` bytes that was kept in this file. Any thread. */
 void breaker__sealed_let_go(breaker__sealed_file_t *file, uint64_t len);
 /**

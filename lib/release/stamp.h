@@ -17,6 +17,11 @@ typedef struct st_breaker__stamp_t {
     mode_t mode;
     uid_t uid;
     gid_t gid;
+    /**
+     * the mount that it lies in, under a number that no other one has or gets until the next boot,
+     * where that was asked for (tree.h); 0: not known. Nothing here compares it.
+     */
+    uint64_t mount;
 } breaker__stamp_t;
 
 /** Takes the stamp of a file from what the system says of it. */

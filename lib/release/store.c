@@ -410,7 +410,7 @@ int breaker__store_bring(breaker_store_t *store, const uint8_t *digest, breaker_
         *ret_blob = blob;
         return blob != NULL ? 0 : BREAKER_ERR_NO_MEMORY;
     }
-    if (body->bytes.base != NULL)
+    if (body->bytes.base != NULL && body->file == NULL)
         breaker__body_keep(body, &store->sealed);
     if (breaker__blob_state(blob) != BREAKER__BLOB_HERE) {
         err = breaker__blob_take(blob, body);

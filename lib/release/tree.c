@@ -16,10 +16,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 #include <breaker/http/percent.h>
 #include "http/percent.h"
@@ -29,6 +31,10 @@
 
 /** how often a resolution that raced with a rename is tried again */
 #define RACES_MAX 64
+/* Linux 6.8 has it, older headers have not */
+#ifndef STATX_MNT_ID_UNIQUE
+#define STATX_MNT_ID_UNIQUE 0x4000U
+#endif
 #define OPEN_FLAGS (O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
 
 /** Where a walk stands. */
@@ -183,6 +189,86 @@ int breaker__tree_open_file(const breaker__tree_t *tree, const char *path, int *
     *ret_fd = fd;
     breaker__stamp_from(&status, ret_stamp);
     return 0;
+}
+
+void breaker__folder_close(breaker__folder_t *folder)
+{
+    if (folder->tree != NULL)
+        close(folder->fd);
+    folder->tree = NULL;
+}
+
+/** Has the folder be the directory of `len` bytes of a path. */
+static bool enter(breaker__folder_t *folder, const breaker__tree_t *tree, const char *path,
+                  size_t len)
+{
+    if (folder->tree == tree && folder->len == len && memcmp(folder->path, path, len) == 0)
+        return true;
+    breaker__folder_close(folder);
+    memcpy(folder->path, path, len);
+    folder->path[len] = '\0';
+    folder->len = len;
+    if ((folder->fd = open_beneath(tree, folder->path, O_PATH | O_DIRECTORY)) < 0)
+        return false;
+    folder->tree = tree;
+    return true;
+}
+
+/* older headers have no name for what follows there */
+static uint64_t mount_in(const struct statx *status)
+{
+    uint64_t mount;
+
+    memcpy(&mount,
+           (const char *)status + offsetof(struct statx, stx_dev_minor) +
+               sizeof(status->stx_dev_minor),
+           sizeof(mount));
+    return (status->stx_mask & STATX_MNT_ID_UNIQUE) != 0 ? mount : 0;
+}
+
+uint64_t breaker__tree_mount_of(int fd)
+{
+    struct statx status;
+
+    if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID_UNIQUE, &status) != 0)
+        return 0;
+    return mount_in(&status);
+}
+
+/* what a server of files said a while ago is not enough: opening asks it, and so does this */
+static bool look_at(int directory, const char *name, breaker__stamp_t *ret_stamp)
+{
+    struct statx status;
+
+    if (statx(directory, name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_STATX_FORCE_SYNC,
+              STATX_BASIC_STATS | STATX_MNT_ID_UNIQUE, &status) != 0 ||
+        (status.stx_mask & STATX_BASIC_STATS) != STATX_BASIC_STATS || mount_in(&status) == 0 ||
+        !S_ISREG(status.stx_mode))
+        return false;
+    *ret_stamp = (breaker__stamp_t){
+        .dev = makedev(status.stx_dev_major, status.stx_dev_minor),
+        .ino = status.stx_ino,
+        .size = (off_t)status.stx_size,
+        .mtime = {status.stx_mtime.tv_sec, status.stx_mtime.tv_nsec},
+        .ctime = {status.stx_ctime.tv_sec, status.stx_ctime.tv_nsec},
+        .nlink = status.stx_nlink,
+        .mode = status.stx_mode,
+        .uid = status.stx_uid,
+        .gid = status.stx_gid,
+        .mount = mount_in(&status),
+    };
+    return true;
+}
+
+bool breaker__tree_look(const breaker__tree_t *tree, breaker__folder_t *folder, const char *path,
+                        breaker__stamp_t *ret_stamp)
+{
+    const char *slash = strrchr(path, '/');
+    size_t len = slash != NULL ? (size_t)(slash - path) : 0;
+
+    assert(len <= BREAKER_ASSET_PATH_MAX);
+    return enter(folder, tree, path, len) &&
+           look_at(folder->fd, slash != NULL ? slash + 1 : path, ret_stamp);
 }
 
 static int add_file(walk_t *walk, size_t path_len)

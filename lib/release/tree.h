@@ -81,6 +81,27 @@ void breaker__listing_dispose(breaker__listing_t *listing);
 int breaker__tree_open_file(const breaker__tree_t *tree, const char *path, int *ret_fd,
                             breaker__stamp_t *ret_stamp, breaker_error_t *error);
 
+/** The directory that files were looked at in last, so that it is found once for all of them. */
+typedef struct st_breaker__folder_t {
+    const breaker__tree_t *tree; /* borrowed; NULL: none is open */
+    int fd;                      /* owned */
+    size_t len;
+    char path[BREAKER_ASSET_PATH_MAX + 1];
+} breaker__folder_t;
+
+/**
+ * Tells what a listed file is, and in which mount, without opening it. False where that is not
+ * known so: it is reached by a link of its own, is no regular file, or is gone, or the system does
+ * not tell mounts apart (before Linux 6.8). Like an opened one it lies where the view's files may
+ * lie.
+ */
+bool breaker__tree_look(const breaker__tree_t *tree, breaker__folder_t *folder, const char *path,
+                        breaker__stamp_t *ret_stamp);
+/** Takes a zeroed one as well. To be called before a tree goes that files were looked at in. */
+void breaker__folder_close(breaker__folder_t *folder);
+/** The mount that an open file lies in, as in its stamp; 0: not known. */
+uint64_t breaker__tree_mount_of(int fd);
+
 /** Tells of a failure at a logical path: the view, the file, and `why`. Returns `code`. */
 int breaker__tree_fail(const breaker__tree_t *tree, int code, const char *path, const char *why,
                        breaker_error_t *error);

@@ -4,15 +4,19 @@ leaves everything as it was, with one line that says why.
 
 `reload.py --reloads 1000 --upgrades 50 --kills 60 --pause 1 Load` is the long run."""
 
+import ctypes
 import os
+import platform
 import re
 import select
 import shutil
 import signal
 import socket
 import ssl
+import struct
 import sys
 import time
+import unittest
 
 import client
 import cluster
@@ -42,6 +46,39 @@ hosts:
 @more_paths@
 """
 COUNTS = {"--reloads": 30, "--upgrades": 4, "--kills": 4, "--pause": 0}
+
+
+def tells_mounts_apart():
+    return tuple(map(int, re.findall(r"\d+", platform.release())[:2])) >= (6, 8)
+
+
+class Opened:
+    """Which files of a directory are opened, by inotify(7)."""
+
+    IN_OPEN, IN_ISDIR = 0x20, 0x40000000
+
+    def __init__(self, directory):
+        libc = ctypes.CDLL(None, use_errno=True)
+        self.fd = libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
+        if self.fd < 0 or libc.inotify_add_watch(self.fd, directory.encode(), self.IN_OPEN) < 0:
+            raise OSError(ctypes.get_errno(), directory)
+
+    def names(self):
+        """Those that were opened since the last call."""
+        names, events = [], b""
+        try:
+            events = os.read(self.fd, 1 << 20)
+        except BlockingIOError:
+            pass
+        while events:
+            _, mask, _, size = struct.unpack_from("iIII", events)
+            if not mask & self.IN_ISDIR:
+                names.append(events[16:16 + size].rstrip(b"\0").decode())
+            events = events[16 + size:]
+        return names
+
+    def close(self):
+        os.close(self.fd)
 
 
 class ReloadCase(harness.FlavourCase):
@@ -101,6 +138,11 @@ class ReloadCase(harness.FlavourCase):
         lines = [line for line in self.lines()[num_lines:] if "event=retired" not in line]
         self.assertEqual(len(lines), 3, lines)
         return lines[1]
+
+    def wait_until_old(self, tree):
+        """Until a load remembers the files."""
+        newest = max(os.stat(os.path.join(tree, name)).st_ctime for name in os.listdir(tree))
+        wait_until(lambda: time.time() > newest + 3, "the files to be old enough")
 
     def get(self, path="/static/%s/a.css" % TOKEN, port=None, context=None):
         return client.get(port or self.port, path, context)
@@ -205,6 +247,33 @@ class Anew(ReloadCase):
             # every queue of the port has somebody who accepts from it
             for _ in range(30):
                 self.assertEqual(self.get().status, 200)
+        self.end()
+
+    @unittest.skipUnless(tells_mounts_apart(), "before Linux 6.8 every file is read")
+    def test_files_to_which_nothing_happened_are_not_opened(self):
+        server, tree = self.start(), self.scratch("tree")
+        first = self.get()
+        self.wait_until_old(tree)
+        # what had just changed when it was loaded is read once more
+        self.reload()
+        opened = Opened(tree)
+        self.addCleanup(opened.close)
+        for _ in range(2):
+            self.reload()
+            self.assertEqual(opened.names(), [])
+            self.assertEqual(self.get().body, first.body)
+            self.assertEqual(self.get("/static/%s/large.bin" % TOKEN).body, LARGE)
+        self.scratch.tree("tree", {"a.css": b"BODY {}\n" * 100})
+        opened.names()
+        self.reload()
+        self.assertEqual(opened.names(), ["a.css"])
+        # the worker that has just been told to retire may answer still
+        wait_until(lambda: self.get().body == b"BODY {}\n" * 100, "the new file")
+        # a program that may be another one reads everything
+        server.signal(signal.SIGUSR2)
+        wait_until(lambda: self.count("event=upgraded"), "the new program")
+        self.assertEqual(sorted(opened.names()), ["a.css", "large.bin"])
+        self.assertEqual(self.get().body, b"BODY {}\n" * 100)
         self.end()
 
     def test_an_unchanged_tree_keeps_its_token(self):
@@ -670,6 +739,8 @@ MORE_PATHS = """\
 class Load(LoadCase):
     def expect_no_failure(self, count, number):
         server = self.start()
+        # from here on the master has as much as it will ever have of what workers have loaded
+        self.wait_until_old(self.scratch("tree"))
         self.reload(number)
         if number == signal.SIGUSR2:
             wait_until(lambda: self.count("event=upgraded"), "the new program")

@@ -228,6 +228,29 @@ BREAKER_EXPORT int breaker_node_set_state_path(breaker_node_t *node, const char 
 BREAKER_EXPORT int breaker_node_minted(const breaker_node_t *node,
                                        breaker_ledger_entry_t *ret_entry);
 
+/** the most descriptors of an inventory */
+#define BREAKER_INVENTORY_MAX 120
+
+/**
+ * Tells a node that another process is to take its place one day, and what the process had loaded
+ * whose place it takes itself: `num_fds` descriptors of breaker_node_take_inventory there, or none,
+ * which the node takes over. Files to which nothing happened since are neither opened nor read, and
+ * their bytes are shared with that process. An inventory that is damaged, or of another program
+ * version, or was made for another user or other groups, is as none; but it is believed about what
+ * files were: it is for processes that trust each other. Fails with BREAKER_ERR_STATE once loaded,
+ * and with BREAKER_ERR_RANGE for more than BREAKER_INVENTORY_MAX; then the descriptors stay the
+ * caller's. Configuring thread.
+ */
+BREAKER_EXPORT int breaker_node_set_inventory(breaker_node_t *node, const int *fds, size_t num_fds);
+
+/**
+ * Writes the descriptors of what breaker_node_load has loaded, BREAKER_INVENTORY_MAX at most, which
+ * are the caller's from then on, and returns how many they are: memory that nobody can write to.
+ * Once; 0 on a node that was told nothing by breaker_node_set_inventory, or where the system makes
+ * no such memory. Configuring thread.
+ */
+BREAKER_EXPORT size_t breaker_node_take_inventory(breaker_node_t *node, int *ret_fds);
+
 /**
  * Tells a node by itself what the process had minted whose place it takes (breaker_node_minted
  * there): the same release has the same token then, as with a state file, and another release one
