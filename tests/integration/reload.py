@@ -276,6 +276,19 @@ class Anew(ReloadCase):
         self.assertEqual(self.get().body, b"BODY {}\n" * 100)
         self.end()
 
+    @unittest.skipUnless(os.geteuid() == 0, "it takes root to become a user")
+    def test_another_user_reads_everything(self):
+        self.start(extra="user: nobody")
+        self.wait_until_old(self.scratch("tree"))
+        # what had just changed when it was loaded is read once more
+        self.reload()
+        opened = Opened(self.scratch("tree"))
+        self.addCleanup(opened.close)
+        self.reload(extra="user: daemon")
+        self.assertEqual(sorted(opened.names()), ["a.css", "large.bin"])
+        self.assertEqual(self.get().status, 200)
+        self.end()
+
     def test_an_unchanged_tree_keeps_its_token(self):
         config = self.text().replace('breaker.token: "%s"\n' % TOKEN, "")
         self.server = harness.Server(self.flavour, config, master=True)
