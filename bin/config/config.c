@@ -18,6 +18,7 @@
 #include "config/custom_handler.h"
 #include "config/durations.h"
 #include "config/error_log_option.h"
+#include "config/floods.h"
 #include "config/listen.h"
 #include "config/resumption.h"
 #include "config/yaml.h"
@@ -226,6 +227,15 @@ static int on_config_sandbox(h2o_configurator_command_t *cmd, h2o_configurator_c
     return breaker__option_switch(&option, &config_of(cmd)->sandbox);
 }
 
+static int on_config_flood(h2o_configurator_command_t *cmd, h2o_configurator_context_t *ctx,
+                           yoml_t *node)
+{
+    const breaker__option_t option = {.key = cmd->name, .node = node};
+    (void)ctx;
+
+    return breaker__floods_read(&option, &config_of(cmd)->calm);
+}
+
 static void define_ours(breaker__config_t *config)
 {
     static const struct {
@@ -257,6 +267,9 @@ static void define_ours(breaker__config_t *config)
     for (size_t i = 0; i != sizeof(commands) / sizeof(commands[0]); ++i)
         h2o_configurator_define_command(&ours->super, commands[i].name, commands[i].levels,
                                         commands[i].cb);
+    for (size_t i = 0; breaker__floods_directive(i) != NULL; ++i)
+        h2o_configurator_define_command(&ours->super, breaker__floods_directive(i),
+                                        H2O_CONFIGURATOR_FLAG_GLOBAL, on_config_flood);
 }
 
 /* in the order of h2o's main program */
@@ -304,6 +317,7 @@ void breaker__config_init(breaker__config_t *config)
     config->shutdown_timeout_s = SHUTDOWN_TIMEOUT_S;
     config->fast_path = true;
     config->sandbox = BREAKER_SANDBOX;
+    breaker__calm_limits_init(&config->calm);
     h2o_hostinfo_max_threads = NAME_LOOKUPS;
 
     h2o_config_init(&config->globalconf);

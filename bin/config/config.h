@@ -8,6 +8,7 @@
 #include <yoml.h>
 #include <breaker/h2o.h>
 #include "config/paths.h"
+#include "http/calm.h"
 #include "server/error_log.h"
 #include "server/listener.h"
 
@@ -37,6 +38,8 @@ typedef struct st_breaker__config_t {
     bool duration_stats;
     /** the process gives up what `paths` do not need */
     bool sandbox;
+    /** how much connections of HTTP/2 may send of what costs more than it brings */
+    breaker__calm_limits_t calm;
     /** what the file names for the time when it is served */
     breaker__paths_t paths;
     /** as the file says it (server/user.h), and by the name that libh2o knows it by */

@@ -1,5 +1,5 @@
 /*
- * Eight functions of libh2o as its HTTP should have been written. The program's own stand before
+ * Eleven functions of libh2o as its HTTP should have been written. The program's own stand before
  * libh2o's, which calls them by their names; on threads that do not serve they are libh2o's.
  *
  * - phr_parse_request: a body that two servers could frame differently is malformed. One that
@@ -7,9 +7,14 @@
  *   yet: the view answers at once, without "100 Continue", and the connection ends.
  * - phr_decode_chunked: requests are read by chunked.c; what applications answer, as ever.
  * - h2o_socket_close: a connection with bytes of a request still to come lingers.
- * - h2o_hpack_parse_headers: a body that nobody wants is forgotten, and the view answers at once.
+ * - h2o_http2_accept, h2o_http2_handle_upgrade: connections of HTTP/2 get their turns, see turns.c.
+ * - h2o_socket_read_start: when a write has ended libh2o reads again, but not from a connection
+ * that is held.
+ * - h2o_hpack_parse_headers: a body that nobody wants is forgotten, and the view answers at once;
+ *   a list of fields beyond its limit ends the connection.
  * - h2o_http2__encode_rst_stream_frame, h2o_http2_stream_reset, h2o_http2_stream_close: streams
  *   that are answered before their body has come, see early.c.
+ *   A reset that the client has provoked counts against it.
  * - h2o_http2_scheduler_dispose: the first that a connection of HTTP/2 does without its streams;
  *   a frame that ended it is still in its buffer, and then it lingers, so that GOAWAY arrives.
  *
@@ -38,6 +43,9 @@ static struct {
                  struct phr_header *, size_t *, size_t);
     ssize_t (*decode)(struct phr_chunked_decoder *, char *, size_t *);
     void (*close)(h2o_socket_t *);
+    void (*read_start)(h2o_socket_t *, h2o_socket_cb);
+    void (*http2_accept)(h2o_accept_ctx_t *, h2o_socket_t *, struct timeval);
+    int (*http2_upgrade)(h2o_req_t *, struct timeval);
     int (*parse_headers)(h2o_req_t *, h2o_hpack_header_table_t *, const uint8_t *, size_t, int *,
                          size_t *, h2o_cache_digests_t **, const char **);
     void (*encode_reset)(h2o_buffer_t **, uint32_t, int);
@@ -63,11 +71,21 @@ static void find_libh2o(void)
     *(void **)&libh2o.parse = find("phr_parse_request");
     *(void **)&libh2o.decode = find("phr_decode_chunked");
     *(void **)&libh2o.close = find("h2o_socket_close");
+    *(void **)&libh2o.read_start = find("h2o_socket_read_start");
+    *(void **)&libh2o.http2_accept = find("h2o_http2_accept");
+    *(void **)&libh2o.http2_upgrade = find("h2o_http2_handle_upgrade");
     *(void **)&libh2o.parse_headers = find("h2o_hpack_parse_headers");
     *(void **)&libh2o.encode_reset = find("h2o_http2__encode_rst_stream_frame");
     *(void **)&libh2o.stream_reset = find("h2o_http2_stream_reset");
     *(void **)&libh2o.stream_close = find("h2o_http2_stream_close");
     *(void **)&libh2o.scheduler_dispose = find("h2o_http2_scheduler_dispose");
+}
+
+/* `sock` is about to be closed */
+static void leave_unread(const h2o_socket_t *sock, bool is_flood)
+{
+    own->unread = sock;
+    own->is_unread_of_flood = is_flood;
 }
 
 /* ---- requests with a body ---- */
@@ -89,7 +107,7 @@ static void on_request_gone(void *data)
         h2o_linklist_unlink(&body->chunked);
     /* read whole, it would have become the entity; without an answer nothing need arrive */
     if (is_answered && body->req->entity.base == NULL)
-        own->unread = body->sock;
+        leave_unread(body->sock, false);
 }
 
 static body_t *watch(h2o_req_t *req)
@@ -234,7 +252,7 @@ EXPORTED void h2o_socket_close(h2o_socket_t *sock)
         return;
     }
     own->unread = NULL;
-    breaker__linger(own->ctx, sock, libh2o.close);
+    breaker__linger(own->ctx, sock, own->is_unread_of_flood, libh2o.close);
 }
 
 EXPORTED void h2o_http2_scheduler_dispose(h2o_http2_scheduler_node_t *root)
@@ -243,11 +261,57 @@ EXPORTED void h2o_http2_scheduler_dispose(h2o_http2_scheduler_node_t *root)
 
     pthread_once(&found, find_libh2o);
     if (own != NULL) {
+        bool is_flood = breaker__turns_let_go(conn);
         breaker__early_forget(&own->early, conn);
         if (conn->sock != NULL && conn->sock->input->size != 0)
-            own->unread = conn->sock;
+            leave_unread(conn->sock, is_flood);
     }
     libh2o.scheduler_dispose(root);
+}
+
+/* ---- connections of HTTP/2 ---- */
+
+/* what has come already is kept from libh2o until the connection is ours */
+EXPORTED void h2o_http2_accept(h2o_accept_ctx_t *ctx, h2o_socket_t *sock,
+                               struct timeval connected_at)
+{
+    h2o_buffer_t *input = sock->input;
+
+    pthread_once(&found, find_libh2o);
+    if (own == NULL) {
+        libh2o.http2_accept(ctx, sock, connected_at);
+        return;
+    }
+    h2o_buffer_init(&sock->input, &h2o_socket_buffer_prototype);
+    own->turns.on_read = NULL;
+    libh2o.http2_accept(ctx, sock, connected_at);
+    assert(sock->input->size == 0);
+    sock->input = input;
+    breaker__turns_take(&own->turns, sock->data);
+    own->turns.on_read = sock->_cb.read;
+    if (input->size != 0)
+        sock->_cb.read(sock, NULL);
+}
+
+/* libh2o puts the connection at the end of its list, and reads from it when 101 has been written */
+EXPORTED int h2o_http2_handle_upgrade(h2o_req_t *req, struct timeval connected_at)
+{
+    h2o_linklist_t *conns = &req->conn->ctx->http2._conns;
+    int err;
+
+    pthread_once(&found, find_libh2o);
+    err = libh2o.http2_upgrade(req, connected_at);
+    if (own != NULL && err == 0)
+        breaker__turns_take(&own->turns,
+                            H2O_STRUCT_FROM_MEMBER(h2o_http2_conn_t, _conns, conns->prev));
+    return err;
+}
+
+EXPORTED void h2o_socket_read_start(h2o_socket_t *sock, h2o_socket_cb cb)
+{
+    pthread_once(&found, find_libh2o);
+    if (own == NULL || cb != own->turns.on_read || !breaker__turns_is_held(sock->data))
+        libh2o.read_start(sock, cb);
 }
 
 /* ---- streams ---- */
@@ -266,15 +330,26 @@ static bool is_stream_unwanted(h2o_req_t *req, size_t length)
            breaker__is_for_view(req, req->input.authority);
 }
 
+static int calm_down(const char *too_much, const char **ret_why)
+{
+    *ret_why = too_much;
+    return H2O_HTTP2_ERROR_ENHANCE_YOUR_CALM;
+}
+
 EXPORTED int h2o_hpack_parse_headers(h2o_req_t *req, h2o_hpack_header_table_t *header_table,
                                      const uint8_t *src, size_t len, int *exists, size_t *length,
                                      h2o_cache_digests_t **digests, const char **err_desc)
 {
     h2o_http2_stream_t *stream = H2O_STRUCT_FROM_MEMBER(h2o_http2_stream_t, req, req);
+    const char *too_much;
     int err;
 
     pthread_once(&found, find_libh2o);
+    if (own != NULL && (too_much = breaker__calm_block(own->turns.limits, src, len)) != NULL)
+        return calm_down(too_much, err_desc);
     err = libh2o.parse_headers(req, header_table, src, len, exists, length, digests, err_desc);
+    if (own != NULL && (too_much = breaker__calm_fields(own->turns.limits, &req->headers)) != NULL)
+        return calm_down(too_much, err_desc);
     /* those of a request, not trailers; with a body to come, of `*length`, or SIZE_MAX */
     if (own != NULL && err == 0 && exists != NULL && stream->_req_body != NULL &&
         is_stream_unwanted(req, *length)) {
@@ -290,8 +365,11 @@ EXPORTED void h2o_http2__encode_rst_stream_frame(h2o_buffer_t **buf, uint32_t st
     h2o_http2_conn_t *conn = H2O_STRUCT_FROM_MEMBER(h2o_http2_conn_t, _write.buf, buf);
 
     pthread_once(&found, find_libh2o);
-    if (own == NULL || breaker__early_may_send(&own->early, conn, stream_id, error))
+    if (own == NULL || breaker__early_may_send(&own->early, conn, stream_id, error)) {
+        if (own != NULL)
+            breaker__turns_on_error(conn);
         libh2o.encode_reset(buf, stream_id, error);
+    }
 }
 
 static breaker__early_verdict_t judge_stream(h2o_http2_conn_t *conn, h2o_http2_stream_t *stream)
@@ -302,8 +380,11 @@ static breaker__early_verdict_t judge_stream(h2o_http2_conn_t *conn, h2o_http2_s
 EXPORTED void h2o_http2_stream_reset(h2o_http2_conn_t *conn, h2o_http2_stream_t *stream)
 {
     pthread_once(&found, find_libh2o);
+    if (own != NULL)
+        breaker__turns_on_reset(conn);
     switch (judge_stream(conn, stream)) {
     case BREAKER__EARLY_REFUSE:
+        breaker__turns_on_error(conn);
         libh2o.encode_reset(&conn->_write.buf, stream->stream_id, -H2O_HTTP2_ERROR_REFUSED_STREAM);
         libh2o.stream_reset(conn, stream);
         break;
@@ -325,12 +406,15 @@ EXPORTED void h2o_http2_stream_close(h2o_http2_conn_t *conn, h2o_http2_stream_t 
 
 /* ---- the life of a thread ---- */
 
-void breaker__http_calls_begin(breaker__http_calls_t *calls, h2o_context_t *ctx)
+void breaker__http_calls_begin(breaker__http_calls_t *calls, h2o_context_t *ctx,
+                               const breaker__calm_limits_t *limits)
 {
     assert(own == NULL);
     pthread_once(&found, find_libh2o);
     memset(calls, 0, sizeof(*calls));
     calls->ctx = ctx;
+    breaker__turns_begin(&calls->turns, ctx, limits);
+    breaker__reading_begin(&calls->reading);
     h2o_linklist_init_anchor(&calls->chunked);
     memcpy(calls->connection, "connection", sizeof("connection"));
     own = calls;
@@ -340,5 +424,6 @@ void breaker__http_calls_end(breaker__http_calls_t *calls)
 {
     assert(own == calls);
     assert(h2o_linklist_is_empty(&calls->chunked));
+    breaker__reading_end(&calls->reading);
     own = NULL;
 }

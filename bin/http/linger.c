@@ -18,6 +18,8 @@ enum {
     SILENCE_MAX_S = 5,
     AGE_MAX_AT_SHUTDOWN_S = 1,
     BYTES_MAX = 256 << 20,
+    AGE_MAX_OF_FLOOD_S = 2,
+    BYTES_MAX_OF_FLOOD = 1 << 20,
     /* a turn of the loop's worth, so that a fast sender leaves the thread to others */
     READS_MAX = 16,
 };
@@ -27,6 +29,7 @@ typedef struct st_lingering_t {
     breaker__watch_t *watch; /* owned */
     int fd;                  /* of the watch */
     h2o_timeout_entry_t tick;
+    bool is_flood;
     int age_s, silence_s;
     size_t num_bytes;
     /* the socket's own */
@@ -49,6 +52,7 @@ static void end(lingering_t *lingering)
 static void on_readable(void *data)
 {
     lingering_t *lingering = data;
+    size_t max = lingering->is_flood ? BYTES_MAX_OF_FLOOD : BYTES_MAX;
     char bytes[16384];
     ssize_t num;
 
@@ -60,7 +64,7 @@ static void on_readable(void *data)
             return;
         if (num > 0)
             lingering->num_bytes += (size_t)num;
-        if (num <= 0 || lingering->num_bytes >= BYTES_MAX) {
+        if (num <= 0 || lingering->num_bytes >= max) {
             end(lingering);
             return;
         }
@@ -71,15 +75,18 @@ static void on_tick(h2o_timeout_entry_t *entry)
 {
     lingering_t *lingering = H2O_STRUCT_FROM_MEMBER(lingering_t, tick, entry);
     h2o_context_t *ctx = lingering->ctx;
-    int age_max_s = ctx->shutdown_requested ? AGE_MAX_AT_SHUTDOWN_S : AGE_MAX_S;
+    int age_max_s = lingering->is_flood ? AGE_MAX_OF_FLOOD_S : AGE_MAX_S;
 
+    if (ctx->shutdown_requested)
+        age_max_s = AGE_MAX_AT_SHUTDOWN_S;
     if (++lingering->age_s >= age_max_s || ++lingering->silence_s >= SILENCE_MAX_S)
         end(lingering);
     else
         h2o_timeout_link(ctx->loop, &ctx->one_sec_timeout, &lingering->tick);
 }
 
-void breaker__linger(h2o_context_t *ctx, h2o_socket_t *sock, void (*close)(h2o_socket_t *))
+void breaker__linger(h2o_context_t *ctx, h2o_socket_t *sock, bool is_flood,
+                     void (*close)(h2o_socket_t *))
 {
     int fd = fcntl(h2o_socket_get_fd(sock), F_DUPFD_CLOEXEC, 0);
     lingering_t *lingering;
@@ -93,6 +100,7 @@ void breaker__linger(h2o_context_t *ctx, h2o_socket_t *sock, void (*close)(h2o_s
     memset(lingering, 0, sizeof(*lingering));
     lingering->ctx = ctx;
     lingering->fd = fd;
+    lingering->is_flood = is_flood;
     lingering->on_close = sock->on_close.cb;
     lingering->data = sock->on_close.data;
     sock->on_close.cb = NULL;

@@ -1,6 +1,7 @@
 #ifndef BREAKER_BIN_LOOP_H
 #define BREAKER_BIN_LOOP_H
 
+#include <stdbool.h>
 #include <h2o.h>
 
 /*
@@ -27,8 +28,8 @@ h2o_loop_t *breaker__loop_create(void);
 void breaker__loop_end(h2o_loop_t *loop);
 /** Frees a loop that was let go, after libh2o's configuration is disposed of. Any thread. */
 void breaker__loop_free(h2o_loop_t *loop);
-/** Waits for something to happen and runs its callbacks, once. */
-void breaker__loop_run(h2o_loop_t *loop);
+/** Runs the callbacks of what has happened, once; `waits`: for something to happen first. */
+void breaker__loop_run(h2o_loop_t *loop, bool waits);
 
 /** Makes a socket of h2o of a connected, non-blocking descriptor, which it takes over. */
 h2o_socket_t *breaker__loop_adopt(h2o_loop_t *loop, int fd);

@@ -39,9 +39,9 @@ void breaker__loop_free(h2o_loop_t *loop)
     h2o_evloop_destroy(loop);
 }
 
-void breaker__loop_run(h2o_loop_t *loop)
+void breaker__loop_run(h2o_loop_t *loop, bool waits)
 {
-    h2o_evloop_run(loop, INT32_MAX);
+    h2o_evloop_run(loop, waits ? INT32_MAX : 0);
 }
 
 h2o_socket_t *breaker__loop_adopt(h2o_loop_t *loop, int fd)

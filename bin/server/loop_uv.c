@@ -74,9 +74,9 @@ void breaker__loop_free(h2o_loop_t *uv)
         free(loop);
 }
 
-void breaker__loop_run(h2o_loop_t *loop)
+void breaker__loop_run(h2o_loop_t *loop, bool waits)
 {
-    uv_run(loop, UV_RUN_ONCE);
+    uv_run(loop, waits ? UV_RUN_ONCE : UV_RUN_NOWAIT);
 }
 
 h2o_socket_t *breaker__loop_adopt(h2o_loop_t *loop, int fd)

@@ -61,6 +61,7 @@ static void read_process(void *data, h2o_context_t *ctx, breaker_h2o_process_t *
         .connections = breaker__threads_num_connections(threads),
         .max_connections = breaker__threads_max_connections(threads),
         .accepted = breaker__threads_num_sessions(threads),
+        .floods = breaker__threads_num_floods(threads),
     };
 }
 

@@ -240,6 +240,14 @@ static void update_doors(thread_t *thread)
     thread->is_accepting = may;
 }
 
+static void take_turn(thread_t *thread)
+{
+    bool is_due = breaker__turns_next(&thread->calls.turns);
+
+    breaker__loop_run(thread->loop, !is_due);
+    h2o_filecache_clear(thread->ctx.filecache);
+}
+
 /* ---- draining ---- */
 
 /*
@@ -322,10 +330,8 @@ static void drain(thread_t *thread)
         thread->grace.cb = on_grace_over;
         h2o_timeout_link(thread->loop, &thread->ctx.one_sec_timeout, &thread->grace);
     }
-    while (thread->num_connections != 0) {
-        breaker__loop_run(thread->loop);
-        h2o_filecache_clear(thread->ctx.filecache);
-    }
+    while (thread->num_connections != 0)
+        take_turn(thread);
 }
 
 /* ---- the life of a thread ---- */
@@ -389,7 +395,7 @@ static void begin(thread_t *thread)
 {
     thread->loop = breaker__loop_create();
     h2o_context_init(&thread->ctx, thread->loop, &thread->threads->config->globalconf);
-    breaker__http_calls_begin(&thread->calls, &thread->ctx);
+    breaker__http_calls_begin(&thread->calls, &thread->ctx, &thread->threads->config->calm);
     h2o_multithread_register_receiver(thread->ctx.queue, &thread->wakeups, on_wakeup);
     open_doors(thread);
     update_doors(thread);
@@ -432,8 +438,7 @@ static void *run(void *data)
     sem_post(&threads->begun);
     while (!atomic_load(&threads->is_draining)) {
         update_doors(thread);
-        breaker__loop_run(thread->loop);
-        h2o_filecache_clear(thread->ctx.filecache);
+        take_turn(thread);
     }
     drain(thread);
     pthread_barrier_wait(&threads->drained);
@@ -521,6 +526,16 @@ size_t breaker__threads_num_sessions(const breaker__threads_t *threads)
 
     for (size_t i = 0; i != threads->num; ++i)
         num += atomic_load_explicit(&threads->threads[i].num_sessions, memory_order_relaxed);
+    return num;
+}
+
+size_t breaker__threads_num_floods(const breaker__threads_t *threads)
+{
+    size_t num = 0;
+
+    for (size_t i = 0; i != threads->num; ++i)
+        num +=
+            atomic_load_explicit(&threads->threads[i].calls.turns.num_calmed, memory_order_relaxed);
     return num;
 }
 

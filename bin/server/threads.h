@@ -41,6 +41,9 @@ size_t breaker__threads_max_connections(const breaker__threads_t *threads);
 /** How many connections were accepted since the start. Any thread. */
 size_t breaker__threads_num_sessions(const breaker__threads_t *threads);
 
+/** How many connections of HTTP/2 were closed for a flood since the start. Any thread. */
+size_t breaker__threads_num_floods(const breaker__threads_t *threads);
+
 /** Those of whom a context of libh2o is. It is the context of one of their threads. */
 const breaker__threads_t *breaker__threads_of(const h2o_context_t *ctx);
 

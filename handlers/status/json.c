@@ -106,6 +106,7 @@ static void add_process(cJSON *root, const breaker__facts_t *facts)
     add_number(object, "open", facts->process.connections);
     add_number(object, "limit", facts->process.max_connections);
     add_number(object, "accepted", facts->process.accepted);
+    add_number(object, "floods", facts->process.floods);
 }
 
 /* ---- the node and its cluster ---- */

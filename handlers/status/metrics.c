@@ -126,6 +126,9 @@ static void write_process(const writer_t *writer)
             process->max_connections);
     begin(writer, "connections_accepted", "counter", "Client connections that were accepted.");
     put(writer, "connections_accepted_total", "", process->accepted);
+    begin(writer, "connections_flooding", "counter",
+          "Client connections that were closed for a flood of frames.");
+    put(writer, "connections_flooding_total", "", process->floods);
 }
 
 /* ---- views ---- */

@@ -11,12 +11,21 @@
 #include <cmocka.h>
 #include "http/calls.h"
 #include "http/linger.h"
+#include "server/error_log.h"
 #include "picohttpparser.h"
 
 /* nothing closes here */
-void breaker__linger(h2o_context_t *ctx, h2o_socket_t *sock, void (*close)(h2o_socket_t *))
+void breaker__linger(h2o_context_t *ctx, h2o_socket_t *sock, bool is_flood,
+                     void (*close)(h2o_socket_t *))
 {
-    (void)ctx, (void)sock, (void)close;
+    (void)ctx, (void)sock, (void)is_flood, (void)close;
+    fail();
+}
+
+/* nor is anything said */
+void breaker__error_log_say(const breaker_log_event_t *event)
+{
+    (void)event;
     fail();
 }
 
@@ -29,6 +38,7 @@ typedef struct st_peer_t {
     h2o_socket_t sock;
     h2o_buffer_t input;
     h2o_req_t req;
+    breaker__calm_limits_t limits;
     breaker__http_calls_t calls;
     /* the buffer's 256 bytes, the first half of them consumed, and what lies behind */
     char memory[512];
@@ -58,7 +68,7 @@ static int begin(void **state)
     peer.sock.input = &peer.input;
     peer.req.conn = &peer.conn;
     h2o_mem_init_pool(&peer.req.pool);
-    breaker__http_calls_begin(&peer.calls, &peer.ctx);
+    breaker__http_calls_begin(&peer.calls, &peer.ctx, &peer.limits);
     return 0;
 }
 

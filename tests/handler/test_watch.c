@@ -67,7 +67,7 @@ static void a_reset_is_told(void **state)
     reader.fd = fds[0];
     reader.watch = breaker__watch_create(loop, fds[0], on_readable, &reader);
     breaker__watch_start(reader.watch);
-    breaker__loop_run(loop);
+    breaker__loop_run(loop, true);
     assert_int_equal(reader.errnum, ECONNRESET);
     breaker__loop_end(loop);
     breaker__loop_free(loop);

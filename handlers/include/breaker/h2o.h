@@ -228,6 +228,8 @@ BREAKER_EXPORT int breaker_h2o_status_register(h2o_pathconf_t *pathconf, breaker
 typedef struct st_breaker_h2o_process_t {
     /** connections that are open, that may be at once, and that were accepted since the start */
     uint64_t connections, max_connections, accepted;
+    /** those that were closed for a flood of frames; 0 where nobody looks for floods */
+    uint64_t floods;
 } breaker_h2o_process_t;
 
 /** Fills it in, within a request of a thread whose context is `ctx`; waits for nobody. */
