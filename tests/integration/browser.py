@@ -38,7 +38,7 @@ hosts:
 class Browser:
     """Chromium through chromedriver, by the WebDriver protocol (W3C)."""
 
-    def __init__(self, scratch):
+    def __init__(self, scratch, arguments=()):
         self.session = None
         port = harness.free_port()
         self.base = "http://127.0.0.1:%d" % port
@@ -54,7 +54,7 @@ class Browser:
                                 "--disable-dev-shm-usage", "--disable-background-networking",
                                 "--disable-component-update", "--no-proxy-server",
                                 "--autoplay-policy=no-user-gesture-required",
-                                "--user-data-dir=" + scratch("profile")]}
+                                "--user-data-dir=" + scratch("profile"), *arguments]}
             answer = self.call("POST", "/session", {"capabilities": {"alwaysMatch": {
                 "browserName": "chrome", "goog:chromeOptions": options,
                 "goog:loggingPrefs": {"performance": "ALL", "browser": "ALL"}}}})
