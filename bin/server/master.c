@@ -27,6 +27,7 @@
 #include <unistd.h>
 #include <h2o.h>
 #include "server/channel.h"
+#include "server/end.h"
 #include "server/error_log.h"
 #include "server/held.h"
 #include "server/logs.h"
@@ -392,20 +393,6 @@ static void hear(master_t *self, pid_t pid)
 
 /* ---- workers that end ---- */
 
-static void describe_end(int status, char *dst, size_t size)
-{
-    if (WIFSIGNALED(status))
-        snprintf(dst, size, "was killed by signal %d (%s)", WTERMSIG(status),
-                 strsignal(WTERMSIG(status)));
-    else
-        snprintf(dst, size, "ended with status %d", WEXITSTATUS(status));
-}
-
-static int exit_status(int status)
-{
-    return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
-}
-
 /* by its own word, or by how it ended */
 static breaker_log_field_t reason_field(const breaker__worker_t *worker, const char *how)
 {
@@ -422,7 +409,7 @@ static void on_start_failed(master_t *self, breaker__worker_t *worker, int statu
     if (WIFSIGNALED(status))
         breaker__inventory_fds_close(&self->stock.legacy.inventory);
     breaker__held_give_up(&self->stock.legacy.held);
-    describe_end(status, how, sizeof(how));
+    breaker__end_describe(status, how, sizeof(how));
     if (now != NULL) {
         breaker__say(BREAKER_LOG_ERROR, BREAKER_LOG_TROUBLE, "reload-refused", worker_field(worker),
                      breaker_log_number("serving", (uint64_t)now->pid), reason_field(worker, how));
@@ -430,7 +417,7 @@ static void on_start_failed(master_t *self, breaker__worker_t *worker, int statu
     } else if (self->is_stopping || !self->has_served) {
         /* as the only process would have ended */
         self->is_stopping = true;
-        self->status = exit_status(status);
+        self->status = breaker__end_exit_status(status);
     } else {
         breaker__say(BREAKER_LOG_ERROR, BREAKER_LOG_TROUBLE, "start-failed", worker_field(worker),
                      breaker_log_span("next-in", self->backoff_ms), reason_field(worker, how));
@@ -442,7 +429,7 @@ static void on_serving_died(master_t *self, const breaker__worker_t *worker, int
 {
     char how[96];
 
-    describe_end(status, how, sizeof(how));
+    breaker__end_describe(status, how, sizeof(how));
     breaker__say(BREAKER_LOG_ERROR, BREAKER_LOG_TROUBLE, "died", worker_field(worker),
                  breaker_log_text("reason", how));
     if (now_ms() - worker->served_ms >= LASTING_MS)
@@ -457,7 +444,7 @@ static void say_ended(const breaker__worker_t *worker, int status)
 {
     char how[96];
 
-    describe_end(status, how, sizeof(how));
+    breaker__end_describe(status, how, sizeof(how));
     if (status == 0)
         breaker__say(BREAKER_LOG_INFO, BREAKER_LOG_EVENT,
                      worker->role == BREAKER__RETIRING ? "retired" : "stopped",
@@ -478,7 +465,7 @@ static void on_end(master_t *self, breaker__worker_t *worker, int status)
         break;
     case BREAKER__STOPPING:
         if (self->status == EX_OK)
-            self->status = exit_status(status);
+            self->status = breaker__end_exit_status(status);
         break;
     case BREAKER__RETIRING:
         break;
@@ -504,34 +491,11 @@ static void reap(master_t *self)
 
 /* ---- signals ---- */
 
-/* returns how many were opened */
-static size_t reopen_log(master_t *self, const breaker__worker_t *worker,
-                         const breaker__log_file_t *log)
+static void reopen_logs(const master_t *self)
 {
-    int fd = breaker__logs_open(log->path);
-    char number[16];
+    size_t num =
+        breaker__workers_reopen_logs(&self->stock.workers, self->stock.legacy.has_error_log);
 
-    if (fd == -1)
-        return 0;
-    snprintf(number, sizeof(number), "%d", log->fd);
-    breaker__channel_send(worker->channel, BREAKER__SAY_REOPENED, number, &fd, 1);
-    if (worker->role == BREAKER__SERVING && log->fd <= STDERR_FILENO &&
-        self->stock.legacy.has_error_log)
-        breaker__logs_replace(log->fd, fd);
-    else
-        close(fd);
-    return 1;
-}
-
-static void reopen_logs(master_t *self)
-{
-    size_t num = 0;
-
-    for (size_t i = 0; i != self->stock.workers.num; ++i) {
-        const breaker__worker_t *worker = self->stock.workers.entries + i;
-        for (size_t j = 0; j != worker->logs.num && worker->channel != -1; ++j)
-            num += reopen_log(self, worker, worker->logs.entries + j);
-    }
     breaker__say(BREAKER_LOG_INFO, BREAKER_LOG_EVENT, "reopened", breaker_log_number("files", num));
 }
 

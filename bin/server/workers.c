@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 #include <h2o.h>
+#include "server/channel.h"
 #include "server/workers.h"
 
 static breaker__worker_t *add(breaker__workers_t *workers)
@@ -83,6 +84,38 @@ void breaker__workers_let_go(breaker__workers_t *workers)
         dispose(workers->entries + i);
     free(workers->entries);
     *workers = (breaker__workers_t){NULL, 0};
+}
+
+/* ---- their logs ---- */
+
+/* returns how many were opened */
+static size_t reopen_log(const breaker__worker_t *worker, const breaker__log_file_t *log,
+                         bool has_error_log)
+{
+    int fd = breaker__logs_open(log->path);
+    char number[16];
+
+    if (fd == -1)
+        return 0;
+    snprintf(number, sizeof(number), "%d", log->fd);
+    breaker__channel_send(worker->channel, BREAKER__SAY_REOPENED, number, &fd, 1);
+    if (worker->role == BREAKER__SERVING && log->fd <= STDERR_FILENO && has_error_log)
+        breaker__logs_replace(log->fd, fd);
+    else
+        close(fd);
+    return 1;
+}
+
+size_t breaker__workers_reopen_logs(const breaker__workers_t *workers, bool has_error_log)
+{
+    size_t num = 0;
+
+    for (size_t i = 0; i != workers->num; ++i) {
+        const breaker__worker_t *worker = workers->entries + i;
+        for (size_t j = 0; j != worker->logs.num && worker->channel != -1; ++j)
+            num += reopen_log(worker, worker->logs.entries + j, has_error_log);
+    }
+    return num;
 }
 
 /* ---- to another program ---- */

@@ -66,6 +66,12 @@ void breaker__workers_remove(breaker__workers_t *workers, breaker__worker_t *wor
 /** Forgets all, in a process that is none of theirs. */
 void breaker__workers_let_go(breaker__workers_t *workers);
 
+/**
+ * Opens the logs of all of them anew and hands them over. With `has_error_log` this process has the
+ * error log of the one that serves as its own stderr, which follows. Returns how many were opened.
+ */
+size_t breaker__workers_reopen_logs(const breaker__workers_t *workers, bool has_error_log);
+
 /** Writes the lines that breaker__workers_read takes. */
 void breaker__workers_write(const breaker__workers_t *workers, FILE *file);
 /** Adds what a line says, of a worker or about the last one. Returns 0, or -1 if it is none. */

@@ -267,8 +267,7 @@ class Anew(ReloadCase):
         opened.names()
         self.reload()
         self.assertEqual(opened.names(), ["a.css"])
-        # the worker that has just been told to retire may answer still
-        wait_until(lambda: self.get().body == b"BODY {}\n" * 100, "the new file")
+        self.assertEqual(self.get().body, b"BODY {}\n" * 100)
         # a program that may be another one reads everything
         server.signal(signal.SIGUSR2)
         wait_until(lambda: self.count("event=upgraded"), "the new program")
