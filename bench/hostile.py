@@ -335,15 +335,17 @@ def columns(targets):
 
 
 def print_row(kind, targets, options):
+    runs = {column: [] for column in columns(targets)}
+    for _ in range(options.rounds):
+        for target, is_tls in runs:
+            if not (is_tls and kind in (*HTTP1, "nothing")):
+                runs[target, is_tls].append(
+                    run(target, kind, is_tls, options.deaf, options.seconds))
     cells = []
-    for target, is_tls in columns(targets):
-        if is_tls and kind in (*HTTP1, "nothing"):
-            cells.append("")
-            continue
-        runs = [run(target, kind, is_tls, options.deaf, options.seconds)
-                for _ in range(options.rounds)]
-        p99, more, times = (statistics.median(values) for values in zip(*runs))
-        cells.append(f"{p99:.1f} ms, {more:.1f} MiB" + (f" ({times:.0f})" if times else ""))
+    for some in runs.values():
+        p99, more, times = map(statistics.median, zip(*some)) if some else (0, 0, 0)
+        cells.append(f"{p99:.1f} ms, {more:.1f} MiB" + (f" ({times:.0f})" if times else "")
+                     if some else "")
     print(f"| {kind} | " + " | ".join(cells) + " |", flush=True)
 
 

@@ -25,56 +25,58 @@ enum { ROW_MAX = 64 << 10 };
 static _Thread_local breaker__reading_t *own;
 
 /* files, which are never empty for now, are read to their end */
-__attribute__((noinline)) static bool is_socket(int fd)
+static bool is_socket(int fd)
 {
     struct stat st;
 
     return fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode);
 }
 
-static void count(breaker__reading_t *reading, int fd, size_t num_bytes)
+/* one that may bring too much; apart from the others, whose way is short */
+__attribute__((noinline)) static ssize_t read_bounded(int fd, void *bytes, size_t len)
 {
-    if (reading->fd != fd)
-        reading->num_bytes = 0;
-    reading->fd = fd;
-    reading->num_bytes += num_bytes;
+    bool is_row_over = own->num_bytes >= ROW_MAX && own->fd == fd;
+
+    own->num_bytes = 0;
+    if (!is_socket(fd))
+        return syscall(SYS_read, fd, bytes, len);
+    if (is_row_over) {
+        errno = EAGAIN;
+        return -1;
+    }
+    return syscall(SYS_read, fd, bytes, len < ROW_MAX ? len : ROW_MAX);
 }
 
-static void forget(breaker__reading_t *reading)
+__attribute__((noinline)) static void count(int fd, size_t num_bytes)
 {
-    reading->fd = -1;
-    reading->num_bytes = 0;
+    if (own->fd != fd)
+        own->num_bytes = 0;
+    own->fd = fd;
+    own->num_bytes += num_bytes;
 }
 
-/* of libc's declarations some name the parameters otherwise */
 EXPORTED ssize_t read(int fd, void *bytes, size_t len)
 {
-    size_t most = len;
+    breaker__reading_t *reading = own;
     ssize_t num;
 
-    if (own != NULL && own->num_bytes >= ROW_MAX && own->fd == fd) {
-        forget(own);
-        if (is_socket(fd)) {
-            errno = EAGAIN;
-            return -1;
-        }
-    }
-    if (own != NULL && len > ROW_MAX && is_socket(fd))
-        most = ROW_MAX;
-    num = syscall(SYS_read, fd, bytes, most);
-    if (own == NULL)
-        return num;
+    if (reading == NULL)
+        return syscall(SYS_read, fd, bytes, len);
+    if (len > ROW_MAX || (reading->num_bytes >= ROW_MAX && reading->fd == fd))
+        return read_bounded(fd, bytes, len);
+    num = syscall(SYS_read, fd, bytes, len);
     if (num > 0 && (size_t)num == len)
-        count(own, fd, len);
-    else if (own->fd != -1)
-        forget(own);
+        count(fd, len);
+    else
+        reading->num_bytes = 0;
     return num;
 }
 
 void breaker__reading_begin(breaker__reading_t *reading)
 {
     assert(own == NULL);
-    forget(reading);
+    reading->fd = -1;
+    reading->num_bytes = 0;
     own = reading;
 }
 

@@ -294,14 +294,11 @@ bool breaker__turns_is_held(const h2o_http2_conn_t *conn)
     return h2o_linklist_is_linked(&connection_of(conn)->held);
 }
 
-bool breaker__turns_next(breaker__turns_t *turns)
+bool breaker__turns_go_on(breaker__turns_t *turns)
 {
     h2o_linklist_t held;
 
-    ++turns->turn;
     turns->is_due = false;
-    if (h2o_linklist_is_empty(&turns->held))
-        return false;
     h2o_linklist_init_anchor(&held);
     h2o_linklist_insert_list(&held, &turns->held);
     while (!h2o_linklist_is_empty(&held)) {

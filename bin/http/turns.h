@@ -34,11 +34,17 @@ void breaker__turns_take(breaker__turns_t *turns, h2o_http2_conn_t *conn);
 bool breaker__turns_let_go(h2o_http2_conn_t *conn);
 /** Whether it is not to be read from for now. */
 bool breaker__turns_is_held(const h2o_http2_conn_t *conn);
+/** Connections that were held go on, as far as they may. Returns whether one of them is due. */
+bool breaker__turns_go_on(breaker__turns_t *turns);
 /**
  * Begins the next turn of the loop: connections that were held go on. Not within a callback of the
  * loop. Returns false when the loop may wait for something to happen.
  */
-bool breaker__turns_next(breaker__turns_t *turns);
+static inline bool breaker__turns_next(breaker__turns_t *turns)
+{
+    ++turns->turn;
+    return !h2o_linklist_is_empty(&turns->held) && breaker__turns_go_on(turns);
+}
 /** Hears of an open stream that ends before its answer does. */
 void breaker__turns_on_reset(h2o_http2_conn_t *conn);
 /** Hears of a stream that libh2o resets by its own word. */
