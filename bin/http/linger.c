@@ -19,7 +19,7 @@ enum {
     AGE_MAX_AT_SHUTDOWN_S = 1,
     BYTES_MAX = 256 << 20,
     AGE_MAX_OF_FLOOD_S = 2,
-    BYTES_MAX_OF_FLOOD = 1 << 20,
+    BYTES_MAX_OF_FLOOD = 256 << 10,
     /* a turn of the loop's worth, so that a fast sender leaves the thread to others */
     READS_MAX = 16,
 };
