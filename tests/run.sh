@@ -21,14 +21,14 @@ begin() {
 trap '[ -z "$step" ] || printf "\nFAILED: %s\n" "$step" >&2' EXIT
 trap 'exit 130' INT TERM HUP
 
-# build PRESET DIRECTORY
+# build PRESET DIRECTORY TARGET
 build() {
     mkdir -p "$2"
     cmake --preset "$1" -DBREAKER_TESTS=ON -DBREAKER_WERROR=ON >"$2/run.log" 2>&1 || {
         cat "$2/run.log"
         return 1
     }
-    cmake --build "$2" -j"$jobs" >"$2/run.log" 2>&1 || {
+    cmake --build "$2" -j"$jobs" --target "$3" >"$2/run.log" 2>&1 || {
         grep -E -A8 ': (fatal )?error|FAILED:|undefined reference|Error [0-9]' "$2/run.log" || tail -n 40 "$2/run.log"
         return 1
     }
@@ -67,7 +67,7 @@ for script in deploy/*.sh deploy/*/*.sh tests/*.sh tests/*/*.sh bench/*.sh bench
 done
 
 begin "build"
-build dev build
+build dev build all
 
 # What is only possibly lost are the stacks that glibc keeps for the next thread.
 valgrind="valgrind -q --vgdb=no --fair-sched=try --leak-check=full --show-leak-kinds=definite
@@ -105,7 +105,7 @@ done
 
 for sanitizer in asan tsan; do
     begin "$sanitizer: build"
-    build $sanitizer build-$sanitizer
+    build $sanitizer build-$sanitizer sanitized
     begin "$sanitizer: tests"
     export TSAN_OPTIONS="suppressions=$root/tests/tsan.supp"
     # fuzz tests have one thread, and nothing to show to the thread sanitizer
