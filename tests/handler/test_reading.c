@@ -14,7 +14,7 @@
 #include <unistd.h>
 #include "http/reading.h"
 
-enum { ROW_MAX = 64 << 10, MORE = 100 << 10 };
+enum { ROW_MAX = 32 << 10, MORE = 48 << 10 };
 
 static char bytes[MORE];
 
@@ -84,7 +84,7 @@ static void rows_of_two_connections_are_not_one(void **state)
     connect_full(first);
     connect_full(second);
     breaker__reading_begin(&reading);
-    for (size_t sum = 0; sum != 96 << 10; sum += 8192) {
+    for (size_t sum = 0; sum != 40 << 10; sum += 8192) {
         assert_int_equal(read(first[0], bytes, 8192), 8192);
         assert_int_equal(read(second[0], bytes, 8192), 8192);
     }
