@@ -20,7 +20,7 @@
 #define EXPORTED __attribute__((visibility("default")))
 
 /* of one connection in one turn */
-enum { ROW_MAX = 32 << 10 };
+enum { ROW_MAX = 16 << 10 };
 
 static _Thread_local breaker__reading_t *own;
 

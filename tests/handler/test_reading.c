@@ -14,7 +14,7 @@
 #include <unistd.h>
 #include "http/reading.h"
 
-enum { ROW_MAX = 32 << 10, MORE = 48 << 10 };
+enum { ROW_MAX = 16 << 10, MORE = 24 << 10 };
 
 static char bytes[MORE];
 
@@ -84,9 +84,9 @@ static void rows_of_two_connections_are_not_one(void **state)
     connect_full(first);
     connect_full(second);
     breaker__reading_begin(&reading);
-    for (size_t sum = 0; sum != 40 << 10; sum += 8192) {
-        assert_int_equal(read(first[0], bytes, 8192), 8192);
-        assert_int_equal(read(second[0], bytes, 8192), 8192);
+    for (size_t sum = 0; sum != 24 << 10; sum += 4096) {
+        assert_int_equal(read(first[0], bytes, 4096), 4096);
+        assert_int_equal(read(second[0], bytes, 4096), 4096);
     }
     breaker__reading_end(&reading);
     for (size_t i = 0; i != 2; ++i) {
