@@ -160,7 +160,9 @@ class EveryFlood(FloodsCase):
                                          (CALM, REASONS.get(name, "too many control frames")))
                 self.assert_served()
         self.assertEqual(self.num_floods(), num)
-        self.assertLess(resident(self.server.pid) - before, MEMORY_MAX * harness.SLOWDOWN)
+        # a sanitizer keeps what was freed
+        if harness.SLOWDOWN == 1:
+            self.assertLess(resident(self.server.pid) - before, MEMORY_MAX)
         # once a minute and thread, of the two
         self.assertIn(self.server.stderr().count(b"trouble=flood"), range(1, 2 * 5))
 
