@@ -282,7 +282,6 @@ static void define_theirs(h2o_globalconf_t *globalconf)
     h2o_file_register_configurator(globalconf);
     h2o_throttle_resp_register_configurator(globalconf);
     h2o_headers_register_configurator(globalconf);
-    h2o_proxy_register_configurator(globalconf);
     h2o_reproxy_register_configurator(globalconf);
     h2o_redirect_register_configurator(globalconf);
     h2o_status_register_configurator(globalconf);

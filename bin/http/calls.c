@@ -4,7 +4,8 @@
  *
  * - phr_parse_request: a body that two servers could frame differently is malformed. One that
  *   nobody wants, because a view answers without reading bodies, is hidden where it has not come
- *   yet: the view answers at once, without "100 Continue", and the connection ends.
+ *   yet: the view answers at once, without "100 Continue", and the connection ends. One for an
+ *   application behind us is hidden, too, and handed on as it comes: upload.c.
  * - phr_decode_chunked: requests are read by chunked.c; what applications answer, as ever.
  * - h2o_socket_close: a connection with bytes of a request still to come lingers.
  * - h2o_http2_accept, h2o_http2_handle_upgrade: connections of HTTP/2 get their turns, see turns.c.
@@ -26,11 +27,11 @@
 #include <dlfcn.h>
 #include <pthread.h>
 #include <string.h>
-#include "answer/unwanted.h"
 #include "http/calls.h"
-#include "http/chunked.h"
+#include "upstream/wire/chunked.h"
 #include "http/framing.h"
 #include "http/linger.h"
+#include "upstream/body_reader.h"
 
 #define EXPORTED __attribute__((visibility("default")))
 
@@ -153,8 +154,9 @@ static bool is_read(const h2o_req_t *req)
            h2o_memis(method.base, method.len, H2O_STRLIT("HEAD"));
 }
 
-static bool is_unwanted(const h2o_req_t *req, const breaker__framing_t *framing, const char *bytes,
-                        size_t len)
+/* whether the request goes on before its body has come, if nobody wants that whole */
+static bool is_ahead(const h2o_req_t *req, const breaker__framing_t *framing, const char *bytes,
+                     size_t len)
 {
     /* too long: libh2o says so at once */
     if (framing->length > req->conn->ctx->globalconf->max_request_entity_size)
@@ -162,12 +164,67 @@ static bool is_unwanted(const h2o_req_t *req, const breaker__framing_t *framing,
     return !is_read(req) && !is_settled(framing, bytes, len);
 }
 
+static void on_upload_unread(void *data, h2o_socket_t *sock)
+{
+    ((breaker__http_calls_t *)data)->unread = sock;
+}
+
+/* libh2o's rule, by which it keeps the connection of any other request */
+static bool keeps_alive(int minor_version, const struct phr_header *headers, size_t num)
+{
+    bool keeps = minor_version != 0;
+
+    for (size_t i = 0; i != num; ++i) {
+        const struct phr_header *header = headers + i;
+        if (header->name != NULL &&
+            h2o_lcstris(header->name, header->name_len, H2O_STRLIT("connection")))
+            keeps = h2o_contains_token(header->value, header->value_len, H2O_STRLIT("keep-alive"),
+                                       ',') != 0;
+    }
+    return keeps;
+}
+
+static bool may_stream(const h2o_req_t *req, breaker__body_reader_t reader,
+                       const breaker__framing_t *framing, const struct phr_header *headers,
+                       size_t num)
+{
+    if (reader == BREAKER__READER_UPSTREAM && framing->is_chunked)
+        return false;
+    return breaker__upload_is_possible(req, framing, headers, num);
+}
+
+static void hand_on(h2o_req_t *req, breaker__body_reader_t reader,
+                    const breaker__framing_t *framing, int taken, int minor_version,
+                    struct phr_header *headers, size_t *num_headers)
+{
+    body_t *body;
+
+    switch (reader) {
+    case BREAKER__READER_NONE:
+        watch(req);
+        breaker__framing_hide(headers, num_headers, own->connection);
+        break;
+    case BREAKER__READER_UPSTREAM:
+    case BREAKER__READER_UPSTREAM_CHUNKS:
+        breaker__upload_begin(&own->uploads, req, framing, (size_t)taken,
+                              keeps_alive(minor_version, headers, *num_headers), on_upload_unread,
+                              own);
+        breaker__framing_hide(headers, num_headers, own->connection);
+        break;
+    case BREAKER__READER_OTHER:
+        body = watch(req);
+        if (framing->is_chunked)
+            h2o_linklist_insert(&own->chunked, &body->chunked);
+        break;
+    }
+}
+
 /* a request that has been parsed; `bytes` follow its head */
 static int judge(h2o_req_t *req, int taken, int minor_version, struct phr_header *headers,
                  size_t *num_headers, const char *bytes, size_t len)
 {
     breaker__framing_t framing = breaker__framing_read(headers, *num_headers, minor_version);
-    body_t *body;
+    breaker__body_reader_t reader = BREAKER__READER_OTHER;
 
     if (framing.is_ambiguous) {
         watch_malformed(req);
@@ -175,12 +232,11 @@ static int judge(h2o_req_t *req, int taken, int minor_version, struct phr_header
     }
     if (!framing.has_body)
         return taken;
-    body = watch(req);
-    if (is_unwanted(req, &framing, bytes, len) &&
-        breaker__is_for_view(req, find_host(headers, *num_headers)))
-        breaker__framing_hide(headers, num_headers, own->connection);
-    else if (framing.is_chunked)
-        h2o_linklist_insert(&own->chunked, &body->chunked);
+    if (is_ahead(req, &framing, bytes, len))
+        reader = breaker__body_reader_of(req, find_host(headers, *num_headers));
+    if (reader != BREAKER__READER_NONE && !may_stream(req, reader, &framing, headers, *num_headers))
+        reader = BREAKER__READER_OTHER;
+    hand_on(req, reader, &framing, taken, minor_version, headers, num_headers);
     return taken;
 }
 
@@ -327,7 +383,7 @@ static bool is_stream_unwanted(h2o_req_t *req, size_t length)
 {
     return req->input.method.base != NULL && req->input.path.base != NULL &&
            length > READ_ANYWAY_MAX && length != SIZE_MAX && !is_read(req) &&
-           breaker__is_for_view(req, req->input.authority);
+           breaker__body_reader_of(req, req->input.authority) == BREAKER__READER_NONE;
 }
 
 static int calm_down(const char *too_much, const char **ret_why)
@@ -416,6 +472,7 @@ void breaker__http_calls_begin(breaker__http_calls_t *calls, h2o_context_t *ctx,
     breaker__turns_begin(&calls->turns, ctx, limits);
     breaker__reading_begin(&calls->reading);
     h2o_linklist_init_anchor(&calls->chunked);
+    breaker__uploads_begin(&calls->uploads);
     memcpy(calls->connection, "connection", sizeof("connection"));
     own = calls;
 }
@@ -424,6 +481,7 @@ void breaker__http_calls_end(breaker__http_calls_t *calls)
 {
     assert(own == calls);
     assert(h2o_linklist_is_empty(&calls->chunked));
+    breaker__uploads_end(&calls->uploads);
     breaker__reading_end(&calls->reading);
     own = NULL;
 }

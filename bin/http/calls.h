@@ -2,6 +2,7 @@
 #define BREAKER_BIN_HTTP_CALLS_H
 
 #include "http/early.h"
+#include "http/upload.h"
 #include "http/reading.h"
 #include "http/turns.h"
 
@@ -17,6 +18,7 @@ typedef struct st_breaker__http_calls_t {
     const h2o_socket_t *unread;
     bool is_unread_of_flood;
     breaker__early_t early;
+    breaker__uploads_t uploads;
     breaker__turns_t turns;
     breaker__reading_t reading;
     /* libh2o writes to the names of fields */

@@ -32,6 +32,7 @@
 #include <breaker/h2o.h>
 #include "http/calls.h"
 #include "http/goodbye.h"
+#include "http/reproxy.h"
 #include "server/error_log.h"
 #include "server/loop.h"
 #include "server/proxied.h"
@@ -63,6 +64,7 @@ struct st_thread_t {
     h2o_loop_t *loop; /* owned */
     h2o_context_t ctx;
     breaker__http_calls_t calls;
+    breaker__agent_t reproxy;
     breaker__goodbye_t goodbye;
     h2o_multithread_receiver_t wakeups;
     door_t *doors; /* owned; one a listener, more where there were more threads before */
@@ -396,6 +398,7 @@ static void begin(thread_t *thread)
     thread->loop = breaker__loop_create();
     h2o_context_init(&thread->ctx, thread->loop, &thread->threads->config->globalconf);
     breaker__http_calls_begin(&thread->calls, &thread->ctx, &thread->threads->config->calm);
+    breaker__reproxy_begin(&thread->reproxy, &thread->ctx);
     h2o_multithread_register_receiver(thread->ctx.queue, &thread->wakeups, on_wakeup);
     open_doors(thread);
     update_doors(thread);
@@ -410,6 +413,7 @@ static void dispose(thread_t *thread)
     h2o_multithread_unregister_receiver(thread->ctx.queue, &thread->wakeups);
     for (size_t i = 0; i != thread->num_doors; ++i)
         breaker_h2o_fastpath_free(thread->doors[i].fastpath);
+    breaker__reproxy_end(&thread->reproxy);
     breaker__http_calls_end(&thread->calls);
     h2o_context_dispose(&thread->ctx);
     breaker__loop_end(thread->loop);

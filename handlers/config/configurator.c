@@ -155,6 +155,7 @@ void breaker_h2o_register_configurator(h2o_globalconf_t *globalconf, breaker_nod
                                     on_config_rewrite);
     breaker__static_register_configurator(globalconf, node, &self->token);
     breaker__access_log_register_configurator(globalconf);
+    breaker__upstream_register_configurator(globalconf);
     breaker__encoding_register_configurator(globalconf, node);
     breaker__health_register_configurator(globalconf, node);
     breaker__status_register_configurator(globalconf, node);

@@ -35,6 +35,9 @@ void breaker__encoding_register_configurator(h2o_globalconf_t *globalconf, break
 /** Defines `access-log`, ahead of libh2o's. */
 void breaker__access_log_register_configurator(h2o_globalconf_t *globalconf);
 
+/** Defines `proxy.*`, ahead of libh2o's. */
+void breaker__upstream_register_configurator(h2o_globalconf_t *globalconf);
+
 /** Defines `breaker.health`. */
 void breaker__health_register_configurator(h2o_globalconf_t *globalconf, breaker_node_t *node);
 

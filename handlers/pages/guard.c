@@ -9,6 +9,7 @@
 #include "answer/pen_h2o.h"
 #include "answer/request.h"
 #include "answer/static.h"
+#include "pages/guard.h"
 
 typedef struct st_guard_t {
     h2o_handler_t super;
@@ -40,6 +41,11 @@ static void on_dispose(h2o_handler_t *_self)
     guard_t *self = (void *)_self;
 
     breaker__fixed_dispose(&self->fixed);
+}
+
+bool breaker__is_guard(const h2o_handler_t *handler)
+{
+    return handler->on_req == on_req;
 }
 
 void breaker_h2o_guard_register(h2o_pathconf_t *pathconf)

@@ -84,6 +84,9 @@ h2o_ostream_t **breaker__page_stream(const breaker__page_t *page, h2o_req_t *req
  */
 void breaker__page_mend_caching(const breaker__page_t *page, h2o_req_t *req);
 
+/** Tells whether a handler is one that rewrites pages. */
+bool breaker__is_rewrite(const h2o_handler_t *handler);
+
 /**
  * Has a page that came encoded leave encoded, if the client takes gzip and nobody else has encoded
  * it; `slot` is the one after the page's last stream. After the filters of the path, before

@@ -219,6 +219,11 @@ static void on_dispose(h2o_handler_t *_self)
     breaker__types_dispose(&self->settings.types);
 }
 
+bool breaker__is_rewrite(const h2o_handler_t *handler)
+{
+    return handler->on_req == on_req;
+}
+
 /* the nodes of the path in the order of registration, which is that of its handlers backwards */
 static size_t list_nodes(const h2o_pathconf_t *pathconf, breaker_node_t **dst)
 {
@@ -226,7 +231,7 @@ static size_t list_nodes(const h2o_pathconf_t *pathconf, breaker_node_t **dst)
 
     for (size_t i = pathconf->handlers.size; i-- != 0;) {
         const h2o_handler_t *handler = pathconf->handlers.entries[i];
-        if (handler->on_req == on_req)
+        if (breaker__is_rewrite(handler))
             dst[num++] = ((const rewrite_handler_t *)handler)->node;
     }
     return num;

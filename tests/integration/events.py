@@ -169,13 +169,13 @@ class OfAServer(EventsCase):
                 for line in self.lines():
                     self.assertRegex(line, r"\A%s\Z" % TEXT.pattern)
                 line, = [line for line in self.lines() if "trouble=request" in line]
-                self.assertIn(' breaker: h2o trouble=request module=lib/core/proxy.c path="/', line)
+                self.assertIn(' breaker: h2o trouble=request module=upstream path="/app/', line)
                 os.remove(self.path)
             else:
                 event = self.wait_event("request", component="h2o", level="warning")
                 self.assertEqual(event["path"].split("%22")[1], "\"\\=x%20y")
                 self.assertIn("\ufffd\xe4", event["path"])
-                self.assertEqual(event["reason"], "connection failed")
+                self.assertEqual(event["reason"], "Couldn't connect to server")
 
     def test_a_level_leaves_the_rest_out(self):
         server = self.start("error-log: {level: error}")
@@ -203,7 +203,7 @@ class OfAServer(EventsCase):
             log.write(last)
             log.truncate()
         self.ask("/app/after")
-        wait_until(lambda: '"path":"/after"' in "".join(self.lines()), "the line after it")
+        wait_until(lambda: '"path":"/app/after"' in "".join(self.lines()), "the line after it")
         torn = [line for line in self.lines() if not line.endswith("}")]
         whole = [json.loads(line) for line in self.lines() if line not in torn]
         self.assertLessEqual(len(torn), 1)
@@ -264,7 +264,7 @@ class Commands(EventsCase):
             wait_until(lambda: sum(map(harness.is_alive, self.pids())) == 1, "those before to end")
             server.signal(signal.SIGUSR1)
             self.ask("/app/%d" % num)
-            self.wait_event("request", path="/%d" % num)
+            self.wait_event("request", path="/app/%d" % num)
             if num != 3:
                 server.signal((signal.SIGHUP, signal.SIGUSR2)[num - 1])
         server.stop()
@@ -287,7 +287,7 @@ class Commands(EventsCase):
         self.ask("/app/last")
         lost = self.wait_event("log-lost", level="error")
         self.assertGreater(lost["lines"], 0)
-        self.wait_event("request", path="/last")
+        self.wait_event("request", path="/app/last")
         num = sum(event["event"] == "request" for event in self.events())
         self.assertEqual(num + lost["lines"], 201)
         server.stop()

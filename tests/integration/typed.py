@@ -222,7 +222,7 @@ class Units(TypedCase):
                 ("handshake-timeout: 1500ms", "1:20: handshake-timeout: got `1500ms`; accepted: "
                  "seconds from 0 to 4294967295, as 90, 90s, 2m, 1h or 1d\n"),
                 ("proxy.timeout.io: 30 s", "1:19: proxy.timeout.io: got `30 s`; accepted: "
-                 "milliseconds from 0 to 4294967295000, as 500, 500ms, 30s or 5m\n"),
+                 "milliseconds from 0 to 4294967295, as 500, 500ms, 30s or 5m\n"),
                 ("limit-request-body: 1G", "1:21: limit-request-body: got `1G`; accepted: bytes "
                  "from 0 to 18446744073709551615, as 1048576, 1024KiB, 1MiB, 1GiB or 1GB\n"),
                 ("shutdown-timeout: 2d", "1:19: shutdown-timeout: got `2d`; accepted: seconds "
@@ -249,9 +249,22 @@ class Complaints(TypedCase):
                  "1:50: http2-latency-optimization-max-additional-delay: got `x`; accepted: a number"),
                 ("access-log: {format: x}", "1:13: access-log: the mandatory key `path` is missing\n"),
                 ("proxy.ssl.session-cache: {capacity: many, lifetime: 1}",
-                 "1:37: proxy.ssl.session-cache: got `many`; accepted: a number from 0")):
+                 "1:37: proxy.ssl.session-cache: capacity: got `many`; accepted: sessions from 1 to 4294967295")):
             with self.subTest(line):
                 self.assert_refused(self.text("80", line + "\n"), said)
+
+
+    def test_a_header_of_the_proxy_protocol_is_for_one_client_and_without_tls(self):
+        application = ("proxy.proxy-protocol: ON\nproxy.timeout.keepalive: %d\nhosts: {default: {paths: "
+                       "{/: {proxy.reverse.url: '%s://127.0.0.1:3000/'}}}}\nlisten: {port: 80}\n")
+        for keepalive, scheme, said in (
+                (2000, "http", "accepted with `proxy.timeout.keepalive: 0`"),
+                (0, "https", "accepted with http://")):
+            with self.subTest(scheme):
+                status, stdout, stderr = self.run_with(application % (keepalive, scheme), "-t")
+                self.assertEqual((status, stdout), (78, ""))
+                self.assertRegex(stderr, r"\A[^\n]*h2o\.conf:3:\d+: proxy\.reverse\.url: [^\n]*%s\n\Z"
+                                 % re.escape(said))
 
 
 class Places(TypedCase):

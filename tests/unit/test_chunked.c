@@ -9,7 +9,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include "guard.h"
-#include "http/chunked.h"
+#include "upstream/wire/chunked.h"
 
 typedef struct st_body_t {
     char bytes[256];
@@ -188,9 +188,25 @@ static void the_largest_size_is_awaited(void **state)
     assert_decoded("ffffffffffffffff\r\nhello", PHR_INCOMPLETE, "hello");
 }
 
+static void blanks_after_a_size_are_for_whom_they_are_allowed(void **state)
+{
+    static const char text[] = "5 \t\r\nhello\r\n0  \r\n\r\n";
+    struct phr_chunked_decoder strict = {.consume_trailer = 1},
+                               padded = {.consume_trailer = BREAKER__CHUNKS_PADDED};
+    body_t body = {.len = 0};
+    (void)state;
+
+    assert_int_equal(feed(&strict, text, sizeof(text) - 1, &body), PHR_MALFORMED);
+    body.len = 0;
+    assert_int_equal(feed(&padded, text, sizeof(text) - 1, &body), 0);
+    assert_int_equal(body.len, 5);
+    assert_memory_equal(body.bytes, "hello", 5);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(blanks_after_a_size_are_for_whom_they_are_allowed),
         cmocka_unit_test(what_the_grammar_allows_is_read),
         cmocka_unit_test(what_follows_the_body_is_left),
         cmocka_unit_test(what_has_not_come_is_awaited),

@@ -247,8 +247,12 @@ BREAKER_EXPORT void breaker_h2o_status_set_process(h2o_globalconf_t *globalconf,
  * Registers the directives `breaker.token`, `breaker.release`, `breaker.static`, `breaker.rewrite`,
  * `breaker.health`, `breaker.status`, `breaker.cluster` and `breaker.state-file` of h2o's
  * configuration language, to be applied by `h2o_configurator_apply`; call it after the
- * configurators of libh2o. `access-log` is from then on of `breaker_h2o_access_log_t`. The node
- * outlives the configuration.
+ * configurators of libh2o. `access-log` is from then on of `breaker_h2o_access_log_t`, and
+ * `proxy.*`, with libh2o's names and some more, has a client on libcurl in the place of libh2o's,
+ * which ends the process on some answers (RFC 9112; h2o-breaker.conf(5), "Applications"). What an
+ * answer hands on with X-Reproxy-URL (`reproxy`) to another server is still of libh2o's client,
+ * because only a program can stand in front of that. curl_global_init(3) is called; SIGPIPE is
+ * ignored by the program. The node outlives the configuration.
  */
 BREAKER_EXPORT void breaker_h2o_register_configurator(h2o_globalconf_t *globalconf,
                                                       breaker_node_t *node);

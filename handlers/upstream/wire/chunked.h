@@ -1,8 +1,11 @@
-#ifndef BREAKER_BIN_CHUNKED_H
-#define BREAKER_BIN_CHUNKED_H
+#ifndef BREAKER_HANDLERS_UPSTREAM_CHUNKED_H
+#define BREAKER_HANDLERS_UPSTREAM_CHUNKED_H
 
 /* Chunked bodies, read by the letter (RFC 9112 §7.1). */
 #include "picohttpparser.h"
+
+/** for `consume_trailer`: blanks may follow a size, with which some applications pad theirs */
+enum { BREAKER__CHUNKS_PADDED = 'p' };
 
 /**
  * Decodes what has come of a chunked body in place, as phr_decode_chunked does: `*len` bytes in,

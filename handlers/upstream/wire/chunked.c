@@ -2,8 +2,8 @@
  * The decoder of libh2o's parser takes whatever follows the digits of a size for an extension, bare
  * line feeds for the end of a line, and any trailer: "0x5" is an empty last chunk to it, and five
  * bytes to others. A proxy in front of us that reads one body where we read two requests lets a
- * client send requests in somebody else's name. This one reads what the grammar allows, and no
- * more.
+ * client send requests in somebody else's name, and an application that is read otherwise than it
+ * means gives one client's answer to another. This one reads what the grammar allows, and no more.
  *
  * A machine that is given framing byte by byte, and the bytes of chunks in pieces. Its state is
  * that of libh2o's decoder, which nothing else looks into.
@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
-#include "http/chunked.h"
+#include "upstream/wire/chunked.h"
 
 enum {
     /* libh2o's own bound: sizes of 64 bits */
@@ -83,6 +83,13 @@ static state_t take_size(struct phr_chunked_decoder *decoder, char c)
     return is_blank(c) ? BLANK : BROKEN;
 }
 
+static state_t take_blank(const struct phr_chunked_decoder *decoder, char c)
+{
+    if (c == '\r' && decoder->consume_trailer == BREAKER__CHUNKS_PADDED)
+        return SIZE_LF;
+    return c == ';' ? EXTENSION : is_blank(c) ? BLANK : BROKEN;
+}
+
 static state_t end_size(struct phr_chunked_decoder *decoder, char c)
 {
     decoder->_hex_count = 0;
@@ -98,7 +105,7 @@ static state_t take(struct phr_chunked_decoder *decoder, state_t state, char c)
     case SIZE:
         return take_size(decoder, c);
     case BLANK:
-        return c == ';' ? EXTENSION : is_blank(c) ? BLANK : BROKEN;
+        return take_blank(decoder, c);
     case EXTENSION:
         return is_blank(c) ? EXTENSION : is_of_token(c) ? IN_EXTENSION : BROKEN;
     case IN_EXTENSION:
@@ -173,8 +180,10 @@ ssize_t breaker__chunked_decode(struct phr_chunked_decoder *decoder, char *bytes
         from += num;
         to += num;
     }
-    memmove(bytes + to, bytes + from, *len - from);
     num = *len - from;
+    /* `bytes` may be NULL where there is none */
+    if (num != 0)
+        memmove(bytes + to, bytes + from, num);
     *len = to;
     return result_of(decoder, num);
 }
