@@ -17,15 +17,16 @@ PACKAGES_CLUSTER="redis-server redis-tools"
 
 # wrk and nghttp2-client: a test runs the benchmark's own checks; h2o: directives and answers are
 # compared with its; g++ builds an outside consumer; systemd checks its unit;
-# python3-prometheus-client: a parser of the metrics;
+# python3-prometheus-client: a parser of the metrics; flask, django, php: applications to stand before;
 # ccache: some tests build the sources once more
 PACKAGES_TEST="g++ ccache libcmocka-dev spin valgrind clang-format mandoc systemd
     curl nghttp2-client wrk openssl redis-server redis-sentinel haproxy nginx-light varnish squid h2o faketime
     python3 python3-h2 python3-hpack python3-brotli python3-zstandard python3-prometheus-client
+    python3-flask python3-django php-fpm
     chromium chromium-driver
     python3-doc libjs-bootstrap5 libjs-katex libjs-mathjax fonts-font-awesome"
 
-# tests/integration/journey.py builds a site with Vite
+# tests/integration/journey.py builds a site with Vite, tests/upstream/applications.py runs Express
 PACKAGES_NPM="nodejs npm"
 
 # nginx takes brotli siblings with a module, lighttpd a 503 of one's own from its Lua
