@@ -314,16 +314,12 @@ static h2o_timeout_t *create_timeout(const breaker__agent_t *self, uint32_t mill
     return breaker__timeout_create(self->ctx->loop, millis);
 }
 
-void breaker__agent_init(breaker__agent_t *self, const breaker__origin_t *origin,
-                         h2o_context_t *ctx)
+/* libh2o's own loop goes through all timeouts in each turn, whoever's that is: those of an
+ * application that nobody asks for are not there */
+static void create_timeouts(breaker__agent_t *self)
 {
-    const breaker__upstream_settings_t *settings = &origin->settings;
+    const breaker__upstream_settings_t *settings = &self->origin->settings;
 
-    memset(self, 0, sizeof(*self));
-    self->origin = origin;
-    self->ctx = ctx;
-    self->wake_entry.cb = on_wake;
-    self->idle_entry.cb = on_idle;
     self->wake = create_timeout(self, 0);
     self->idle = create_timeout(self, settings->keepalive_ms > IDLE_MS_MIN ? settings->keepalive_ms
                                                                            : IDLE_MS_MIN);
@@ -332,25 +328,49 @@ void breaker__agent_init(breaker__agent_t *self, const breaker__origin_t *origin
                                                                          : settings->io_ms);
     self->io = create_timeout(self, settings->io_ms);
     self->upgraded = create_timeout(self, settings->upgraded_ms);
+}
+
+static void free_timeouts(breaker__agent_t *self)
+{
+    h2o_timeout_t *const timeouts[] = {self->wake,       self->idle, self->keeping,
+                                       self->first_byte, self->io,   self->upgraded};
+
+    for (size_t i = 0; i != sizeof(timeouts) / sizeof(timeouts[0]); ++i)
+        breaker__timeout_free(self->ctx->loop, timeouts[i]);
+}
+
+void breaker__agent_init(breaker__agent_t *self, const breaker__origin_t *origin,
+                         h2o_context_t *ctx)
+{
+    memset(self, 0, sizeof(*self));
+    self->origin = origin;
+    self->ctx = ctx;
+    self->wake_entry.cb = on_wake;
+    self->idle_entry.cb = on_idle;
     h2o_linklist_init_anchor(&self->touched);
     h2o_linklist_init_anchor(&self->waiting);
     h2o_linklist_init_anchor(&self->kept);
     h2o_linklist_init_anchor(&self->tunnels);
+}
+
+void breaker__agent_use(breaker__agent_t *self)
+{
+    if (self->wake != NULL)
+        return;
+    create_timeouts(self);
     self->spare.entries = h2o_mem_alloc(SPARE_MAX * sizeof(self->spare.entries[0]));
 }
 
 void breaker__agent_dispose(breaker__agent_t *self)
 {
-    h2o_timeout_t *const timeouts[] = {self->wake,       self->idle, self->keeping,
-                                       self->first_byte, self->io,   self->upgraded};
-
     assert(self->num_running == 0);
     assert(h2o_linklist_is_empty(&self->waiting));
+    if (self->wake == NULL)
+        return;
     if (h2o_timeout_is_linked(&self->idle_entry))
         h2o_timeout_unlink(&self->idle_entry);
     if (self->multi != NULL)
         close_multi(self);
-    for (size_t i = 0; i != sizeof(timeouts) / sizeof(timeouts[0]); ++i)
-        breaker__timeout_free(self->ctx->loop, timeouts[i]);
+    free_timeouts(self);
     free(self->spare.entries);
 }

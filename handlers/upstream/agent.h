@@ -21,7 +21,7 @@ typedef struct st_breaker__agent_t {
     /** when all connections go, because there are no requests */
     h2o_timeout_t *idle; /* owned */
     h2o_timeout_entry_t idle_entry;
-    /** of its users, by what they wait for */
+    /** of its users, by what they wait for; these, too, only from breaker__agent_use on */
     h2o_timeout_t *first_byte, *io, *upgraded; /* owned */
     /** handles without a transfer */
     struct {
@@ -49,6 +49,8 @@ typedef struct st_breaker__agent_t {
 /** `*agent` is the caller's memory. */
 void breaker__agent_init(breaker__agent_t *agent, const breaker__origin_t *origin,
                          h2o_context_t *ctx);
+/** Makes what an agent with requests needs, if it is not there; before a timeout of it is used. */
+void breaker__agent_use(breaker__agent_t *agent);
 /** After the last exchange. */
 void breaker__agent_dispose(breaker__agent_t *agent);
 

@@ -373,6 +373,7 @@ void breaker__exchange_begin(breaker__agent_t *agent, h2o_req_t *req, h2o_iovec_
     const breaker__upstream_settings_t *settings = &agent->origin->settings;
     exchange_t *self = create(agent, req);
 
+    breaker__agent_use(agent);
     self->location_base = location_base;
     describe(self, target, authority);
     set_transfer(self);
