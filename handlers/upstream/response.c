@@ -130,11 +130,56 @@ static void add(h2o_req_t *req, const h2o_token_t *token, const breaker__reply_f
                               field->original_name, value.base, value.len);
 }
 
+/* HTTP/2 has no reasons, and some clients of HTTP/1.1 take a line without one for an error */
+static const char *reason_of(const breaker__reply_t *reply)
+{
+    static const struct {
+        int status;
+        const char *reason;
+    } reasons[] = {
+        {200, "OK"},
+        {201, "Created"},
+        {202, "Accepted"},
+        {204, "No Content"},
+        {206, "Partial Content"},
+        {301, "Moved Permanently"},
+        {302, "Found"},
+        {303, "See Other"},
+        {304, "Not Modified"},
+        {307, "Temporary Redirect"},
+        {308, "Permanent Redirect"},
+        {400, "Bad Request"},
+        {401, "Unauthorized"},
+        {403, "Forbidden"},
+        {404, "Not Found"},
+        {405, "Method Not Allowed"},
+        {409, "Conflict"},
+        {410, "Gone"},
+        {412, "Precondition Failed"},
+        {413, "Content Too Large"},
+        {415, "Unsupported Media Type"},
+        {416, "Range Not Satisfiable"},
+        {422, "Unprocessable Content"},
+        {429, "Too Many Requests"},
+        {500, "Internal Server Error"},
+        {502, "Bad Gateway"},
+        {503, "Service Unavailable"},
+        {504, "Gateway Timeout"},
+    };
+
+    if (reply->reason.len != 0)
+        return reply->reason.base;
+    for (size_t i = 0; i != sizeof(reasons) / sizeof(reasons[0]); ++i)
+        if (reasons[i].status == reply->status)
+            return reasons[i].reason;
+    return "Unknown";
+}
+
 void breaker__response_write(h2o_req_t *req, const breaker__reply_t *reply, const h2o_url_t *origin,
                              h2o_iovec_t location_base)
 {
     req->res.status = reply->status;
-    req->res.reason = reply->reason.base;
+    req->res.reason = reason_of(reply);
     /* RFC 9110 §8.6: none with 1xx and 204 */
     req->res.content_length =
         reply->status != 101 && reply->status != 204 ? reply->length : SIZE_MAX;
