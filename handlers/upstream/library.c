@@ -6,6 +6,7 @@
  */
 #include <assert.h>
 #include <string.h>
+#include <openssl/ssl.h>
 #include "upstream/agent.h"
 #include "upstream/library.h"
 
@@ -62,6 +63,20 @@ static size_t on_body_wanted(char *dst, size_t size, size_t num, void *data)
     return len;
 }
 
+/* libcurl's HTTP/1 is not to see a byte of an application's (README.md) */
+static bool speaks_http2(CURL *easy)
+{
+    struct curl_tlssessioninfo *session = NULL;
+    const unsigned char *protocol = NULL;
+    unsigned len = 0;
+
+    if (curl_easy_getinfo(easy, CURLINFO_TLS_SSL_PTR, &session) != CURLE_OK || session == NULL ||
+        session->backend != CURLSSLBACKEND_OPENSSL || session->internals == NULL)
+        return false;
+    SSL_get0_alpn_selected(session->internals, &protocol, &len);
+    return len == 2 && memcmp(protocol, "h2", 2) == 0;
+}
+
 /*
  * libcurl sends a request again when a connection that was kept has ended before a byte of the
  * answer. What a GET or HEAD asks for may be asked for once more, over a new connection; anything
@@ -73,6 +88,10 @@ static int on_about_to_send(void *data, char *address, char *local_address, int 
     breaker__transfer_t *self = data;
     (void)address, (void)local_address, (void)port, (void)local_port;
 
+    if (!speaks_http2(self->easy)) {
+        self->failure = "the application does not speak HTTP/2, which proxy.http2 asks for";
+        return CURL_PREREQFUNC_ABORT;
+    }
     if (++self->num_sent > (breaker__outgoing_is_repeatable(self->outgoing) ? 2U : 1U)) {
         self->failure = "a connection that was kept ended, and the request cannot be sent again";
         return CURL_PREREQFUNC_ABORT;

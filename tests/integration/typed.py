@@ -267,6 +267,41 @@ class Complaints(TypedCase):
                                  % re.escape(said))
 
 
+    def test_an_application_that_cannot_be_meant_is_refused(self):
+        own, other = (harness.Certificate(self.scratch, name) for name in ("localhost", "other"))
+        missing = self.scratch("no-such-file.pem")
+        pair = "proxy.ssl.certificate-file: %s\nproxy.ssl.key-file: %s\n"
+        # lines at the top level, the URL, and the line that is refused with what it says
+        for lines, url, place, said in (
+                ("", "ftp://127.0.0.1/", "proxy.reverse.url", "got `ftp://127.0.0.1/`; accepted: a URL as http"),
+                ("", "127.0.0.1:3000", "proxy.reverse.url", "accepted: a URL as http"),
+                ("proxy.ssl.cafile: %s\n" % missing, "https://127.0.0.1/", "proxy.ssl.cafile", missing),
+                ("proxy.ssl.cafile: %s\n" % own.key, "https://127.0.0.1/", "proxy.ssl.cafile",
+                 "accepted: a file of certificates in PEM"),
+                ("proxy.ssl.certificate-file: %s\n" % own.cert, "https://127.0.0.1/",
+                 "proxy.ssl.certificate-file", "proxy.ssl.key-file: missing"),
+                ("proxy.ssl.key-file: %s\n" % own.key, "https://127.0.0.1/", "proxy.ssl.key-file",
+                 "proxy.ssl.certificate-file: missing"),
+                (pair % (own.cert, other.key), "https://127.0.0.1/", "proxy.ssl.certificate-file", "mismatch"),
+                (pair % (own.cert, missing), "https://127.0.0.1/", "proxy.ssl.certificate-file", missing),
+                ("proxy.max-fields: 0\n", "http://127.0.0.1/", "proxy.max-fields", "accepted: fields from 1"),
+                ("proxy.max-header-bytes: 1GiB\n", "http://127.0.0.1/", "proxy.max-header-bytes",
+                 "accepted: bytes from 1024 to 262144"),
+                ("proxy.http2: maybe\n", "http://127.0.0.1/", "proxy.http2", "accepted: ON, OFF")):
+            with self.subTest(said):
+                text = "%shosts: {default: {paths: {/: {proxy.reverse.url: '%s'}}}}\nlisten: {port: 80}\n"
+                status, stdout, stderr = self.run_with(text % (lines, url), "-t")
+                self.assertEqual((status, stdout), (78, ""))
+                self.assertRegex(stderr, r"\A[^\n]*h2o\.conf:\d+:\d+: %s: [^\n]*%s[^\n]*\n\Z"
+                                 % (re.escape(place), re.escape(said)))
+
+    def test_a_name_that_nobody_knows_is_said_and_no_reason_to_stay_away(self):
+        text = "hosts: {default: {paths: {/: {proxy.reverse.url: 'http://no-such-name.invalid/'}}}}\nlisten: {port: 80}\n"
+        status, _, stderr = self.run_with(text, "-t")
+        self.assertEqual(status, 0)
+        self.assertRegex(stderr, r"h2o\.conf:1:\d+: warning: proxy\.reverse\.url: no-such-name\.invalid: [^\n]+looked up again")
+
+
 class Places(TypedCase):
     DEFAULT = "/etc/h2o-breaker/h2o-breaker.conf"
 
