@@ -36,11 +36,7 @@ class Served(proxying.ProxyCase):
         with log:
             cls.process = subprocess.Popen(cls.command(cls.upstream), stdin=subprocess.DEVNULL,
                                            stdout=log, stderr=log)
-        try:
-            harness.wait_until(cls.is_up, "the application to listen", 30)
-        except AssertionError:
-            cls.end_application()
-            raise
+        harness.wait_until(cls.is_up, "the application to listen", 30)
         return {"/": ["breaker.rewrite: ON", "proxy.reverse.url: http://127.0.0.1:%d/" % cls.upstream,
                       "proxy.preserve-host: ON", "proxy.websocket: ON"]}
 
@@ -64,6 +60,16 @@ class Served(proxying.ProxyCase):
         except subprocess.TimeoutExpired:
             cls.process.kill()
             cls.process.wait()
+
+    @classmethod
+    def setUpClass(cls):
+        cls.process = None
+        try:
+            super().setUpClass()
+        except BaseException:
+            if cls.process is not None:
+                cls.end_application()
+            raise
 
     @classmethod
     def tearDownClass(cls):

@@ -262,7 +262,6 @@ class ProxyCase(harness.ServedCase):
         cls.certificate = harness.Certificate(cls.scratch)
         cls.contexts = {TLS_HTTP1: client.tls_context(cls.certificate.cert),
                         TLS_HTTP2: client.tls_context(cls.certificate.cert, ("h2",))}
-        cls.applications = []
         config = cls.expand(LISTEN, cert=cls.certificate.cert, key=cls.certificate.key,
                             tree=cls.scratch.tree("tree", {"site.css": ASSET}))
         paths = cls.prepare_paths()
@@ -271,6 +270,16 @@ class ProxyCase(harness.ServedCase):
             config += "      %s:\n" % harness.quoted(path) if path != "/" else ""
             config += "".join("        %s\n" % line for line in lines)
         return config
+
+    @classmethod
+    def setUpClass(cls):
+        cls.applications = []
+        try:
+            super().setUpClass()
+        except BaseException:
+            for application in cls.applications:
+                application.close()
+            raise
 
     @classmethod
     def with_application(cls, application):
