@@ -28,6 +28,7 @@ ASSET_LATE_S = 1.0
 
 LISTEN = """
 num-threads: 1
+limit-request-body: 4294967296
 listen:
   - {host: 127.0.0.1, port: @port@}
   - host: 127.0.0.1
