@@ -148,7 +148,8 @@ class Sandbox(FlavourCase):
 
 class Table(unittest.TestCase):
     # written, or read, before the sandbox is entered; not a directive here
-    EARLY = {"pid-file", "user-file", "mruby.handler-file"}
+    EARLY = {"pid-file", "user-file", "mruby.handler-file", "proxy.ssl.certificate-file",
+             "proxy.ssl.key-file"}
 
     def test_every_file_that_a_directive_names_is_known_to_the_sandbox(self):
         found, known = set(), set()
