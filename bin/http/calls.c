@@ -6,7 +6,7 @@
  *   nobody wants, because a view answers without reading bodies, is hidden where it has not come
  *   yet: the view answers at once, without "100 Continue", and the connection ends. One for an
  *   application behind us is hidden, too, and handed on as it comes: upload.c.
- * - phr_decode_chunked: requests are read by chunked.c; what applications answer, as ever.
+ * - phr_decode_chunked: requests are read by chunked.c; whatever else comes, as ever.
  * - h2o_socket_close: a connection with bytes of a request still to come lingers.
  * - h2o_http2_accept, h2o_http2_handle_upgrade: connections of HTTP/2 get their turns, see turns.c.
  * - h2o_socket_read_start: when a write has ended libh2o reads again, but not from a connection

@@ -78,18 +78,25 @@ static void on_driven(void *data)
     settle(data);
 }
 
-static void open_multi(breaker__agent_t *self)
+/* false where the kernel has no descriptor left, which passes */
+static bool open_multi(breaker__agent_t *self)
 {
     self->multi = curl_multi_init();
     self->share = curl_share_init();
     if (self->multi == NULL || self->share == NULL)
         h2o_fatal("no memory");
+    if (breaker__sockets_init(&self->sockets, self->multi, self->ctx->loop, on_driven, self) != 0) {
+        curl_multi_cleanup(self->multi);
+        curl_share_cleanup(self->share);
+        self->multi = NULL;
+        self->share = NULL;
+        return false;
+    }
     curl_share_setopt(self->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
     curl_multi_setopt(self->multi, CURLMOPT_TIMERFUNCTION, on_timer);
     curl_multi_setopt(self->multi, CURLMOPT_TIMERDATA, self);
     curl_multi_setopt(self->multi, CURLMOPT_MAXCONNECTS, (long)KEPT_MAX);
-    if (breaker__sockets_init(&self->sockets, self->multi, self->ctx->loop, on_driven, self) != 0)
-        h2o_fatal("no descriptors left to reach an application");
+    return true;
 }
 
 static void close_multi(breaker__agent_t *self)
@@ -199,8 +206,13 @@ static void start_next(breaker__agent_t *self)
 void breaker__agent_begin(breaker__agent_t *self, breaker__transfer_t *transfer)
 {
     assert(transfer->carrier == NULL);
-    if (self->multi == NULL)
-        open_multi(self);
+    if (self->multi == NULL && !open_multi(self)) {
+        transfer->is_over = transfer->is_failed = true;
+        transfer->failure = "no descriptor is left to reach the application";
+        breaker__agent_touch(self, transfer);
+        settle(self);
+        return;
+    }
     if (h2o_timeout_is_linked(&self->idle_entry))
         h2o_timeout_unlink(&self->idle_entry);
     if (is_full(self)) {

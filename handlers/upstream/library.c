@@ -1,6 +1,7 @@
 /*
- * Where an application may choose HTTP/2, libcurl writes the request and frames the answer, and its
- * callbacks bring both. They are called from within libcurl: what they find is noted and touched.
+ * Where an application is spoken to in HTTP/2, libcurl writes the request and frames the answer,
+ * and its callbacks bring both. They are called from within libcurl: what they find is noted and
+ * touched.
  *
  * Invariant: `transfer->easy` is set from `begin` to `end`.
  */

@@ -32,7 +32,7 @@ typedef struct st_breaker__upstream_settings_t {
     /** whether a body in chunks goes on in chunks, as it comes, and not gathered, with its length
      */
     bool chunked_requests;
-    /** whether an application over TLS may choose HTTP/2 */
+    /** whether an application over TLS is spoken to in HTTP/2, which it has to know */
     bool http2;
     breaker__tls_config_t tls;
     /** `proxy.header.*`; a reference, or NULL */

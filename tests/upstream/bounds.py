@@ -5,6 +5,7 @@
 
 import gzip
 import os
+import resource
 import socket
 import sys
 import threading
@@ -264,6 +265,38 @@ class Numbers(Bounds):
         for way in ways:
             self.assertEqual(way.outcome().body, HELLO)
         self.assertEqual(type(self).most_busy, 2)
+
+
+class Descriptors(harness.FlavourCase):
+    """A server that may open nothing more, on connections that it has."""
+
+    def test_without_a_descriptor_pages_fail_and_assets_are_served(self):
+        scratch = harness.Scratch()
+        self.addCleanup(scratch.remove)
+        port, own = harness.free_port(), harness.free_port()
+        application = Application(("127.0.0.1", port))
+        self.addCleanup(application.close)
+        # limits of a process of somebody else's may not be set
+        server = harness.Server(self.flavour, """
+user: %d
+num-threads: 1
+listen: {host: 127.0.0.1, port: %d}
+breaker.token: "1"
+hosts: {default: {paths: {"/": {
+  breaker.static: {name: "static/{breaker}", path: %s}, proxy.reverse.url: "http://127.0.0.1:%d/"}}}}
+""" % (os.getuid(), own, scratch.tree("tree", {"a.css": b"a {}"}), port))
+        self.addCleanup(server.kill)
+        with client.Http1(own) as first, client.Http1(own) as second:
+            for connection in (first, second):
+                self.assertEqual(connection.request("/static/1/a.css").status, 200)
+            limits = resource.prlimit(server.pid, resource.RLIMIT_NOFILE)
+            resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (0, limits[1]))
+            for _ in range(3):
+                self.assertEqual(first.request("/page").status, 502)
+                self.assertEqual(second.request("/static/1/a.css").body, b"a {}")
+            resource.prlimit(server.pid, resource.RLIMIT_NOFILE, limits)
+            self.assertEqual(first.request("/page").status, 200)
+        server.stop()
 
 
 class Memory(Bounds):
