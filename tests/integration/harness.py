@@ -261,6 +261,19 @@ class Server:
         if number == signal.SIGKILL:
             wait_until(lambda: not any(map(is_alive, workers)), "the workers to be dead")
 
+    def reload(self, number=None):
+        """Returns once another worker serves and the one before accepts nothing more: until then
+        either may answer. The log must be at stderr."""
+        def num_told():
+            self.notify.receive()
+            return self.stderr().count(b"event=took-over")
+        before = num_told()
+        self.signal(number or signal.SIGHUP)
+        try:
+            wait_until(lambda: num_told() > before, "another worker", 60)
+        except AssertionError as error:
+            raise AssertionError("%s: %s" % (error, self.stderr()[-4000:].decode("utf-8", "replace")))
+
     def wait_exit(self, deadline_s=30):
         try:
             return self.process.wait(deadline_s * SLOWDOWN)

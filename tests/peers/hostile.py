@@ -65,7 +65,8 @@ def length(number):
 
 
 CHUNKED = HEAD + b"transfer-encoding: chunked\r\n\r\n"
-SILENT = "silent|too slowly|Timeout was reached"
+# the last two are libcurl's, for whichever of its limits it notices first
+SILENT = "silent|too slowly|Timeout was reached|Connection timeout"
 BROKEN = "."
 # what a peer does; a pattern of the notice that says why it is set aside
 CASES = {
