@@ -31,7 +31,7 @@
 #include "upstream/wire/chunked.h"
 #include "http/framing.h"
 #include "http/linger.h"
-#include "upstream/body_reader.h"
+#include "upstream/request/body_reader.h"
 
 #define EXPORTED __attribute__((visibility("default")))
 

@@ -4,7 +4,7 @@
 /* Bodies of HTTP/1 requests that an application gets while they come. */
 #include <h2o.h>
 #include "http/framing.h"
-#include "upstream/body_source.h"
+#include "upstream/request/body_source.h"
 
 /** Those of one thread. */
 typedef struct st_breaker__uploads_t {

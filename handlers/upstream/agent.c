@@ -1,6 +1,6 @@
 /*
  * A multi handle of libcurl on a loop of libh2o, and the transfers of a thread, whoever carries
- * them: libcurl (library.c), or a wire of ours over a connection that libcurl opened
+ * them: libcurl (curl/http2.c), or a wire of ours over a connection that libcurl opened
  * (wire/carrier.c). Carriers only gather what came: the requests are told after all of them have
  * returned, since telling one may end it, and others with it, and libcurl is not to be called from
  * within itself.
@@ -16,7 +16,7 @@
 #include <string.h>
 #include "thread/timeout.h"
 #include "upstream/agent.h"
-#include "upstream/library.h"
+#include "upstream/curl/http2.h"
 #include "upstream/wire/carrier.h"
 #include "upstream/wire/kept.h"
 
@@ -179,7 +179,7 @@ static const breaker__carrier_t *carrier_of(const breaker__agent_t *self,
 {
     return self->origin->settings.http2 && transfer->is_over_tls &&
                    transfer->outgoing->upgrade.len == 0
-               ? &breaker__carrier_of_library
+               ? &breaker__carrier_of_http2
                : &breaker__carrier_of_wire;
 }
 

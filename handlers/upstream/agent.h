@@ -4,8 +4,8 @@
 /* What one thread has to do with one application. Not installed. */
 #include <curl/curl.h>
 #include <h2o.h>
-#include "upstream/origin.h"
-#include "upstream/sockets.h"
+#include "upstream/curl/origin.h"
+#include "upstream/curl/sockets.h"
 #include "upstream/transfer.h"
 
 /** One thread. libcurl's part is made with the first request, and goes when nothing happens. */

@@ -12,11 +12,11 @@
  */
 #include <assert.h>
 #include <string.h>
-#include "upstream/body.h"
+#include "upstream/request/body.h"
 #include "upstream/exchange.h"
-#include "upstream/fields.h"
-#include "upstream/reply.h"
-#include "upstream/response.h"
+#include "upstream/request/fields.h"
+#include "upstream/reply/reply.h"
+#include "upstream/reply/response.h"
 #include "upstream/tunnel.h"
 
 /* lives in the pool of its request */

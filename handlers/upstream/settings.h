@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <h2o.h>
-#include "upstream/tls.h"
+#include "upstream/curl/tls.h"
 
 /** A plain value; what it refers to is counted. */
 typedef struct st_breaker__upstream_settings_t {

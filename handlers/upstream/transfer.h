@@ -8,8 +8,8 @@
 #include <stdbool.h>
 #include <curl/curl.h>
 #include <h2o.h>
-#include "upstream/fields.h"
-#include "upstream/reply.h"
+#include "upstream/request/fields.h"
+#include "upstream/reply/reply.h"
 
 typedef struct st_breaker__transfer_t breaker__transfer_t;
 

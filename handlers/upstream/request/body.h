@@ -4,7 +4,7 @@
 /* The body of a request, whether it has come whole or not. Not installed. */
 #include <stdbool.h>
 #include <h2o.h>
-#include "upstream/body_source.h"
+#include "upstream/request/body_source.h"
 #include "upstream/transfer.h"
 
 /** Of one request, with memory of its pool. */

@@ -1,5 +1,5 @@
-#ifndef BREAKER_HANDLERS_UPSTREAM_WATCH_H
-#define BREAKER_HANDLERS_UPSTREAM_WATCH_H
+#ifndef BREAKER_HANDLERS_WATCH_H
+#define BREAKER_HANDLERS_WATCH_H
 
 /* A descriptor that is not a connection of libh2o's, on a loop of libh2o's. Not installed. */
 #include <h2o.h>

@@ -7,7 +7,7 @@
 #include <assert.h>
 #include <openssl/err.h>
 #include <openssl/x509_vfy.h>
-#include "upstream/tls.h"
+#include "upstream/curl/tls.h"
 
 void breaker__tls_config_init(breaker__tls_config_t *config)
 {

@@ -9,7 +9,7 @@
 #include "answer/static.h"
 #include "pages/guard.h"
 #include "pages/page.h"
-#include "upstream/body_reader.h"
+#include "upstream/request/body_reader.h"
 #include "upstream/upstream.h"
 
 /* over HTTP/2 a request names its scheme; the head of one over HTTP/1 has only been parsed */

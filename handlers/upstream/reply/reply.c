@@ -9,7 +9,7 @@
 #include <limits.h>
 #include <string.h>
 #include <strings.h>
-#include "upstream/reply.h"
+#include "upstream/reply/reply.h"
 
 /* 1xx answers before the one that counts */
 enum { INFORMATIONAL_MAX = 16 };

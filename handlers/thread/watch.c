@@ -4,7 +4,7 @@
  */
 #include <stdbool.h>
 #include <unistd.h>
-#include "upstream/watch.h"
+#include "thread/watch.h"
 
 struct st_breaker__fd_watch_t {
 #if H2O_USE_LIBUV

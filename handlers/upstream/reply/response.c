@@ -4,7 +4,7 @@
  * own proxy: Server, Link, X-Compress-Hint, Location.
  */
 #include <string.h>
-#include "upstream/response.h"
+#include "upstream/reply/response.h"
 
 static const h2o_iovec_t *find(const breaker__reply_t *reply, const char *name, size_t len)
 {

@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <curl/curl.h>
 #include <h2o.h>
-#include "upstream/watch.h"
+#include "thread/watch.h"
 
 /** One who watches a socket that is no longer libcurl's. Embedded by its owner. */
 typedef struct st_breaker__socket_user_t {

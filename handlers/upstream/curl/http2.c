@@ -9,7 +9,7 @@
 #include <string.h>
 #include <openssl/ssl.h>
 #include "upstream/agent.h"
-#include "upstream/library.h"
+#include "upstream/curl/http2.h"
 
 /* a body up to this leaves with its head; a longer one is read piece by piece */
 enum { BODY_AT_ONCE_MAX = 16384 };
@@ -225,7 +225,7 @@ static void resume(breaker__transfer_t *self)
     curl_easy_pause(self->easy, CURLPAUSE_CONT);
 }
 
-const breaker__carrier_t breaker__carrier_of_library = {
+const breaker__carrier_t breaker__carrier_of_http2 = {
     .begin = begin,
     .end = end,
     .resume = resume,

@@ -4,7 +4,7 @@
 /* An application's answer as libh2o sends it. Not installed. */
 #include <stdbool.h>
 #include <h2o.h>
-#include "upstream/reply.h"
+#include "upstream/reply/reply.h"
 
 /**
  * Tells whether the answer is a redirection that is followed here, because the request was handed

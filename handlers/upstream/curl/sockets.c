@@ -13,7 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 #include <breaker/error.h>
-#include "upstream/sockets.h"
+#include "upstream/curl/sockets.h"
 
 /* events that are taken at once; more wait for the next turn of the loop */
 enum { BATCH = 64 };

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/un.h>
 #include <breaker/error.h>
-#include "upstream/origin.h"
+#include "upstream/curl/origin.h"
 
 enum { READ_SIZE = 65536 };
 

@@ -6,8 +6,8 @@
 #include <assert.h>
 #include <string.h>
 #include <netinet/in.h>
-#include "upstream/fields.h"
-#include "upstream/reply.h"
+#include "upstream/request/fields.h"
+#include "upstream/reply/reply.h"
 
 /* fields that we add, at most */
 enum { OWN_MAX = 8 };

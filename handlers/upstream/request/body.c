@@ -4,7 +4,7 @@
  */
 #include <assert.h>
 #include <string.h>
-#include "upstream/body.h"
+#include "upstream/request/body.h"
 
 enum { PIECE_SIZE = 32768 };
 
