@@ -162,14 +162,15 @@ class Splitting(Asked):
                       b"/app/a" + self.NEXT, b"/app/a?q=1 2", b"/app/a?q=\r\n", b"/app/a\x01", b"/app/ ",
                       b"/app/a HTTP/1.1", b"/app/a\r\nx: y", b"/app/a#\n"],
                 method=[b"GE T", b"GET /smuggled HTTP/1.1\r\nx:", b"GET\r\n", b"GET\0", b"GET\t", b" GET",
-                        b"GET ", b"", b"GE:T\n"],
+                        b"GET ", b"", b"GE:T\n", b"GE,T", b"G\xe9T", b"\"GET\""],
                 authority=[b"local host", b"localhost\r\nx: y", b"localhost\0", b"localhost\n"]):
             self.check(front, self.fields(**{name: value}))
 
     def test_a_field_that_would_end_its_line_is_refused(self):
         for front, name, value in self.each_bad(
                 value=[b"a\rb", b"a\nb", b"a\r\nb: c", b"a\0b", b"a\r\n\r\n" + self.NEXT, b"\n", b"a\n"],
-                name=[b"x y", b"x\r\ny", b"x\0", b"x:y", b"x\n", b"x\r", b"", b"x\t", b"x: y\r\nz"]):
+                name=[b"x y", b"x\r\ny", b"x\0", b"x:y", b"x\n", b"x\r", b"", b"x\t", b"x: y\r\nz", b"x(y)",
+                      b"x\xe9", b"\xc2\xa0x", b"x\"y", b"x,y"]):
             field = (value, b"x") if name == "name" else (b"x-a", value)
             self.check(front, [*self.fields(), field])
 

@@ -39,6 +39,14 @@ static const unsigned char token_bytes[256] = {
 #undef LETTER
 };
 
+bool breaker__is_token(h2o_iovec_t text)
+{
+    for (size_t i = 0; i != text.len; ++i)
+        if (token_bytes[(unsigned char)text.base[i]] == 0)
+            return false;
+    return text.len != 0;
+}
+
 static bool is_blank(char byte)
 {
     return byte == ' ' || byte == '\t';

@@ -61,6 +61,9 @@ void breaker__reply_init(breaker__reply_t *reply, h2o_mem_pool_t *pool, h2o_iove
 /** Takes a line with its end, which may be LF alone. What was refused stays so. */
 breaker__reply_state_t breaker__reply_take(breaker__reply_t *reply, const char *line, size_t len);
 
+/** Tells whether a text may be a method or a field's name (RFC 9110 §5.6.2). */
+bool breaker__is_token(h2o_iovec_t text);
+
 /** Tells whether a comma-separated list names a token, in any case (RFC 9110 §5.6.1). */
 bool breaker__list_has(h2o_iovec_t list, const char *token, size_t len);
 

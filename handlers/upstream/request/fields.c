@@ -41,15 +41,11 @@ static bool is_value(h2o_iovec_t value)
     return true;
 }
 
-static bool is_name(h2o_iovec_t name)
-{
-    return name.len != 0 && !has_bytes_below(name, '!') && memchr(name.base, ':', name.len) == NULL;
-}
-
 static bool is_sendable(const breaker__outgoing_t *outgoing)
 {
-    return is_name(outgoing->method) && outgoing->target.len != 0 &&
-           !has_bytes_below(outgoing->target, '!') && !has_bytes_below(outgoing->authority, '!');
+    return breaker__is_token(outgoing->method) && outgoing->target.len != 0 &&
+           !has_bytes_below(outgoing->target, '!') && !has_bytes_below(outgoing->authority, '!') &&
+           is_value(outgoing->upgrade);
 }
 
 /* ---- the list ---- */
@@ -132,7 +128,7 @@ static bool push_headers(list_t *list, merged_t *merged, const h2o_headers_t *he
         const h2o_header_t *header = headers->entries + i;
         if (is_dropped(headers, header, req->conn->ctx->globalconf))
             continue;
-        if (!is_name(*header->name) || !is_value(header->value))
+        if (!breaker__is_token(*header->name) || !is_value(header->value))
             return false;
         if (!merge(merged, header, req))
             push(list, header->orig_name != NULL ? header->orig_name : header->name->base,
