@@ -21,10 +21,12 @@ begin() {
 trap '[ -z "$step" ] || printf "\nFAILED: %s\n" "$step" >&2' EXIT
 trap 'exit 130' INT TERM HUP
 
-# build PRESET DIRECTORY TARGET
+# build PRESET DIRECTORY TARGET; a directory that was configured before keeps its generator
 build() {
     mkdir -p "$2"
-    cmake --preset "$1" -DBREAKER_TESTS=ON -DBREAKER_WERROR=ON >"$2/run.log" 2>&1 || {
+    generator=Ninja
+    command -v ninja >/dev/null || generator='Unix Makefiles'
+    CMAKE_GENERATOR=$generator cmake --preset "$1" -DBREAKER_TESTS=ON -DBREAKER_WERROR=ON >"$2/run.log" 2>&1 || {
         cat "$2/run.log"
         return 1
     }
