@@ -44,11 +44,12 @@ static void set_client(breaker__proxy_header_t *header, int family, const void *
 
 /* ---- version 1: a line ---- */
 
+/* without zeros in front, which some read as octal numbers */
 static bool parse_port(const char *text, in_port_t *ret_port)
 {
     size_t len = strlen(text);
 
-    if (len == 0 || len > 5 || strspn(text, "0123456789") != len ||
+    if (len == 0 || len > 5 || strspn(text, "0123456789") != len || (text[0] == '0' && len != 1) ||
         strtol(text, NULL, 10) > UINT16_MAX)
         return false;
     *ret_port = htons((uint16_t)strtol(text, NULL, 10));

@@ -34,6 +34,7 @@ typedef struct st_header_case_t {
 static const header_case_t cases[] = {
     CASE("PROXY TCP4 192.0.2.7 127.0.0.1 40000 80\r\n", "192.0.2.7"),
     CASE("PROXY TCP6 2001:db8::7 ::1 40000 80\r\n", "2001:db8::7"),
+    CASE("PROXY TCP4 192.0.2.7 127.0.0.1 40000 0\r\n", "192.0.2.7"),
     CASE("PROXY UNKNOWN\r\n", ""),
     CASE("PROXY UNKNOWN what ever\r\n", ""),
     CASE(SIGNATURE "\x21\x11\0\x0c" V4, "192.0.2.7"),
@@ -49,6 +50,8 @@ static const header_case_t cases[] = {
     CASE("GET / HTTP/1.1\r\n", NULL),
     CASE("PROXY TCP4 2001:db8::7 ::1 40000 80\r\n", NULL),
     CASE("PROXY TCP4 192.0.2.7 127.0.0.1 40000 65536\r\n", NULL),
+    CASE("PROXY TCP4 192.0.2.7 127.0.0.1 40000 080\r\n", NULL),
+    CASE("PROXY TCP4 192.0.2.7 127.0.0.1 040 80\r\n", NULL),
     CASE("PROXY TCP4 192.0.2.7 127.0.0.1 40000 80 1\r\n", NULL),
     CASE("PROXY TCP4 192.0.2.7 127.0.0.1 40000 80\n", NULL),
     CASE("PROXY TCP4 192.0.2.7 127.0.0.1 40000\r\n", NULL),
