@@ -48,9 +48,10 @@ static void tell(breaker__cache_t *cache, breaker__cache_notice_t kind, const ch
     cache->hooks->on_notice(cache->hooks->notice_data, line.message);
 }
 
+/* of a file it may be any, beyond what 64 bits hold too */
 static int64_t in_ns(struct timespec time)
 {
-    return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+    return (int64_t)((uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec);
 }
 
 /* ---- names ---- */

@@ -210,17 +210,12 @@ void breaker__inventory_free(breaker__inventory_t *inventory)
 
 /* ---- finding ---- */
 
-static int64_t nanoseconds(const struct timespec *time)
-{
-    return (int64_t)time->tv_sec * 1000000000 + time->tv_nsec;
-}
-
 static bool is_of(const breaker__record_t *record, const breaker__stamp_t *stamp)
 {
     return record->ino == stamp->ino && record->dev == stamp->dev &&
            record->mount == stamp->mount && record->size == (uint64_t)stamp->size &&
-           record->mtime_ns == nanoseconds(&stamp->mtime) &&
-           record->ctime_ns == nanoseconds(&stamp->ctime);
+           record->mtime_ns == breaker__nanoseconds(&stamp->mtime) &&
+           record->ctime_ns == breaker__nanoseconds(&stamp->ctime);
 }
 
 const breaker__record_t *breaker__inventory_find(const breaker__inventory_t *inventory,

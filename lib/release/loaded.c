@@ -35,17 +35,12 @@ typedef struct st_table_t {
     size_t num_files;
 } table_t;
 
-static int64_t nanoseconds(const struct timespec *time)
-{
-    return (int64_t)time->tv_sec * 1000000000 + time->tv_nsec;
-}
-
 void breaker__loaded_begin(breaker__loaded_t *loaded)
 {
     struct timespec now;
 
     clock_gettime(CLOCK_REALTIME, &now);
-    *loaded = (breaker__loaded_t){.latest_ns = nanoseconds(&now) - UNSURE_NS};
+    *loaded = (breaker__loaded_t){.latest_ns = breaker__nanoseconds(&now) - UNSURE_NS};
 }
 
 void breaker__loaded_dispose(breaker__loaded_t *loaded)
@@ -91,8 +86,8 @@ void breaker__loaded_add(breaker__loaded_t *loaded, const breaker__stamp_t *stam
         .dev = stamp->dev,
         .ino = stamp->ino,
         .size = (uint64_t)stamp->size,
-        .mtime_ns = nanoseconds(&stamp->mtime),
-        .ctime_ns = nanoseconds(&stamp->ctime),
+        .mtime_ns = breaker__nanoseconds(&stamp->mtime),
+        .ctime_ns = breaker__nanoseconds(&stamp->ctime),
         .is_text = is_text,
     };
     memcpy(record->digest, breaker__blob_digest(blob), sizeof(record->digest));

@@ -40,10 +40,19 @@ static inline void breaker__stamp_from(const struct stat *status, breaker__stamp
     };
 }
 
+/**
+ * A time in nanoseconds since the epoch. Who has a file may say that it changed in the year 3000,
+ * which has no such number: it has some other one, always the same.
+ */
+static inline int64_t breaker__nanoseconds(const struct timespec *time)
+{
+    return (int64_t)((uint64_t)time->tv_sec * 1000000000 + (uint64_t)time->tv_nsec);
+}
+
 /** The change time in nanoseconds since the epoch. */
 static inline int64_t breaker__stamp_ctime_ns(const breaker__stamp_t *stamp)
 {
-    return (int64_t)stamp->ctime.tv_sec * 1000000000 + stamp->ctime.tv_nsec;
+    return breaker__nanoseconds(&stamp->ctime);
 }
 
 /**

@@ -401,6 +401,21 @@ static void a_file_that_was_touched_is_read(void **state)
     assert_has(fixture, "b.css", "b {}");
 }
 
+static void a_file_of_a_time_that_has_no_number_is_known_again(void **state)
+{
+    /* the year 5138, where the file system has it; nanoseconds end in 2262 */
+    const struct timespec times[2] = {{.tv_sec = 100000000000}, {.tv_sec = 100000000000}};
+    fixture_t *fixture = *state;
+
+    write_three(fixture);
+    assert_int_equal(utimensat(fixture->scratch.fd, "b.css", times, 0), 0);
+    load(fixture);
+    num_opened(fixture);
+    load_next(fixture);
+    assert_int_equal(num_opened(fixture), 0);
+    assert_has(fixture, "b.css", "b {}");
+}
+
 static void a_file_that_had_just_changed_is_read_once_more(void **state)
 {
     fixture_t *fixture = *state;
@@ -697,6 +712,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_file_of_another_mount_is_another_file, setup, teardown),
         cmocka_unit_test_setup_teardown(files_to_which_anything_happened_are_read, setup, teardown),
         cmocka_unit_test_setup_teardown(a_file_that_was_touched_is_read, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_file_of_a_time_that_has_no_number_is_known_again, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(a_file_that_had_just_changed_is_read_once_more, setup,
                                         teardown),
         cmocka_unit_test(what_changed_a_moment_ago_is_not_remembered),
