@@ -13,11 +13,15 @@
 #include <assert.h>
 #include <string.h>
 #include "upstream/request/body.h"
+#include "upstream/client.h"
 #include "upstream/exchange.h"
 #include "upstream/request/fields.h"
 #include "upstream/reply/reply.h"
 #include "upstream/reply/response.h"
 #include "upstream/tunnel.h"
+
+/* what nginx's log says of a request whose client has not waited for the answer */
+enum { STATUS_OF_NONE = 499 };
 
 /* lives in the pool of its request */
 typedef struct st_exchange_t {
@@ -28,12 +32,13 @@ typedef struct st_exchange_t {
     breaker__outgoing_t outgoing;
     breaker__body_t body;
     breaker__reply_t reply;
+    breaker__client_t client;
     h2o_iovec_t location_base;
     h2o_doublebuffer_t sending;
     h2o_timeout_entry_t timer;
     h2o_timeout_t *timeout; /* borrowed: of the agent; what the timer is linked to */
     H2O_VECTOR(h2o_iovec_t) early_links;
-    bool has_head, has_begun, is_late;
+    bool has_head, has_begun, is_late, is_client_gone;
 } exchange_t;
 
 static exchange_t *of_transfer(breaker__transfer_t *transfer)
@@ -90,9 +95,15 @@ static breaker__source_state_t on_look(breaker__transfer_t *transfer, h2o_iovec_
     exchange_t *self = of_transfer(transfer);
     breaker__source_state_t state = breaker__body_look(&self->body, ret_bytes);
 
-    /* how long a client may take is for others to say */
-    if (state == BREAKER__SOURCE_LATER && !self->has_head)
-        stop_timer(self);
+    if (self->has_head)
+        return state;
+    if (state != BREAKER__SOURCE_LATER) {
+        breaker__client_watch(&self->client);
+        return state;
+    }
+    /* how long a client may take, and whether it is there, is for others to say: they read */
+    breaker__client_let_be(&self->client);
+    stop_timer(self);
     return state;
 }
 
@@ -113,11 +124,20 @@ static void on_more_body(void *data)
     breaker__agent_resume(self->agent, &self->transfer);
 }
 
+static void on_client_gone(void *data)
+{
+    exchange_t *self = data;
+
+    self->is_client_gone = true;
+    breaker__agent_touch(self->agent, &self->transfer);
+}
+
 /* ---- to libh2o ---- */
 
 static void let_go(exchange_t *self)
 {
     breaker__body_let_go(&self->body);
+    breaker__client_let_be(&self->client);
     stop_timer(self);
     breaker__agent_end(self->agent, &self->transfer);
 }
@@ -149,6 +169,17 @@ static void answer_error(exchange_t *self)
         h2o_send_error_generic(req, 504, "Gateway Timeout", "gateway timeout", 0);
     else
         h2o_send_error_503(req, "Service Unavailable", "service unavailable", 0);
+}
+
+/* one that has only stopped sending reads it */
+static void answer_nobody(exchange_t *self)
+{
+    h2o_req_t *req = self->req;
+
+    let_go(self);
+    req->http1_is_persistent = 0;
+    h2o_send_error_generic(req, STATUS_OF_NONE, "Client Closed Request", "client closed request",
+                           0);
 }
 
 static bool is_failed(const exchange_t *self)
@@ -228,6 +259,7 @@ static bool begin_response(exchange_t *self)
     h2o_req_t *req = self->req;
 
     self->has_begun = true;
+    breaker__client_let_be(&self->client);
     if (self->reply.status == 101) {
         stop_timer(self);
         breaker__response_write(req, &self->reply, &self->agent->origin->url, self->location_base);
@@ -257,6 +289,10 @@ static void on_advance(breaker__transfer_t *transfer)
 {
     exchange_t *self = of_transfer(transfer);
 
+    if (!self->has_begun && self->is_client_gone) {
+        answer_nobody(self);
+        return;
+    }
     push_early_links(self);
     if (!self->has_begun && is_failed(self)) {
         answer_error(self);
@@ -362,6 +398,7 @@ static exchange_t *create(breaker__agent_t *agent, h2o_req_t *req)
     self->req = req;
     self->timer.cb = on_timeout;
     breaker__body_init(&self->body, req, on_more_body, self);
+    breaker__client_init(&self->client, req, &agent->sockets, on_client_gone, self);
     h2o_buffer_init(&self->transfer.received, &h2o_socket_buffer_prototype);
     h2o_doublebuffer_init(&self->sending, &h2o_socket_buffer_prototype);
     return self;
@@ -374,6 +411,8 @@ void breaker__exchange_begin(breaker__agent_t *agent, h2o_req_t *req, h2o_iovec_
     exchange_t *self = create(agent, req);
 
     breaker__agent_use(agent);
+    /* until there is another: libh2o logs a stream that was reset and tells nobody before */
+    req->res.status = STATUS_OF_NONE;
     self->location_base = location_base;
     describe(self, target, authority);
     set_transfer(self);
@@ -386,7 +425,8 @@ void breaker__exchange_begin(breaker__agent_t *agent, h2o_req_t *req, h2o_iovec_
         h2o_send_error_400(req, "Bad Request", "bad request", 0);
         return;
     }
-    /* the time of one that waits for a connection counts, too */
+    /* the time of one that waits for a connection counts, too, and so does its client's end */
     set_timer(self, agent->first_byte);
+    breaker__client_watch(&self->client);
     breaker__agent_begin(agent, &self->transfer);
 }

@@ -147,6 +147,8 @@ class Bounds(proxying.ProxyCase):
         path = request.target.partition("?")[0]
         if path == "/gate":
             return [cls.wait_at_gate, answer(HELLO)]
+        if path == "/deaf":
+            return [cls.wait_at_gate, CLOSE], []
         if path == "/swallow":
             return [swallow], [answer(HELLO)]
         if path == "/swallow-late":
@@ -229,18 +231,141 @@ class Silence(Bounds):
         for way in ways:
             self.assertEqual(way.outcome().body, HELLO)
 
-    def test_a_client_that_leaves_takes_its_request_along(self):
-        # libh2o does not look at a connection of HTTP/1 whose request is being answered
-        before = len(self.application.asked("/silent"))
-        ways = [self.connect(HTTP2) for _ in range(20)]
+
+class Leaving(Bounds):
+    """Clients that go while the application is still thinking."""
+
+    @classmethod
+    def prepare_paths(cls):
+        paths = super().prepare_paths()
+        cls.log = cls.scratch("left.log")
+        paths["/few"].append("access-log: {path: %s, format: '%%s %%U'}" % harness.quoted(cls.log))
+        return paths
+
+    def reset(self, way):
+        client.reset(way.sock)
+
+    def end(self, way):
+        way.close()
+
+    def logged(self):
+        with open(self.log, encoding="ascii") as file:
+            return file.read().splitlines()
+
+    def begin(self, target, ways):
+        """A request on each, all of which have come to the application."""
+        before = len(self.application.asked(target))
         for way in ways:
-            way.start("/app/silent")
-        harness.wait_until(lambda: len(self.application.asked("/silent")) == before + 20, "the requests")
-        descriptors = self.server.descriptors()
-        for way in ways:
-            client.reset(way.sock)
-        # its connection, and the application's
-        harness.wait_until(lambda: self.server.descriptors() <= descriptors - 40, "the connections' end")
+            if isinstance(way, proxying.Way2):
+                way.start("/app" + target)
+            else:
+                way.send(client.make_request("/app" + target))
+        harness.wait_until(lambda: len(self.application.asked(target)) == before + len(ways), "the requests")
+
+    def test_their_requests_go_along(self):
+        for front in self.fronts:
+            for leave in (self.reset, self.end):
+                with self.subTest(front, how=leave.__name__):
+                    ways = [self.connect(front) for _ in range(20)]
+                    self.begin("/silent", ways)
+                    descriptors = self.server.descriptors()
+                    for way in ways:
+                        leave(way)
+                    # its connection, and the application's
+                    harness.wait_until(lambda: self.server.descriptors() <= descriptors - 40,
+                                       "the connections' end")
+
+    def test_one_that_sends_nothing_more_has_left(self):
+        way = self.open(HTTP1)
+        self.begin("/silent", [way])
+        way.sock.shutdown(socket.SHUT_WR)
+        outcome = way.outcome()
+        self.assertEqual((outcome.status, outcome.values("connection")), (499, ["close"]))
+        self.assertEqual(way.at_end(), b"")
+
+    def test_the_log_has_those_of_http2_as_well(self):
+        for front in (front for front in self.fronts if front.endswith("2")):
+            with self.subTest(front):
+                before = self.logged().count("499 /few/silent")
+                asked = len(self.application.asked("/silent"))
+                way = self.connect(front)
+                way.start("/few/silent")
+                harness.wait_until(lambda: len(self.application.asked("/silent")) == asked + 1, "the request")
+                self.reset(way)
+                harness.wait_until(lambda: self.logged().count("499 /few/silent") == before + 1, "its line")
+
+    def test_what_was_sent_ahead_is_no_end(self):
+        for front in (HTTP1, proxying.TLS_HTTP1):
+            with self.subTest(front):
+                self.gate.clear()
+                way, leaving = self.open(front), self.connect(HTTP1)
+                way.send(client.make_request("/app/gate"))
+                harness.wait_until(lambda: type(self).busy == 1, "a request under way")
+                way.send(client.make_request("/app/a") + client.make_request("/app/b"))
+                # once one that began later has been missed
+                self.begin("/silent", [leaving])
+                descriptors = self.server.descriptors()
+                leaving.close()
+                harness.wait_until(lambda: self.server.descriptors() <= descriptors - 2, "another one's end")
+                self.gate.set()
+                self.assertEqual([way.outcome().body for _ in range(3)], [HELLO, b"/a", b"/b"])
+
+    def test_their_uploads_go_along(self):
+        """One that has come whole, and one whose application does not read, so that we do not."""
+        head = b"POST /app/%s HTTP/1.1\r\nhost: a\r\ncontent-length: %d\r\n\r\n"
+        for front in (HTTP1, proxying.TLS_HTTP1):
+            for leave in (self.reset, self.end):
+                with self.subTest(front, how=leave.__name__):
+                    self.gate.clear()
+                    before = len(self.application.asked("/silent"))
+                    whole, stuck = self.connect(front), self.connect(front)
+                    whole.send(head % (b"silent", 20000) + bytes(10000))
+                    stuck.send(head % (b"deaf", LARGE))
+                    harness.wait_until(lambda: type(self).busy == 1, "a request under way")
+                    whole.send(bytes(10000))
+                    harness.wait_until(lambda: len(self.application.asked("/silent")) == before + 1, "the other")
+                    stuck.sock.settimeout(0.3)
+                    with self.assertRaises(TimeoutError):
+                        while True:
+                            stuck.send(BLOCK)
+                    descriptors = self.server.descriptors()
+                    leave(whole)
+                    # an orderly end would wait for what was sent before it
+                    self.reset(stuck)
+                    harness.wait_until(lambda: self.server.descriptors() <= descriptors - 4,
+                                       "the connections' end")
+                    self.gate.set()
+                    harness.wait_until(lambda: type(self).busy == 0, "the application's end")
+
+    def test_their_places_are_others(self):
+        """Of two, which are all that there are; and one who waits for a place leaves, too."""
+        body = b"x" * 1000
+        upload = (b"POST /few/upload HTTP/1.1\r\nhost: a\r\ncontent-length: 2000\r\n\r\n" + body)
+        for front in (HTTP1, proxying.TLS_HTTP1):
+            for leave in (self.reset, self.end):
+                with self.subTest(front, how=leave.__name__):
+                    before = len(self.application.asked("/silent"))
+                    with open(self.log, "w", encoding="ascii"):
+                        pass
+                    ways = [self.connect(front) for _ in range(2)]
+                    for way in ways:
+                        way.send(client.make_request("/few/silent"))
+                    harness.wait_until(lambda: len(self.application.asked("/silent")) == before + 2, "both")
+                    waiting = self.connect(front), self.connect(front)
+                    waiting[0].send(client.make_request("/few/waits"))
+                    waiting[1].send(upload)
+                    last = self.open(front)
+                    last.send(client.make_request("/few/last"))
+                    for way in waiting:
+                        leave(way)
+                    harness.wait_until(lambda: len(self.logged()) == 2, "those that waited")
+                    self.assertEqual(sorted(self.logged()), ["499 /few/upload", "499 /few/waits"])
+                    leave(ways[0])
+                    self.assertEqual(last.outcome().body, b"/last")
+                    leave(ways[1])
+                    harness.wait_until(lambda: len(self.logged()) == 5, "the others")
+                    self.assertEqual(self.logged().count("499 /few/silent"), 2)
+        self.assertEqual(self.application.asked("/waits") + self.application.asked("/upload"), [])
 
 
 class Numbers(Bounds):

@@ -36,7 +36,8 @@ static struct st_breaker__interest_t *find(breaker__sockets_t *self, int fd)
 static uint32_t events_of(int wanted)
 {
     return ((wanted & CURL_POLL_IN) != 0 ? (uint32_t)EPOLLIN : 0) |
-           ((wanted & CURL_POLL_OUT) != 0 ? (uint32_t)EPOLLOUT : 0);
+           ((wanted & CURL_POLL_OUT) != 0 ? (uint32_t)EPOLLOUT : 0) |
+           ((wanted & BREAKER__POLL_END) != 0 ? (uint32_t)EPOLLRDHUP : 0);
 }
 
 static void tell(breaker__sockets_t *self, int fd, struct st_breaker__interest_t *interest)
@@ -119,13 +120,24 @@ void breaker__sockets_want(breaker__sockets_t *self, int fd, int wanted,
         tell(self, fd, interest);
 }
 
+void breaker__sockets_forget(breaker__sockets_t *self, int fd)
+{
+    struct st_breaker__interest_t *interest = find(self, fd);
+
+    assert(!interest->is_ours);
+    interest->wanted = 0;
+    tell(self, fd, interest);
+    *interest = (struct st_breaker__interest_t){0};
+}
+
 /* an error is found by whoever reads or writes; an event that is too late does no harm then */
 static int select_of(uint32_t events, int wanted)
 {
     if ((events & (EPOLLERR | EPOLLHUP)) != 0)
         return wanted;
     return ((events & EPOLLIN) != 0 ? CURL_CSELECT_IN : 0) |
-           ((events & EPOLLOUT) != 0 ? CURL_CSELECT_OUT : 0);
+           ((events & EPOLLOUT) != 0 ? CURL_CSELECT_OUT : 0) |
+           ((events & EPOLLRDHUP) != 0 ? BREAKER__POLL_END : 0);
 }
 
 static void on_event(breaker__sockets_t *self, int fd, uint32_t events)

@@ -9,13 +9,16 @@
 #include <h2o.h>
 #include "thread/watch.h"
 
-/** One who watches a socket that is no longer libcurl's. Embedded by its owner. */
+/** Beside CURL_POLL_IN and CURL_POLL_OUT: the other side sends nothing more, or is gone. */
+enum { BREAKER__POLL_END = 8 };
+
+/** One who watches a socket that is no longer libcurl's, or never was. Embedded by its owner. */
 typedef struct st_breaker__socket_user_t {
     /** something happened that was wanted, or an error; from the loop */
     void (*on_event)(struct st_breaker__socket_user_t *user, bool is_readable, bool is_writable);
 } breaker__socket_user_t;
 
-/** The sockets of one multi handle, and those of others that it opened. */
+/** The sockets of one multi handle, those of others that it opened, and some that others have. */
 typedef struct st_breaker__sockets_t {
     CURLM *multi;               /* borrowed: outlives us */
     int epoll_fd;               /* of `watch` */
@@ -58,10 +61,12 @@ void breaker__sockets_take(breaker__sockets_t *sockets, int fd);
 /** Closes a socket that was taken. */
 void breaker__sockets_drop(breaker__sockets_t *sockets, int fd);
 /**
- * Has `user` told of what `wanted` says, CURL_POLL_IN or CURL_POLL_OUT or both or 0, until it is
- * called again. The kernel is told of it only where that is needed.
+ * Has `user` told of what `wanted` says, CURL_POLL_IN, CURL_POLL_OUT, BREAKER__POLL_END, or 0,
+ * until it is called again. The kernel is told of it only where that is needed.
  */
 void breaker__sockets_want(breaker__sockets_t *sockets, int fd, int wanted,
                            breaker__socket_user_t *user);
+/** Nobody is told any more of a socket that somebody else has, and will close. */
+void breaker__sockets_forget(breaker__sockets_t *sockets, int fd);
 
 #endif
