@@ -404,12 +404,23 @@ static exchange_t *create(breaker__agent_t *agent, h2o_req_t *req)
     return self;
 }
 
+static void answer_spent(h2o_req_t *req)
+{
+    h2o_req_log_error(req, "upstream",
+                      "the request was handed on after its body had gone to an application");
+    h2o_send_error_502(req, "Bad Gateway", "bad gateway", 0);
+}
+
 void breaker__exchange_begin(breaker__agent_t *agent, h2o_req_t *req, h2o_iovec_t target,
                              h2o_iovec_t authority, h2o_iovec_t location_base)
 {
     const breaker__upstream_settings_t *settings = &agent->origin->settings;
     exchange_t *self = create(agent, req);
 
+    if (breaker__body_is_spent(&self->body)) {
+        answer_spent(req);
+        return;
+    }
     breaker__agent_use(agent);
     /* until there is another: libh2o logs a stream that was reset and tells nobody before */
     req->res.status = STATUS_OF_NONE;

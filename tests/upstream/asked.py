@@ -373,6 +373,59 @@ class Locations(Asked):
             self.assertEqual((outcome.status, outcome.values("location")), (302, [wanted]), location)
 
 
+class HandedOn(Asked):
+    """Requests with a body that are handed on within the server once an application has answered
+    them: a body that has come whole is still there, one that went on as it came is not."""
+
+    BODIES = {"whole": b"x" * 1000, "streamed": bytes(1 << 20)}
+
+    @classmethod
+    def prepare_paths(cls):
+        paths = super().prepare_paths()
+        paths["/handed"] = paths["/app"] + ["reproxy: ON", "error-doc: {status: 404, url: /app/error}"]
+        return paths
+
+    @classmethod
+    def answer_to(cls, request):
+        if "/missing" in request.target:
+            return [answer(b"no", status=b"404 Not Found")]
+        if "/elsewhere" in request.target:
+            return [answer(b"", b"X-Reproxy-URL: http://127.0.0.1:%d/there" % cls.upstream)]
+        return None
+
+    def each(self):
+        for front in self.fronts:
+            for kind, body in self.BODIES.items():
+                with self.subTest(front, body=kind):
+                    yield front, kind, body
+
+    def check_get(self, target, seen, status):
+        for front, _, body in self.each():
+            before = len(self.application.asked(seen))
+            outcome = self.open(front).ask(target, "POST", body=body)
+            self.assertEqual((outcome.status, outcome.body, outcome.whole), (status, seen.encode(), True))
+            request, = self.application.asked(seen)[before:]
+            self.assertEqual((request.method, request.body), ("GET", b""))
+            self.assertEqual(request.values("content-length") + request.values("transfer-encoding"), [])
+
+    def test_what_becomes_a_get_has_no_body(self):
+        self.check_get("/handed/elsewhere", "/there", 200)
+        self.check_get("/handed/missing", "/error", 404)
+
+    def test_what_stays_as_it_is_needs_a_body_that_is_still_there(self):
+        for front, kind, body in self.each():
+            before = len(self.application.asked("/error"))
+            outcome = self.open(front).ask("/handed/missing", "PUT", body=body)
+            requests = self.application.asked("/error")[before:]
+            self.assertEqual((outcome.status, outcome.whole), (404, True))
+            # libh2o reads a body over HTTP/2 before it hands the request on
+            if kind == "streamed" and not front.endswith("2"):
+                self.assertEqual((requests, outcome.body), ([], b"bad gateway"))
+            else:
+                self.assertEqual([(each.method, each.body) for each in requests], [("PUT", body)])
+                self.assertEqual(outcome.body, b"/error")
+
+
 class Reached(proxying.ProxyCase):
     """The ways to an application: sockets, TLS, the PROXY protocol."""
 

@@ -1,6 +1,10 @@
 /*
  * A body that has come whole is sent from where it is. Of another, a piece is kept until it is
  * taken, and the next one is read after it: a client is not ahead of its application by more.
+ *
+ * A request may be handed on within the server after an application has answered it. If it is then
+ * another one by its method, the body is not its (RFC 9110 §15.4); if it is the same one, and its
+ * body was read as it came, there is none to send again.
  */
 #include <assert.h>
 #include <string.h>
@@ -15,13 +19,23 @@ void breaker__body_init(breaker__body_t *self, h2o_req_t *req, void (*on_more)(v
     self->pool = &req->pool;
     self->on_more = on_more;
     self->data = data;
+    self->has_ended = true;
+    if (!h2o_memis(req->method.base, req->method.len, req->input.method.base,
+                   req->input.method.len))
+        return;
     if ((self->source = breaker__body_source_of(req)) != NULL) {
         self->is_there = true;
+        self->is_spent = self->source->has_begun;
+        self->has_ended = false;
         return;
     }
     self->is_there = req->entity.base != NULL;
     self->left = req->entity;
-    self->has_ended = true;
+}
+
+bool breaker__body_is_spent(const breaker__body_t *self)
+{
+    return self->is_spent;
 }
 
 void breaker__body_let_go(breaker__body_t *self)
@@ -43,6 +57,7 @@ static breaker__source_state_t read_piece(breaker__body_t *self)
 
     if (self->piece == NULL)
         self->piece = h2o_mem_alloc_pool(self->pool, PIECE_SIZE);
+    self->source->has_begun = true;
     if ((len = self->source->read(self->source, self->piece, PIECE_SIZE)) > 0) {
         self->left = h2o_iovec_init(self->piece, (size_t)len);
         return BREAKER__SOURCE_BYTES;

@@ -15,7 +15,7 @@ typedef struct st_breaker__body_t {
     /** what has come and has not been taken */
     h2o_iovec_t left;
     char *piece;
-    bool is_there, has_ended, is_broken;
+    bool is_there, is_spent, has_ended, is_broken;
     void (*on_more)(void *data);
     void *data;
 } breaker__body_t;
@@ -26,6 +26,8 @@ void breaker__body_init(breaker__body_t *body, h2o_req_t *req, void (*on_more)(v
 /** Nobody wants to hear of it any more. */
 void breaker__body_let_go(breaker__body_t *body);
 
+/** Tells whether it went to another application as it came; then it cannot be read. */
+bool breaker__body_is_spent(const breaker__body_t *body);
 /** Tells whether the request has one, and its length, SIZE_MAX where only its end tells. */
 bool breaker__body_is_there(const breaker__body_t *body, size_t *ret_len);
 /** As in breaker__transfer_callbacks_t. */

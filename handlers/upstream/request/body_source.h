@@ -2,6 +2,7 @@
 #define BREAKER_HANDLERS_UPSTREAM_BODY_SOURCE_H
 
 /* Where the body of a request comes from while its client still sends it. Not installed. */
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 #include <h2o.h>
@@ -34,6 +35,8 @@ typedef struct st_breaker__body_source_t {
      */
     void (*on_more)(void *data);
     void *data;
+    /** set by the reader with its first `read`: nobody else will have the whole body */
+    bool has_begun;
 } breaker__body_source_t;
 
 /**
