@@ -6,7 +6,8 @@
  *   nobody wants, because a view answers without reading bodies, is hidden where it has not come
  *   yet: the view answers at once, without "100 Continue", and the connection ends. One for an
  *   application behind us is hidden, too, and handed on as it comes: upload.c.
- * - phr_decode_chunked: requests are read by chunked.c; whatever else comes, as ever.
+ * - phr_decode_chunked: requests are read by chunked.c; nothing else is, since libh2o's own client
+ *   has no work (reproxy.c).
  * - h2o_socket_close: a connection with bytes of a request still to come lingers.
  * - h2o_http2_accept, h2o_http2_handle_upgrade: connections of HTTP/2 get their turns, see turns.c.
  * - h2o_socket_read_start: when a write has ended libh2o reads again, but not from a connection
@@ -35,14 +36,10 @@
 
 #define EXPORTED __attribute__((visibility("default")))
 
-/* what `consume_trailer` says beside yes: whose decoder it is */
-enum { NOT_SEEN = 1, OURS = 2, LIBH2OS = 3 };
-
 /* libh2o's own */
 static struct {
     int (*parse)(const char *, size_t, const char **, size_t *, const char **, size_t *, int *,
                  struct phr_header *, size_t *, size_t);
-    ssize_t (*decode)(struct phr_chunked_decoder *, char *, size_t *);
     void (*close)(h2o_socket_t *);
     void (*read_start)(h2o_socket_t *, h2o_socket_cb);
     void (*http2_accept)(h2o_accept_ctx_t *, h2o_socket_t *, struct timeval);
@@ -70,7 +67,6 @@ static void *find(const char *name)
 static void find_libh2o(void)
 {
     *(void **)&libh2o.parse = find("phr_parse_request");
-    *(void **)&libh2o.decode = find("phr_decode_chunked");
     *(void **)&libh2o.close = find("h2o_socket_close");
     *(void **)&libh2o.read_start = find("h2o_socket_read_start");
     *(void **)&libh2o.http2_accept = find("h2o_http2_accept");
@@ -96,7 +92,6 @@ typedef struct st_body_t {
     h2o_req_t *req;
     h2o_socket_t *sock;
     bool is_malformed;
-    h2o_linklist_t chunked;
 } body_t;
 
 static void on_request_gone(void *data)
@@ -104,8 +99,6 @@ static void on_request_gone(void *data)
     body_t *body = data;
     bool is_answered = body->is_malformed || body->req->timestamps.response_start_at.tv_sec != 0;
 
-    if (h2o_linklist_is_linked(&body->chunked))
-        h2o_linklist_unlink(&body->chunked);
     /* read whole, it would have become the entity; without an answer nothing need arrive */
     if (is_answered && body->req->entity.base == NULL)
         leave_unread(body->sock, false);
@@ -197,8 +190,6 @@ static void hand_on(h2o_req_t *req, breaker__body_reader_t reader,
                     const breaker__framing_t *framing, int taken, int minor_version,
                     struct phr_header *headers, size_t *num_headers)
 {
-    body_t *body;
-
     switch (reader) {
     case BREAKER__READER_NONE:
         watch(req);
@@ -212,9 +203,7 @@ static void hand_on(h2o_req_t *req, breaker__body_reader_t reader,
         breaker__framing_hide(headers, num_headers, own->connection);
         break;
     case BREAKER__READER_OTHER:
-        body = watch(req);
-        if (framing->is_chunked)
-            h2o_linklist_insert(&own->chunked, &body->chunked);
+        watch(req);
         break;
     }
 }
@@ -271,31 +260,9 @@ EXPORTED int phr_parse_request(const char *buf, size_t len, const char **method,
 
 /* ---- chunks ---- */
 
-/* whether bytes that are decoded for the first time are a request's */
-static bool is_of_request(const char *bytes)
-{
-    for (h2o_linklist_t *link = own->chunked.next; link != &own->chunked; link = link->next) {
-        body_t *body = H2O_STRUCT_FROM_MEMBER(body_t, chunked, link);
-        const h2o_buffer_t *input = body->sock->input;
-        /* not the capacity: it counts what stood before `bytes` and is consumed as well */
-        if (bytes >= input->bytes && bytes < input->bytes + input->size) {
-            h2o_linklist_unlink(link);
-            return true;
-        }
-    }
-    return false;
-}
-
 EXPORTED ssize_t phr_decode_chunked(struct phr_chunked_decoder *decoder, char *buf, size_t *bufsz)
 {
-    pthread_once(&found, find_libh2o);
-    if (own == NULL)
-        return libh2o.decode(decoder, buf, bufsz);
-    if (decoder->consume_trailer == NOT_SEEN)
-        decoder->consume_trailer = is_of_request(buf) ? OURS : LIBH2OS;
-    if (decoder->consume_trailer == OURS)
-        return breaker__chunked_decode(decoder, buf, bufsz);
-    return libh2o.decode(decoder, buf, bufsz);
+    return breaker__chunked_decode(decoder, buf, bufsz);
 }
 
 /* ---- the ends of connections ---- */
@@ -471,7 +438,6 @@ void breaker__http_calls_begin(breaker__http_calls_t *calls, h2o_context_t *ctx,
     calls->ctx = ctx;
     breaker__turns_begin(&calls->turns, ctx, limits);
     breaker__reading_begin(&calls->reading);
-    h2o_linklist_init_anchor(&calls->chunked);
     breaker__uploads_begin(&calls->uploads);
     memcpy(calls->connection, "connection", sizeof("connection"));
     own = calls;
@@ -480,7 +446,6 @@ void breaker__http_calls_begin(breaker__http_calls_t *calls, h2o_context_t *ctx,
 void breaker__http_calls_end(breaker__http_calls_t *calls)
 {
     assert(own == calls);
-    assert(h2o_linklist_is_empty(&calls->chunked));
     breaker__uploads_end(&calls->uploads);
     breaker__reading_end(&calls->reading);
     own = NULL;

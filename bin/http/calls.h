@@ -12,8 +12,6 @@
  */
 typedef struct st_breaker__http_calls_t {
     h2o_context_t *ctx; /* borrowed: outlives us */
-    /* requests whose chunked bodies have begun, and whose decoders have not been seen */
-    h2o_linklist_t chunked;
     /* the socket whose request has just gone, with bytes of it still to come; or NULL */
     const h2o_socket_t *unread;
     bool is_unread_of_flood;
