@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include "http/linger.h"
-#include "server/loop.h"
+#include "thread/watch.h"
 
 enum {
     AGE_MAX_S = 30,
@@ -107,7 +107,8 @@ void breaker__linger(h2o_context_t *ctx, h2o_socket_t *sock, bool is_flood,
     /* under TLS its last word leaves here */
     close(sock);
     shutdown(fd, SHUT_WR);
-    lingering->watch = breaker__watch_create(ctx->loop, fd, on_readable, lingering);
+    if ((lingering->watch = breaker__watch_create(ctx->loop, fd, on_readable, lingering)) == NULL)
+        h2o_fatal("a connection cannot join the event loop");
     breaker__watch_start(lingering->watch);
     lingering->tick.cb = on_tick;
     h2o_timeout_link(ctx->loop, &ctx->one_sec_timeout, &lingering->tick);

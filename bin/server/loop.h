@@ -35,23 +35,10 @@ void breaker__loop_run(h2o_loop_t *loop, bool waits);
 h2o_socket_t *breaker__loop_adopt(h2o_loop_t *loop, int fd);
 
 /**
- * Tells when a descriptor has something to read: a listening one connections to accept, another
- * one bytes, its end or an error.
- */
-typedef struct st_breaker__watch_t breaker__watch_t;
-typedef void (*breaker__watch_cb)(void *data);
-
-/** Makes a watch, stopped, which takes the descriptor over. */
-breaker__watch_t *breaker__watch_create(h2o_loop_t *loop, int fd, breaker__watch_cb on_readable,
-                                        void *data);
-void breaker__watch_start(breaker__watch_t *watch);
-void breaker__watch_stop(breaker__watch_t *watch);
-/**
- * Lets the kernel forget the descriptors of watches that are stopped. Where another process has
- * them too, their end here is no end for epoll(7). Not from a callback of the loop.
+ * Lets the kernel forget the descriptors of watches (thread/watch.h) that are stopped. Where
+ * another process has them too, their end here is no end for epoll(7). Not from a callback of the
+ * loop.
  */
 void breaker__loop_forget_stopped(h2o_loop_t *loop);
-/** Stops the watch, closes the descriptor, frees the watch at the latest with its loop. */
-void breaker__watch_close(breaker__watch_t *watch);
 
 #endif

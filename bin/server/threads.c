@@ -37,6 +37,7 @@
 #include "server/loop.h"
 #include "server/proxied.h"
 #include "server/threads.h"
+#include "thread/watch.h"
 
 /* connections accepted in one go, so that those already open get their turn */
 #define ACCEPTS_MAX 32
@@ -359,7 +360,10 @@ static void open_door(thread_t *thread, door_t *door, breaker__listener_t *liste
     if (config->fast_path)
         door->fastpath = breaker_h2o_fastpath_create(&door->accept_ctx);
     door->fd = fd;
-    door->watch = breaker__watch_create(thread->loop, fd, on_acceptable, door);
+    /* Polled and accepted from by us: a thread that must not accept stops polling, where uv_listen
+     * would go on and hold one connection back. */
+    if ((door->watch = breaker__watch_create(thread->loop, fd, on_acceptable, door)) == NULL)
+        h2o_fatal("a listener cannot join the event loop");
 }
 
 /* every descriptor has one thread, and every thread at least one descriptor of every listener */

@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 #include "server/loop.h"
+#include "thread/watch.h"
 
 /* both ends of a connection over loopback, the first one non-blocking */
 static void connect_pair(int *fds)

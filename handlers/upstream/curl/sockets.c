@@ -179,10 +179,11 @@ int breaker__sockets_init(breaker__sockets_t *self, CURLM *multi, h2o_loop_t *lo
         (breaker__sockets_t){.multi = multi, .epoll_fd = fd, .on_driven = on_driven, .data = data};
     if (fd == -1)
         return BREAKER_ERR_IO;
-    if ((self->watch = breaker__fd_watch_create(loop, fd, on_readable, self)) == NULL) {
+    if ((self->watch = breaker__watch_create(loop, fd, on_readable, self)) == NULL) {
         close(fd);
         return BREAKER_ERR_IO;
     }
+    breaker__watch_start(self->watch);
     curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_interest);
     curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, self);
     return 0;
@@ -190,7 +191,7 @@ int breaker__sockets_init(breaker__sockets_t *self, CURLM *multi, h2o_loop_t *lo
 
 void breaker__sockets_dispose(breaker__sockets_t *self)
 {
-    breaker__fd_watch_free(self->watch);
+    breaker__watch_close(self->watch);
     free(self->interests);
     *self = (breaker__sockets_t){.epoll_fd = -1};
 }

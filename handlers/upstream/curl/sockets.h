@@ -20,9 +20,9 @@ typedef struct st_breaker__socket_user_t {
 
 /** The sockets of one multi handle, those of others that it opened, and some that others have. */
 typedef struct st_breaker__sockets_t {
-    CURLM *multi;               /* borrowed: outlives us */
-    int epoll_fd;               /* of `watch` */
-    breaker__fd_watch_t *watch; /* owned */
+    CURLM *multi;            /* borrowed: outlives us */
+    int epoll_fd;            /* of `watch` */
+    breaker__watch_t *watch; /* owned */
     /** by descriptor: what is wanted, and what the kernel was told */
     struct st_breaker__interest_t {
         breaker__socket_user_t *user; /* borrowed; NULL: libcurl */
