@@ -47,7 +47,9 @@ static void tell(breaker__sockets_t *self, int fd, struct st_breaker__interest_t
                : interest->told == 0 ? EPOLL_CTL_ADD
                                      : EPOLL_CTL_MOD;
 
-    if (epoll_ctl(self->epoll_fd, what, fd, &event) != 0 && what == EPOLL_CTL_ADD)
+    /* the end of somebody else's connection is found by writing to it, too */
+    if (epoll_ctl(self->epoll_fd, what, fd, &event) != 0 && what == EPOLL_CTL_ADD &&
+        interest->wanted != BREAKER__POLL_END)
         h2o_fatal("no memory for the events of a socket");
     interest->told = interest->wanted;
 }
