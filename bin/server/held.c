@@ -71,7 +71,8 @@ static int take_given(breaker__held_list_t *list, int fd)
     fcntl(fd, F_SETFD, FD_CLOEXEC);
     fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
     name = breaker__listener_name((struct sockaddr *)&addr, len);
-    breaker__held_add(list, name, &fd, 1, true);
+    /* until a listener says that it uses it */
+    breaker__held_add(list, name, &fd, 1, true)->is_wanted = false;
     free(name);
     return 0;
 }

@@ -625,6 +625,22 @@ class Manager(ReloadCase):
         unix.close()
 
 
+    def test_one_that_no_listen_names_is_said(self):
+        with socket.create_server(("127.0.0.1", 0)) as given:
+            line = "LISTEN_FDS: no `listen` names 127.0.0.1:%d" % given.getsockname()[1]
+            script = ('import os, sys\n'
+                      'os.dup2(%d, 3)\n'
+                      'os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1")\n'
+                      'os.execv(sys.argv[1], sys.argv[1:])' % given.fileno())
+            for args in ((), ("--no-master",)):
+                self.server = harness.Server(
+                    self.flavour, self.text(), args=args, wrap=[sys.executable, "-c", script],
+                    pass_fds=(given.fileno(),), master=True)
+                self.addCleanup(self.server.kill)
+                wait_until(lambda: self.count(line) == 1, line)
+                self.server.stop()
+
+
 # on a machine that stands still for a while nobody outlives a limit
 PATIENT = {"extra": "handshake-timeout: 10m\nhttp1-request-timeout: 10m\nhttp2-idle-timeout: 10m",
            "shutdown_timeout": "10m"}
