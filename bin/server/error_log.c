@@ -145,13 +145,24 @@ static const char *reason_of(const breaker_log_event_t *event)
     return NULL;
 }
 
+/* nobody may have typed the command, but a service manager */
+static const char *plain_prefix(breaker_log_level_t level)
+{
+    static char prefix[PREFIX_LEN + 1];
+
+    if (!is_journal())
+        return "";
+    snprintf(prefix, sizeof(prefix), "<%c>", digit_of(level));
+    return prefix;
+}
+
 /* for a person who has just typed a command, and whom the course of things does not concern */
 static void write_plain(const breaker_log_event_t *event)
 {
     const char *reason = reason_of(event);
 
     if (reason != NULL)
-        fprintf(stderr, "h2o-breaker: %s\n", reason);
+        fprintf(stderr, "%sh2o-breaker: %s\n", plain_prefix(event->level), reason);
 }
 
 void breaker__error_log_write(const breaker_log_event_t *event)
@@ -225,7 +236,8 @@ void breaker__option_tell(bool is_warning, const char *line)
                           "%s", line);
         return;
     }
-    fprintf(stderr, "%s\n", line);
+    fprintf(stderr, "%s%s\n", plain_prefix(is_warning ? BREAKER_LOG_WARNING : BREAKER_LOG_ERROR),
+            line);
     if (!is_warning)
         keep(line);
 }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include <openssl/crypto.h>
 #include <h2o/version.h>
+#include "server/error_log.h"
 #include "server/loop.h"
 #include "server/options.h"
 
@@ -43,7 +44,7 @@ static void print_help(void)
 
 static void refuse_usage(const char *what, const char *option)
 {
-    fprintf(stderr, "h2o-breaker: %s%s; try --help\n", what, option);
+    breaker__complain(BREAKER_LOG_ERROR, "usage", "%s%s; try --help", what, option);
     exit(EX_USAGE);
 }
 
@@ -52,8 +53,8 @@ static const char *default_config(void)
 {
     if (access(DEFAULT_CONFIG, F_OK) == 0 || errno != ENOENT)
         return DEFAULT_CONFIG;
-    fprintf(stderr, "h2o-breaker: there is no " DEFAULT_CONFIG "; -c FILE names another "
-                    "configuration\n");
+    breaker__complain(BREAKER_LOG_ERROR, "configuration",
+                      "there is no " DEFAULT_CONFIG "; -c FILE names another configuration");
     exit(EX_CONFIG);
 }
 

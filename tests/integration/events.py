@@ -5,6 +5,7 @@ import json
 import os
 import re
 import signal
+import subprocess
 import sys
 
 import client
@@ -49,6 +50,10 @@ VALUE = r'(?:[^ "\\=]+|"(?:[^"\\]|\\["\\])*")'
 TEXT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (info|warning|error) breaker: [a-z0-9]+"
                   r"(?: app=[\w.~-]+)? (?:event|state|trouble)=[a-z0-9-]+(?: [a-z0-9-]+=%s)*" % VALUE)
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
+# has the program that it becomes take its stderr for the journal's
+AS_THE_JOURNAL = ("import os, sys; st = os.fstat(2); "
+                  "os.environ['JOURNAL_STREAM'] = '%d:%d' % (st.st_dev, st.st_ino); "
+                  "os.execv(sys.argv[1], sys.argv[1:])")
 
 
 class EventsCase(harness.FlavourCase):
@@ -221,11 +226,17 @@ class OfAServer(EventsCase):
         server.stop()
         self.assertNotIn("stopping", "".join(self.lines()))
 
+    def test_the_journal_is_told_levels_of_plain_lines(self):
+        """Of a first start, which has nothing else to say why it ended."""
+        program = os.path.join(harness.BIN, harness.PROGRAMS[self.flavour])
+        config = self.scratch.write("broken.conf", "no-such-key: 1")
+        for words in ("-c", config), ("-c", config, "-t"), ("--no-such-option",):
+            done = subprocess.run([sys.executable, "-c", AS_THE_JOURNAL, program, *words],
+                                  stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False)
+            self.assertRegex(done.stderr, rb"\A<3>[^\n]+\n\Z")
+
     def test_the_journal_is_told_levels(self):
-        script = ("import os, sys; st = os.fstat(2); "
-                  "os.environ['JOURNAL_STREAM'] = '%d:%d' % (st.st_dev, st.st_ino); "
-                  "os.execv(sys.argv[1], sys.argv[1:])")
-        server = self.start(wrap=[sys.executable, "-c", script])
+        server = self.start(wrap=[sys.executable, "-c", AS_THE_JOURNAL])
         self.ask("/app/x")
         self.write(self.text("no-such-key: 1"))
         server.signal(signal.SIGHUP)
