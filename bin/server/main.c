@@ -1,7 +1,9 @@
 /*
  * h2o-breaker: what the process is to be, by its command line.
  */
+#include <signal.h>
 #include <sysexits.h>
+#include "server/ask.h"
 #include "server/master.h"
 #include "server/options.h"
 #include "server/serve.h"
@@ -19,6 +21,10 @@ int main(int argc, char **argv)
 {
     breaker__options_t options = breaker__options_read(argc, argv);
 
+    if (options.reloads != 0)
+        return breaker__ask(options.reloads, SIGHUP);
+    if (options.upgrades != 0)
+        return breaker__ask(options.upgrades, SIGUSR2);
     if (options.checks_only)
         return breaker__check(options.config_file);
     return options.is_alone ? serve_alone(&options) : breaker__master_run(&options);

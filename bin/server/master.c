@@ -26,6 +26,7 @@
 #include <time.h>
 #include <unistd.h>
 #include <h2o.h>
+#include "server/askers.h"
 #include "server/channel.h"
 #include "server/end.h"
 #include "server/error_log.h"
@@ -57,6 +58,8 @@ typedef struct st_master_t {
     bool is_stopping;
     /* what a signal asked for while something was in the way */
     bool wants_reload, wants_upgrade;
+    /* who wants to know how that ends; how the one that is under way does */
+    breaker__askers_t waiting, attending;
     /* the log says that it waits for one of RETIRING_MAX workers */
     bool has_said_full;
     /* of the worker that serves, as long as the one before may accept connections as well */
@@ -160,6 +163,17 @@ static bool is_full(master_t *self)
     return is_full;
 }
 
+/* the worker before serves on */
+static void refuse_reload(master_t *self, int status, const char *reason)
+{
+    char text[BREAKER__MESSAGE_TEXT_MAX];
+
+    breaker__askers_tell_refused(&self->attending, status, reason);
+    snprintf(text, sizeof(text), "READY=1\nSTATUS=serving; the last reload was refused: %s",
+             reason);
+    breaker__notify(text);
+}
+
 /* begins what signals have asked for, unless it has to wait for something */
 static void reload_if_wanted(master_t *self)
 {
@@ -169,9 +183,10 @@ static void reload_if_wanted(master_t *self)
         starting(self) != NULL || self->succession.worker != 0 || is_full(self))
         return;
     self->wants_reload = self->wants_upgrade = false;
+    breaker__askers_move(&self->attending, &self->waiting);
     notify_reloading();
     if (start_worker(self, executes, executes ? "SIGUSR2" : "SIGHUP") != 0)
-        breaker__notify("READY=1");
+        refuse_reload(self, EX_OSERR, "no process could be started for it");
 }
 
 /* ---- the pid file ---- */
@@ -215,10 +230,13 @@ static void notify_ready(const char *state)
 /* what has been asked for and not been done yet is asked of the next program */
 static void pass_on_signals(master_t *self)
 {
-    int number;
+    int number, value;
 
-    while ((number = breaker__process_next_signal(self->signal_fd)) != 0)
+    while ((number = breaker__process_next_signal(self->signal_fd, &value)) != 0) {
+        breaker__askers_add(&self->waiting, value);
         raise(number);
+    }
+    breaker__askers_tell_again(&self->waiting);
     if (self->wants_reload)
         raise(SIGHUP);
     if (self->wants_upgrade)
@@ -281,6 +299,7 @@ static void take_over_if_alone(master_t *self)
                      breaker_log_number("before", (uint64_t)succession->before));
     if (!self->is_stopping)
         notify_ready(succession->state);
+    breaker__askers_tell_done(&self->attending);
     breaker__succession_end(succession);
     if (is_newer && !self->is_stopping)
         become_successor(self);
@@ -394,9 +413,14 @@ static void hear(master_t *self, pid_t pid)
 /* ---- workers that end ---- */
 
 /* by its own word, or by how it ended */
+static const char *reason_of(const breaker__worker_t *worker, const char *how)
+{
+    return worker->failure != NULL ? worker->failure : how;
+}
+
 static breaker_log_field_t reason_field(const breaker__worker_t *worker, const char *how)
 {
-    return breaker_log_text("reason", worker->failure != NULL ? worker->failure : how);
+    return breaker_log_text("reason", reason_of(worker, how));
 }
 
 static void on_start_failed(master_t *self, breaker__worker_t *worker, int status)
@@ -413,7 +437,7 @@ static void on_start_failed(master_t *self, breaker__worker_t *worker, int statu
     if (now != NULL) {
         breaker__say(BREAKER_LOG_ERROR, BREAKER_LOG_TROUBLE, "reload-refused", worker_field(worker),
                      breaker_log_number("serving", (uint64_t)now->pid), reason_field(worker, how));
-        breaker__notify("READY=1");
+        refuse_reload(self, breaker__end_exit_status(status), reason_of(worker, how));
     } else if (self->is_stopping || !self->has_served) {
         /* as the only process would have ended */
         self->is_stopping = true;
@@ -421,6 +445,8 @@ static void on_start_failed(master_t *self, breaker__worker_t *worker, int statu
     } else {
         breaker__say(BREAKER_LOG_ERROR, BREAKER_LOG_TROUBLE, "start-failed", worker_field(worker),
                      breaker_log_span("next-in", self->backoff_ms), reason_field(worker, how));
+        breaker__askers_tell_refused(&self->attending, breaker__end_exit_status(status),
+                                     reason_of(worker, how));
         start_later(self, BACKOFF_MAX_MS);
     }
 }
@@ -518,7 +544,7 @@ static void stop(master_t *self)
     }
 }
 
-static void on_signal(master_t *self, int number)
+static void on_signal(master_t *self, int number, int value)
 {
     switch (number) {
     case SIGCHLD:
@@ -526,9 +552,11 @@ static void on_signal(master_t *self, int number)
         break;
     case SIGHUP:
         self->wants_reload = true;
+        breaker__askers_add(&self->waiting, value);
         break;
     case SIGUSR2:
         self->wants_upgrade = true;
+        breaker__askers_add(&self->waiting, value);
         break;
     case SIGUSR1:
         reopen_logs(self);
@@ -572,18 +600,28 @@ static void wait_for_something(master_t *self)
     free(polled);
 }
 
+static void refuse_all(master_t *self)
+{
+    static const char reason[] = "the server stops";
+
+    breaker__askers_tell_refused(&self->attending, EX_UNAVAILABLE, reason);
+    breaker__askers_tell_refused(&self->waiting, EX_UNAVAILABLE, reason);
+}
+
 static int run(master_t *self)
 {
-    int number;
+    int number, value;
 
     while (!self->is_stopping || self->stock.workers.num != 0) {
         wait_for_something(self);
-        while ((number = breaker__process_next_signal(self->signal_fd)) != 0)
-            on_signal(self, number);
+        while ((number = breaker__process_next_signal(self->signal_fd, &value)) != 0)
+            on_signal(self, number, value);
         take_over_if_alone(self);
         if (now_ms() >= self->starts_ms)
             start_again(self);
         reload_if_wanted(self);
+        if (self->is_stopping)
+            refuse_all(self);
     }
     breaker__held_close(&self->stock.legacy.held);
     breaker__pid_file_remove(&self->stock.pid_file);

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +27,7 @@ static void print_version(void)
 static void print_help(void)
 {
     printf("usage: h2o-breaker [-c FILE] [-t | --no-master]\n"
+           "       h2o-breaker --reload PID | --upgrade PID\n"
            "\n"
            "Serves what an h2o configuration file describes, static assets under per-deploy\n"
            "tokens among it.\n"
@@ -34,6 +36,9 @@ static void print_help(void)
            "                    " DEFAULT_CONFIG "\n"
            "  -t, --test        check it, certificates and release included, and exit\n"
            "      --no-master   serve in this process, for debuggers: nothing is reloaded\n"
+           "      --reload PID  have the server with this process id reload; exit when it has,\n"
+           "                    with another status than 0 if it serves on as before\n"
+           "      --upgrade PID the same, with its program file as it is now\n"
            "      --version     print versions and exit\n"
            "  -h, --help        print this and exit\n"
            "\n"
@@ -46,6 +51,18 @@ static void refuse_usage(const char *what, const char *option)
 {
     breaker__complain(BREAKER_LOG_ERROR, "usage", "%s%s; try --help", what, option);
     exit(EX_USAGE);
+}
+
+static pid_t pid_of(const char *text)
+{
+    char *end;
+    long pid;
+
+    errno = 0;
+    pid = strtol(text, &end, 10);
+    if (errno != 0 || end == text || *end != '\0' || pid <= 0 || pid > INT_MAX)
+        refuse_usage("a process id is expected, got ", text);
+    return (pid_t)pid;
 }
 
 /* without this line a person who forgot -c would read of a file that nobody named */
@@ -61,9 +78,10 @@ static const char *default_config(void)
 breaker__options_t breaker__options_read(int argc, char **argv)
 {
     static const struct option longs[] = {
-        {"conf", required_argument, NULL, 'c'}, {"test", no_argument, NULL, 't'},
-        {"no-master", no_argument, NULL, 'M'},  {"version", no_argument, NULL, 'V'},
-        {"help", no_argument, NULL, 'h'},       {NULL, 0, NULL, 0}};
+        {"conf", required_argument, NULL, 'c'},    {"test", no_argument, NULL, 't'},
+        {"no-master", no_argument, NULL, 'M'},     {"reload", required_argument, NULL, 'R'},
+        {"upgrade", required_argument, NULL, 'U'}, {"version", no_argument, NULL, 'V'},
+        {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0}};
     breaker__options_t options = {.argv = argv};
     int ch;
 
@@ -78,6 +96,12 @@ breaker__options_t breaker__options_read(int argc, char **argv)
             break;
         case 'M':
             options.is_alone = true;
+            break;
+        case 'R':
+            options.reloads = pid_of(optarg);
+            break;
+        case 'U':
+            options.upgrades = pid_of(optarg);
             break;
         case 'V':
             print_version();
@@ -94,7 +118,7 @@ breaker__options_t breaker__options_read(int argc, char **argv)
     }
     if (optind != argc)
         refuse_usage("unexpected argument ", argv[optind]);
-    if (options.config_file == NULL)
+    if (options.config_file == NULL && options.reloads == 0 && options.upgrades == 0)
         options.config_file = default_config();
     return options;
 }

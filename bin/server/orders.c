@@ -55,9 +55,10 @@ static breaker__order_t order_of_signal(breaker__orders_t *orders, int number)
 static breaker__order_t next_signal(breaker__orders_t *orders)
 {
     breaker__order_t order = BREAKER__ORDER_NONE;
-    int number;
+    int number, value;
 
-    while (order == BREAKER__ORDER_NONE && (number = breaker__process_next_signal(orders->fd)) != 0)
+    while (order == BREAKER__ORDER_NONE &&
+           (number = breaker__process_next_signal(orders->fd, &value)) != 0)
         order = order_of_signal(orders, number);
     return order;
 }

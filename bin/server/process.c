@@ -130,22 +130,28 @@ int breaker__process_become(const char *name)
 
 /* ---- signals ---- */
 
-static void on_signal(int number)
+/* what passes through the pipe, in one piece */
+typedef struct st_signal_t {
+    int number, value;
+} signal_t;
+
+static void on_signal(int number, siginfo_t *info, void *context)
 {
     int errnum = errno;
-    unsigned char byte = (unsigned char)number;
+    signal_t came = {number, info->si_code == SI_QUEUE ? info->si_value.sival_int : 0};
     ssize_t written;
 
+    (void)context;
     /* a full pipe holds more signals than anyone needs */
-    written = write(signal_pipe[1], &byte, 1);
+    written = write(signal_pipe[1], &came, sizeof(came));
     (void)written;
     errno = errnum;
 }
 
-static void set_handlers(void (*handler)(int))
+static void set_handlers(void (*handler)(int, siginfo_t *, void *))
 {
     static const int handled[] = {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGCHLD};
-    struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART};
+    struct sigaction action = {.sa_sigaction = handler, .sa_flags = SA_RESTART | SA_SIGINFO};
     struct sigaction ignore = {.sa_handler = SIG_IGN};
 
     sigemptyset(&action.sa_mask);
@@ -164,9 +170,11 @@ int breaker__process_catch_signals(void)
     return signal_pipe[0];
 }
 
-static void pass_over(int number)
+static void pass_over(int number, siginfo_t *info, void *context)
 {
     (void)number;
+    (void)info;
+    (void)context;
 }
 
 int breaker__process_leave_signals(void)
@@ -179,9 +187,12 @@ int breaker__process_leave_signals(void)
     return 0;
 }
 
-int breaker__process_next_signal(int fd)
+int breaker__process_next_signal(int fd, int *value)
 {
-    unsigned char byte;
+    signal_t came;
 
-    return read(fd, &byte, 1) == 1 ? byte : 0;
+    if (read(fd, &came, sizeof(came)) != (ssize_t)sizeof(came))
+        came = (signal_t){0, 0};
+    *value = came.value;
+    return came.number;
 }

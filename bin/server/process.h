@@ -37,7 +37,10 @@ int breaker__process_catch_signals(void);
  * starts get them as ever. Returns 0.
  */
 int breaker__process_leave_signals(void);
-/** The next signal that came, or 0. */
-int breaker__process_next_signal(int fd);
+/**
+ * The next signal that came, or 0; and the number that it carries if its sender gave it one
+ * (sigqueue(3)), else 0.
+ */
+int breaker__process_next_signal(int fd, int *value);
 
 #endif

@@ -14,6 +14,7 @@ import signal
 import socket
 import ssl
 import struct
+import subprocess
 import sys
 import time
 import unittest
@@ -571,6 +572,76 @@ class Signals(ReloadCase):
                 if (each.st_dev, each.st_ino) == (found.st_dev, found.st_ino):
                     return True
         return False
+
+
+class Asked(ReloadCase):
+    """`--reload` and `--upgrade`, which say how it went."""
+
+    def begin(self, option, pid=None):
+        program = os.path.join(harness.BIN, harness.PROGRAMS[self.flavour])
+        process = subprocess.Popen([program, option, str(pid or self.server.process.pid)],
+                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        self.addCleanup(process.stdout.close)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        return process
+
+    def ask(self, *words):
+        """The exit status, and what was printed."""
+        process = self.begin(*words)
+        return process.wait(harness.DEADLINE_S * 3), process.stdout.read()
+
+    def test_it_is_done_when_the_program_ends(self):
+        self.start()
+        for number in range(10):
+            for option in "--reload", "--upgrade":
+                name = "%s-%d" % (option, number)
+                self.write(self.text(extra="server-name: " + name))
+                self.assertEqual(self.ask(option), (0, ""))
+                self.assertEqual(self.get().get("server"), name)
+        self.end()
+
+    def test_a_refusal_has_its_status_and_its_reason(self):
+        server = self.start()
+        self.write("nonsense")
+        for option in "--reload", "--upgrade":
+            status, text = self.ask(option)
+            self.assertEqual(status, 78)
+            self.assertRegex(text, r"\Ah2o-breaker: process %d goes on as before: .*h2o\.conf:1:1: .*\n\Z"
+                             % server.process.pid)
+        wait_until(lambda: server.notify.receive()[-1].startswith(
+            "STATUS=serving; the last reload was refused: "), "the manager to know")
+        self.write(self.text())
+        self.assertEqual(self.ask("--reload"), (0, ""))
+        wait_until(lambda: "STATUS=serving" in server.notify.receive()[-2:], "nothing of it")
+        self.end()
+
+    def test_all_that_ask_at_once_hear_of_it(self):
+        self.start()
+        processes = [self.begin(option) for option in ["--reload", "--upgrade"] * 10]
+        self.assertEqual([process.wait(harness.DEADLINE_S * 3) for process in processes], [0] * 20)
+        self.end()
+
+    def test_a_server_that_ends_answers(self):
+        server = self.start()
+        # which has no answer for whoever asks: it reads nothing
+        worker, = server.workers()
+        os.kill(worker, signal.SIGSTOP)
+        self.addCleanup(lambda: harness.is_alive(worker) and os.kill(worker, signal.SIGKILL))
+        server.signal(signal.SIGTERM)
+        wait_until(lambda: self.ask("--reload")[0] == 69, "an answer")
+        os.kill(worker, signal.SIGCONT)
+        server.stop()
+        self.assertEqual(self.ask("--reload"), (69, "h2o-breaker: process %d cannot be asked: "
+                                                "No such process\n" % server.process.pid))
+
+    def test_only_a_process_can_be_asked(self):
+        for word in "", "0", "-1", "1x", "99999999999":
+            process = subprocess.run([os.path.join(harness.BIN, harness.PROGRAMS[self.flavour]),
+                                      "--reload=" + word], capture_output=True, text=True,
+                                     check=False)
+            self.assertEqual(process.returncode, 64)
+            self.assertIn("a process id is expected", process.stderr)
 
 
 class Manager(ReloadCase):
