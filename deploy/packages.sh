@@ -16,10 +16,11 @@ PACKAGES_QUICKSTART="curl"
 PACKAGES_CLUSTER="redis-server redis-tools"
 
 # wrk and nghttp2-client: a test runs the benchmark's own checks; h2o: directives and answers are
-# compared with its; g++ builds an outside consumer; systemd checks its unit;
+# compared with its; g++ builds an outside consumer; systemd checks its unit and runs it, logrotate
+# with it;
 # python3-prometheus-client: a parser of the metrics; flask, django, php: applications to stand before;
 # ccache: some tests build the sources once more; ninja: a build has a thousand short steps
-PACKAGES_TEST="g++ ccache ninja-build libcmocka-dev spin valgrind clang-format mandoc systemd
+PACKAGES_TEST="g++ ccache ninja-build libcmocka-dev spin valgrind clang-format mandoc systemd logrotate
     curl nghttp2-client wrk openssl redis-server redis-sentinel haproxy nginx-light varnish squid h2o faketime
     python3 python3-h2 python3-hpack python3-brotli python3-zstandard python3-prometheus-client
     python3-flask python3-django php-fpm

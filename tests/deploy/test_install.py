@@ -127,6 +127,8 @@ class Installation(unittest.TestCase):
                      f"{LIBDIR}/cmake/h2o-breaker/h2o-breakerConfig.cmake",
                      "/usr/include/breaker/version.h", "/usr/include/breaker/h2o.h",
                      "/usr/lib/systemd/system/h2o-breaker.service",
+                     "/usr/lib/systemd/system/h2o-breaker.socket",
+                     "/usr/share/doc/h2o-breaker/h2o-breaker.logrotate",
                      "/usr/share/doc/h2o-breaker/LICENSE", "/usr/share/doc/h2o-breaker/README.md",
                      "/usr/share/doc/h2o-breaker/h2o-breaker.conf.sample"):
             self.installed(name)
@@ -170,7 +172,9 @@ class Installation(unittest.TestCase):
         # the programs that it names are looked for
         unit = DIRECTORY / "h2o-breaker.service"
         unit.write_text(text.replace("=/usr/sbin/", f"={INSTALLED}/usr/sbin/"))
-        self.assertEqual(run("systemd-analyze", "verify", "--man=no", unit), "")
+        shutil.copy(self.installed("/usr/lib/systemd/system/h2o-breaker.socket"), DIRECTORY)
+        for each in unit, unit.with_suffix(".socket"):
+            self.assertEqual(run("systemd-analyze", "verify", "--man=no", each), "")
         # 0 is nothing to be reached, 100 all of the system
         run("systemd-analyze", "security", "--no-pager", "--offline=yes", "--threshold=20", unit)
 
