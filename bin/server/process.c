@@ -1,8 +1,9 @@
 /*
  * The server as a process: limits, user, signals, program file. Signals end up as bytes in a pipe
  * that the main thread polls, so that everything that follows from them is ordinary code; handlers
- * are not inherited by programs that libh2o starts (log pipes, FastCGI), as a blocked mask would
- * be.
+ * are not inherited by programs that are started (logs, FastCGI), as a blocked mask or a signal
+ * that is ignored would be. So nothing is ignored: what would end the process by default has a
+ * handler that does nothing.
  */
 #include <assert.h>
 #include <errno.h>
@@ -148,17 +149,34 @@ static void on_signal(int number, siginfo_t *info, void *context)
     errno = errnum;
 }
 
+static void pass_over(int number, siginfo_t *info, void *context)
+{
+    (void)number;
+    (void)info;
+    (void)context;
+}
+
+static void handle(int number, void (*handler)(int, siginfo_t *, void *))
+{
+    struct sigaction action = {.sa_sigaction = handler, .sa_flags = SA_RESTART | SA_SIGINFO};
+
+    sigemptyset(&action.sa_mask);
+    sigaction(number, &action, NULL);
+}
+
 static void set_handlers(void (*handler)(int, siginfo_t *, void *))
 {
     static const int handled[] = {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGCHLD};
-    struct sigaction action = {.sa_sigaction = handler, .sa_flags = SA_RESTART | SA_SIGINFO};
-    struct sigaction ignore = {.sa_handler = SIG_IGN};
+    /* SIGXFSZ: what grew too long for a limit fails with EFBIG, as on a disk that is full */
+    static const int harmless[] = {SIGPIPE, SIGALRM, SIGVTALRM, SIGPROF,  SIGIO,
+                                   SIGPWR,  SIGXCPU, SIGXFSZ,   SIGSTKFLT};
 
-    sigemptyset(&action.sa_mask);
-    sigemptyset(&ignore.sa_mask);
     for (size_t i = 0; i != sizeof(handled) / sizeof(handled[0]); ++i)
-        sigaction(handled[i], &action, NULL);
-    sigaction(SIGPIPE, &ignore, NULL);
+        handle(handled[i], handler);
+    for (size_t i = 0; i != sizeof(harmless) / sizeof(harmless[0]); ++i)
+        handle(harmless[i], pass_over);
+    for (int number = SIGRTMIN; number <= SIGRTMAX; ++number)
+        handle(number, pass_over);
 }
 
 int breaker__process_catch_signals(void)
@@ -168,13 +186,6 @@ int breaker__process_catch_signals(void)
         return -1;
     set_handlers(on_signal);
     return signal_pipe[0];
-}
-
-static void pass_over(int number, siginfo_t *info, void *context)
-{
-    (void)number;
-    (void)info;
-    (void)context;
 }
 
 int breaker__process_leave_signals(void)

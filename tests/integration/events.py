@@ -198,7 +198,7 @@ class OfAServer(EventsCase):
         with open(self.path, "wb") as log:
             log.truncate(most - room)
         self.start("error-log: {path: %s, format: json}" % self.path,
-                   wrap=("env", "--ignore-signal=XFSZ", "prlimit", "--fsize=%d" % most))
+                   wrap=("prlimit", "--fsize=%d" % most))
         while os.path.getsize(self.path) != most:
             self.ask("/app/full")
         with open(self.path, "r+b") as log:

@@ -487,6 +487,36 @@ class Worker(ReloadCase):
         self.assertEqual(self.server.workers(), [pid])
         self.end()
 
+    def test_no_signal_ends_them_but_those_that_stop_and_those_of_faults(self):
+        self.start()
+        pid, = self.server.workers()
+        meant = {signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGUSR1,
+                 signal.SIGUSR2, signal.SIGKILL, signal.SIGSTOP, signal.SIGTSTP, signal.SIGTTIN,
+                 signal.SIGTTOU, signal.SIGILL, signal.SIGTRAP, signal.SIGABRT, signal.SIGBUS,
+                 signal.SIGFPE, signal.SIGSEGV, signal.SIGSYS}
+        for number in signal.valid_signals() - meant:
+            for process in (self.server.process.pid, pid):
+                os.kill(process, number)
+        self.assertEqual(self.get().status, 200)
+        self.reload(extra="server-name: anew")
+        self.assertFalse(self.count("trouble="))
+        self.end()
+
+    def test_programs_that_it_starts_get_signals_as_they_are(self):
+        states = [self.scratch("states", name) for name in ("access", "errors")]
+        command = '"|grep ^Sig /proc/self/status >%s; exec cat >/dev/null"'
+        self.scratch.tree("states", {})
+        os.chmod(self.scratch("states"), 0o777)
+        self.start(extra="access-log: %s\nerror-log: %s" % tuple(command % path for path in states))
+        for path in states:
+            wait_until(lambda: os.path.exists(path) and "SigCgt" in open(path).read(), "the command")
+            with open(path) as file:
+                signals = dict(line.split() for line in file)
+            # 32 and 33 are libc's own
+            self.assertEqual(int(signals["SigIgn:"], 16) & ~(3 << 31), 0)
+            self.assertEqual(int(signals["SigBlk:"], 16), 0)
+        self.end()
+
     def test_it_goes_when_the_master_is_killed(self):
         self.start()
         pid, = self.server.workers()
