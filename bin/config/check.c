@@ -1,7 +1,8 @@
 /*
  * The walk over a configuration's keys. libh2o says "unknown command" and no more; the walk knows
  * every directive that was registered, so it can say which one was meant, and at which level a
- * known one belongs. Values are left to the configurators.
+ * known one belongs. Values are left to the configurators, but for those that libh2o's take and
+ * nobody can mean (values.h).
  */
 #include <stdio.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 #include <option.h>
 #include "config/check.h"
 #include "config/nearest.h"
+#include "config/values.h"
 
 bool breaker__may_repeat(const char *key)
 {
@@ -150,6 +152,8 @@ static int check_pair(h2o_globalconf_t *globalconf, int level, const yoml_mappin
         at.key = command->name;
         return breaker__option_fail(&at, "stands %s; it belongs %s", level_name(level), levels);
     }
+    if (breaker__check_value(command->name, pair->value) != 0)
+        return -1;
     return check_below(globalconf, command->name, pair->value);
 }
 

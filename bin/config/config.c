@@ -10,6 +10,7 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+#include <sys/stat.h>
 #include <h2o.h>
 #include <h2o/configurator.h>
 #include "config/check.h"
@@ -132,10 +133,13 @@ static int on_config_temp_buffer_path(h2o_configurator_command_t *cmd,
     char *template = h2o_socket_buffer_mmap_settings.fn_template;
     const char *last = strrchr(template, '/'), *path;
     size_t last_size = strlen(last) + 1, len;
+    struct stat st;
     (void)ctx;
 
     if (breaker__option_text(&option, &path) != 0)
         return -1;
+    if (stat(path, &st) != 0 || !S_ISDIR(st.st_mode))
+        return breaker__option_refuse(&option, "an existing directory");
     if ((len = strlen(path)) + last_size > sizeof(h2o_socket_buffer_mmap_settings.fn_template))
         return breaker__option_fail(&option, "a path of %zu bytes is too long", len);
     memmove(template + len, last, last_size);

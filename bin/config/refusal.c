@@ -19,6 +19,7 @@
 #include <h2o.h>
 #include <h2o/configurator.h>
 #include <option.h>
+#include "config/values.h"
 
 #define EXPORTED __attribute__((visibility("default")))
 #define TEXT_MAX 1024
@@ -176,10 +177,15 @@ static bool find_accepted(const h2o_configurator_command_t *cmd, const char *rea
 static void complain(const h2o_configurator_command_t *cmd, const yoml_t *node, const char *reason)
 {
     const breaker__option_t option = {.key = cmd != NULL ? cmd->name : NULL, .node = node};
+    const char *words = cmd != NULL ? breaker__accepted_by(cmd->name) : NULL;
     char accepted[TEXT_MAX];
 
     if (find_accepted(cmd, reason, accepted, sizeof(accepted)))
         breaker__option_refuse(&option, accepted);
+    else if (words != NULL && node->type == YOML_TYPE_SCALAR)
+        breaker__option_refuse(&option, words);
+    else if (words != NULL)
+        breaker__option_fail(&option, "%s; accepted: %s", reason, words);
     else if (node->type == YOML_TYPE_SCALAR && strstr(reason, node->data.scalar) == NULL)
         breaker__option_fail(&option, "got `%s`; %s", node->data.scalar, reason);
     else

@@ -17,6 +17,8 @@
 /* names of a choice, and the bytes that they take in a complaint */
 #define CHOICES_MAX 8
 #define CHOICES_TEXT_MAX 256
+/* what is shown of a value */
+#define SHOWN_MAX 200
 #define DAY_MS (24u * 60 * 60 * 1000)
 
 /* ---- complaints ---- */
@@ -67,8 +69,28 @@ void breaker__option_warn(const breaker__option_t *option, const char *format, .
 
 int breaker__option_refuse(const breaker__option_t *option, const char *accepted)
 {
-    return breaker__option_fail(option, "got `%s`; accepted: %s",
-                                breaker__option_describe(option->node), accepted);
+    const char *got = breaker__option_describe(option->node);
+    int len = (int)strnlen(got, SHOWN_MAX + 1);
+    bool is_long = len > SHOWN_MAX;
+
+    /* not within a character of UTF-8 */
+    for (len -= is_long; is_long && len != 0 && ((unsigned char)got[len] & 0xc0) == 0x80;)
+        --len;
+    return breaker__option_fail(option, "got `%.*s%s`; accepted: %s", len, got,
+                                is_long ? "..." : "", accepted);
+}
+
+/* the same, with what is accepted in a format of printf(3) */
+__attribute__((format(printf, 2, 3))) static int refuse(const breaker__option_t *option,
+                                                        const char *format, ...)
+{
+    char accepted[512];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(accepted, sizeof(accepted), format, args);
+    va_end(args);
+    return breaker__option_refuse(option, accepted);
 }
 
 int breaker__option_unknown(const breaker__option_t *option, const char *keys)
@@ -114,8 +136,7 @@ int breaker__option_each(const breaker__option_t *option, const char *keys,
     const yoml_mapping_t *mapping = &option->node->data.mapping;
 
     if (option->node->type != YOML_TYPE_MAPPING)
-        return breaker__option_fail(option, "got `%s`; accepted: a mapping with %s",
-                                    breaker__option_describe(option->node), keys);
+        return refuse(option, "a mapping with %s", keys);
     for (size_t i = 0; i != mapping->size; ++i) {
         const yoml_t *key = mapping->elements[i].key;
         const breaker__option_t entry = {option->key, breaker__option_describe(key),
@@ -179,8 +200,7 @@ int breaker__option_switch_or(const breaker__option_t *option, const char *other
 {
     if (read_switch(option, ret_on) == 0)
         return 0;
-    return breaker__option_fail(option, "got `%s`; accepted: ON, OFF, %s",
-                                breaker__option_describe(option->node), others);
+    return refuse(option, "ON, OFF, %s", others);
 }
 
 static int refuse_choice(const breaker__option_t *option, const char *const *names, size_t num)
@@ -234,9 +254,8 @@ int breaker__option_number(const breaker__option_t *option, const char *unit, ui
 
     assert(min <= max);
     if (!parse_number(text_of(option), &value, &end) || *end != '\0' || value < min || value > max)
-        return breaker__option_fail(option, "got `%s`; accepted: %s from %llu to %llu",
-                                    breaker__option_describe(option->node), unit,
-                                    (unsigned long long)min, (unsigned long long)max);
+        return refuse(option, "%s from %llu to %llu", unit, (unsigned long long)min,
+                      (unsigned long long)max);
     *ret_value = value;
     return 0;
 }
@@ -301,9 +320,7 @@ int breaker__option_span_within(const breaker__option_t *option, uint32_t min_ms
     assert(min_ms <= max_ms);
     if (read_span(option, min_ms, max_ms, ret_ms))
         return 0;
-    return breaker__option_fail(
-        option, "got `%s`; accepted: seconds, as 30, 30s or 1500ms, from %ums to %us",
-        breaker__option_describe(option->node), min_ms, max_ms / 1000);
+    return refuse(option, "seconds, as 30, 30s or 1500ms, from %ums to %us", min_ms, max_ms / 1000);
 }
 
 int breaker__option_seconds(const breaker__option_t *option, uint64_t min_s, uint64_t max_s,
@@ -315,10 +332,8 @@ int breaker__option_seconds(const breaker__option_t *option, uint64_t min_s, uin
     assert(max_s <= UINT64_MAX / 1000);
     if (!read_time(option, 1000, max_s * 1000, &value_ms) || value_ms % 1000 != 0 ||
         value_ms / 1000 < min_s)
-        return breaker__option_fail(
-            option, "got `%s`; accepted: seconds from %llu to %llu, as 90, 90s, 2m, 1h or 1d",
-            breaker__option_describe(option->node), (unsigned long long)min_s,
-            (unsigned long long)max_s);
+        return refuse(option, "seconds from %llu to %llu, as 90, 90s, 2m, 1h or 1d",
+                      (unsigned long long)min_s, (unsigned long long)max_s);
     *ret_s = value_ms / 1000;
     return 0;
 }
@@ -327,9 +342,8 @@ int breaker__option_milliseconds(const breaker__option_t *option, uint64_t max_m
 {
     if (read_time(option, 1, max_ms, ret_ms))
         return 0;
-    return breaker__option_fail(
-        option, "got `%s`; accepted: milliseconds from 0 to %llu, as 500, 500ms, 30s or 5m",
-        breaker__option_describe(option->node), (unsigned long long)max_ms);
+    return refuse(option, "milliseconds from 0 to %llu, as 500, 500ms, 30s or 5m",
+                  (unsigned long long)max_ms);
 }
 
 int breaker__option_size(const breaker__option_t *option, uint64_t min, uint64_t max,
@@ -345,11 +359,8 @@ int breaker__option_size(const breaker__option_t *option, uint64_t min, uint64_t
     uint64_t size;
 
     if (!read_quantity(option, units, sizeof(units) / sizeof(units[0]), max, &size) || size < min)
-        return breaker__option_fail(
-            option,
-            "got `%s`; accepted: bytes from %llu to %llu, as 1048576, 1024KiB, 1MiB, 1GiB or 1GB",
-            breaker__option_describe(option->node), (unsigned long long)min,
-            (unsigned long long)max);
+        return refuse(option, "bytes from %llu to %llu, as 1048576, 1024KiB, 1MiB, 1GiB or 1GB",
+                      (unsigned long long)min, (unsigned long long)max);
     *ret_size = size;
     return 0;
 }
@@ -358,7 +369,6 @@ int breaker__option_age(const breaker__option_t *option, uint64_t max_ms, uint64
 {
     if (read_time(option, 1000, max_ms, ret_ms))
         return 0;
-    return breaker__option_fail(
-        option, "got `%s`; accepted: a time, as 90s, 30m, 12h or 7d, at most %llud",
-        breaker__option_describe(option->node), (unsigned long long)(max_ms / DAY_MS));
+    return refuse(option, "a time, as 90s, 30m, 12h or 7d, at most %llud",
+                  (unsigned long long)(max_ms / DAY_MS));
 }

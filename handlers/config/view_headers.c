@@ -90,6 +90,12 @@ static int read_entry(const breaker__option_t *option, reading_t *reading)
         return breaker__option_missing(option, reading->pattern == NULL ? "match" : "set");
     if (reading->set->type != YOML_TYPE_SEQUENCE)
         return add_matched(&set, reading, reading->set);
+    if (reading->set->data.sequence.size == 0) {
+        const breaker__option_t empty = option_within(&set, reading->set);
+        return breaker__option_fail(&empty,
+                                    "got an empty sequence; accepted: \"Name: value\", or a "
+                                    "sequence of such");
+    }
     for (size_t i = 0; i != reading->set->data.sequence.size; ++i)
         if (add_matched(&set, reading, reading->set->data.sequence.elements[i]) != 0)
             return -1;

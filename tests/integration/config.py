@@ -207,6 +207,8 @@ VIEWS = (
     ("headers for nobody", option('headers: [{set: "A: b"}]'), 9, ("headers", "`match`", "missing")),
     ("a match without headers", option('headers: [{match: "*.js"}]'), 9,
      ("headers", "`set`", "missing")),
+    ("headers that set nothing", option('headers: [{match: "*", set: []}]'), 9,
+     ("headers", "set", "empty sequence", "Name: value")),
     ("another key of a match", option('headers: [{match: "*.js", add: "A: b"}]'), 9,
      ("headers", "`add`", "match, set")),
     ("a pattern with an open bracket", option('headers: [{match: "[a", set: "A: b"}]'), 9,

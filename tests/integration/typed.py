@@ -107,7 +107,8 @@ class Addresses(TypedCase):
                                  ("unix:relative", "unix: and a path that begins with /")):
             with self.subTest(listen):
                 self.assert_refused(self.text('"%s"' % listen),
-                                    "1:9: listen: got `%s`; accepted: %s\n" % (listen, accepted))
+                                    "1:9: listen: got `%s`; accepted: %s\n"
+                                    % (listen if len(listen) <= 200 else listen[:200] + "...", accepted))
         self.assert_refused(self.text('{port: "127.0.0.1:80", host: 127.0.0.1}'),
                             "1:9: listen: `port` names a host, and so does `host`\n")
         self.assert_refused(self.text('{port: "unix:/x", host: 127.0.0.1}'),
@@ -243,8 +244,8 @@ class Complaints(TypedCase):
                 ("server-name: [x]", "1:14: server-name: got `a sequence`; accepted: a single value\n"),
                 ("setenv: x", "1:9: setenv: got `x`; accepted: a mapping\n"),
                 ("max-delegations: -1", "1:18: max-delegations: got `-1`; accepted: a number from 0"),
-                ("http2-casper: {capacity-bits: 99}", "1:31: http2-casper: got `99`; value of "
-                 "`capacity-bits` must be an integer between 0 to 15\n"),
+                ("http2-casper: {capacity-bits: 99}", "1:31: http2-casper: got `99`; accepted: ON, OFF, "
+                 "or a mapping with capacity-bits, from 1 to 15, and tracking-types\n"),
                 ("http2-latency-optimization-max-additional-delay: x",
                  "1:50: http2-latency-optimization-max-additional-delay: got `x`; accepted: a number"),
                 ("access-log: {format: x}", "1:13: access-log: the mandatory key `path` is missing\n"),
@@ -253,6 +254,81 @@ class Complaints(TypedCase):
             with self.subTest(line):
                 self.assert_refused(self.text("80", line + "\n"), said)
 
+
+    def refuse_at_a_path(self, line, said):
+        text = self.text("80").replace("file.dir: " + self.tree, line)
+        self.assert_refused(text, "6:%d: %s" % (text.splitlines()[5].index(": ") + 3, said))
+
+    def test_what_libh2o_takes_and_nobody_can_mean_is_refused(self):
+        header = "; accepted: a header as `Name: value`, in one line\n"
+        port = "; accepted: a port from 1 to 65535\n"
+        casper = ("; accepted: ON, OFF, or a mapping with capacity-bits, from 1 to 15, and "
+                  "tracking-types\n")
+        for line, said in (
+                ("fastcgi.connect: -1", "fastcgi.connect: got `-1`" + port),
+                ("fastcgi.connect: 65536", "fastcgi.connect: got `65536`" + port),
+                ("fastcgi.connect: 9000x", "fastcgi.connect: got `9000x`" + port),
+                ("fastcgi.connect: {host: 127.0.0.1}",
+                 "fastcgi.connect: the mandatory key `port` is missing\n"),
+                ('redirect: ""', "redirect: got ``; accepted: a URL or path, or a mapping with"),
+                (r'redirect: "/a\r\nX: y"', "redirect: got `/a??X: y`; accepted: a URL or path")):
+            with self.subTest(line):
+                self.refuse_at_a_path(line, said)
+        self.assert_refused(
+            self.text("80").replace("file.dir: " + self.tree, "fastcgi.connect: {port: many}"),
+            "6:33: fastcgi.connect: port: got `many`" + port)
+        for line, said in (
+                ('header.add: "X Y: z"', "1:13: header.add: got `X Y: z`" + header),
+                ("header.set: X", "1:13: header.set: got `X`" + header),
+                ('header.append: ": z"', "1:16: header.append: got `: z`" + header),
+                (r'header.merge: "X: a\r\nY: b"', "1:15: header.merge: got `X: a??Y: b`" + header),
+                (r'proxy.header.add: "X: a\nY: b"', "1:19: proxy.header.add: got `X: a?Y: b`" + header),
+                ('header.unset: "X: y"', "1:15: header.unset: got `X: y`; accepted: a header's name\n"),
+                (r'server-name: "a\nX: y"', "1:14: server-name: got `a?X: y`; accepted: a text without"),
+                ("http2-casper: maybe", "1:15: http2-casper: got `maybe`" + casper),
+                ("http2-casper: {bits: 5}",
+                 "1:16: http2-casper: unknown key `bits`; accepted: capacity-bits, tracking-types\n"),
+                ("temp-buffer-path: /none", "1:19: temp-buffer-path: got `/none`; accepted: an existing")):
+            with self.subTest(line):
+                self.assert_refused(self.text("80", line + "\n"), said)
+
+    def test_values_from_the_environment_add_no_header(self):
+        self.assert_refused(self.text("80", 'header.add: "X-A: ${A}"\n'),
+                            "1:13: header.add: got `X-A: b??Set-Cookie: c`; accepted: a header as",
+                            env={"A": "b\r\nSet-Cookie: c"})
+
+    def test_libh2o_says_what_is_accepted(self):
+        for line, said in (
+                ("expires: 5 weeks", "1:10: expires: got `5 weeks`; accepted: OFF, or a number and"),
+                ("expires: 5", "1:10: expires: got `5`; accepted: OFF, or a number and"),
+                ("error-doc: /404.html", "1:12: error-doc: got `/404.html`; accepted: a mapping with"),
+                ("error-doc: {status: 200, url: /}", "1:21: error-doc: got `200`; accepted: a mapping"),
+                ("error-doc: {url: /}", "1:12: error-doc: mandatory key `status` is not defined; "
+                 "accepted: a mapping with url and status"),
+                ("file.mime.setdefaulttype: text", "1:27: file.mime.setdefaulttype: got `text`; "
+                 "accepted: a media type, as text/plain\n"),
+                ("file.mime.removetypes: [txt]", "1:25: file.mime.removetypes: got `txt`; accepted: a "
+                 "sequence of extensions, as .txt\n"),
+                ("setenv: {A: [b]}", "1:13: setenv: value must be a scalar; accepted: a mapping of")):
+            with self.subTest(line):
+                self.assert_refused(self.text("80", line + "\n"), said)
+
+    def test_a_long_value_is_shown_by_its_beginning(self):
+        for value, shown in (("x" * 3000, "x" * 200 + "..."), ("x" * 200, "x" * 200),
+                             ("x" * 199 + "\u00e4" * 9, "x" * 199 + "...")):
+            self.assert_refused(self.text("80", "gzip: %s\n" % value),
+                                "1:7: gzip: got `%s`; accepted: ON, OFF\n" % shown)
+
+    def test_files_that_are_not_there_are_told(self):
+        for line, said in (("file.dir: /none", "/none`: No such file or directory; "),
+                           ("file.dir: /dev/null", "/dev/null`: Not a directory; "),
+                           ("file.file: /none", "/none`: No such file or directory; ")):
+            with self.subTest(line):
+                text = self.text("80").replace("file.dir: " + self.tree, line)
+                status, stdout, stderr = self.run_with(text, "-t")
+                self.assertEqual((status, stdout), (0, "configuration OK\n"))
+                self.assertRegex(stderr, r"\A\S+h2o\.conf:6:\d+: warning: file\.\w+: got `%swhat is "
+                                 r"asked for there is not found\n\Z" % said)
 
     def test_a_header_of_the_proxy_protocol_is_for_one_client_and_without_tls(self):
         application = ("proxy.proxy-protocol: ON\nproxy.timeout.keepalive: %d\nhosts: {default: {paths: "
