@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <spawn.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -43,10 +44,18 @@ static struct {
     /* the last line was written in part only */
     atomic_bool is_torn;
     char last[REASON_SIZE];
+    /* a last word that is somebody else's to say; without a name there is none */
+    struct {
+        pthread_mutex_t lock;
+        bool is_on;
+        const char *name;
+        uint64_t time_ms;
+        char reason[REASON_SIZE];
+    } held;
     /* of what others print: the end of it that is no line yet; under the lock of their stream */
     char begun_line[BREAKER_LOG_LINE_SIZE];
     size_t begun_len;
-} error_log;
+} error_log = {.held.lock = PTHREAD_MUTEX_INITIALIZER};
 
 /* ---- one line, one write ---- */
 
@@ -198,6 +207,45 @@ static void keep(const char *reason)
         snprintf(error_log.last, sizeof(error_log.last), "%s", reason);
 }
 
+static void write_held(void)
+{
+    const breaker_log_field_t field = breaker_log_text("reason", error_log.held.reason);
+
+    if (error_log.held.name != NULL)
+        breaker__error_log_write(&(const breaker_log_event_t){.level = BREAKER_LOG_ERROR,
+                                                              .time_ms = error_log.held.time_ms,
+                                                              .component = "server",
+                                                              .kind = BREAKER_LOG_TROUBLE,
+                                                              .name = error_log.held.name,
+                                                              .fields = &field,
+                                                              .num_fields = 1});
+    error_log.held.name = NULL;
+}
+
+void breaker__error_log_hold_last(bool holds)
+{
+    pthread_mutex_lock(&error_log.held.lock);
+    write_held();
+    error_log.held.is_on = holds;
+    pthread_mutex_unlock(&error_log.held.lock);
+}
+
+/* whether it is said later, or by somebody else; what is held already was not the last */
+static bool hold(const char *name, const char *reason)
+{
+    bool is_on;
+
+    pthread_mutex_lock(&error_log.held.lock);
+    write_held();
+    if ((is_on = error_log.held.is_on)) {
+        error_log.held.name = name;
+        error_log.held.time_ms = now_ms();
+        snprintf(error_log.held.reason, sizeof(error_log.held.reason), "%s", reason);
+    }
+    pthread_mutex_unlock(&error_log.held.lock);
+    return is_on;
+}
+
 void breaker__error_log_say(const breaker_log_event_t *event)
 {
     breaker_log_event_t whole = *event;
@@ -219,7 +267,10 @@ void breaker__complain(breaker_log_level_t level, const char *name, const char *
     va_start(args, format);
     vsnprintf(reason, sizeof(reason), format, args);
     va_end(args);
-    breaker__say(level, BREAKER_LOG_TROUBLE, name, breaker_log_text("reason", reason));
+    if (level == BREAKER_LOG_ERROR && hold(name, reason))
+        keep(reason);
+    else
+        breaker__say(level, BREAKER_LOG_TROUBLE, name, breaker_log_text("reason", reason));
     errno = errnum;
 }
 

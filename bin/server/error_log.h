@@ -70,6 +70,13 @@ void breaker__error_log_say(const breaker_log_event_t *event);
 void breaker__complain(breaker_log_level_t level, const char *name, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/**
+ * Whether the last thing that breaker__complain said as an error is kept back, because a master
+ * says it when this process has ended of it. What turns out not to be the last is written, and what
+ * is kept when this is called.
+ */
+void breaker__error_log_hold_last(bool holds);
+
 /** The reason of the last error that was said, "" if there was none. Main thread. */
 const char *breaker__error_log_last(void);
 

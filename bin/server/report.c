@@ -113,7 +113,8 @@ void breaker__take_inventory(const breaker__orders_t *orders, breaker_node_t *no
 
 void breaker__report_failure(const breaker__legacy_t *legacy)
 {
-    if (legacy->channel != -1 && breaker__error_log_last()[0] != '\0')
+    if (legacy->channel != -1 && breaker__error_log_last()[0] != '\0' &&
         breaker__channel_send(legacy->channel, BREAKER__SAY_FAILED, breaker__error_log_last(), NULL,
-                              0);
+                              0) != 0)
+        breaker__error_log_hold_last(false);
 }

@@ -555,6 +555,7 @@ static int start(server_t *self, breaker__legacy_t *legacy)
         return status;
     }
     breaker__report_inventory(&self->orders, self->config.node);
+    breaker__error_log_hold_last(false);
     redirect_log(self);
     breaker__start_line_log_release(self->config.node, self->load_ms);
     breaker__logs_find(&self->logs);
@@ -610,8 +611,11 @@ static int run(const char *config_file, breaker__legacy_t *legacy)
 
 int breaker__serve(const char *config_file, breaker__legacy_t *legacy)
 {
-    int status = run(config_file, legacy);
+    int status;
 
+    /* a master that has a log says why, in the line that says what comes of it */
+    breaker__error_log_hold_last(legacy->channel != -1 && breaker__error_log_has_begun());
+    status = run(config_file, legacy);
     if (status != EX_OK)
         breaker__report_failure(legacy);
     return status;
