@@ -74,9 +74,14 @@ static int on_exit_level(h2o_configurator_t *_self, h2o_configurator_context_t *
     return 0;
 }
 
+/* a configuration that failed leaves levels open; libh2o calls it twice */
 static int on_dispose(h2o_configurator_t *_self)
 {
-    clear(&((log_configurator_t *)_self)->all);
+    log_configurator_t *self = (void *)_self;
+
+    while (self->level != self->stack)
+        clear(self->level--);
+    clear(&self->all);
     return 0;
 }
 

@@ -17,6 +17,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 #include <breaker/h2o.h>
+#include "config/configurator.h"
 #include "log/batch.h"
 #include "log/format.h"
 #include "log/sink.h"
@@ -531,6 +532,43 @@ static void what_was_begun_of_a_line_is_ended_though_no_line_follows(void **stat
     loopback_server_dispose(&server);
 }
 
+/* ---- configurations ---- */
+
+static yoml_t scalar(char *text)
+{
+    return (yoml_t){
+        .type = YOML_TYPE_SCALAR, .filename = "test", ._refcnt = 1, .data.scalar = text};
+}
+
+static void a_configuration_that_fails_leaves_no_log_open(void **state)
+{
+    yoml_t nodes[] = {scalar("access-log"), scalar("/dev/null"), scalar("no-such-key"),
+                      scalar("x")};
+    yoml_t *root = calloc(1, sizeof(*root) + sizeof(root->data.mapping.elements[0]));
+    h2o_globalconf_t globalconf;
+    int before, after;
+    (void)state;
+
+    assert_non_null(root);
+    root->type = YOML_TYPE_MAPPING;
+    root->filename = "test";
+    root->_refcnt = 1;
+    root->data.mapping.size = 2;
+    for (size_t i = 0; i != 2; ++i)
+        root->data.mapping.elements[i] =
+            (yoml_mapping_element_t){.key = nodes + i * 2, .value = nodes + i * 2 + 1};
+    assert_int_not_equal(before = dup(STDIN_FILENO), -1);
+    close(before);
+    h2o_config_init(&globalconf);
+    breaker__access_log_register_configurator(&globalconf);
+    assert_int_not_equal(h2o_configurator_apply(&globalconf, root, 0), 0);
+    h2o_config_dispose(&globalconf);
+    after = dup(STDIN_FILENO);
+    close(after);
+    assert_int_equal(after, before);
+    free(root);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -544,6 +582,7 @@ int main(void)
         cmocka_unit_test(what_is_no_format_is_refused_with_the_reason),
         cmocka_unit_test(what_was_begun_of_a_line_is_ended_before_the_log_is_closed),
         cmocka_unit_test(what_was_begun_of_a_line_is_ended_though_no_line_follows),
+        cmocka_unit_test(a_configuration_that_fails_leaves_no_log_open),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
