@@ -31,6 +31,7 @@ const char *breaker__accepted_by(const char *key)
                       "sequence of these mappings"},
         {"expires", "OFF, or a number and a unit, as 30 seconds, 1 day or 1 year"},
         {"fastcgi.connect", "a port from 1 to 65535, or a mapping with port, host and type"},
+        {"fastcgi.document_root", "a path that begins with /"},
         {"fastcgi.spawn", "a command, or a mapping with command and user"},
         {"file.index", "a sequence of names"},
         {"file.mime.addtypes", "a mapping of media types, as text/plain, to extensions, as .txt"},
@@ -41,6 +42,7 @@ const char *breaker__accepted_by(const char *key)
         {"file.mime.setdefaulttype", "a media type, as text/plain"},
         {"hosts", "names of hosts, as www.example.com or www.example.com:8080"},
         {"http2-casper", CASPER},
+        {"http2-latency-optimization-max-additional-delay", "a number above 0, as 0.1"},
         {"redirect", REDIRECT},
         {"setenv", "a mapping of names to values"},
         {"unsetenv", "a name, or a sequence of names"},
@@ -98,7 +100,7 @@ static int check_line(const breaker__option_t *option)
                : 0;
 }
 
-/* ---- where to ----*/
+/* ---- where to ---- */
 
 static int check_redirect_url(const breaker__option_t *option)
 {

@@ -300,6 +300,9 @@ class Complaints(TypedCase):
     def test_libh2o_says_what_is_accepted(self):
         for line, said in (
                 ("expires: 5 weeks", "1:10: expires: got `5 weeks`; accepted: OFF, or a number and"),
+                ("fastcgi.document_root: www", "1:24: fastcgi.document_root: got `www`; accepted: a path"),
+                ("http2-latency-optimization-max-additional-delay: -1", "1:50: http2-latency-"
+                 "optimization-max-additional-delay: got `-1`; accepted: a number above 0, as 0.1\n"),
                 ("expires: 5", "1:10: expires: got `5`; accepted: OFF, or a number and"),
                 ("error-doc: /404.html", "1:12: error-doc: got `/404.html`; accepted: a mapping with"),
                 ("error-doc: {status: 200, url: /}", "1:21: error-doc: got `200`; accepted: a mapping"),
