@@ -9,7 +9,7 @@
 #include <h2o/configurator.h>
 #include <option.h>
 #include "config/compress.h"
-#include "server/brotli.h"
+#include "http/brotli.h"
 
 #define OFF (-1)
 /* h2o's own: on the fly speed counts */

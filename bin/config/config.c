@@ -13,7 +13,6 @@
 #include <sys/stat.h>
 #include <h2o.h>
 #include <h2o/configurator.h>
-#include "config/check.h"
 #include "config/compress.h"
 #include "config/config.h"
 #include "config/custom_handler.h"
@@ -22,11 +21,12 @@
 #include "config/floods.h"
 #include "config/listen.h"
 #include "config/resumption.h"
-#include "config/yaml.h"
-#include "config/yaml_node.h"
-#include "server/process.h"
+#include "process/process.h"
+#include "process/user.h"
 #include "server/status.h"
-#include "server/user.h"
+#include "yaml/check.h"
+#include "yaml/yaml.h"
+#include "yaml/yaml_node.h"
 
 /* the most threads, and the most names that are looked up at once */
 #define THREADS_MAX 1024

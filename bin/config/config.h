@@ -8,9 +8,9 @@
 #include <yoml.h>
 #include <breaker/h2o.h>
 #include "config/paths.h"
-#include "http/calm.h"
-#include "server/error_log.h"
-#include "server/listener.h"
+#include "http2/calm.h"
+#include "logs/error_log.h"
+#include "net/listener.h"
 
 /**
  * What a configuration file comes to: libh2o's part in `globalconf`, the node with its views, and
@@ -42,7 +42,7 @@ typedef struct st_breaker__config_t {
     breaker__calm_limits_t calm;
     /** what the file names for the time when it is served */
     breaker__paths_t paths;
-    /** as the file says it (server/user.h), and by the name that libh2o knows it by */
+    /** as the file says it (process/user.h), and by the name that libh2o knows it by */
     char *user;
     char *user_name;
     char *pid_file;

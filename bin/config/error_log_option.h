@@ -2,7 +2,7 @@
 #define BREAKER_BIN_ERROR_LOG_OPTION_H
 
 #include <option.h>
-#include "server/error_log.h"
+#include "logs/error_log.h"
 
 /**
  * Reads `error-log`: a path, or a mapping with `path`, `format` and `level`; the path `stderr` is

@@ -2,7 +2,7 @@
 #define BREAKER_BIN_FLOODS_H
 
 /* The directives that say what is too much of a connection of HTTP/2. */
-#include "http/calm.h"
+#include "http2/calm.h"
 #include "option.h"
 
 /** The name of a directive, from 0; NULL after the last one. */

@@ -2,7 +2,7 @@
 #define BREAKER_BIN_LISTEN_H
 
 #include <option.h>
-#include "server/listener.h"
+#include "net/listener.h"
 
 /**
  * Reads a `listen` directive (an address, a mapping, or a sequence of them) at the top level, where

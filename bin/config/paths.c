@@ -2,7 +2,7 @@
  * Which files a configuration names for the time when it is served. Directives keep what they were
  * told in places of their own, libh2o's out of reach, so the paths are taken from the tree: a
  * directive that opens files while requests are served has its row in the table below, or the
- * sandbox (server/sandbox.h) keeps the files from it.
+ * sandbox (process/sandbox.h) keeps the files from it.
  */
 #include <assert.h>
 #include <stdlib.h>

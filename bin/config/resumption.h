@@ -2,7 +2,7 @@
 #define BREAKER_BIN_RESUMPTION_H
 
 #include <option.h>
-#include "server/certificates.h"
+#include "net/certificates.h"
 
 /**
  * Reads an `ssl-session-resumption` directive, as h2o has it where sessions stay in the process.

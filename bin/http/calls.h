@@ -1,10 +1,10 @@
 #ifndef BREAKER_BIN_HTTP_CALLS_H
 #define BREAKER_BIN_HTTP_CALLS_H
 
-#include "http/early.h"
-#include "http/upload.h"
 #include "http/reading.h"
-#include "http/turns.h"
+#include "http/upload.h"
+#include "http2/early.h"
+#include "http2/turns.h"
 
 /**
  * What libh2o's HTTP is bent by, for the connections of one context on one thread: see calls.c. The

@@ -17,9 +17,9 @@
 #include <sys/un.h>
 #include <sysexits.h>
 #include <unistd.h>
+#include "logs/error_log.h"
+#include "master/askers.h"
 #include "server/ask.h"
-#include "server/askers.h"
-#include "server/error_log.h"
 
 /* how often it is sent to one that does not say that it has heard it, and how far apart */
 #define TRIES 5

@@ -3,8 +3,8 @@
  */
 #include <signal.h>
 #include <sysexits.h>
+#include "master/master.h"
 #include "server/ask.h"
-#include "server/master.h"
 #include "server/options.h"
 #include "server/serve.h"
 

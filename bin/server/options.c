@@ -12,8 +12,8 @@
 #include <unistd.h>
 #include <openssl/crypto.h>
 #include <h2o/version.h>
-#include "server/error_log.h"
-#include "server/loop.h"
+#include "logs/error_log.h"
+#include "net/loop.h"
 #include "server/options.h"
 
 #define DEFAULT_CONFIG BREAKER_SYSCONFDIR "/h2o-breaker/h2o-breaker.conf"

@@ -7,10 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
-#include "server/channel.h"
-#include "server/error_log.h"
+#include "logs/error_log.h"
+#include "master/channel.h"
+#include "process/process.h"
 #include "server/orders.h"
-#include "server/process.h"
 
 int breaker__orders_open(breaker__orders_t *orders, int channel, const breaker__logs_t *logs)
 {

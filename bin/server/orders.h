@@ -2,7 +2,7 @@
 #define BREAKER_BIN_ORDERS_H
 
 #include <stdbool.h>
-#include "server/logs.h"
+#include "logs/logs.h"
 
 /*
  * What a serving process is told: by its master over a channel, or, without one, by signals. The

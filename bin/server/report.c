@@ -6,8 +6,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include "server/error_log.h"
-#include "server/notify.h"
+#include "logs/error_log.h"
+#include "process/notify.h"
 #include "server/report.h"
 
 void breaker__report(const breaker__orders_t *orders, breaker__say_t about, const char *text,

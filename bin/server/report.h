@@ -5,9 +5,9 @@
  */
 #include <stddef.h>
 #include <breaker/node.h>
-#include "server/channel.h"
-#include "server/listener.h"
-#include "server/logs.h"
+#include "logs/logs.h"
+#include "master/channel.h"
+#include "net/listener.h"
 #include "server/orders.h"
 #include "server/serve.h"
 

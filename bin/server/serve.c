@@ -24,17 +24,17 @@
 #include <h2o.h>
 #include <breaker/h2o.h>
 #include "config/config.h"
-#include "server/channel.h"
-#include "server/error_log.h"
-#include "server/logs.h"
+#include "logs/error_log.h"
+#include "logs/logs.h"
+#include "master/channel.h"
+#include "net/threads.h"
+#include "process/pid_file.h"
+#include "process/process.h"
+#include "process/sandbox.h"
 #include "server/orders.h"
-#include "server/pid_file.h"
-#include "server/process.h"
 #include "server/report.h"
-#include "server/sandbox.h"
 #include "server/serve.h"
 #include "server/start_line.h"
-#include "server/threads.h"
 
 /* unless the file says: half of the descriptors that are left, since a proxied request takes two */
 #define MAX_CONNECTIONS 65536

@@ -2,8 +2,8 @@
 #define BREAKER_BIN_SERVE_H
 
 #include <stdbool.h>
-#include "server/held.h"
-#include "server/inventory.h"
+#include "master/held.h"
+#include "master/inventory.h"
 
 /**
  * Reads a configuration, loads the release, and prints that it is well. Returns the exit status.

@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <unistd.h>
 #include <breaker/h2o.h>
-#include "server/error_log.h"
-#include "server/loop.h"
+#include "logs/error_log.h"
+#include "net/loop.h"
 #include "server/start_line.h"
 
 typedef struct st_line_t {

@@ -11,8 +11,8 @@
 #include <h2o.h>
 #include <breaker/h2o.h>
 #include "config/config.h"
+#include "net/threads.h"
 #include "server/status.h"
-#include "server/threads.h"
 
 /* texts of known length, and numbers */
 #define STATUS_SIZE 1024

@@ -1,7 +1,7 @@
 /*
  * What the process before had loaded, so that a file to which nothing happened since is neither
  * opened nor read nor hashed. The table was made before its process had heard from anybody
- * (bin/server/README.md), and nobody can write to it or to the memory that it names; so it is
+ * (bin/master/README.md), and nobody can write to it or to the memory that it names; so it is
  * believed about what files were. It is not believed about where anything lies: a table that is
  * torn, or of another program, costs the time of a load and nothing else.
  */

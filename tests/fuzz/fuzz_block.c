@@ -6,7 +6,7 @@
 #include <assert.h>
 #include <stdlib.h>
 #include "fuzz.h"
-#include "http/calm.h"
+#include "http2/calm.h"
 
 /* how many fields libh2o makes; of Host and Content-Length it makes none. SIZE_MAX: it refuses */
 static size_t count_made(fuzz_text_t block)

@@ -10,7 +10,7 @@
 #include <strings.h>
 #include <option.h>
 #include "config/address.h"
-#include "config/expand.h"
+#include "yaml/expand.h"
 #include "fuzz.h"
 
 #define DAY_MS UINT64_C(86400000)

@@ -11,8 +11,8 @@
 #include <assert.h>
 #include <stdlib.h>
 #include "fuzz.h"
-#include "http/turns.h"
-#include "server/error_log.h"
+#include "http2/turns.h"
+#include "logs/error_log.h"
 
 enum {
     FRAME_HEAD = 9,

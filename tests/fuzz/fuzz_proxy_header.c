@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "fuzz.h"
-#include "http/proxy_header.h"
+#include "net/proxy_header.h"
 
 enum { LINE_MAX_LEN = 107, BLOCK_HEAD = 16, REFUSED = -1 };
 

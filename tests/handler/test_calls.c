@@ -10,7 +10,7 @@
 #include <cmocka.h>
 #include "http/calls.h"
 #include "http/linger.h"
-#include "server/error_log.h"
+#include "logs/error_log.h"
 #include "picohttpparser.h"
 
 /* nothing closes here */

@@ -9,8 +9,8 @@
 #include <stdint.h>
 #include <string.h>
 #include <cmocka.h>
-#include "http/turns.h"
-#include "server/error_log.h"
+#include "http2/turns.h"
+#include "logs/error_log.h"
 
 static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 static const char ping[] = "\0\0\x08\x06\0\0\0\0\0abcdefgh";

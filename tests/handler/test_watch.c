@@ -12,7 +12,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
-#include "server/loop.h"
+#include "net/loop.h"
 #include "thread/watch.h"
 
 /* both ends of a connection over loopback, the first one non-blocking */

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include "guard.h"
-#include "http/calm.h"
+#include "http2/calm.h"
 
 static const breaker__calm_limits_t few = {
     .per_second = {3, 3, 3, 3}, .continuations = 3, .header_list_size = 320};

@@ -9,7 +9,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
-#include "server/inventory.h"
+#include "master/inventory.h"
 
 /* a message with so many descriptors */
 static void write_message(breaker__message_t *message, size_t num)

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include "guard.h"
-#include "http/proxy_header.h"
+#include "net/proxy_header.h"
 
 #define SIGNATURE "\r\n\r\n\0\r\nQUIT\n"
 #define V4 "\xc0\x00\x02\x07\x7f\0\0\1\x9c\x40\0\x50"
