@@ -3,7 +3,8 @@
  * went: a signal alone is heard by nobody, and has no answer. askers.h has what is said.
  *
  * A signal that comes while another one of its kind is pending is lost, with its number; so one
- * that is not heard is sent again.
+ * that is not heard is sent again. Those who have lost theirs together do so at different times, or
+ * they would lose the next one as well.
  */
 #include <errno.h>
 #include <poll.h>
@@ -13,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sysexits.h>
@@ -66,6 +68,16 @@ static bool is_from(struct msghdr *message, pid_t pid)
     return sender.pid == pid;
 }
 
+/* from half of it to one and a half */
+static int patience_ms(void)
+{
+    unsigned some = 0;
+
+    /* without any it is the same time for all, which does for one */
+    (void)!getrandom(&some, sizeof(some), GRND_NONBLOCK);
+    return PATIENCE_MS / 2 + (int)(some % PATIENCE_MS);
+}
+
 /* the next answer, NUL-ended; false when none came for a while */
 static bool receive(int fd, pid_t pid, char *text)
 {
@@ -77,7 +89,7 @@ static bool receive(int fd, pid_t pid, char *text)
     struct pollfd polled = {fd, POLLIN, 0};
     ssize_t len;
 
-    while (poll(&polled, 1, PATIENCE_MS) == 1) {
+    while (poll(&polled, 1, patience_ms()) == 1) {
         struct msghdr message = {.msg_iov = &part,
                                  .msg_iovlen = 1,
                                  .msg_control = &control,
