@@ -22,6 +22,7 @@
 #include <unistd.h>
 #include <h2o.h>
 #include <option.h>
+#include "log/sink.h"
 #include "logs/error_log.h"
 
 /* "<4>", what service managers read of a line's level (sd-daemon(3)) */
@@ -291,6 +292,12 @@ void breaker__option_tell(bool is_warning, const char *line)
             line);
     if (!is_warning)
         keep(line);
+}
+
+void breaker__sink_tell_lost(const char *path, uint64_t num_lines, const char *reason)
+{
+    breaker__say(BREAKER_LOG_ERROR, BREAKER_LOG_TROUBLE, "log-lost", breaker_log_text("log", path),
+                 breaker_log_number("lines", num_lines), breaker_log_text("reason", reason));
 }
 
 /* ---- what others print ---- */

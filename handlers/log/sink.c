@@ -182,6 +182,13 @@ void breaker__sink_close(breaker__sink_t *sink)
 
 /* ---- what is lost ---- */
 
+__attribute__((weak)) void breaker__sink_tell_lost(const char *path, uint64_t num_lines,
+                                                   const char *reason)
+{
+    fprintf(stderr, "h2o-breaker: access-log: %s: %" PRIu64 " lines were not written: %s\n", path,
+            num_lines, reason);
+}
+
 void breaker__sink_lose(breaker__sink_t *sink, uint64_t num_lines, int errnum)
 {
     uint64_t num;
@@ -189,7 +196,6 @@ void breaker__sink_lose(breaker__sink_t *sink, uint64_t num_lines, int errnum)
     if (num_lines == 0 ||
         !breaker__notice_is_due_now(&sink->lost, num_lines, (int64_t)time(NULL), &num))
         return;
-    fprintf(stderr, "h2o-breaker: access-log: %s: %" PRIu64 " lines were not written: %s\n",
-            sink->path, num,
-            errnum == EAGAIN ? "whoever reads them is too slow" : strerror(errnum));
+    breaker__sink_tell_lost(sink->path, num,
+                            errnum == EAGAIN ? "whoever reads them is too slow" : strerror(errnum));
 }

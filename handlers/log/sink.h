@@ -24,10 +24,14 @@ void breaker__sink_close(breaker__sink_t *sink);
  */
 size_t breaker__sink_write(breaker__sink_t *sink, const char *lines, size_t len, int *ret_errnum);
 
-/**
- * Counts lines that nobody will write, because of `errnum`, and says so on stderr, once a minute.
- * Any thread.
+/** Counts lines that nobody will write, because of `errnum`, and says so once a minute. Any thread.
  */
 void breaker__sink_lose(breaker__sink_t *sink, uint64_t num_lines, int errnum);
+
+/**
+ * Where that is said: a line to stderr. Weak, so that a program that is linked with these objects
+ * may have a function of its own in its place.
+ */
+void breaker__sink_tell_lost(const char *path, uint64_t num_lines, const char *reason);
 
 #endif
