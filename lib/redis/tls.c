@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
@@ -29,12 +30,15 @@ struct st_breaker__tls_t {
     char reason[256];
 };
 
-/* OpenSSL's words for what went wrong last, and its queue of errors empty again */
+/* OpenSSL's words for what went wrong last, or the system's for what did first, and OpenSSL's queue
+ * of errors empty again */
 static const char *openssl_reason(void)
 {
-    unsigned long code = ERR_peek_last_error();
-    const char *reason = code != 0 ? ERR_reason_error_string(code) : NULL;
+    unsigned long first = ERR_peek_error(), last = ERR_peek_last_error();
+    const char *reason = last != 0 ? ERR_reason_error_string(last) : NULL;
 
+    if (ERR_SYSTEM_ERROR(first))
+        reason = strerror(ERR_GET_REASON(first));
     ERR_clear_error();
     return reason != NULL ? reason : "no reason given";
 }

@@ -5,6 +5,7 @@
  * references with atomics: threads share them.
  */
 #include <assert.h>
+#include <string.h>
 #include <openssl/err.h>
 #include <openssl/x509_vfy.h>
 #include "upstream/curl/tls.h"
@@ -34,10 +35,14 @@ void breaker__tls_config_dispose(breaker__tls_config_t *config)
 static const char *take_reason(void)
 {
     unsigned long code = ERR_peek_error();
-    const char *reason = code != 0 ? ERR_reason_error_string(code) : NULL;
+    const char *reason = NULL;
 
+    if (ERR_SYSTEM_ERROR(code))
+        reason = strerror(ERR_GET_REASON(code));
+    else if (code != 0)
+        reason = ERR_reason_error_string(code);
     ERR_clear_error();
-    return reason != NULL ? reason : "unknown error";
+    return reason != NULL ? reason : "no reason given";
 }
 
 static int take_store(breaker__tls_config_t *config, X509_STORE *store, int is_read,
