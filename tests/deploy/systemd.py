@@ -507,8 +507,8 @@ class Everything(Case):
         for process in (redis, application):
             self.addCleanup(process.wait)
             self.addCleanup(process.terminate)
-        make_certificate("root/key")
-        self.drop_in(UNIT, "[Service]\nLoadCredential=key:/root/key\nSystemCallErrorNumber=kill\n")
+        make_certificate("etc/h2o-breaker/site.key")
+        self.drop_in(UNIT, "[Service]\nLoadCredential=key:/etc/h2o-breaker/site.key\nSystemCallErrorNumber=kill\n")
         self.configure(EVERYTHING.format(tls=TLS_PORT, redis=REDIS_PORT,
                                          application=APPLICATION_PORT))
 
